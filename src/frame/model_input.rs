@@ -1,0 +1,205 @@
+//! A frame as a network sees it: grey, stretched, padded. Its pixels stay inside the crate.
+
+use crate::raster::Raster;
+
+/// A frame as 8-bit-like grey (0 to 255, `f32`), padded to a multiple of the network's stride.
+///
+/// The stretch maps the 0.1 and 99.9 percentiles of the measured pixels to 0 and 255 and clips. Pixels
+/// without data are filled from their surroundings. The picture stands at the top left; padding repeats
+/// the last column and row.
+pub struct ModelInput {
+    width: usize,
+    height: usize,
+    grey: Raster<f32>,
+}
+
+impl std::fmt::Debug for ModelInput {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "ModelInput({}x{})", self.width, self.height)
+    }
+}
+
+impl ModelInput {
+    /// Columns and rows of the frame, without the padding.
+    #[must_use]
+    pub fn frame_shape(&self) -> (usize, usize) {
+        (self.width, self.height)
+    }
+
+    /// The padded picture, for the detector alone.
+    pub(crate) fn grey(&self) -> &Raster<f32> {
+        &self.grey
+    }
+
+    /// A picture that is 8-bit grey already, for `eval` on labelled sets that carry no temperatures.
+    #[must_use]
+    pub fn from_grey8(picture: &Raster<u8>, multiple_of: usize) -> Self {
+        pad(&picture.map(|&value| f32::from(value)), multiple_of)
+    }
+}
+
+/// Percentiles of the stretch, as fractions (as the network was trained: models/README.md).
+const LOW: f64 = 0.001;
+const HIGH: f64 = 0.999;
+
+pub(super) fn from_celsius(celsius: &Raster<f32>, multiple_of: usize) -> ModelInput {
+    let filled = fill_no_data(celsius);
+    let mut sorted: Vec<f32> = celsius
+        .samples()
+        .iter()
+        .copied()
+        .filter(|value| value.is_finite())
+        .collect();
+    let (low, high) = if sorted.is_empty() {
+        (0.0, 1.0)
+    } else {
+        (percentile(&mut sorted, LOW), percentile(&mut sorted, HIGH))
+    };
+    let scale = 255.0 / (high - low).max(f32::EPSILON);
+    pad(
+        &filled.map(|&value| ((value - low) * scale).clamp(0.0, 255.0)),
+        multiple_of,
+    )
+}
+
+fn percentile(values: &mut [f32], fraction: f64) -> f32 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "an index below the length"
+    )]
+    let index = ((values.len() - 1) as f64 * fraction).round() as usize;
+    *values.select_nth_unstable_by(index, f32::total_cmp).1
+}
+
+fn pad(picture: &Raster<f32>, multiple_of: usize) -> ModelInput {
+    let (width, height) = picture.shape();
+    let multiple_of = multiple_of.max(1);
+    let padded_width = width.next_multiple_of(multiple_of);
+    let padded_height = height.next_multiple_of(multiple_of);
+    let mut samples = Vec::with_capacity(padded_width * padded_height);
+    let mut last_row = Vec::new();
+    for row in picture.rows() {
+        last_row.clear();
+        last_row.extend_from_slice(row);
+        last_row.resize(padded_width, row.last().copied().unwrap_or_default());
+        samples.extend_from_slice(&last_row);
+    }
+    for _ in height..padded_height {
+        samples.extend_from_slice(&last_row);
+    }
+    let grey =
+        Raster::new(padded_width, padded_height, samples).expect("rows were padded to this shape");
+    ModelInput {
+        width,
+        height,
+        grey,
+    }
+}
+
+/// Fills pixels without data from their surroundings, by averaging ever coarser blocks (pull) and taking
+/// the finest one that has data (push), after Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4.
+///
+/// All zeros when no pixel has data.
+fn fill_no_data(celsius: &Raster<f32>) -> Raster<f32> {
+    if celsius.samples().iter().all(|value| value.is_finite()) {
+        return celsius.clone();
+    }
+    let (width, height) = celsius.shape();
+    let coarse = if width == 1 && height == 1 {
+        return celsius.map(|value| if value.is_finite() { *value } else { 0.0 });
+    } else {
+        fill_no_data(&halve(celsius))
+    };
+    let mut filled = celsius.clone();
+    for (y, row) in filled.rows_mut().enumerate() {
+        for (x, value) in row.iter_mut().enumerate() {
+            if !value.is_finite() {
+                *value = smooth(&coarse, x, y);
+            }
+        }
+    }
+    filled
+}
+
+/// Means of 2x2 blocks over their measured pixels; `NAN` where there are none.
+fn halve(raster: &Raster<f32>) -> Raster<f32> {
+    let (width, height) = (raster.width().div_ceil(2), raster.height().div_ceil(2));
+    let mut samples = Vec::with_capacity(width * height);
+    for y in 0..height {
+        for x in 0..width {
+            let block = [(0, 0), (1, 0), (0, 1), (1, 1)];
+            let values = block
+                .iter()
+                .filter_map(|&(dx, dy)| raster.get(2 * x + dx, 2 * y + dy));
+            let (sum, count) = values
+                .filter(|value| value.is_finite())
+                .fold((0.0_f32, 0.0_f32), |(sum, count), value| {
+                    (sum + value, count + 1.0)
+                });
+            samples.push(if count > 0.0 { sum / count } else { f32::NAN });
+        }
+    }
+    Raster::new(width, height, samples).expect("a halved raster has rows and columns")
+}
+
+/// The bilinear value of the coarse raster at the centre of fine pixel (x, y).
+fn smooth(coarse: &Raster<f32>, x: usize, y: usize) -> f32 {
+    let near = |at: usize, len: usize| {
+        let nearest = at / 2;
+        let other = if at % 2 == 0 {
+            nearest.saturating_sub(1)
+        } else {
+            (nearest + 1).min(len - 1)
+        };
+        (nearest, other)
+    };
+    let (x0, x1) = near(x, coarse.width());
+    let (y0, y1) = near(y, coarse.height());
+    let at = |x, y| coarse.get(x, y).copied().unwrap_or_default();
+    0.5625 * at(x0, y0) + 0.1875 * at(x1, y0) + 0.1875 * at(x0, y1) + 0.0625 * at(x1, y1)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_hole_is_filled_from_its_surroundings() {
+        let mut picture = Raster::filled(16, 16, 5.0_f32).unwrap();
+        for y in 4..12 {
+            for x in 4..12 {
+                *picture.get_mut(x, y).unwrap() = f32::NAN;
+            }
+        }
+        let filled = fill_no_data(&picture);
+        assert!(
+            filled
+                .samples()
+                .iter()
+                .all(|value| (value - 5.0).abs() < 1e-5)
+        );
+    }
+
+    #[test]
+    fn padding_repeats_the_edge() {
+        let picture = Raster::new(3, 1, vec![0_u8, 10, 255]).unwrap();
+        let input = ModelInput::from_grey8(&picture, 4);
+        assert_eq!(input.grey().shape(), (4, 4));
+        assert_eq!(input.grey().get(3, 3), Some(&255.0));
+        assert_eq!(input.frame_shape(), (3, 1));
+    }
+
+    #[test]
+    fn a_flat_frame_does_not_divide_by_zero() {
+        let input = from_celsius(&Raster::filled(4, 4, 3.0_f32).unwrap(), 4);
+        assert!(input.grey().samples().iter().all(|value| value.is_finite()));
+    }
+
+    #[test]
+    fn a_frame_without_any_data_gives_a_flat_picture() {
+        let input = from_celsius(&Raster::filled(4, 4, f32::NAN).unwrap(), 4);
+        assert!(input.grey().samples().iter().all(|value| *value == 0.0));
+    }
+}

@@ -1,0 +1,74 @@
+//! A redacted frame: the only stage whose pixels anyone may read.
+
+use super::model_input::{self, ModelInput};
+use super::{Frame, FrameId, FrameMeta, MaskMismatch, RedactionMask};
+use crate::raster::Raster;
+
+/// Stage of a frame whose masked pixels are gone.
+#[derive(Clone)]
+pub struct Redacted {
+    celsius: Raster<f32>,
+}
+
+impl std::fmt::Debug for Redacted {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "Redacted({}x{})",
+            self.celsius.width(),
+            self.celsius.height()
+        )
+    }
+}
+
+/// Only the kernel makes redacted frames, and `reload` those that it made before.
+pub(super) fn frame(id: FrameId, meta: FrameMeta, celsius: Raster<f32>) -> Frame<Redacted> {
+    Frame {
+        id,
+        meta,
+        stage: Redacted { celsius },
+    }
+}
+
+impl Clone for Frame<Redacted> {
+    fn clone(&self) -> Self {
+        Self {
+            id: self.id,
+            meta: self.meta.clone(),
+            stage: self.stage.clone(),
+        }
+    }
+}
+
+impl Frame<Redacted> {
+    /// Temperatures in °C; `NAN` where masked or without a measurement.
+    #[must_use]
+    pub fn celsius(&self) -> &Raster<f32> {
+        &self.stage.celsius
+    }
+
+    /// The frame as a grey picture for the self-check; masked areas are filled from their surroundings.
+    #[must_use]
+    pub fn model_input(&self, multiple_of: usize) -> ModelInput {
+        model_input::from_celsius(&self.stage.celsius, multiple_of)
+    }
+
+    /// Masks more of a frame, as the self-check asks for.
+    ///
+    /// # Errors
+    ///
+    /// [`MaskMismatch`] when `mask` was made for another frame or shape; the frame is dropped then.
+    pub fn redact(mut self, mask: &RedactionMask) -> Result<Self, MaskMismatch> {
+        mask.check(self.id, self.shape())?;
+        mask.apply(&mut self.stage.celsius);
+        Ok(self)
+    }
+
+    /// A redacted frame that an earlier run of this crate spilled to its work folder.
+    ///
+    /// The caller has checked the samples against the hash in the log.
+    pub(crate) fn reload(id: FrameId, mut meta: FrameMeta, celsius: Raster<f32>) -> Self {
+        (meta.width, meta.height) = celsius.shape();
+        frame(id, meta, celsius)
+    }
+}

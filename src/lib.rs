@@ -1,0 +1,29 @@
+//! `heatveil` turns geo-tagged thermal frames of a drone into heat-loss tiles that show buildings and no
+//! people, with a log that lets anyone check how.
+//!
+//! Data flows one way; each arrow is a module, and [`run`] drives them:
+//!
+//! ```text
+//! ingest -> radiometry -> detect -> redact -> georef -> tiles -> audit
+//! ```
+//!
+//! The guarantee that carries the rest: [`frame::Frame`] shows pixels only in its `Redacted` stage, and
+//! [`store`], the only module that writes files, accepts nothing else.
+
+pub mod audit;
+pub mod config;
+pub mod detect;
+pub mod frame;
+pub mod georef;
+pub mod ingest;
+pub mod radiometry;
+pub mod raster;
+pub mod redact;
+pub mod run;
+pub mod simulate;
+pub mod store;
+pub mod tiles;
+pub mod units;
+
+#[cfg(all(feature = "cli", feature = "onnx"))]
+pub mod cli;

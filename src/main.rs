@@ -1,0 +1,3 @@
+//! The `heatveil` command.
+
+fn main() {}

@@ -1,0 +1,45 @@
+//! What may be written: a sealed list, so that a new kind of output is a decision seen in review.
+
+use std::borrow::Cow;
+use std::path::Path;
+
+use crate::frame::{Frame, Redacted};
+
+/// Keeps [`Artifact`] and [`FileArtifact`] inside the crate.
+pub(crate) mod sealed {
+    /// Implemented next to each artifact.
+    pub trait Sealed {}
+}
+
+/// Something that may be written to disk as bytes.
+pub trait Artifact: sealed::Sealed {
+    /// The bytes of the file.
+    fn bytes(&self) -> Cow<'_, [u8]>;
+}
+
+/// Something that may be written to disk by a library that opens the file itself.
+pub trait FileArtifact: sealed::Sealed {
+    /// Why writing failed.
+    type Error;
+
+    /// Writes the file at `partial`.
+    ///
+    /// # Errors
+    ///
+    /// What the library says.
+    fn write(&self, partial: &Path) -> Result<(), Self::Error>;
+}
+
+impl sealed::Sealed for Frame<Redacted> {}
+
+/// A redacted frame as a working file: float32 °C, little-endian, row by row.
+impl Artifact for Frame<Redacted> {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        self.celsius()
+            .samples()
+            .iter()
+            .flat_map(|value| value.to_le_bytes())
+            .collect::<Vec<_>>()
+            .into()
+    }
+}

@@ -1,0 +1,30 @@
+//! Where everything lies in an output folder, as `/`-separated paths relative to it.
+
+/// Totals and durations: what `run --json` prints last.
+pub const SUMMARY: &str = "summary.json";
+/// The mosaic: float32 COG of temperature, off-nadir angle and source frame.
+pub const TEMPERATURE_COG: &str = "tiles/temperature.tif";
+/// The web pyramid.
+pub const TEMPERATURE_PMTILES: &str = "tiles/temperature.pmtiles";
+/// The web pyramid's description.
+pub const TILEJSON: &str = "tiles/tilejson.json";
+/// The log, one canonical JSON object a line.
+pub const LOG: &str = "audit/entries.jsonl";
+/// The signed tree head.
+pub const CHECKPOINT: &str = "audit/checkpoint";
+/// The verifier key that the run was signed with. A reviewer trusts the one received by another way.
+pub const VERIFIER_KEY: &str = "audit/verifier.key";
+/// Folder of the tlog-tiles.
+pub const LOG_TILES: &str = "audit/tile";
+/// Secrets of the operator: never part of what is handed on.
+pub const PRIVATE: &str = "private";
+/// Key of the input commitments, hex.
+pub const COMMITMENT_KEY: &str = "private/commitment.key";
+/// Key that signs checkpoints where none was given.
+pub const SIGNING_KEY: &str = "private/log.key";
+
+/// Working file of a redacted frame, in the work folder.
+#[must_use]
+pub fn spilled_frame(id: crate::frame::FrameId) -> String {
+    format!("frames/{:08}.f32", id.0)
+}

@@ -1,0 +1,536 @@
+//! The only door to disk: whole files or nothing, and only what is safe to keep.
+//!
+//! In: an [`Artifact`] or [`FileArtifact`] and a relative path. Out: a [`Staged`] file, durable under a
+//! temporary name, that becomes visible by [`Staged::commit`] once the log holds its hash. Refuses:
+//! unredacted frames (no such artifact exists), replacing without being asked, two runs in one folder.
+//!
+//! ```
+//! use heatveil::{frame::{Frame, Redacted}, store::Artifact};
+//! fn keep(frame: &Frame<Redacted>) -> usize { frame.bytes().len() }
+//! ```
+//!
+//! ```compile_fail
+//! use heatveil::{frame::{Frame, Calibrated}, store::Artifact};
+//! fn keep(frame: &Frame<Calibrated>) -> usize { frame.bytes().len() }
+//! ```
+
+mod artifact;
+mod error;
+pub mod layout;
+
+use std::fs;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+pub(crate) use artifact::sealed;
+pub use artifact::{Artifact, FileArtifact};
+use error::IoContext;
+pub use error::StoreError;
+
+/// An output folder, held by one run at a time.
+#[derive(Debug)]
+pub struct Store {
+    root: PathBuf,
+    lock: fs::File,
+}
+
+/// What to do with an output folder that has something in it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Existing {
+    /// Refuse.
+    Refuse,
+    /// Remove what an earlier run left and start anew.
+    Replace,
+    /// Go on with what is there.
+    Keep,
+}
+
+/// A durable file under a temporary name; dropped without [`Staged::commit`], it is removed.
+#[derive(Debug)]
+#[must_use = "a staged file is not visible until it is committed"]
+pub struct Staged {
+    partial: PathBuf,
+    target: PathBuf,
+    receipt: Receipt,
+    committed: bool,
+}
+
+/// What a published file is, for the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Receipt {
+    /// Path relative to the output folder, with `/` between parts.
+    pub path: String,
+    /// SHA-256 of the bytes.
+    pub sha256: [u8; 32],
+    /// Length in bytes.
+    pub bytes: u64,
+}
+
+/// A file that only grows: the log.
+#[derive(Debug)]
+pub struct Appender {
+    path: PathBuf,
+    file: fs::File,
+}
+
+/// Name of the marker by which a folder is known as ours, and of the folder for temporary files.
+const LOCK: &str = ".heatveil.lock";
+const WORK: &str = ".work";
+
+impl Store {
+    /// Opens `root` as an output folder, making it where it does not exist, and locks it.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::NotEmpty`] when something is there and `existing` is [`Existing::Refuse`];
+    /// [`StoreError::Foreign`] when it is to be replaced but holds what no run of ours wrote;
+    /// [`StoreError::Locked`] when another run holds it; [`StoreError::Io`] otherwise.
+    pub fn open(root: &Path, existing: Existing) -> Result<Self, StoreError> {
+        create_dir(root)?;
+        let occupied = entries(root)?.iter().any(|name| name != LOCK);
+        let ours = root.join(LOCK).exists();
+        if occupied && existing == Existing::Refuse {
+            return Err(StoreError::NotEmpty {
+                path: root.to_path_buf(),
+            });
+        }
+        if occupied && existing == Existing::Replace && !ours {
+            return Err(StoreError::Foreign {
+                path: root.to_path_buf(),
+            });
+        }
+        let lock = open_for_append(&root.join(LOCK))?;
+        if lock.try_lock().is_err() {
+            return Err(StoreError::Locked {
+                path: root.to_path_buf(),
+            });
+        }
+        let store = Self {
+            root: root.to_path_buf(),
+            lock,
+        };
+        if existing == Existing::Replace {
+            store.clear()?;
+        }
+        create_dir(&store.work())?;
+        Ok(store)
+    }
+
+    /// The output folder.
+    #[must_use]
+    pub fn root(&self) -> &Path {
+        &self.root
+    }
+
+    /// The folder for redacted working files and files not yet published.
+    #[must_use]
+    pub fn work(&self) -> PathBuf {
+        self.root.join(WORK)
+    }
+
+    /// Writes `artifact` durably under a temporary name, to become `path` on commit.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the file.
+    pub fn stage(&self, path: &str, artifact: &impl Artifact) -> Result<Staged, StoreError> {
+        let partial = self.partial(path)?;
+        let bytes = artifact.bytes();
+        let mut file = create(&partial)?;
+        file.write_all(&bytes).at(&partial)?;
+        file.sync_all().at(&partial)?;
+        let receipt = Receipt {
+            path: path.to_owned(),
+            sha256: Sha256::digest(&bytes).into(),
+            bytes: bytes.len() as u64,
+        };
+        Ok(self.staged(partial, receipt))
+    }
+
+    /// Lets `artifact` write itself to a temporary name (for libraries that open files by path) and makes
+    /// the result durable, to become `path` on commit.
+    ///
+    /// # Errors
+    ///
+    /// What the artifact's writer says, or [`StoreError::Io`].
+    pub fn stage_file<A: FileArtifact>(&self, path: &str, artifact: &A) -> Result<Staged, A::Error>
+    where
+        A::Error: From<StoreError>,
+    {
+        let partial = self.partial(path)?;
+        artifact.write(&partial)?;
+        let (sha256, bytes) = hash_file(&partial)?;
+        sync(&partial)?;
+        Ok(self.staged(
+            partial,
+            Receipt {
+                path: path.to_owned(),
+                sha256,
+                bytes,
+            },
+        ))
+    }
+
+    /// Writes a working file that may be lost in a crash (its hash is in the log), replacing what is there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the file.
+    pub fn spill(&self, name: &str, artifact: &impl Artifact) -> Result<[u8; 32], StoreError> {
+        let path = self.work().join(name);
+        if let Some(parent) = path.parent() {
+            create_dir(parent)?;
+        }
+        let bytes = artifact.bytes();
+        create(&path)?.write_all(&bytes).at(&path)?;
+        Ok(Sha256::digest(&bytes).into())
+    }
+
+    /// Reads a working file.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the file.
+    pub fn read_spilled(&self, name: &str) -> Result<Vec<u8>, StoreError> {
+        let path = self.work().join(name);
+        fs::read(&path).at(&path)
+    }
+
+    /// Removes all working files.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the folder.
+    pub fn clear_work(&self) -> Result<(), StoreError> {
+        remove_dir(&self.work())
+    }
+
+    /// Opens a file that only grows, such as the log, making it where it does not exist.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the file.
+    pub fn append(&self, path: &str) -> Result<Appender, StoreError> {
+        let path = self.root.join(path);
+        if let Some(parent) = path.parent() {
+            create_dir(parent)?;
+        }
+        Ok(Appender {
+            file: open_for_append(&path)?,
+            path,
+        })
+    }
+
+    fn staged(&self, partial: PathBuf, receipt: Receipt) -> Staged {
+        Staged {
+            target: self.root.join(&receipt.path),
+            partial,
+            receipt,
+            committed: false,
+        }
+    }
+
+    fn partial(&self, path: &str) -> Result<PathBuf, StoreError> {
+        create_dir(&self.work())?;
+        Ok(self
+            .work()
+            .join(format!("{}.partial", path.replace('/', "~"))))
+    }
+
+    fn clear(&self) -> Result<(), StoreError> {
+        for name in entries(&self.root)? {
+            let path = self.root.join(&name);
+            if name == LOCK {
+                continue;
+            }
+            if path.is_dir() {
+                remove_dir(&path)?;
+            } else {
+                remove_file(&path)?;
+            }
+        }
+        Ok(())
+    }
+}
+
+impl Drop for Store {
+    fn drop(&mut self) {
+        // An unlock that fails is undone by closing the file right after.
+        let _ = self.lock.unlock();
+    }
+}
+
+impl Staged {
+    /// Path, hash and length, to be logged before the file becomes visible.
+    #[must_use]
+    pub fn receipt(&self) -> &Receipt {
+        &self.receipt
+    }
+
+    /// Gives the file its final name and makes the name durable.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the file.
+    pub fn commit(mut self) -> Result<Receipt, StoreError> {
+        let parent = self.target.parent().unwrap_or(Path::new("."));
+        create_dir(parent)?;
+        rename(&self.partial, &self.target)?;
+        self.committed = true;
+        sync(parent)?;
+        Ok(self.receipt.clone())
+    }
+}
+
+impl Drop for Staged {
+    fn drop(&mut self) {
+        if !self.committed {
+            // Nothing to do where it fails: a file in the work folder is removed at the end of the run.
+            let _ = remove_file(&self.partial);
+        }
+    }
+}
+
+impl Appender {
+    /// Adds `bytes` at the end; durable only after [`Appender::sync`].
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the file.
+    pub fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
+        self.file.write_all(bytes).at(&self.path)
+    }
+
+    /// Makes everything appended durable.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the file.
+    pub fn sync(&mut self) -> Result<(), StoreError> {
+        self.file.sync_data().at(&self.path)
+    }
+
+    /// Reads the whole file.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the file.
+    pub fn read(&mut self) -> Result<Vec<u8>, StoreError> {
+        let mut bytes = Vec::new();
+        self.file.seek(SeekFrom::Start(0)).at(&self.path)?;
+        self.file.read_to_end(&mut bytes).at(&self.path)?;
+        Ok(bytes)
+    }
+
+    /// Cuts the file to `len` bytes: recovery from a torn last line.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the file.
+    pub fn truncate(&mut self, len: u64) -> Result<(), StoreError> {
+        self.file.set_len(len).at(&self.path)?;
+        self.file.sync_all().at(&self.path)
+    }
+}
+
+/// Writes a file that only its owner may read, such as a key; refuses to replace one.
+///
+/// # Errors
+///
+/// [`StoreError::Io`], naming the file; the kind is `AlreadyExists` where it exists.
+pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    if let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        create_dir(parent)?;
+    }
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "keys are written here alone, readable by their owner"
+    )]
+    let mut file = options.open(path).at(path)?;
+    file.write_all(bytes).at(path)?;
+    file.sync_all().at(path)
+}
+
+/// SHA-256 and length of a file, read in pieces.
+///
+/// # Errors
+///
+/// [`StoreError::Io`], naming the file.
+pub fn hash_file(path: &Path) -> Result<([u8; 32], u64), StoreError> {
+    let mut file = fs::File::open(path).at(path)?;
+    let mut hash = Sha256::new();
+    let mut piece = vec![0; 1 << 16];
+    let mut len = 0;
+    loop {
+        let read = file.read(&mut piece).at(path)?;
+        if read == 0 {
+            return Ok((hash.finalize().into(), len));
+        }
+        hash.update(piece.get(..read).unwrap_or_default());
+        len += read as u64;
+    }
+}
+
+fn entries(path: &Path) -> Result<Vec<std::ffi::OsString>, StoreError> {
+    let listing: io::Result<Vec<_>> = fs::read_dir(path)
+        .at(path)?
+        .map(|entry| entry.map(|entry| entry.file_name()))
+        .collect();
+    listing.at(path)
+}
+
+fn sync(path: &Path) -> Result<(), StoreError> {
+    fs::File::open(path)
+        .and_then(|file| file.sync_all())
+        .at(path)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that makes folders"
+)]
+fn create_dir(path: &Path) -> Result<(), StoreError> {
+    fs::create_dir_all(path).at(path)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that opens new files for writing"
+)]
+fn create(path: &Path) -> Result<fs::File, StoreError> {
+    fs::File::create(path).at(path)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that opens files for appending"
+)]
+fn open_for_append(path: &Path) -> Result<fs::File, StoreError> {
+    fs::OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)
+        .at(path)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that gives files their final name"
+)]
+fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::rename(from, to).at(to)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that removes files"
+)]
+fn remove_file(path: &Path) -> Result<(), StoreError> {
+    fs::remove_file(path).at(path)
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that removes folders"
+)]
+fn remove_dir(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result.at(path),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    struct Note(&'static str);
+    impl sealed::Sealed for Note {}
+    impl Artifact for Note {
+        fn bytes(&self) -> std::borrow::Cow<'_, [u8]> {
+            self.0.as_bytes().into()
+        }
+    }
+
+    fn folder() -> tempfile::TempDir {
+        tempfile::tempdir().unwrap()
+    }
+
+    #[test]
+    fn a_staged_file_is_invisible_until_committed() {
+        let folder = folder();
+        let store = Store::open(folder.path(), Existing::Refuse).unwrap();
+        let staged = store.stage("tiles/a.txt", &Note("hello")).unwrap();
+        assert!(!folder.path().join("tiles/a.txt").exists());
+        let receipt = staged.commit().unwrap();
+        assert_eq!(
+            fs::read(folder.path().join("tiles/a.txt")).unwrap(),
+            b"hello"
+        );
+        assert_eq!(receipt.bytes, 5);
+    }
+
+    #[test]
+    fn a_staged_file_that_is_dropped_leaves_nothing() {
+        let folder = folder();
+        let store = Store::open(folder.path(), Existing::Refuse).unwrap();
+        drop(store.stage("a.txt", &Note("hello")).unwrap());
+        assert_eq!(entries(&store.work()).unwrap().len(), 0);
+    }
+
+    #[test]
+    fn an_occupied_folder_needs_permission_and_a_foreign_one_is_never_cleared() {
+        let folder = folder();
+        drop(
+            Store::open(folder.path(), Existing::Refuse)
+                .unwrap()
+                .stage("a", &Note("x"))
+                .unwrap(),
+        );
+        assert!(matches!(
+            Store::open(folder.path(), Existing::Refuse),
+            Err(StoreError::NotEmpty { .. })
+        ));
+        assert!(Store::open(folder.path(), Existing::Replace).is_ok());
+        let foreign = tempfile::tempdir().unwrap();
+        let photo = foreign.path().join("holiday.jpg");
+        create(&photo).unwrap();
+        let refused = Store::open(foreign.path(), Existing::Replace);
+        assert!(matches!(refused, Err(StoreError::Foreign { .. })));
+        assert!(photo.exists());
+    }
+
+    #[test]
+    fn two_runs_cannot_share_a_folder() {
+        let folder = folder();
+        let _first = Store::open(folder.path(), Existing::Refuse).unwrap();
+        assert!(matches!(
+            Store::open(folder.path(), Existing::Keep),
+            Err(StoreError::Locked { .. })
+        ));
+    }
+
+    #[test]
+    fn a_secret_is_not_replaced_and_only_its_owner_reads_it() {
+        let folder = folder();
+        let path = folder.path().join("key");
+        write_secret(&path, b"s").unwrap();
+        assert!(write_secret(&path, b"t").is_err());
+        #[cfg(unix)]
+        assert_eq!(
+            std::os::unix::fs::PermissionsExt::mode(&fs::metadata(&path).unwrap().permissions())
+                & 0o077,
+            0
+        );
+    }
+}
