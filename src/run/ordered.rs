@@ -4,7 +4,9 @@ use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::sync::mpsc;
 
-/// Runs `work` on rayon's threads, up to `in_flight` items at a time, and hands the results to `emit` in
+use rayon::ThreadPool;
+
+/// Runs `work` on the threads of `pool`, up to `in_flight` items at a time, and hands the results to `emit` in
 /// input order on the calling thread.
 ///
 /// At most `in_flight` items and results are alive, so peak memory is `in_flight` times the cost of one,
@@ -15,6 +17,7 @@ use std::sync::mpsc;
 ///
 /// The first error of `emit`.
 pub fn for_each_ordered<T: Send, R: Send, E>(
+    pool: &ThreadPool,
     items: impl IntoIterator<Item = T>,
     in_flight: NonZeroUsize,
     work: impl Fn(T) -> R + Sync,
@@ -22,7 +25,7 @@ pub fn for_each_ordered<T: Send, R: Send, E>(
 ) -> Result<(), E> {
     let mut items = items.into_iter();
     let work = &work;
-    rayon::in_place_scope_fifo(|scope| {
+    pool.in_place_scope_fifo(|scope| {
         let (send, receive) = mpsc::channel();
         let mut waiting = BTreeMap::new();
         let (mut started, mut emitted) = (0_usize, 0_usize);
@@ -57,6 +60,10 @@ mod tests {
 
     use super::*;
 
+    fn pool() -> ThreadPool {
+        rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap()
+    }
+
     #[test]
     fn results_come_out_in_input_order_and_bounded() {
         let alive = AtomicUsize::new(0);
@@ -70,7 +77,7 @@ mod tests {
             (0..(200 - item) * 500).fold(item, |a, b| std::hint::black_box(a ^ b));
             item
         };
-        let result: Result<(), ()> = for_each_ordered(0..200, in_flight, work, |item| {
+        let result: Result<(), ()> = for_each_ordered(&pool(), 0..200, in_flight, work, |item| {
             alive.fetch_sub(1, Ordering::SeqCst);
             seen.push(item);
             Ok(())
@@ -88,7 +95,7 @@ mod tests {
             item
         };
         let in_flight = NonZeroUsize::new(2).unwrap();
-        let result = for_each_ordered(0..1000, in_flight, work, |item| if item == 3 { Err("full") } else { Ok(()) });
+        let result = for_each_ordered(&pool(), 0..1000, in_flight, work, |item| if item == 3 { Err("full") } else { Ok(()) });
         assert_eq!(result, Err("full"));
         assert!(started.load(Ordering::SeqCst) < 10);
     }
@@ -96,7 +103,7 @@ mod tests {
     #[test]
     fn no_items_are_fine() {
         let in_flight = NonZeroUsize::new(2).unwrap();
-        let result: Result<(), ()> = for_each_ordered([0; 0], in_flight, |item| item, |_| Err(()));
+        let result: Result<(), ()> = for_each_ordered(&pool(), [0; 0], in_flight, |item| item, |_| Err(()));
         assert_eq!(result, Ok(()));
     }
 }
