@@ -8,7 +8,7 @@ use crate::frame::{
 };
 use crate::units::{Degrees, Metres};
 
-const XMP_PACKET: Tag = Tag(exif::Context::Tiff, 700);
+const XMP_PACKET: u16 = 700;
 
 /// Tags of one file.
 pub(super) struct Tags {
@@ -26,13 +26,14 @@ impl Tags {
         for packet in xmp {
             packets.read(packet);
         }
-        let exif = exif.into_iter().find_map(|block| {
+        let exif: Option<Exif> = exif.into_iter().find_map(|block| {
             let mut reader = Reader::new();
             let result = reader.continue_on_error(true).read_raw(block.to_vec());
             result.or_else(|error| error.distill_partial_result(|_| {})).ok()
         });
-        // TIFF files and the XT2 keep the packet in tag 700.
-        let packet = exif.as_ref().and_then(|exif| exif.get_field(XMP_PACKET, In::PRIMARY));
+        // TIFF files keep the packet in tag 700 of the first directory, the XT2 in that of a later one.
+        let is_packet = |field: &&exif::Field| field.tag.number() == XMP_PACKET;
+        let packet = exif.as_ref().and_then(|exif: &Exif| exif.fields().find(is_packet));
         if let Some(Value::Byte(packet) | Value::Undefined(packet, _)) = packet.map(|field| &field.value) {
             packets.read(packet);
         }
