@@ -402,6 +402,11 @@ fn create_dir(path: &Path) -> Result<(), StoreError> {
     fs::create_dir_all(path).at(path)
 }
 
+/// Opens the path that a [`FileArtifact`] was given, for libraries that write to an open file.
+pub(crate) fn create_partial(path: &Path) -> Result<fs::File, StoreError> {
+    create(path)
+}
+
 #[expect(
     clippy::disallowed_methods,
     reason = "the one place that opens new files for writing"

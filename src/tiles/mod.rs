@@ -1,1 +1,29 @@
-//! To come.
+//! From redacted frames to maps: a mosaic, its Cloud-Optimized GeoTIFF and its web pyramid.
+//!
+//! In: a [`View`](crate::georef::View) a frame and a way to load redacted temperatures. Out: a working
+//! [`Mosaic`] in the store's work folder, from which [`Cog`], [`WebTiles`] and [`TileJson`] are written through
+//! [`store`](crate::store). Refuses: extents no computer should draw, with the frames at fault named.
+//!
+//! One frame a pixel, never a blend: every temperature in the map is one that was measured. Pixels without
+//! data are `NAN` and stay so through every zoom level.
+
+mod cache;
+mod cog;
+mod error;
+mod grid;
+mod mosaic;
+mod palette;
+mod pmtiles;
+mod pyramid;
+mod raster_file;
+mod tilejson;
+
+pub use cache::FrameCache;
+pub use cog::Cog;
+pub use error::TilesError;
+pub use grid::Grid;
+pub use mosaic::{Mosaic, MosaicFrame, MosaicOptions, MosaicReport, build};
+pub use palette::{Ramp, RampError};
+pub use pmtiles::WebTiles;
+pub use pyramid::Pyramid;
+pub use tilejson::TileJson;

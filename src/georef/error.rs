@@ -1,0 +1,63 @@
+//! Why a frame has no place on the ground.
+
+/// Why a frame has no place on the ground. Messages name the remedy, never a position.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum GeorefError {
+    /// The file carries no coordinates.
+    #[error("the frame has no position; geotag it (XMP drone-dji or EXIF GPS) before the run")]
+    NoPosition,
+    /// The file carries no usable height.
+    #[error(
+        "the frame has no height above take-off, or one that is not above 0 m; write XMP RelativeAltitude"
+    )]
+    NoAltitude,
+    /// The file carries no usable attitude.
+    #[error(
+        "the frame has no attitude; write XMP GimbalYawDegree, GimbalPitchDegree and GimbalRollDegree"
+    )]
+    NoAttitude,
+    /// Nobody said how wide the camera sees.
+    #[error(
+        "the camera {make:?} {model:?} is not in the table or its lens is unknown; \
+         give camera.focal-length-px, or focal-length-mm and pixel-pitch-um"
+    )]
+    UnknownCamera {
+        /// Maker as written in the file.
+        make: String,
+        /// Model as written in the file.
+        model: String,
+    },
+    /// The centre of the frame does not meet the ground.
+    #[error(
+        "the frame looks above the horizon (pitch {pitch:.1} degrees); leave it out or correct its pitch"
+    )]
+    AboveHorizon {
+        /// Pitch of the camera in degrees.
+        pitch: f64,
+    },
+    /// The projection library refused.
+    #[error(
+        "could not project between coordinate systems; check the installation of GDAL and PROJ"
+    )]
+    Projection {
+        /// What GDAL said.
+        #[from]
+        source: gdal::errors::GdalError,
+    },
+}
+
+impl GeorefError {
+    /// Short lower-case name for the log.
+    #[must_use]
+    pub fn reason(&self) -> &'static str {
+        match self {
+            Self::NoPosition => "no-position",
+            Self::NoAltitude => "no-altitude",
+            Self::NoAttitude => "no-attitude",
+            Self::UnknownCamera { .. } => "unknown-camera",
+            Self::AboveHorizon { .. } => "above-horizon",
+            Self::Projection { .. } => "projection",
+        }
+    }
+}

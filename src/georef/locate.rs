@@ -1,0 +1,276 @@
+//! Whether a frame can be placed on the ground at all, before any work is spent on it.
+//!
+//! In: metadata and the operator's word on the camera. Out: [`Located`], from which a [`View`] follows once the
+//! flight's yaw source is known. Refuses: see [`GeorefError`].
+
+use super::{CameraOverrides, GeorefError, Intrinsics, Projector, View, YawSource, intrinsics};
+use crate::frame::{Attitude, FrameMeta, Position};
+use crate::units::{Degrees, Metres};
+
+/// A frame with all that places it on the ground.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Located {
+    camera: Intrinsics,
+    position: Position,
+    height: Metres,
+    gimbal: Option<Attitude>,
+    flight: Option<Attitude>,
+    /// The view with its foot at (0, 0) and yaw 0: all that does not depend on either.
+    local: View,
+    ground_resolution: Metres,
+}
+
+/// Pixels `x0..x1` of row `row`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowSpan {
+    /// The row, from the top.
+    pub row: usize,
+    /// First column.
+    pub x0: usize,
+    /// Column after the last.
+    pub x1: usize,
+}
+
+/// Checks that position, height, attitude and camera of a frame are known and that its centre meets the ground.
+///
+/// # Errors
+///
+/// [`GeorefError`], naming what is missing and the remedy.
+pub fn locate(meta: &FrameMeta, overrides: &CameraOverrides) -> Result<Located, GeorefError> {
+    let position = meta
+        .position
+        .filter(|position| {
+            (-90.0..=90.0).contains(&position.latitude.0)
+                && (-180.0..=180.0).contains(&position.longitude.0)
+        })
+        .ok_or(GeorefError::NoPosition)?;
+    let height = meta
+        .relative_altitude
+        .filter(|height| height.0 > 0.0 && height.0.is_finite())
+        .ok_or(GeorefError::NoAltitude)?;
+    let gimbal = meta.gimbal.filter(is_finite);
+    let flight = meta.flight.filter(is_finite);
+    let attitude = gimbal.or(flight).ok_or(GeorefError::NoAttitude)?;
+    let camera = intrinsics(meta, overrides)?;
+    let unturned = Attitude {
+        yaw: Degrees(0.0),
+        ..attitude
+    };
+    let local = View::new(camera, (0.0, 0.0), height, unturned);
+    let ground_resolution =
+        local
+            .ground_resolution(camera.cx, camera.cy)
+            .ok_or(GeorefError::AboveHorizon {
+                pitch: attitude.pitch.0,
+            })?;
+    Ok(Located {
+        camera,
+        position,
+        height,
+        gimbal,
+        flight,
+        local,
+        ground_resolution,
+    })
+}
+
+fn is_finite(attitude: &Attitude) -> bool {
+    attitude.yaw.0.is_finite() && attitude.pitch.0.is_finite() && attitude.roll.0.is_finite()
+}
+
+impl Located {
+    /// Where the camera was.
+    #[must_use]
+    pub fn position(&self) -> Position {
+        self.position
+    }
+
+    /// Height of the camera above take-off, taken as the height above the ground.
+    #[must_use]
+    pub fn height(&self) -> Metres {
+        self.height
+    }
+
+    /// The camera.
+    #[must_use]
+    pub fn camera(&self) -> &Intrinsics {
+        &self.camera
+    }
+
+    /// Pitch of the camera; -90 looks straight down.
+    #[must_use]
+    pub fn pitch(&self) -> Degrees {
+        self.gimbal
+            .or(self.flight)
+            .map_or(Degrees(-90.0), |attitude| attitude.pitch)
+    }
+
+    /// Metres of a pixel across the line of sight, at the centre of the frame.
+    #[must_use]
+    pub fn ground_resolution(&self) -> Metres {
+        self.ground_resolution
+    }
+
+    /// Yaw from true north as `source` has it; `None` where the file lacks it.
+    #[must_use]
+    pub fn yaw(&self, source: YawSource) -> Option<Degrees> {
+        match source {
+            YawSource::Gimbal => self.gimbal,
+            YawSource::Flight => self.flight,
+        }
+        .map(|attitude| attitude.yaw)
+    }
+
+    /// The frame's view with the yaw of `source`, or of the other one where the file lacks it.
+    ///
+    /// Pitch and roll are the gimbal's where known. Yaw is turned from true to grid north.
+    ///
+    /// # Errors
+    ///
+    /// [`GeorefError::Projection`] outside the domain of the run's UTM zone.
+    pub fn view(&self, projector: &Projector, source: YawSource) -> Result<View, GeorefError> {
+        let (longitude, latitude) = (self.position.longitude.0, self.position.latitude.0);
+        let yaw = self
+            .yaw(source)
+            .or_else(|| self.yaw(source.other()))
+            .ok_or(GeorefError::NoAttitude)?;
+        let attitude = self.gimbal.or(self.flight).ok_or(GeorefError::NoAttitude)?;
+        let grid_yaw = Degrees(yaw.0 + projector.convergence(longitude, latitude)?);
+        Ok(View::new(
+            self.camera,
+            projector.to_map(longitude, latitude)?,
+            self.height,
+            Attitude {
+                yaw: grid_yaw,
+                ..attitude
+            },
+        ))
+    }
+
+    /// The pixels that see the ground coarser than `limit`, or that see above the horizon.
+    ///
+    /// No position and no yaw enter, so it can be asked before the yaw source is chosen.
+    #[must_use]
+    pub fn beyond(&self, limit: Metres) -> Vec<RowSpan> {
+        let mut spans = Vec::new();
+        for row in 0..self.camera.height {
+            let mut open = None;
+            for x in 0..=self.camera.width {
+                let hidden = x < self.camera.width && !self.is_within(x, row, limit);
+                match (open, hidden) {
+                    (None, true) => open = Some(x),
+                    (Some(x0), false) => {
+                        spans.push(RowSpan { row, x0, x1: x });
+                        open = None;
+                    }
+                    _ => {}
+                }
+            }
+        }
+        spans
+    }
+
+    fn is_within(&self, x: usize, row: usize, limit: Metres) -> bool {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "sides of rasters lie far below 2^52"
+        )]
+        let (u, v) = (x as f64 + 0.5, row as f64 + 0.5);
+        self.local
+            .ground_resolution(u, v)
+            .is_some_and(|resolution| resolution <= limit)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::camera::tests::meta;
+    use super::*;
+
+    fn refusal(change: impl FnOnce(&mut FrameMeta)) -> &'static str {
+        let mut meta = meta("M3T");
+        change(&mut meta);
+        locate(&meta, &CameraOverrides::default())
+            .map_or_else(|error| error.reason(), |_| "located")
+    }
+
+    #[test]
+    fn what_is_missing_is_named() {
+        assert_eq!(refusal(|_| {}), "located");
+        assert_eq!(refusal(|meta| meta.position = None), "no-position");
+        assert_eq!(refusal(|meta| meta.relative_altitude = None), "no-altitude");
+        assert_eq!(
+            refusal(|meta| meta.relative_altitude = Some(Metres(0.0))),
+            "no-altitude"
+        );
+        assert_eq!(
+            refusal(|meta| meta.relative_altitude = Some(Metres(f64::NAN))),
+            "no-altitude"
+        );
+        assert_eq!(
+            refusal(|meta| {
+                meta.gimbal = None;
+                meta.flight = None;
+            }),
+            "no-attitude"
+        );
+        assert_eq!(
+            refusal(|meta| meta.camera.model = "?".into()),
+            "unknown-camera"
+        );
+        assert_eq!(
+            refusal(|meta| meta.gimbal.as_mut().unwrap().pitch = Degrees(5.0)),
+            "above-horizon"
+        );
+    }
+
+    #[test]
+    fn the_centre_resolution_of_a_nadir_frame_is_height_over_focal_length() {
+        let located = locate(&meta("M3T"), &CameraOverrides::default()).unwrap();
+        assert!((located.ground_resolution().0 - 60.0 * 0.012 / 9.1).abs() < 1e-9);
+    }
+
+    #[test]
+    fn pixels_beyond_a_resolution_are_those_towards_the_horizon() {
+        let mut meta = meta("M3T");
+        meta.gimbal.as_mut().unwrap().pitch = Degrees(-10.0);
+        let located = locate(&meta, &CameraOverrides::default()).unwrap();
+        let spans = located.beyond(Metres(0.3));
+        // 0.3 m x 758.33 px = 227.5 m of slant range: 74.7 degrees off nadir, 15.3 below the horizon, thus
+        // 5.3 below the axis: row 256 + 758.33 tan 5.3 = 326 on the middle column.
+        let hides = |row: usize, x: usize| {
+            spans
+                .iter()
+                .any(|span| span.row == row && (span.x0..span.x1).contains(&x))
+        };
+        assert!(hides(0, 0) && hides(324, 320) && !hides(328, 320) && !hides(511, 320));
+        assert!(
+            located
+                .beyond(Metres(1e9))
+                .iter()
+                .all(|span| span.row < 256)
+        );
+        let pixels: usize = located
+            .beyond(Metres(0.01))
+            .iter()
+            .map(|span| span.x1 - span.x0)
+            .sum();
+        assert_eq!(pixels, 640 * 512);
+    }
+
+    #[test]
+    fn a_view_takes_the_yaw_it_is_told_and_pitch_and_roll_of_the_gimbal() {
+        let located = locate(&meta("M3T"), &CameraOverrides::default()).unwrap();
+        let crs = super::super::Crs::for_positions([located.position()]).unwrap();
+        let projector = crs.projector().unwrap();
+        let view = located.view(&projector, YawSource::Flight).unwrap();
+        let (east, north) = view.centre();
+        let (top_east, top_north) = view.ground(320.0, 0.0).unwrap();
+        let azimuth = f64::atan2(top_east - east, top_north - north).to_degrees();
+        let convergence = projector
+            .convergence(1.716_073_973, 52.658_007_833)
+            .unwrap();
+        assert!((azimuth - 63.0 - convergence).abs() < 1e-6, "{azimuth}");
+        assert!((view.off_nadir(320.0, 256.0).0).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,365 @@
+//! One frame's view of flat ground.
+//!
+//! In: a pinhole camera, its place and its attitude. Out: pixel to ground, ground to pixel, ground resolution,
+//! off-nadir angle and footprint. Refuses (as `None`): pixels above the horizon, ground behind the camera.
+//!
+//! Pixel coordinates are continuous: the raster spans `0..width` and `0..height`, pixel centres lie at + 0.5.
+//! Ground coordinates are metres east and north in the run's UTM zone.
+
+use super::Intrinsics;
+use crate::frame::Attitude;
+use crate::units::{Degrees, Metres};
+
+/// One frame's view of flat ground.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct View {
+    camera: Intrinsics,
+    /// East, north of the camera.
+    centre: (f64, f64),
+    /// Above the ground.
+    height: f64,
+    forward: [f64; 3],
+    right: [f64; 3],
+    down: [f64; 3],
+}
+
+/// A rectangle of ground: metres east and north in the run's UTM zone.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Bounds {
+    /// Western edge.
+    pub west: f64,
+    /// Southern edge.
+    pub south: f64,
+    /// Eastern edge.
+    pub east: f64,
+    /// Northern edge.
+    pub north: f64,
+}
+
+impl Bounds {
+    /// The smallest rectangle around `points`; `None` without points.
+    #[must_use]
+    pub fn around(points: &[(f64, f64)]) -> Option<Self> {
+        let mut points = points.iter();
+        let &(east, north) = points.next()?;
+        let start = Self {
+            west: east,
+            south: north,
+            east,
+            north,
+        };
+        Some(points.fold(start, |bounds, &(east, north)| Self {
+            west: bounds.west.min(east),
+            south: bounds.south.min(north),
+            east: bounds.east.max(east),
+            north: bounds.north.max(north),
+        }))
+    }
+
+    /// The smallest rectangle around both.
+    #[must_use]
+    pub fn union(self, other: Self) -> Self {
+        Self {
+            west: self.west.min(other.west),
+            south: self.south.min(other.south),
+            east: self.east.max(other.east),
+            north: self.north.max(other.north),
+        }
+    }
+
+    /// What both share; `None` when they do not overlap.
+    #[must_use]
+    pub fn intersection(self, other: Self) -> Option<Self> {
+        let shared = Self {
+            west: self.west.max(other.west),
+            south: self.south.max(other.south),
+            east: self.east.min(other.east),
+            north: self.north.min(other.north),
+        };
+        (shared.west < shared.east && shared.south < shared.north).then_some(shared)
+    }
+
+    /// Metres from west to east and from south to north.
+    #[must_use]
+    pub fn size(self) -> (f64, f64) {
+        (self.east - self.west, self.north - self.south)
+    }
+}
+
+impl View {
+    /// A camera at `centre` (metres east, north in the map's grid), `height` above flat ground.
+    ///
+    /// `attitude.yaw` is clockwise from grid north. Rotation: DOMAIN section 2.
+    #[must_use]
+    pub fn new(camera: Intrinsics, centre: (f64, f64), height: Metres, attitude: Attitude) -> Self {
+        let (sin_yaw, cos_yaw) = attitude.yaw.to_radians().sin_cos();
+        let (sin_pitch, cos_pitch) = attitude.pitch.to_radians().sin_cos();
+        let (sin_roll, cos_roll) = attitude.roll.to_radians().sin_cos();
+        let forward = [sin_yaw * cos_pitch, cos_yaw * cos_pitch, sin_pitch];
+        let level_right = [cos_yaw, -sin_yaw, 0.0];
+        let level_down = cross(forward, level_right);
+        Self {
+            camera,
+            centre,
+            height: height.0,
+            forward,
+            right: combine(level_right, cos_roll, level_down, sin_roll),
+            down: combine(level_down, cos_roll, level_right, -sin_roll),
+        }
+    }
+
+    /// The camera.
+    #[must_use]
+    pub fn camera(&self) -> &Intrinsics {
+        &self.camera
+    }
+
+    /// Where the camera is: metres east and north.
+    #[must_use]
+    pub fn centre(&self) -> (f64, f64) {
+        self.centre
+    }
+
+    /// Height of the camera above the ground.
+    #[must_use]
+    pub fn height(&self) -> Metres {
+        Metres(self.height)
+    }
+
+    /// Direction of a pixel, east-north-up; its component along the optical axis is 1.
+    #[must_use]
+    pub fn ray(&self, u: f64, v: f64) -> [f64; 3] {
+        let x = (u - self.camera.cx) / self.camera.fx;
+        let y = (v - self.camera.cy) / self.camera.fy;
+        let [fe, fn_, fu] = self.forward;
+        let [re, rn, ru] = self.right;
+        let [de, dn, du] = self.down;
+        [
+            fe + x * re + y * de,
+            fn_ + x * rn + y * dn,
+            fu + x * ru + y * du,
+        ]
+    }
+
+    /// Where a pixel meets the ground: metres east and north. `None` at or above the horizon.
+    #[must_use]
+    pub fn ground(&self, u: f64, v: f64) -> Option<(f64, f64)> {
+        let [east, north, up] = self.ray(u, v);
+        let scale = -self.height / up;
+        let (ground_east, ground_north) =
+            (self.centre.0 + east * scale, self.centre.1 + north * scale);
+        (up < 0.0 && ground_east.is_finite() && ground_north.is_finite())
+            .then_some((ground_east, ground_north))
+    }
+
+    /// The pixel that sees a point of the ground; it may lie outside the raster. `None` behind the camera.
+    #[must_use]
+    pub fn pixel(&self, east: f64, north: f64) -> Option<(f64, f64)> {
+        let to_ground = [east - self.centre.0, north - self.centre.1, -self.height];
+        let depth = dot(to_ground, self.forward);
+        if depth <= 0.0 {
+            return None;
+        }
+        Some((
+            self.camera.cx + self.camera.fx * dot(to_ground, self.right) / depth,
+            self.camera.cy + self.camera.fy * dot(to_ground, self.down) / depth,
+        ))
+    }
+
+    /// Metres of a pixel across the line of sight: slant range / focal length. `None` above the horizon.
+    #[must_use]
+    pub fn ground_resolution(&self, u: f64, v: f64) -> Option<Metres> {
+        let (east, north) = self.ground(u, v)?;
+        Some(Metres(
+            self.tangent_squared(east, north)
+                .mul_add(self.height * self.height, self.height * self.height)
+                .sqrt()
+                / self.camera.fx,
+        ))
+    }
+
+    /// Angle between a pixel's line of sight and straight down: 90 at the horizon, more above it.
+    #[must_use]
+    pub fn off_nadir(&self, u: f64, v: f64) -> Degrees {
+        let [east, north, up] = self.ray(u, v);
+        Degrees(f64::atan2(east.hypot(north), -up).to_degrees())
+    }
+
+    /// Squared tangent of the off-nadir angle under which a point of the ground is seen.
+    #[must_use]
+    pub fn tangent_squared(&self, east: f64, north: f64) -> f64 {
+        let (dx, dy) = (east - self.centre.0, north - self.centre.1);
+        (dx * dx + dy * dy) / (self.height * self.height)
+    }
+
+    /// Outline of the ground seen no more obliquely than `max_off_nadir` (below 90), in order around it; the round limit is
+    /// drawn as 32 straight edges outside it. Empty when nothing is seen so steeply.
+    #[must_use]
+    pub fn footprint(&self, max_off_nadir: Degrees) -> Vec<(f64, f64)> {
+        let (sin, cos) = max_off_nadir.to_radians().sin_cos();
+        let (width, height) = (2.0 * self.camera.cx, 2.0 * self.camera.cy);
+        let frame = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)];
+        // Rays are at least 1 long, so whatever is within the limit has `up <= -cos`: a straight cut.
+        let below = clip(&frame, |(u, v)| -cos - self.ray(u, v)[2]);
+        let mut outline: Vec<_> = below
+            .iter()
+            .filter_map(|&(u, v)| self.ground(u, v))
+            .collect();
+        let radius = self.height * sin / cos;
+        for edge in 0..32_u8 {
+            let (sin, cos) = (f64::from(edge) * std::f64::consts::TAU / 32.0).sin_cos();
+            outline = clip(&outline, |(east, north)| {
+                radius - (east - self.centre.0) * sin - (north - self.centre.1) * cos
+            });
+        }
+        outline
+    }
+
+    /// The smallest rectangle around [`View::footprint`].
+    #[must_use]
+    pub fn bounds(&self, max_off_nadir: Degrees) -> Option<Bounds> {
+        Bounds::around(&self.footprint(max_off_nadir))
+    }
+}
+
+/// The part of a convex polygon where a linear function `inside` is not negative (Sutherland, Hodgman 1974).
+fn clip(polygon: &[(f64, f64)], inside: impl Fn((f64, f64)) -> f64) -> Vec<(f64, f64)> {
+    let mut kept = Vec::with_capacity(polygon.len() + 1);
+    let ends = polygon.iter().cycle().skip(1);
+    for (&from, &to) in polygon.iter().zip(ends) {
+        let (a, b) = (inside(from), inside(to));
+        if a >= 0.0 {
+            kept.push(from);
+        }
+        if (a < 0.0) != (b < 0.0) {
+            let share = a / (a - b);
+            kept.push((
+                from.0 + share * (to.0 - from.0),
+                from.1 + share * (to.1 - from.1),
+            ));
+        }
+    }
+    kept
+}
+
+fn dot([ax, ay, az]: [f64; 3], [bx, by, bz]: [f64; 3]) -> f64 {
+    ax * bx + ay * by + az * bz
+}
+
+fn cross([ax, ay, az]: [f64; 3], [bx, by, bz]: [f64; 3]) -> [f64; 3] {
+    [ay * bz - az * by, az * bx - ax * bz, ax * by - ay * bx]
+}
+
+fn combine([ax, ay, az]: [f64; 3], a: f64, [bx, by, bz]: [f64; 3], b: f64) -> [f64; 3] {
+    [a * ax + b * bx, a * ay + b * by, a * az + b * bz]
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const CAMERA: Intrinsics = Intrinsics {
+        width: 640,
+        height: 512,
+        fx: 9.1 / 0.012,
+        fy: 9.1 / 0.012,
+        cx: 320.0,
+        cy: 256.0,
+    };
+
+    fn view(yaw: f64, pitch: f64, roll: f64) -> View {
+        let attitude = Attitude {
+            yaw: Degrees(yaw),
+            pitch: Degrees(pitch),
+            roll: Degrees(roll),
+        };
+        View::new(CAMERA, (0.0, 0.0), Metres(60.0), attitude)
+    }
+
+    /// Top left, top right, bottom right, bottom left against DOMAIN section 2, to the digits printed there.
+    fn assert_corners(view: &View, expected: [(f64, f64); 4]) {
+        let corners = [(0.0, 0.0), (640.0, 0.0), (640.0, 512.0), (0.0, 512.0)];
+        for ((u, v), (east, north)) in corners.into_iter().zip(expected) {
+            let found = view.ground(u, v).unwrap();
+            assert!((found.0 - east).abs() < 0.000_51, "{found:?} {east}");
+            assert!((found.1 - north).abs() < 0.000_51, "{found:?} {north}");
+            let (u_back, v_back) = view.pixel(found.0, found.1).unwrap();
+            assert!((u_back - u).abs() < 1e-6 && (v_back - v).abs() < 1e-6);
+        }
+    }
+
+    #[test]
+    fn corners_fall_where_the_published_vectors_say() {
+        assert_corners(
+            &view(90.0, -90.0, 0.0),
+            [
+                (20.255, 25.319),
+                (20.255, -25.319),
+                (-20.255, -25.319),
+                (-20.255, 25.319),
+            ],
+        );
+        assert_corners(
+            &view(88.5, -40.0, 0.0),
+            [
+                (151.748, 69.899),
+                (155.198, -61.861),
+                (37.270, -27.122),
+                (35.799, 29.036),
+            ],
+        );
+        assert_corners(
+            &view(0.0, -60.0, 5.0),
+            [
+                (-34.522, 72.681),
+                (37.678, 63.613),
+                (22.286, 10.084),
+                (-26.568, 14.212),
+            ],
+        );
+    }
+
+    #[test]
+    fn resolution_and_angle_are_those_of_the_slant() {
+        let oblique = view(0.0, -30.0, 0.0);
+        assert!((oblique.off_nadir(320.0, 256.0).0 - 60.0).abs() < 1e-9);
+        // 60 m / cos 60 = 120 m away, 758.33 px: 0.1582 m.
+        let resolution = oblique.ground_resolution(320.0, 256.0).unwrap().0;
+        assert!((resolution - 120.0 / 758.333_333).abs() < 1e-6);
+    }
+
+    #[test]
+    fn the_sky_has_no_ground_and_what_is_behind_has_no_pixel() {
+        let level = view(0.0, 0.0, 0.0);
+        assert_eq!(level.ground(320.0, 255.0), None);
+        assert_eq!(level.ground(320.0, 256.0), None);
+        assert!(level.ground(320.0, 300.0).is_some());
+        assert_eq!(level.pixel(0.0, -10.0), None);
+        assert!(level.off_nadir(320.0, 100.0).0 > 90.0);
+    }
+
+    #[test]
+    fn a_footprint_ends_at_the_limit_and_holds_all_within_it() {
+        let whole = view(90.0, -90.0, 0.0).bounds(Degrees(60.0)).unwrap();
+        assert!((whole.east - 20.255).abs() < 0.001 && (whole.north - 25.319).abs() < 0.001);
+        let level = view(0.0, -10.0, 0.0);
+        assert!(level.footprint(Degrees(60.0)).is_empty());
+        let gated = view(0.0, -40.0, 0.0);
+        let bounds = gated.bounds(Degrees(60.0)).unwrap();
+        let limit = 60.0 * 60.0_f64.to_radians().tan();
+        assert!(
+            bounds.north >= limit - 1e-9 && bounds.north < limit * 1.01,
+            "{bounds:?}"
+        );
+        for v in 0..512 {
+            for u in [0.5, 100.5, 320.0, 639.5] {
+                let v = f64::from(v) + 0.5;
+                if gated.off_nadir(u, v).0 <= 60.0 {
+                    let (east, north) = gated.ground(u, v).unwrap();
+                    assert!(bounds.west <= east && east <= bounds.east);
+                    assert!(bounds.south <= north && north <= bounds.north);
+                }
+            }
+        }
+    }
+}

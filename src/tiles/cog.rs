@@ -1,0 +1,94 @@
+//! The mosaic as a Cloud-Optimized GeoTIFF.
+//!
+//! In: a working mosaic. Out: one float32 file: temperature, off-nadir angle, source frame; no data is `NAN`.
+//! Refuses: resampling that mixes pixels: overviews pick one, so each value there was measured too.
+
+use std::fmt::Write as _;
+use std::path::Path;
+
+use gdal::raster::RasterCreationOptions;
+use gdal::{Dataset, DriverManager};
+
+use super::error::GdalContext;
+use super::{Mosaic, TilesError};
+use crate::store::{FileArtifact, sealed};
+
+/// Largest difference between a value in the file and the mosaic: 2^-7, below 0.01 °C.
+///
+/// LERC stores `minimum + n * 2 * error`. With a power of two the step 1/64 is exact in binary, so whole numbers
+/// (source frames) come back exact, and so do temperatures that a camera measured in steps of 1/64 K.
+const MAX_ERROR: &str = "0.0078125";
+
+const BANDS: [(&str, &str); 3] = [
+    ("temperature", "\u{b0}C"),
+    ("off-nadir angle", "degree"),
+    ("source frame", ""),
+];
+
+/// A mosaic, to be written as a Cloud-Optimized GeoTIFF.
+#[derive(Debug, Clone, Copy)]
+pub struct Cog<'a>(pub &'a Mosaic);
+
+impl sealed::Sealed for Cog<'_> {}
+
+impl FileArtifact for Cog<'_> {
+    type Error = TilesError;
+
+    fn write(&self, partial: &Path) -> Result<(), TilesError> {
+        let task = "write the Cloud-Optimized GeoTIFF";
+        // The crate has no setter for units; a virtual raster around the working one names them instead.
+        let described = Dataset::open(self.description()).task("describe the mosaic")?;
+        let mut options = RasterCreationOptions::new();
+        for (name, value) in [
+            ("COMPRESS", "LERC_ZSTD"),
+            ("MAX_Z_ERROR", MAX_ERROR),
+            ("BLOCKSIZE", "512"),
+            ("RESAMPLING", "NEAREST"),
+            ("BIGTIFF", "IF_SAFER"),
+            ("NUM_THREADS", "1"),
+        ] {
+            options.set_name_value(name, value).task(task)?;
+        }
+        let driver = DriverManager::get_driver_by_name("COG").task(task)?;
+        let cog = described
+            .create_copy(&driver, partial, &options)
+            .task(task)?;
+        cog.close().task(task)
+    }
+}
+
+impl Cog<'_> {
+    /// A GDAL virtual raster over the working file, with band names, units and no-data value.
+    fn description(&self) -> String {
+        let grid = self.0.grid();
+        let (width, height) = (grid.width, grid.height);
+        let path = escape(&self.0.file.path().to_string_lossy());
+        let transform = grid
+            .geo_transform()
+            .map(|value| format!("{value:?}"))
+            .join(",");
+        let mut xml = format!(
+            "<VRTDataset rasterXSize=\"{width}\" rasterYSize=\"{height}\">\
+             <SRS dataAxisToSRSAxisMapping=\"1,2\">EPSG:{}</SRS><GeoTransform>{transform}</GeoTransform>",
+            grid.crs.epsg()
+        );
+        for (number, (name, unit)) in (1..).zip(BANDS) {
+            let window = format!("xOff=\"0\" yOff=\"0\" xSize=\"{width}\" ySize=\"{height}\"");
+            // Writing to a String cannot fail.
+            let _ = write!(
+                xml,
+                "<VRTRasterBand dataType=\"Float32\" band=\"{number}\"><Description>{name}</Description>\
+                 <NoDataValue>nan</NoDataValue><UnitType>{unit}</UnitType><ColorInterp>Undefined</ColorInterp><SimpleSource>\
+                 <SourceFilename relativeToVRT=\"0\">{path}</SourceFilename><SourceBand>{number}</SourceBand>\
+                 <SrcRect {window}/><DstRect {window}/></SimpleSource></VRTRasterBand>"
+            );
+        }
+        xml + "</VRTDataset>"
+    }
+}
+
+fn escape(text: &str) -> String {
+    text.replace('&', "&amp;")
+        .replace('<', "&lt;")
+        .replace('>', "&gt;")
+}

@@ -1,0 +1,87 @@
+//! Why no map could be made.
+
+use crate::frame::FrameId;
+use crate::georef::GeorefError;
+use crate::raster::ShapeError;
+use crate::store::StoreError;
+
+/// Why no map could be made.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum TilesError {
+    /// No frame sees ground within the limits.
+    #[error(
+        "no frame sees ground within {max_off_nadir:.0} degrees of straight down; raise tiles.max-off-nadir"
+    )]
+    NothingSeen {
+        /// The limit in degrees.
+        max_off_nadir: f64,
+    },
+    /// The frames lie too far apart for one map.
+    #[error(
+        "frames {first} and {second} lie {kilometres:.0} km apart: a map of {width}x{height} pixels exceeds the \
+         limit of {max_pixels}; run distant flights apart, or give a coarser tiles.resolution"
+    )]
+    TooLarge {
+        /// A frame at one end.
+        first: FrameId,
+        /// A frame at the other end.
+        second: FrameId,
+        /// Distance between the two.
+        kilometres: f64,
+        /// Columns that the map would have.
+        width: f64,
+        /// Rows that the map would have.
+        height: f64,
+        /// Pixels allowed.
+        max_pixels: u64,
+    },
+    /// The resolution is not a length.
+    #[error("a map resolution of {value} m is not usable; give tiles.resolution above 0")]
+    Resolution {
+        /// The value found.
+        value: f64,
+    },
+    /// GDAL could not read or write a raster.
+    #[error("GDAL could not {task}")]
+    Gdal {
+        /// What it was asked to do.
+        task: &'static str,
+        /// What GDAL said.
+        source: gdal::errors::GdalError,
+    },
+    /// A tile could not be encoded.
+    #[error("could not encode a map tile as PNG")]
+    Png {
+        /// What the encoder said.
+        #[from]
+        source: image::ImageError,
+    },
+    /// The tile archive could not be written.
+    #[error("could not write the PMTiles archive")]
+    PmTiles {
+        /// What the writer said.
+        #[from]
+        source: pmtiles::PmtError,
+    },
+    /// Coordinates could not be projected.
+    #[error(transparent)]
+    Georef(#[from] GeorefError),
+    /// Samples do not form a raster.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// A file could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
+}
+
+/// Says what GDAL was asked to do.
+pub(super) trait GdalContext<T> {
+    fn task(self, task: &'static str) -> Result<T, TilesError>;
+}
+
+impl<T> GdalContext<T> for Result<T, gdal::errors::GdalError> {
+    fn task(self, task: &'static str) -> Result<T, TilesError> {
+        self.map_err(|source| TilesError::Gdal { task, source })
+    }
+}

@@ -1,0 +1,167 @@
+//! The fixed colour ramp of the web tiles.
+//!
+//! In: a temperature range. Out: one of 256 colours a temperature, the same in every tile, flight and year.
+//! Refuses: empty ranges; stretching a tile to its own contents.
+//!
+//! The ramp runs from near black through purple, red and orange to pale yellow with lightness rising evenly, so
+//! it orders rightly in grey and for colour-blind readers (the design rule of matplotlib's "inferno").
+
+/// Colours at equal steps from the coldest to the hottest end.
+const POINTS: [[u8; 3]; 9] = [
+    [4, 4, 22],
+    [38, 12, 84],
+    [86, 16, 110],
+    [132, 32, 107],
+    [178, 50, 90],
+    [217, 77, 61],
+    [242, 118, 28],
+    [251, 176, 36],
+    [250, 250, 164],
+];
+
+/// A colour ramp over a fixed range of temperatures.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Ramp {
+    min: f32,
+    max: f32,
+    colours: Vec<[u8; 3]>,
+}
+
+/// A range that is empty or endless.
+#[derive(Debug, Clone, Copy, PartialEq, thiserror::Error)]
+#[error(
+    "a colour range from {min} to {max} is not usable; give a finite minimum below the maximum"
+)]
+pub struct RampError {
+    /// The minimum given, °C.
+    pub min: f32,
+    /// The maximum given, °C.
+    pub max: f32,
+}
+
+impl Default for Ramp {
+    /// -10 to 20 °C: on a winter night roofs under a clear sky start at the lower end, and walls, leaks and open
+    /// windows of heated homes end below the upper one.
+    fn default() -> Self {
+        Self {
+            min: -10.0,
+            max: 20.0,
+            colours: colours(),
+        }
+    }
+}
+
+impl Ramp {
+    /// A ramp from `min` to `max` °C.
+    ///
+    /// # Errors
+    ///
+    /// [`RampError`] unless both are finite and `min < max`.
+    pub fn new(min: f32, max: f32) -> Result<Self, RampError> {
+        if min.is_finite() && max.is_finite() && min < max {
+            Ok(Self {
+                min,
+                max,
+                colours: colours(),
+            })
+        } else {
+            Err(RampError { min, max })
+        }
+    }
+
+    /// Lowest and highest temperature in °C; what lies beyond takes the end colours.
+    #[must_use]
+    pub fn range(&self) -> (f32, f32) {
+        (self.min, self.max)
+    }
+
+    /// Red, green, blue, alpha of a temperature in °C; transparent for `NAN`.
+    #[must_use]
+    pub fn colour(&self, celsius: f32) -> [u8; 4] {
+        if celsius.is_nan() {
+            return [0; 4];
+        }
+        let share = ((celsius - self.min) / (self.max - self.min)).clamp(0.0, 1.0);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "between 0 and 255"
+        )]
+        let index = (share * 255.0).round() as usize;
+        match self.colours.get(index) {
+            Some(&[red, green, blue]) => [red, green, blue, 255],
+            None => [0; 4],
+        }
+    }
+
+    /// Temperatures in °C and their colours as `#rrggbb`, at equal steps over the range.
+    #[must_use]
+    pub fn legend(&self) -> Vec<(f32, String)> {
+        (0..=8_u8)
+            .map(|step| {
+                let celsius = self.min + (self.max - self.min) * f32::from(step) / 8.0;
+                let [red, green, blue, _] = self.colour(celsius);
+                (celsius, format!("#{red:02x}{green:02x}{blue:02x}"))
+            })
+            .collect()
+    }
+}
+
+/// 256 colours, straight lines between [`POINTS`].
+fn colours() -> Vec<[u8; 3]> {
+    (0..256_usize)
+        .map(|index| {
+            let at = index * (POINTS.len() - 1);
+            let (segment, rest) = (at / 255, at % 255);
+            let from = POINTS.get(segment).copied().unwrap_or_default();
+            let to = POINTS.get(segment + 1).copied().unwrap_or(from);
+            let mix = |from: u8, to: u8| {
+                let sum = usize::from(from) * (255 - rest) + usize::from(to) * rest;
+                u8::try_from((sum + 127) / 255).unwrap_or(u8::MAX)
+            };
+            let ([r0, g0, b0], [r1, g1, b1]) = (from, to);
+            [mix(r0, r1), mix(g0, g1), mix(b0, b1)]
+        })
+        .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_data_is_transparent_and_everything_else_opaque() {
+        let ramp = Ramp::default();
+        assert_eq!(ramp.colour(f32::NAN), [0; 4]);
+        for celsius in [-300.0, -10.0, 0.0, 20.0, 999.0, f32::INFINITY] {
+            assert_eq!(ramp.colour(celsius)[3], 255);
+        }
+    }
+
+    #[test]
+    fn warmer_is_lighter_throughout() {
+        // Relative luminance, ITU-R BT.709 weights, gamma 2.2.
+        let light = |[r, g, b]: [u8; 3]| {
+            let linear = |value: u8| (f64::from(value) / 255.0).powf(2.2);
+            0.2126 * linear(r) + 0.7152 * linear(g) + 0.0722 * linear(b)
+        };
+        let colours = colours();
+        assert_eq!(
+            (colours.len(), colours[0], colours[255]),
+            (256, POINTS[0], POINTS[8])
+        );
+        assert!(
+            colours
+                .windows(2)
+                .all(|pair| light(pair[1]) >= light(pair[0]) - 1e-4)
+        );
+    }
+
+    #[test]
+    fn unusable_ranges_are_refused() {
+        assert!(Ramp::new(5.0, 5.0).is_err());
+        assert!(Ramp::new(f32::NAN, 5.0).is_err());
+        assert!(Ramp::new(0.0, f32::INFINITY).is_err());
+        assert!(Ramp::new(-5.0, 30.0).is_ok());
+    }
+}

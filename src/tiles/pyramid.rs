@@ -1,0 +1,408 @@
+//! The mosaic on the web's tile grid, at every zoom level, as temperatures.
+//!
+//! In: a working mosaic. Out: one working raster a zoom level (`WebMercatorQuad`, tiles of 256 px, y down) and the
+//! list of tiles with data. Refuses: to average colours; a coarser level is the mean of the temperatures
+//! below it that exist.
+
+use std::collections::BTreeSet;
+use std::path::Path;
+
+use rayon::prelude::*;
+
+use super::raster_file::{OpenRaster, RasterFile};
+use super::{Grid, Mosaic, TilesError};
+use crate::georef::{Bounds, WebMercator};
+
+/// Side of a tile.
+pub(super) const TILE: usize = 256;
+const TILE_F: f64 = 256.0;
+/// Half the side of the Web Mercator square in metres: pi times the WGS 84 equatorial radius (EPSG:3857).
+const HALF_WORLD: f64 = std::f64::consts::PI * 6_378_137.0;
+/// Zoom levels beyond this one hold no more than the camera saw.
+const MAX_ZOOM: u8 = 22;
+/// Coarsest level, unless the map is too large for two by two tiles there.
+const MIN_ZOOM: u8 = 12;
+/// Spacing in pixels of the points that PROJ transforms; between them coordinates are straight to micrometres.
+const CONTROL: usize = 32;
+/// Tiles made at a time.
+const BATCH: usize = 64;
+
+/// All zoom levels of a map.
+#[derive(Debug, Clone)]
+pub struct Pyramid {
+    /// From the coarsest to the finest.
+    pub(super) levels: Vec<Level>,
+    /// Longitudes and latitudes of the map's edges.
+    pub(super) geographic: Bounds,
+}
+
+/// One zoom level.
+#[derive(Debug, Clone)]
+pub(super) struct Level {
+    pub(super) zoom: u8,
+    /// Tile in the raster's top left corner.
+    origin: (u32, u32),
+    /// Columns and rows of tiles.
+    size: (u32, u32),
+    /// Tiles (x, y) with data.
+    pub(super) tiles: BTreeSet<(u32, u32)>,
+    file: RasterFile,
+}
+
+impl Pyramid {
+    /// Resamples the mosaic (nearest pixel) to its finest zoom level and halves it from there, in the folder `work`.
+    ///
+    /// # Errors
+    ///
+    /// [`TilesError`] when a working raster cannot be written or a coordinate not projected.
+    pub fn build(mosaic: &Mosaic, work: &Path) -> Result<Self, TilesError> {
+        let (web, geographic) = extents(mosaic.grid())?;
+        let latitude = f64::midpoint(geographic.south, geographic.north);
+        let max_zoom = finest_zoom(mosaic.grid().resolution, latitude);
+        let base = Level::base(mosaic, max_zoom, web, work)?;
+        let mut levels = vec![base];
+        while let Some(child) = levels.last() {
+            let fits = child.size.0 <= 2 && child.size.1 <= 2;
+            if child.zoom == 0 || (child.zoom <= MIN_ZOOM && fits) {
+                break;
+            }
+            let parent = child.parent(work)?;
+            levels.push(parent);
+        }
+        levels.reverse();
+        Ok(Self { levels, geographic })
+    }
+
+    /// Coarsest and finest zoom level.
+    #[must_use]
+    pub fn zooms(&self) -> (u8, u8) {
+        let zoom = |level: Option<&Level>| level.map_or(0, |level| level.zoom);
+        (zoom(self.levels.first()), zoom(self.levels.last()))
+    }
+
+    /// Edges of the map: longitudes as east and west, latitudes as north and south, degrees.
+    #[must_use]
+    pub fn geographic(&self) -> Bounds {
+        self.geographic
+    }
+
+    /// Tiles with data, over all zoom levels.
+    #[must_use]
+    pub fn tiles(&self) -> usize {
+        self.levels.iter().map(|level| level.tiles.len()).sum()
+    }
+}
+
+/// The finest useful zoom level: the first whose pixels are no larger on the ground than the mosaic's.
+fn finest_zoom(resolution: f64, latitude: f64) -> u8 {
+    let at_zero = 2.0 * HALF_WORLD / TILE_F * latitude.to_radians().cos();
+    (0..MAX_ZOOM)
+        .find(|&zoom| at_zero / f64::from(1_u32 << zoom) <= resolution)
+        .unwrap_or(MAX_ZOOM)
+}
+
+/// The grid's extent in EPSG:3857 and in degrees, from points along its edges.
+fn extents(grid: &Grid) -> Result<(Bounds, Bounds), TilesError> {
+    let (web, geographic) = (grid.crs.web_mercator()?, grid.crs.projector()?);
+    let Bounds {
+        west,
+        south,
+        east,
+        north,
+    } = grid.bounds();
+    let mut on_web = Vec::new();
+    let mut on_globe = Vec::new();
+    for step in 0..=16_u8 {
+        let share = f64::from(step) / 16.0;
+        let (x, y) = (
+            west + share * (east - west),
+            south + share * (north - south),
+        );
+        for (x, y) in [(x, south), (x, north), (west, y), (east, y)] {
+            on_web.push(web.to_web(x, y)?);
+            on_globe.push(geographic.to_geographic(x, y)?);
+        }
+    }
+    Bounds::around(&on_web)
+        .zip(Bounds::around(&on_globe))
+        .ok_or(TilesError::NothingSeen { max_off_nadir: 0.0 })
+}
+
+/// Metres of a tile's side in EPSG:3857.
+fn tile_side(zoom: u8) -> f64 {
+    2.0 * HALF_WORLD / f64::from(1_u32 << zoom)
+}
+
+impl Level {
+    /// An empty level over the tiles `first..=last`.
+    fn create(
+        zoom: u8,
+        first: (u32, u32),
+        last: (u32, u32),
+        work: &Path,
+    ) -> Result<(Self, OpenRaster), TilesError> {
+        let size = (last.0 - first.0 + 1, last.1 - first.1 + 1);
+        let pixels = (size.0 as usize * TILE, size.1 as usize * TILE);
+        let path = work.join(format!("zoom-{zoom:02}.tif"));
+        let (file, output) = RasterFile::create(&path, pixels, 1, TILE, None)?;
+        let level = Self {
+            zoom,
+            origin: first,
+            size,
+            tiles: BTreeSet::new(),
+            file,
+        };
+        Ok((level, output))
+    }
+
+    /// The finest level: the mosaic's nearest pixel at the centre of each tile pixel.
+    fn base(mosaic: &Mosaic, zoom: u8, web: Bounds, work: &Path) -> Result<Self, TilesError> {
+        let side = tile_side(zoom);
+        let last = (1_u32 << zoom) - 1;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates; clamped to the level"
+        )]
+        let index = |metres: f64| ((metres / side).floor() as u32).min(last);
+        let first = (index(web.west + HALF_WORLD), index(HALF_WORLD - web.north));
+        let end = (index(web.east + HALF_WORLD), index(HALF_WORLD - web.south));
+        let (mut level, output) = Self::create(zoom, first, end, work)?;
+        let open = || -> Result<(OpenRaster, WebMercator), TilesError> {
+            Ok((mosaic.file.open()?, mosaic.grid.crs.web_mercator()?))
+        };
+        level.fill(&output, open, |(source, projection), tile| {
+            sample_tile(&mosaic.grid, source, projection, zoom, tile)
+        })?;
+        output.close()?;
+        Ok(level)
+    }
+
+    /// The level above: each pixel the mean of the up to four below it that have data.
+    fn parent(&self, work: &Path) -> Result<Self, TilesError> {
+        let last = (
+            self.origin.0 + self.size.0 - 1,
+            self.origin.1 + self.size.1 - 1,
+        );
+        let (mut level, output) = Self::create(
+            self.zoom - 1,
+            (self.origin.0 / 2, self.origin.1 / 2),
+            (last.0 / 2, last.1 / 2),
+            work,
+        )?;
+        level.fill(
+            &output,
+            || self.file.open(),
+            |source, (x, y)| {
+                let below = source.read(1, self.pixel(2 * x, 2 * y), (2 * TILE, 2 * TILE))?;
+                Ok(halve(&below))
+            },
+        )?;
+        output.close()?;
+        Ok(level)
+    }
+
+    /// Makes all tiles in parallel and writes those with data in order.
+    fn fill<S>(
+        &mut self,
+        output: &OpenRaster,
+        open: impl Fn() -> Result<S, TilesError> + Sync,
+        make: impl Fn(&S, (u32, u32)) -> Result<Vec<f32>, TilesError> + Sync,
+    ) -> Result<(), TilesError> {
+        for row in 0..self.size.1 {
+            let columns: Vec<u32> = (0..self.size.0).collect();
+            for batch in columns.chunks(BATCH) {
+                let made: Vec<Result<Vec<f32>, TilesError>> = batch
+                    .par_iter()
+                    .with_min_len(8)
+                    .map_init(&open, |source, &column| match source {
+                        Ok(source) => make(source, (self.origin.0 + column, self.origin.1 + row)),
+                        // The reason is lost to the other tiles of this thread: ask again for each.
+                        Err(_) => make(&open()?, (self.origin.0 + column, self.origin.1 + row)),
+                    })
+                    .collect();
+                for (&column, tile) in batch.iter().zip(made) {
+                    let tile = tile?;
+                    if tile.iter().all(|celsius| celsius.is_nan()) {
+                        continue;
+                    }
+                    let at = (column as usize * TILE, row as usize * TILE);
+                    output.write(1, at, (TILE, TILE), tile)?;
+                    self.tiles
+                        .insert((self.origin.0 + column, self.origin.1 + row));
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Column and row in the raster of a tile's top left pixel; negative left of or above the raster.
+    fn pixel(&self, x: u32, y: u32) -> (i64, i64) {
+        let side = i64::try_from(TILE).unwrap_or(i64::MAX);
+        (
+            (i64::from(x) - i64::from(self.origin.0)) * side,
+            (i64::from(y) - i64::from(self.origin.1)) * side,
+        )
+    }
+
+    /// Opens the level for [`Level::read`].
+    pub(super) fn open(&self) -> Result<OpenRaster, TilesError> {
+        self.file.open()
+    }
+
+    /// Temperatures of a tile, °C.
+    pub(super) fn read(
+        &self,
+        source: &OpenRaster,
+        (x, y): (u32, u32),
+    ) -> Result<Vec<f32>, TilesError> {
+        source.read(1, self.pixel(x, y), (TILE, TILE))
+    }
+}
+
+/// The mosaic's temperatures at the pixel centres of a tile.
+fn sample_tile(
+    grid: &Grid,
+    source: &OpenRaster,
+    projection: &WebMercator,
+    zoom: u8,
+    (x, y): (u32, u32),
+) -> Result<Vec<f32>, TilesError> {
+    let side = tile_side(zoom);
+    let step = side / TILE_F;
+    let (left, top) = (
+        f64::from(x) * side - HALF_WORLD,
+        HALF_WORLD - f64::from(y) * side,
+    );
+    let mut tile = vec![f32::NAN; TILE * TILE];
+    for row in (0..TILE).step_by(CONTROL) {
+        for column in (0..TILE).step_by(CONTROL) {
+            let corner = |column: usize, row: usize| {
+                #[expect(clippy::cast_precision_loss, reason = "at most 256")]
+                let (dx, dy) = (column as f64 * step, row as f64 * step);
+                projection.to_map(left + dx, top - dy)
+            };
+            let corners = [
+                corner(column, row)?,
+                corner(column + CONTROL, row)?,
+                corner(column, row + CONTROL)?,
+                corner(column + CONTROL, row + CONTROL)?,
+            ];
+            sample_cell(grid, source, corners, &mut tile, (column, row))?;
+        }
+    }
+    Ok(tile)
+}
+
+/// Fills one control cell of a tile, whose corners lie at known places of the map.
+fn sample_cell(
+    grid: &Grid,
+    source: &OpenRaster,
+    corners: [(f64, f64); 4],
+    tile: &mut [f32],
+    (column, row): (usize, usize),
+) -> Result<(), TilesError> {
+    // Continuous pixel coordinates in the mosaic.
+    let [a, b, c, d] = corners.map(|(east, north)| {
+        (
+            (east - grid.west) / grid.resolution,
+            (grid.north - north) / grid.resolution,
+        )
+    });
+    let Some(area) = Bounds::around(&[a, b, c, d]) else {
+        return Ok(());
+    };
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "whole numbers; `as` saturates"
+    )]
+    let (x0, y0, width, height) = (
+        area.west.floor() as i64,
+        area.south.floor() as i64,
+        (area.east.floor() - area.west.floor()) as usize + 1,
+        (area.north.floor() - area.south.floor()) as usize + 1,
+    );
+    // Cells are a few dozen pixels wide where zoom level and resolution match, as they do here.
+    if width > 4096 || height > 4096 {
+        return Ok(());
+    }
+    let pixels = source.read(1, (x0, y0), (width, height))?;
+    for y in 0..CONTROL {
+        for x in 0..CONTROL {
+            #[expect(clippy::cast_precision_loss, reason = "at most 256")]
+            let (p, q) = (
+                (x as f64 + 0.5) / CONTROL as f64,
+                (y as f64 + 0.5) / CONTROL as f64,
+            );
+            let between = |a: f64, b: f64, c: f64, d: f64| {
+                (a * (1.0 - p) + b * p) * (1.0 - q) + (c * (1.0 - p) + d * p) * q
+            };
+            let (u, v) = (between(a.0, b.0, c.0, d.0), between(a.1, b.1, c.1, d.1));
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "within the window by construction; `get` checks"
+            )]
+            let (u, v) = (
+                (u.floor() as i64 - x0) as usize,
+                (v.floor() as i64 - y0) as usize,
+            );
+            let target = tile.get_mut((row + y) * TILE + column + x);
+            if let (Some(target), Some(&celsius), true) =
+                (target, pixels.get(v * width + u), u < width)
+            {
+                *target = celsius;
+            }
+        }
+    }
+    Ok(())
+}
+
+/// 512 x 512 temperatures to 256 x 256: the mean of those that exist.
+fn halve(below: &[f32]) -> Vec<f32> {
+    let mut half = Vec::with_capacity(TILE * TILE);
+    for rows in below.chunks_exact(4 * TILE) {
+        let (upper, lower) = rows.split_at(2 * TILE);
+        for (upper, lower) in upper.chunks_exact(2).zip(lower.chunks_exact(2)) {
+            let (sum, count) = upper
+                .iter()
+                .chain(lower)
+                .filter(|celsius| celsius.is_finite())
+                .fold((0.0, 0.0), |(sum, count), celsius| {
+                    (sum + celsius, count + 1.0)
+                });
+            half.push(if count > 0.0 { sum / count } else { f32::NAN });
+        }
+    }
+    half
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_finest_zoom_follows_the_resolution() {
+        // DOMAIN section 3, at the latitude of its example.
+        for (resolution, zoom) in [
+            (0.046, 21),
+            (0.08, 21),
+            (0.091, 20),
+            (0.16, 20),
+            (0.001, 22),
+        ] {
+            assert_eq!(finest_zoom(resolution, 52.66), zoom, "{resolution}");
+        }
+    }
+
+    #[test]
+    fn a_mean_counts_only_what_exists() {
+        let mut below = vec![f32::NAN; 4 * TILE * TILE];
+        (below[0], below[1], below[2 * TILE]) = (1.0, 2.0, 6.0);
+        let half = halve(&below);
+        assert_eq!(half.len(), TILE * TILE);
+        assert!((half[0] - 3.0).abs() < 1e-6);
+        assert!(half[1..].iter().all(|celsius| celsius.is_nan()));
+    }
+}

@@ -1,0 +1,147 @@
+//! Working rasters: sparse, tiled, uncompressed float32 GeoTIFFs that GDAL keeps in the store's work folder.
+//!
+//! In: a size, a place and blocks. Out: windows, `NAN` outside and where nothing was written. Refuses: nothing.
+
+use std::path::{Path, PathBuf};
+
+use gdal::raster::{Buffer, RasterCreationOptions};
+use gdal::spatial_ref::SpatialRef;
+use gdal::{Dataset, DriverManager};
+
+use super::TilesError;
+use super::error::GdalContext;
+
+/// A working raster on disk.
+#[derive(Debug, Clone)]
+pub(super) struct RasterFile {
+    path: PathBuf,
+}
+
+/// A working raster, open on one thread.
+#[derive(Debug)]
+pub(super) struct OpenRaster {
+    dataset: Dataset,
+}
+
+impl RasterFile {
+    /// Makes a raster without data; `block` is the side of its tiles on disk, a multiple of 16.
+    pub(super) fn create(
+        path: &Path,
+        (width, height): (usize, usize),
+        bands: usize,
+        block: usize,
+        place: Option<(&[f64; 6], &SpatialRef)>,
+    ) -> Result<(Self, OpenRaster), TilesError> {
+        let task = "make a working raster";
+        let block = block.to_string();
+        let mut options = RasterCreationOptions::new();
+        for (name, value) in [
+            ("TILED", "YES"),
+            ("BLOCKXSIZE", &block),
+            ("BLOCKYSIZE", &block),
+            ("INTERLEAVE", "BAND"),
+            ("SPARSE_OK", "TRUE"),
+            ("BIGTIFF", "IF_SAFER"),
+        ] {
+            options.set_name_value(name, value).task(task)?;
+        }
+        let driver = DriverManager::get_driver_by_name("GTiff").task(task)?;
+        let mut dataset = driver
+            .create_with_band_type_with_options::<f32, _>(path, width, height, bands, &options)
+            .task(task)?;
+        if let Some((transform, system)) = place {
+            dataset.set_geo_transform(transform).task(task)?;
+            dataset.set_spatial_ref(system).task(task)?;
+        }
+        for band in 1..=bands {
+            let mut band = dataset.rasterband(band).task(task)?;
+            band.set_no_data_value(Some(f64::NAN)).task(task)?;
+        }
+        let file = Self {
+            path: path.to_path_buf(),
+        };
+        Ok((file, OpenRaster { dataset }))
+    }
+
+    /// Where it lies.
+    pub(super) fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// Opens the raster for reading.
+    pub(super) fn open(&self) -> Result<OpenRaster, TilesError> {
+        let dataset = Dataset::open(&self.path).task("open a working raster")?;
+        Ok(OpenRaster { dataset })
+    }
+}
+
+impl OpenRaster {
+    /// Writes a window that lies within the raster.
+    pub(super) fn write(
+        &self,
+        band: usize,
+        (column, row): (usize, usize),
+        (width, height): (usize, usize),
+        samples: Vec<f32>,
+    ) -> Result<(), TilesError> {
+        let task = "write a working raster";
+        let mut buffer = Buffer::new((width, height), samples);
+        let mut band = self.dataset.rasterband(band).task(task)?;
+        band.write(
+            (column.cast_signed(), row.cast_signed()),
+            (width, height),
+            &mut buffer,
+        )
+        .task(task)
+    }
+
+    /// Reads a window, which may lie partly or wholly outside: `NAN` there.
+    pub(super) fn read(
+        &self,
+        band: usize,
+        (column, row): (i64, i64),
+        (width, height): (usize, usize),
+    ) -> Result<Vec<f32>, TilesError> {
+        let task = "read a working raster";
+        let band = self.dataset.rasterband(band).task(task)?;
+        let mut window = vec![f32::NAN; width * height];
+        let (columns, skip_columns) = overlap(column, width, band.x_size());
+        let (rows, skip_rows) = overlap(row, height, band.y_size());
+        if columns.is_empty() || rows.is_empty() {
+            return Ok(window);
+        }
+        let inside = band
+            .read_as::<f32>(
+                (columns.start.cast_signed(), rows.start.cast_signed()),
+                (columns.len(), rows.len()),
+                (columns.len(), rows.len()),
+                None,
+            )
+            .task(task)?;
+        let targets = window.chunks_exact_mut(width).skip(skip_rows);
+        for (target, source) in targets.zip(inside.data().chunks_exact(columns.len())) {
+            if let Some(target) = target.get_mut(skip_columns..skip_columns + columns.len()) {
+                target.copy_from_slice(source);
+            }
+        }
+        Ok(window)
+    }
+
+    /// Writes what is cached and closes the file.
+    pub(super) fn close(mut self) -> Result<(), TilesError> {
+        let task = "finish a working raster";
+        self.dataset.flush_cache().task(task)?;
+        self.dataset.close().task(task)
+    }
+}
+
+/// The part of `start..start + len` within `0..size`, and how much of the window lies before it.
+fn overlap(start: i64, len: usize, size: usize) -> (std::ops::Range<usize>, usize) {
+    let first = usize::try_from(start.max(0))
+        .unwrap_or(usize::MAX)
+        .min(size);
+    let end = start.saturating_add_unsigned(len as u64).max(0);
+    let end = usize::try_from(end).unwrap_or(usize::MAX).min(size);
+    let skipped = usize::try_from(start.saturating_neg().max(0)).unwrap_or(usize::MAX);
+    (first..end.max(first), skipped)
+}
