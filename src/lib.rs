@@ -13,7 +13,6 @@
 pub mod audit;
 pub mod config;
 pub mod detect;
-#[cfg(any())]
 mod error;
 pub mod frame;
 pub mod georef;
@@ -21,15 +20,13 @@ pub mod ingest;
 pub mod radiometry;
 pub mod raster;
 pub mod redact;
-#[cfg(any())]
 pub mod run;
 pub mod simulate;
 pub mod store;
 pub mod tiles;
 pub mod units;
 
-#[cfg(any())]
 pub use error::Error;
 
-#[cfg(any())]
+#[cfg(all(feature = "cli", feature = "onnx"))]
 pub mod cli;

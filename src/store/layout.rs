@@ -23,6 +23,9 @@ pub const COMMITMENT_KEY: &str = "private/commitment.key";
 /// Key that signs checkpoints where none was given.
 pub const SIGNING_KEY: &str = "private/log.key";
 
+/// What became of each file, by name: one JSON object a line.
+pub const FRAME_LIST: &str = "private/frames.jsonl";
+
 /// Working file of a redacted frame, in the work folder.
 #[must_use]
 pub fn spilled_frame(id: crate::frame::FrameId) -> String {

@@ -360,6 +360,12 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     file.sync_all().at(path)
 }
 
+/// SHA-256 of an artifact's bytes.
+#[must_use]
+pub fn digest(artifact: &impl Artifact) -> [u8; 32] {
+    Sha256::digest(artifact.bytes()).into()
+}
+
 /// SHA-256 and length of a file, read in pieces.
 ///
 /// # Errors

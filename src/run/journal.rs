@@ -1,0 +1,239 @@
+//! The log as the run's journal: what is in it is not done again.
+//!
+//! A frame's entries are appended together, its outcome last; an interrupted frame has no outcome and is
+//! cut off on resume. There is no second state file that could disagree.
+
+use std::collections::BTreeMap;
+
+use super::frame_task::{FrameTask, Input, Masked, Processed, Times};
+use super::intake;
+use super::{Cause, Counts, Outcome, Run, RunError, record};
+use crate::audit::{Entry, FlightEvidence, Log, ModelId, RunClosed, RunResumed};
+use crate::config::Config;
+use crate::frame::{Frame, FrameId};
+use crate::raster::Raster;
+use crate::redact::SelfCheck;
+use crate::store::{self, Existing, Receipt, Staged, Store, layout};
+
+/// Frames between two times that the log is made durable.
+const SYNC_EVERY: usize = 64;
+
+/// The open log and what an earlier run wrote into it.
+pub(super) struct Journal<'a> {
+    log: Log<'a>,
+    models: Vec<ModelId>,
+    known: BTreeMap<FrameId, Known>,
+    emitted: BTreeMap<String, String>,
+    finished: bool,
+    counts: Counts,
+    unsynced: usize,
+}
+
+/// A frame that has its outcome in the log.
+#[derive(Debug, Clone)]
+pub(super) struct Known {
+    outcome: Outcome,
+    /// Hash of the redacted raster, hex; empty where not published.
+    output_sha256: String,
+    bytes: u64,
+}
+
+impl<'a> Journal<'a> {
+    /// Opens the log: a new one begins with `run.opened`; one to go on with must be of the same run.
+    pub(super) fn open(
+        store: &'a Store,
+        run: &Run,
+        keys: &'a record::Keys,
+        manifest: &intake::Manifest,
+    ) -> Result<Self, RunError> {
+        let (log, entries) = Log::open(store, &keys.signer)?;
+        let mut journal = Self {
+            log,
+            models: record::models(run),
+            known: BTreeMap::new(),
+            emitted: BTreeMap::new(),
+            finished: false,
+            counts: Counts::default(),
+            unsynced: 0,
+        };
+        let opened = record::opened(run, record::manifest(&manifest.commitments())?);
+        if run.existing != Existing::Keep {
+            journal.log.append(&Entry::RunOpened(opened))?;
+            journal.log.sync()?;
+            return Ok(journal);
+        }
+        let path = || store.root().to_path_buf();
+        let Some(Entry::RunOpened(before)) = entries.first() else {
+            return Err(RunError::NothingToResume { path: path() });
+        };
+        let differs = [
+            ("manifest", before.manifest != opened.manifest),
+            ("configuration", before.policy_sha256 != opened.policy_sha256),
+            ("model", before.models != opened.models),
+            ("version of heatveil", before.heatveil != opened.heatveil),
+        ];
+        if let Some((what, _)) = differs.iter().find(|(_, differs)| *differs) {
+            return Err(RunError::NotSame { path: path(), what });
+        }
+        journal.recall(entries)?;
+        if !journal.finished {
+            let frames = record::count(journal.known.len());
+            journal.log.append(&Entry::RunResumed(RunResumed { at: run.now, frames }))?;
+            journal.log.sync()?;
+        }
+        Ok(journal)
+    }
+
+    /// Takes over what an earlier run wrote, without the entries of a frame that has no outcome.
+    fn recall(&mut self, mut entries: Vec<Entry>) -> Result<(), RunError> {
+        while entries.last().is_some_and(|last| last.frame().is_some() && !last.is_outcome()) {
+            entries.pop();
+        }
+        self.log.truncate(entries.len() as u64)?;
+        let mut bytes = 0;
+        for entry in entries {
+            let (frame, outcome, output_sha256) = match entry {
+                Entry::Ingested(ingested) => {
+                    bytes = ingested.bytes;
+                    continue;
+                }
+                Entry::Masked(masked) => (masked.frame, Outcome::Published, masked.output_sha256),
+                Entry::Withheld(entry) => {
+                    let cause = Cause::new(&entry.reason, entry.detail);
+                    (entry.frame, Outcome::Withheld(cause), String::new())
+                }
+                Entry::Rejected(entry) => {
+                    let cause = Cause::new(&entry.reason, entry.detail);
+                    (entry.frame, Outcome::Rejected(cause), String::new())
+                }
+                Entry::TileEmitted(tile) => {
+                    self.emitted.insert(tile.path, tile.sha256);
+                    continue;
+                }
+                Entry::RunClosed(_) => {
+                    self.finished = true;
+                    continue;
+                }
+                _ => continue,
+            };
+            self.counts.add(&outcome);
+            self.known.insert(FrameId(frame), Known { outcome, output_sha256, bytes });
+        }
+        Ok(())
+    }
+
+    /// Frames that have their outcome already.
+    pub(super) fn known(&self) -> BTreeMap<FrameId, Known> {
+        self.known.clone()
+    }
+
+    /// The counts and the checkpoint of a run that was finished before; `None` where there is work to do.
+    pub(super) fn closed(&mut self) -> Result<Option<(Counts, String)>, RunError> {
+        if !self.finished {
+            return Ok(None);
+        }
+        Ok(Some((self.counts, self.log.checkpoint()?)))
+    }
+
+    /// Logs one frame, unless it is logged already: then what came out again must be the same.
+    pub(super) fn frame(&mut self, config: &Config, processed: &Processed) -> Result<(), RunError> {
+        if let Some(known) = self.known.get(&processed.id) {
+            let output = processed.masked.as_ref().map(|masked| record::hex(&masked.output_sha256));
+            let same = known.outcome == processed.outcome && known.output_sha256 == output.unwrap_or_default();
+            return if same { Ok(()) } else { Err(RunError::Working { frame: processed.id.0 }) };
+        }
+        for entry in record::frame(config, &self.models, processed) {
+            self.log.append(&entry)?;
+        }
+        self.counts.add(&processed.outcome);
+        self.unsynced += 1;
+        if self.unsynced >= SYNC_EVERY {
+            self.sync()?;
+        }
+        Ok(())
+    }
+
+    /// Makes the log durable.
+    pub(super) fn sync(&mut self) -> Result<(), RunError> {
+        self.unsynced = 0;
+        Ok(self.log.sync()?)
+    }
+
+    /// Logs a staged file durably, then gives it its final name.
+    pub(super) fn publish(
+        &mut self,
+        staged: Staged,
+        frames: &[FrameId],
+        flights: &[FlightEvidence],
+    ) -> Result<Receipt, RunError> {
+        let entry = record::tile(staged.receipt(), frames, flights);
+        match self.emitted.get(&entry.path) {
+            Some(sha256) if *sha256 == entry.sha256 => {}
+            Some(_) => return Err(RunError::OtherBytes { path: entry.path }),
+            None => self.log.append(&Entry::TileEmitted(entry))?,
+        }
+        self.sync()?;
+        Ok(staged.commit()?)
+    }
+
+    /// Signs what is there, so that an interrupted run can be shown to be a beginning of the whole one.
+    pub(super) fn interrupt(&mut self) -> Result<(), RunError> {
+        self.log.checkpoint()?;
+        Ok(())
+    }
+
+    /// Logs the balance and signs the log.
+    pub(super) fn close(&mut self, at: i64) -> Result<String, RunError> {
+        let Counts { total, published, withheld, rejected } = self.counts;
+        self.log.append(&Entry::RunClosed(RunClosed {
+            at,
+            total: record::count(total),
+            published: record::count(published),
+            withheld: record::count(withheld),
+            rejected: record::count(rejected),
+        }))?;
+        Ok(self.log.checkpoint()?)
+    }
+}
+
+impl Known {
+    /// The frame as the earlier run left it; `None` where its working file is gone or damaged, so that it
+    /// must be made again.
+    pub(super) fn reload(&self, store: &Store, task: &FrameTask<'_>, input: &Input<'_>) -> Option<Processed> {
+        let mut processed = Processed {
+            id: input.id,
+            commitment: input.commitment,
+            bytes: self.bytes,
+            meta: None,
+            detections: Vec::new(),
+            masked: None,
+            outcome: self.outcome.clone(),
+            times: Times::default(),
+        };
+        if self.outcome == Outcome::Published {
+            let meta = task.decode(input, &mut processed).ok()?.meta().clone();
+            let frame = load(store, input.id, (meta.width, meta.height))?;
+            let frame = Frame::reload(input.id, meta.clone(), frame);
+            let output_sha256 = store::digest(&frame);
+            if record::hex(&output_sha256) != self.output_sha256 {
+                return None;
+            }
+            processed.meta = Some(meta);
+            processed.masked = Some(Masked {
+                frame,
+                mask_sha256: [0; 32],
+                masked_pixels: 0,
+                output_sha256,
+                self_check: SelfCheck::default(),
+            });
+        }
+        Some(processed)
+    }
+}
+
+/// Temperatures of a redacted frame from the work folder.
+pub(super) fn load(store: &Store, id: FrameId, (width, height): (usize, usize)) -> Option<Raster<f32>> {
+    let bytes = store.read_spilled(&layout::spilled_frame(id)).ok()?;
+    let values = bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+    Raster::new(width, height, values.collect()).ok()
+}

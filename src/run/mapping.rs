@@ -1,0 +1,169 @@
+//! Redacted frames to published tiles: place on the ground, draw, encode, log, rename.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rayon::ThreadPool;
+
+use super::journal::{Journal, load};
+use super::record::{count, ranges};
+use super::{FlightSummary, MosaicSummary, Progress, Published, Run, RunError, Summary};
+use crate::audit::FlightEvidence;
+use crate::config::Yaw;
+use crate::frame::{FrameId, Frame};
+use crate::georef::{self, Crs, Located, YawChoice, YawReason, YawSource};
+use crate::raster::Raster;
+use crate::store::{self, Store, layout};
+use crate::tiles::{self, Cog, MosaicFrame, MosaicOptions, Pyramid, Ramp, TileJson, WebTiles};
+
+/// Files that are made, for the progress.
+const STEPS: usize = 4;
+/// Shown on maps.
+const ATTRIBUTION: &str = "made with heatveil from redacted thermal frames";
+
+/// Makes and publishes everything under `tiles/`.
+pub(super) fn map(
+    run: &Run,
+    pool: &ThreadPool,
+    store: &Store,
+    published: &[Published],
+    journal: &mut Journal<'_>,
+    summary: &mut Summary,
+    progress: &mut dyn Progress,
+) -> Result<(), RunError> {
+    progress.stage("mapping", STEPS);
+    let by_id: BTreeMap<FrameId, &Published> = published.iter().map(|frame| (frame.id, frame)).collect();
+    let rasters = |id: FrameId| -> Result<Arc<Raster<f32>>, RunError> {
+        let changed = || RunError::Working { frame: id.0 };
+        let frame = by_id.get(&id).ok_or_else(changed)?;
+        let raster = load(store, id, (frame.meta.width, frame.meta.height)).ok_or_else(changed)?;
+        let frame_again = Frame::reload(id, frame.meta.clone(), raster);
+        if store::digest(&frame_again) != frame.output_sha256 {
+            return Err(changed());
+        }
+        Ok(Arc::new(frame_again.celsius().clone()))
+    };
+    let positions = published.iter().filter_map(|frame| frame.meta.position);
+    let crs = Crs::for_positions(positions).ok_or(georef::GeorefError::NoPosition)?;
+    let (frames, flights) = place(run, crs, published, &rasters)?;
+    summary.flights = flights.iter().map(|flight| flight.summary()).collect();
+    let evidence: Vec<FlightEvidence> = flights.iter().map(|flight| flight.evidence()).collect();
+    progress.step();
+
+    let options = MosaicOptions {
+        resolution: run.config.tiles.resolution,
+        max_off_nadir: run.config.georef.max_off_nadir,
+        ..MosaicOptions::default()
+    };
+    let work = store.work();
+    let mosaic = pool.install(|| tiles::build(crs, &frames, &options, &work, rasters))?;
+    let report = mosaic.report().clone();
+    let used = &report.used_frames;
+    summary.mosaic = Some(MosaicSummary {
+        width: report.width,
+        height: report.height,
+        resolution_m: report.resolution.0,
+        crs: format!("EPSG:{}", report.epsg),
+        valid_pixels: report.valid_pixels,
+        frames_used: used.len(),
+        seam_kelvin: report.overlap_disagreement,
+    });
+    progress.step();
+    journal.publish(store.stage_file(layout::TEMPERATURE_COG, &Cog(&mosaic))?, used, &evidence)?;
+    progress.step();
+
+    let pyramid = pool.install(|| Pyramid::build(&mosaic, &work))?;
+    #[expect(clippy::cast_possible_truncation, reason = "ends of the ramp, checked to be small")]
+    let (min, max) = (run.config.tiles.min.0 as f32, run.config.tiles.max.0 as f32);
+    let ramp = Ramp::new(min, max).map_err(tiles::TilesError::from)?;
+    let description = TileJson::new(&pyramid, &ramp, ATTRIBUTION);
+    let archive = WebTiles { pyramid: &pyramid, ramp: &ramp, description: &description };
+    let staged = pool.install(|| store.stage_file(layout::TEMPERATURE_PMTILES, &archive))?;
+    journal.publish(staged, used, &evidence)?;
+    journal.publish(store.stage(layout::TILEJSON, &description)?, used, &evidence)?;
+    progress.step();
+    Ok(())
+}
+
+/// A flight with its yaw.
+struct Flight {
+    frames: Vec<FrameId>,
+    choice: YawChoice,
+    forced: bool,
+}
+
+/// Chooses each flight's yaw and gives every frame its view.
+fn place(
+    run: &Run,
+    crs: Crs,
+    published: &[Published],
+    rasters: &impl Fn(FrameId) -> Result<Arc<Raster<f32>>, RunError>,
+) -> Result<(Vec<MosaicFrame>, Vec<Flight>), RunError> {
+    let projector = crs.projector()?;
+    let overrides = super::frame_task::options(&run.config).1;
+    let located: Vec<(FrameId, Located)> = published
+        .iter()
+        .map(|frame| Ok((frame.id, georef::locate(&frame.meta, &overrides)?)))
+        .collect::<Result<_, georef::GeorefError>>()?;
+    let mut frames = Vec::new();
+    let mut flights = Vec::new();
+    for range in georef::flights(published.iter().map(|frame| (&frame.folder, &frame.meta.camera))) {
+        let members = located.get(range).unwrap_or_default();
+        let mut choice = georef::choose_yaw(members, &projector, rasters)?;
+        let forced = match run.config.georef.yaw {
+            Yaw::Auto => None,
+            Yaw::Gimbal => Some(YawSource::Gimbal),
+            Yaw::Flight => Some(YawSource::Flight),
+        };
+        choice.source = forced.unwrap_or(choice.source);
+        for (id, located) in members {
+            frames.push(MosaicFrame { id: *id, view: located.view(&projector, choice.source)? });
+        }
+        let ids = members.iter().map(|(id, _)| *id).collect();
+        flights.push(Flight { frames: ids, choice, forced: forced.is_some() });
+    }
+    Ok((frames, flights))
+}
+
+impl Flight {
+    fn reason(&self) -> String {
+        if self.forced {
+            return "as the settings say".into();
+        }
+        let kelvin = |found: Option<u32>| found.map(|centi| f64::from(centi) / 100.0).unwrap_or_default();
+        match self.choice.reason {
+            YawReason::Overlap => format!(
+                "overlapping frames disagree by {:.2} K with the gimbal's, {:.2} K with the airframe's",
+                kelvin(self.choice.gimbal_disagreement),
+                kelvin(self.choice.flight_disagreement)
+            ),
+            YawReason::OnlySource => "the files carry no other".into(),
+            YawReason::NoOverlapNadir => "no frames overlap, and straight down the gimbal's yaw is undefined".into(),
+            YawReason::NoOverlapOblique => "no frames overlap, and obliquely the camera's yaw is the gimbal's".into(),
+        }
+    }
+
+    fn summary(&self) -> FlightSummary {
+        let kelvin = |found: Option<u32>| found.map(|centi| f64::from(centi) / 100.0);
+        FlightSummary {
+            frames: self.frames.len(),
+            yaw: self.choice.source.name(),
+            reason: self.reason(),
+            gimbal_disagreement_kelvin: kelvin(self.choice.gimbal_disagreement),
+            flight_disagreement_kelvin: kelvin(self.choice.flight_disagreement),
+            pairs: self.choice.pairs,
+        }
+    }
+
+    fn evidence(&self) -> FlightEvidence {
+        let milli = |found: Option<u32>| found.map_or(-1, |centi| i64::from(centi) * 10);
+        FlightEvidence {
+            frames: ranges(&self.frames),
+            yaw: self.choice.source.name().into(),
+            reason: self.reason(),
+            gimbal_millikelvin: milli(self.choice.gimbal_disagreement),
+            flight_millikelvin: milli(self.choice.flight_disagreement),
+            pairs: count(self.choice.pairs),
+        }
+    }
+}

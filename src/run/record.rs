@@ -1,0 +1,203 @@
+//! Log entries from what happened, and the keys of a run.
+
+use std::path::Path;
+
+use super::frame_task::{Masked, Processed};
+use super::{Outcome, Run, RunError};
+use crate::audit::{
+    self, AuditError, CommitmentKey, Detected, Entry, FlightEvidence, Found, Ingested, Manifest, ModelId,
+    NotPublished, Policy, RunOpened, SelfCheck, Signer, TileEmitted,
+};
+use crate::config::Config;
+use crate::detect::{Class, Detections};
+use crate::frame::FrameId;
+use crate::store::{self, Receipt, Store, layout};
+
+pub(super) use crate::audit::hex;
+
+/// Keys of a run.
+pub(super) struct Keys {
+    pub(super) commitment: CommitmentKey,
+    pub(super) signer: Signer,
+}
+
+/// The keys that were given, else those in the folder, else new ones there.
+pub(super) fn keys(store: &Store, config: &Config) -> Result<Keys, RunError> {
+    let commitment = match &config.audit.commitment_key {
+        Some(path) => CommitmentKey::load(path)?,
+        None => own(store, layout::COMMITMENT_KEY, CommitmentKey::load, CommitmentKey::create)?,
+    };
+    let signer = match &config.audit.log_key {
+        Some(path) => Signer::load(path)?,
+        None => own(store, layout::SIGNING_KEY, Signer::load, |path| {
+            let pair = audit::keygen("heatveil")?;
+            store::write_secret(path, format!("{}\n", pair.signer).as_bytes())?;
+            Signer::load(path)
+        })?,
+    };
+    Ok(Keys { commitment, signer })
+}
+
+fn own<K>(
+    store: &Store,
+    path: &str,
+    load: impl Fn(&Path) -> Result<K, AuditError>,
+    create: impl Fn(&Path) -> Result<K, AuditError>,
+) -> Result<K, AuditError> {
+    let path = store.root().join(path);
+    if path.exists() { load(&path) } else { create(&path) }
+}
+
+/// `run.opened`.
+pub(super) fn opened(run: &Run, manifest: Manifest) -> RunOpened {
+    let survey = &run.config.survey;
+    RunOpened {
+        at: run.now,
+        operator: survey.operator.clone(),
+        purpose: survey.purpose.clone(),
+        recipients: survey.recipients.clone(),
+        heatveil: env!("CARGO_PKG_VERSION").into(),
+        libraries: run.libraries(),
+        models: models(run),
+        policy_sha256: hex(&run.config.policy_sha256()),
+        beyond_envelope: run.config.detect.publish_beyond_envelope.clone().unwrap_or_default(),
+        manifest,
+    }
+}
+
+/// Models by name and hash.
+pub(super) fn models(run: &Run) -> Vec<ModelId> {
+    let model = |(name, sha256): (String, [u8; 32])| ModelId { name, sha256: hex(&sha256) };
+    run.models().into_iter().map(model).collect()
+}
+
+/// The manifest as the log holds it.
+pub(super) fn manifest(commitments: &[[u8; 32]]) -> Result<Manifest, AuditError> {
+    let root = audit::root(commitments.iter().map(<[u8; 32]>::as_slice))?;
+    Ok(Manifest { count: count(commitments.len()), root: hex(&root) })
+}
+
+/// All entries of one frame, outcome last.
+pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) -> Vec<Entry> {
+    let frame = processed.id.0;
+    let meta = processed.meta.as_ref();
+    let camera = meta.map(|meta| format!("{} {}", meta.camera.make, meta.camera.model));
+    let mut entries = vec![Entry::Ingested(Ingested {
+        frame,
+        commitment: hex(&processed.commitment),
+        format: meta.map(|meta| meta.format.name().to_owned()).unwrap_or_default(),
+        camera: camera.unwrap_or_default().trim().to_owned(),
+        bytes: processed.bytes,
+    })];
+    for (model, detections) in models.iter().zip(&processed.detections) {
+        entries.push(Entry::Detected(detected(frame, &model.name, detections)));
+    }
+    let not_published = |cause: &super::Cause| NotPublished {
+        frame,
+        reason: cause.reason.clone(),
+        detail: cause.detail.clone(),
+    };
+    match (&processed.outcome, &processed.masked) {
+        (Outcome::Withheld(cause), _) => entries.push(Entry::Withheld(not_published(cause))),
+        (Outcome::Rejected(cause), _) => entries.push(Entry::Rejected(not_published(cause))),
+        (Outcome::Published, Some(made)) => entries.push(Entry::Masked(masked(config, frame, made))),
+        (Outcome::Published, None) => {
+            let cause = super::Cause::new("internal", "published without a mask");
+            entries.push(Entry::Withheld(not_published(&cause)));
+        }
+    }
+    entries
+}
+
+fn detected(frame: u32, model: &str, detections: &Detections) -> Detected {
+    let found = |found: &crate::detect::Detection| Found {
+        class: found.class.name().to_owned(),
+        bbox: [found.bbox.x0.floor(), found.bbox.y0.floor(), found.bbox.x1.ceil(), found.bbox.y1.ceil()]
+            .map(whole),
+        score: whole((found.score * 1000.0).round()),
+    };
+    Detected {
+        frame,
+        model: model.to_owned(),
+        found: detections.found().iter().map(found).collect(),
+    }
+}
+
+fn masked(config: &Config, frame: u32, made: &Masked) -> audit::Masked {
+    let redact = &config.redact;
+    let policy = |class: Class| Policy {
+        class: class.name().to_owned(),
+        policy: redact.policy(class).name().to_owned(),
+    };
+    audit::Masked {
+        frame,
+        policies: Class::ALL.map(policy).to_vec(),
+        padding_mm: milli(redact.padding.0),
+        grid_px: count(redact.grid_px),
+        mask_sha256: hex(&made.mask_sha256),
+        masked_pixels: made.masked_pixels as u64,
+        output_sha256: hex(&made.output_sha256),
+        self_check: SelfCheck {
+            found: count(made.self_check.found),
+            grown: made.self_check.grown,
+        },
+    }
+}
+
+/// `tile.emitted`.
+pub(super) fn tile(receipt: &Receipt, frames: &[FrameId], flights: &[FlightEvidence]) -> TileEmitted {
+    TileEmitted {
+        path: receipt.path.clone(),
+        sha256: hex(&receipt.sha256),
+        bytes: receipt.bytes,
+        source_frames: ranges(frames),
+        flights: flights.to_vec(),
+    }
+}
+
+/// Ascending frame numbers as inclusive ranges.
+pub(super) fn ranges(frames: &[FrameId]) -> Vec<[u32; 2]> {
+    let mut ranges: Vec<[u32; 2]> = Vec::new();
+    for &FrameId(frame) in frames {
+        match ranges.last_mut() {
+            Some([_, last]) if last.checked_add(1) == Some(frame) => *last = frame,
+            _ => ranges.push([frame, frame]),
+        }
+    }
+    ranges
+}
+
+/// A count that fits: manifests are numbered in 32 bits.
+pub(super) fn count(number: usize) -> u32 {
+    u32::try_from(number).unwrap_or(u32::MAX)
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, and boxes and scores are small and not negative"
+)]
+fn whole(value: f32) -> u32 {
+    value as u32
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates, and settings were checked to be small and not negative"
+)]
+fn milli(value: f64) -> u32 {
+    (value * 1000.0).round() as u32
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn frame_numbers_become_ranges() {
+        let frames = [0, 1, 2, 5, 7, 8].map(FrameId);
+        assert_eq!(ranges(&frames), [[0, 2], [5, 5], [7, 8]]);
+        assert!(ranges(&[]).is_empty());
+    }
+}
