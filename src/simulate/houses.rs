@@ -1,0 +1,511 @@
+//! Houses, gardens and parked cars along the streets.
+//!
+//! In: a random generator. Out: a [`Scene`] of everything that stands still. Refuses: nothing.
+
+use rand::RngExt;
+use rand_chacha::ChaCha8Rng;
+
+use super::scene::{
+    CROSS_EVERY, Dwelling, KERB, Kind, PAVEMENT, STREET_EVERY, Scene, from_cross_road,
+};
+use super::solid::{Body, Face, SurfaceId};
+use super::thermal::NIGHT;
+
+/// Roof U-values from a new roof to an uninsulated one, W/(m² K).
+const ROOFS: [f64; 6] = [0.16, 0.25, 0.4, 0.7, 1.3, 2.3];
+/// Wall U-values from filled cavity to solid brick.
+const WALLS: [f64; 3] = [0.35, 1.0, 2.1];
+const EAVES: f64 = 5.1;
+const FRONT_GARDEN: f64 = 4.5;
+
+/// Builds every street within `half` metres.
+pub(super) fn build(half: f64, rng: &mut ChaCha8Rng) -> Scene {
+    let mut scene = Scene::bare(half);
+    let mut street = -(half / STREET_EVERY).floor() * STREET_EVERY;
+    while street.abs() <= half {
+        terrace_side(&mut scene, street, rng);
+        detached_side(&mut scene, street, rng);
+        park_cars(&mut scene, street, rng);
+        street += STREET_EVERY;
+    }
+    scene
+}
+
+/// A plot: where it lies, and the house on it.
+struct Plot {
+    /// Middle of the street.
+    street: f64,
+    /// 1 when the house stands north of the street, -1 south.
+    side: f64,
+    u0: f64,
+    u1: f64,
+    depth: f64,
+    /// The ridge runs along the street.
+    ridge_along: bool,
+    pitch: f64,
+}
+
+impl Plot {
+    /// `v` of a distance from the middle of the street.
+    fn v(&self, distance: f64) -> f64 {
+        self.street + self.side * distance
+    }
+
+    /// Lower and upper `v` between two distances.
+    fn span(&self, near: f64, far: f64) -> (f64, f64) {
+        let (a, b) = (self.v(near), self.v(far));
+        (a.min(b), a.max(b))
+    }
+
+    fn front() -> f64 {
+        PAVEMENT + FRONT_GARDEN
+    }
+
+    fn back(&self) -> f64 {
+        Self::front() + self.depth
+    }
+}
+
+fn pick(values: &[f64], rng: &mut ChaCha8Rng) -> f64 {
+    values[rng.random_range(0..values.len())]
+}
+
+fn terrace_side(scene: &mut Scene, street: f64, rng: &mut ChaCha8Rng) {
+    let (width, mut u) = (5.6, -scene.half + 4.0);
+    while u < scene.half - 40.0 {
+        let units = rng.random_range(4..=7_u8);
+        let end = u + width * f64::from(units);
+        if from_cross_road(f64::midpoint(u, end)) < (end - u) / 2.0 + PAVEMENT + 2.0 {
+            u += 3.0;
+            continue;
+        }
+        for _ in 0..units {
+            let plot = Plot {
+                street,
+                side: 1.0,
+                u0: u,
+                u1: u + width,
+                depth: 8.2,
+                ridge_along: true,
+                pitch: 38.0,
+            };
+            house(scene, &plot, rng);
+            garden(scene, &plot, (u, u + width), rng);
+            u += width;
+        }
+        u += 3.5;
+    }
+}
+
+fn detached_side(scene: &mut Scene, street: f64, rng: &mut ChaCha8Rng) {
+    let (lot, mut u) = (14.0, -scene.half + 3.0);
+    while u + lot < scene.half {
+        if from_cross_road(u + lot / 2.0) < lot / 2.0 + PAVEMENT + 0.5 {
+            u += 3.0;
+            continue;
+        }
+        let width = rng.random_range(8.0..9.6);
+        let plot = Plot {
+            street,
+            side: -1.0,
+            u0: u + 1.0,
+            u1: u + 1.0 + width,
+            depth: rng.random_range(7.4..8.8),
+            ridge_along: rng.random_range(0..3_u8) > 0,
+            pitch: rng.random_range(30.0..42.0),
+        };
+        house(scene, &plot, rng);
+        garden(scene, &plot, (u, u + lot), rng);
+        drive(scene, &plot, u + lot - 0.4, rng);
+        u += lot;
+    }
+}
+
+/// Walls, roof, chimney, windows and door of one dwelling.
+fn house(scene: &mut Scene, plot: &Plot, rng: &mut ChaCha8Rng) {
+    let building = scene.thing(Kind::Building);
+    let (roof_u, roof_e) = (pick(&ROOFS, rng), rng.random_range(0.90..0.93));
+    let roof = scene.element(roof_u, roof_e, 0.9, 0.3);
+    let wall = scene.element(pick(&WALLS, rng), rng.random_range(0.93..0.96), 0.45, 0.2);
+    let (v0, v1) = plot.span(Plot::front(), plot.back());
+    let footprint = [plot.u0, v0, plot.u1, v1];
+    scene.dwellings.push(Dwelling {
+        uprn: 999_900_000_000 + scene.dwellings.len() as u64 + 1,
+        footprint,
+        roof_u,
+        roof_celsius: scene.surfaces[roof].celsius,
+        roof_emissivity: roof_e,
+    });
+    scene.bodies.push(Body::cuboid(
+        [plot.u0, v0, 0.0],
+        [plot.u1, v1, EAVES],
+        (roof, wall),
+        building,
+    ));
+    let ridge = gable(scene, plot, footprint, (roof, wall), building);
+    chimney(scene, plot, footprint, ridge, building, rng);
+    if rng.random_range(0..4_u8) == 0 {
+        roof_light(scene, plot, footprint, rng);
+    }
+    for (distance, outwards) in [(Plot::front(), -1.0), (plot.back(), 1.0)] {
+        openings(scene, plot, distance, outwards, rng);
+    }
+}
+
+/// The pitched part over a footprint; returns the height of the ridge.
+fn gable(
+    scene: &mut Scene,
+    plot: &Plot,
+    [u0, v0, u1, v1]: [f64; 4],
+    surfaces: (SurfaceId, SurfaceId),
+    entity: u32,
+) -> f64 {
+    let overhang = 0.35;
+    let (sin, cos) = plot.pitch.to_radians().sin_cos();
+    let (axis, low, high) = if plot.ridge_along {
+        (1, v0, v1)
+    } else {
+        (0, u0, u1)
+    };
+    let ridge = EAVES + (high - low) / 2.0 * sin / cos;
+    let slope = |direction: f64| {
+        let mut normal = [0.0, 0.0, cos];
+        normal[axis] = direction * sin;
+        let offset = direction * sin * f64::midpoint(low, high) + cos * ridge;
+        Face {
+            normal,
+            offset,
+            surface: surfaces.0,
+        }
+    };
+    let mut corners = ([u0, v0, EAVES - 0.25], [u1, v1, ridge + 0.1]);
+    corners.0[axis] -= overhang;
+    corners.1[axis] += overhang;
+    scene.bodies.push(Body::clipped(
+        corners.0,
+        corners.1,
+        (surfaces.0, surfaces.1),
+        &[slope(1.0), slope(-1.0)],
+        entity,
+    ));
+    // A vent line under the ridge tiles, a little warmer than the roof.
+    let celsius = scene.surfaces[surfaces.0].celsius + 0.8;
+    let tiles = scene.surface(celsius, 0.9, 0.2);
+    let middle = f64::midpoint(low, high);
+    let (mut a, mut b) = ([u0, v0, ridge - 0.15], [u1, v1, ridge + 0.1]);
+    (a[axis], b[axis]) = (middle - 0.18, middle + 0.18);
+    scene
+        .bodies
+        .push(Body::cuboid(a, b, (tiles, tiles), entity));
+    ridge
+}
+
+fn chimney(
+    scene: &mut Scene,
+    plot: &Plot,
+    [u0, v0, u1, v1]: [f64; 4],
+    ridge: f64,
+    entity: u32,
+    rng: &mut ChaCha8Rng,
+) {
+    let in_use = rng.random_range(0..3_u8) == 0;
+    let brick = scene.element(if in_use { 5.0 } else { 1.2 }, 0.94, 0.5, 0.2);
+    let flue = scene.surface(if in_use { 24.0 } else { 0.5 }, 0.95, 0.5);
+    let (u, v) = if plot.ridge_along {
+        (u1 - 0.5, f64::midpoint(v0, v1))
+    } else {
+        (f64::midpoint(u0, u1), v1 - 0.6)
+    };
+    let (low, high) = (
+        [u - 0.45, v - 0.3, ridge - 1.2],
+        [u + 0.45, v + 0.3, ridge + 1.0],
+    );
+    scene
+        .bodies
+        .push(Body::cuboid(low, high, (brick, brick), entity));
+    for pot in [-0.22, 0.22] {
+        let centre = [u + pot, v, ridge + 1.1];
+        scene
+            .bodies
+            .push(Body::ellipsoid(centre, [0.13, 0.13, 0.25], flue, entity));
+    }
+}
+
+fn pane(scene: &mut Scene, rng: &mut ChaCha8Rng, sky_view: f64) -> SurfaceId {
+    let glazing = pick(&[1.2, 1.6, 2.8, 2.8, 4.8], rng);
+    scene.element(glazing, 0.88, sky_view, 0.15)
+}
+
+fn roof_light(scene: &mut Scene, plot: &Plot, [u0, v0, u1, v1]: [f64; 4], rng: &mut ChaCha8Rng) {
+    let glass = pane(scene, rng, 0.85);
+    let window = scene.thing(Kind::Window);
+    let (sin, cos) = plot.pitch.to_radians().sin_cos();
+    let direction = if rng.random_range(0..2_u8) == 0 {
+        1.0
+    } else {
+        -1.0
+    };
+    let (axis, low, high) = if plot.ridge_along {
+        (1, v0, v1)
+    } else {
+        (0, u0, u1)
+    };
+    let middle = f64::midpoint(low, high);
+    let ridge = EAVES + (high - low) / 2.0 * sin / cos;
+    let across = middle + direction * (high - low) / 4.0;
+    let mut normal = [0.0, 0.0, cos];
+    normal[axis] = direction * sin;
+    let top = Face {
+        normal,
+        offset: direction * sin * middle + cos * ridge + 0.06,
+        surface: glass,
+    };
+    let height = EAVES + (high - low) / 4.0 * sin / cos;
+    let other = 1 - axis;
+    let along = if axis == 1 {
+        f64::midpoint(u0, u1)
+    } else {
+        f64::midpoint(v0, v1)
+    };
+    let (mut a, mut b) = ([0.0, 0.0, height - 0.7], [0.0, 0.0, height + 0.7]);
+    (a[axis], b[axis]) = (across - 0.5, across + 0.5);
+    (a[other], b[other]) = (along - 0.45, along + 0.45);
+    scene
+        .bodies
+        .push(Body::clipped(a, b, (glass, glass), &[top], window));
+}
+
+/// Two windows upstairs, a window and a door downstairs; lit rooms are warmer.
+fn openings(scene: &mut Scene, plot: &Plot, distance: f64, outwards: f64, rng: &mut ChaCha8Rng) {
+    let width = plot.u1 - plot.u0;
+    for (share, sill, half_width, height) in [
+        (0.27, 0.9, 0.85, 1.4),
+        (0.27, 3.1, 0.7, 1.2),
+        (0.75, 3.1, 0.6, 1.2),
+    ] {
+        let glass = pane(scene, rng, 0.45);
+        let window = scene.thing(Kind::Window);
+        let u = plot.u0 + share * width;
+        let (v0, v1) = plot.span(distance - 0.04, distance + 0.04);
+        let v = if outwards * plot.side > 0.0 {
+            (v0, v1)
+        } else {
+            (v0.min(v1), v1)
+        };
+        scene.bodies.push(Body::cuboid(
+            [u - half_width, v.0, sill],
+            [u + half_width, v.1, sill + height],
+            (glass, glass),
+            window,
+        ));
+    }
+    let door = scene.element(3.0, 0.92, 0.45, 0.1);
+    let u = plot.u0 + 0.75 * width;
+    let (v0, v1) = plot.span(distance - 0.05, distance + 0.05);
+    scene.bodies.push(Body::cuboid(
+        [u - 0.5, v0, 0.1],
+        [u + 0.5, v1, 2.1],
+        (door, door),
+        0,
+    ));
+}
+
+/// Path, terrace, hedges, a tree or two and sometimes a shed.
+fn garden(scene: &mut Scene, plot: &Plot, (left, right): (f64, f64), rng: &mut ChaCha8Rng) {
+    let paving = scene.ground(3.0, 0.93, 0.8, 0.3);
+    let leaves = scene.ground(0.2, 0.97, 0.35, 0.8);
+    let plant = scene.thing(Kind::Plant);
+    let rear = STREET_EVERY / 2.0 - 0.3;
+    let door = plot.u0 + 0.75 * (plot.u1 - plot.u0);
+    let mut slab = |u0: f64, u1: f64, near: f64, far: f64, height: f64, surface, entity| {
+        let (v0, v1) = plot.span(near, far);
+        let body = Body::cuboid([u0, v0, 0.0], [u1, v1, height], (surface, surface), entity);
+        scene.bodies.push(body);
+    };
+    slab(
+        door - 0.5,
+        door + 0.5,
+        PAVEMENT,
+        Plot::front(),
+        0.03,
+        paving,
+        0,
+    );
+    let patio = plot.back() + rng.random_range(2.0..4.0);
+    slab(
+        plot.u0 + 0.2,
+        plot.u1 - 0.2,
+        plot.back(),
+        patio,
+        0.05,
+        paving,
+        0,
+    );
+    slab(
+        left,
+        left + 0.45,
+        plot.back() + 1.0,
+        rear,
+        rng.random_range(1.1..1.9),
+        leaves,
+        plant,
+    );
+    slab(left, right, rear - 0.35, rear, 1.7, leaves, plant);
+    if rng.random_range(0..3_u8) > 0 {
+        slab(
+            left + 0.1,
+            door - 0.8,
+            PAVEMENT + 0.1,
+            PAVEMENT + 0.6,
+            1.1,
+            leaves,
+            plant,
+        );
+    }
+    if rng.random_range(0..5_u8) < 2 {
+        let roof = scene.ground(0.0, pick(&[0.92, 0.92, 0.28], rng), 0.95, 0.1);
+        let shed = scene.ground(0.4, 0.92, 0.45, 0.2);
+        let (v0, v1) = plot.span(rear - 3.2, rear - 0.8);
+        scene.bodies.push(Body::cuboid(
+            [right - 2.4, v0, 0.0],
+            [right - 0.5, v1, 2.2],
+            (roof, shed),
+            0,
+        ));
+    }
+    for _ in 0..rng.random_range(0..3_u8) {
+        tree(
+            scene,
+            rng.random_range(left + 1.0..right - 1.0),
+            plot.v(rng.random_range(plot.back() + 5.0..rear - 1.0)),
+            leaves,
+            plant,
+            rng,
+        );
+    }
+}
+
+fn tree(scene: &mut Scene, u: f64, v: f64, leaves: SurfaceId, entity: u32, rng: &mut ChaCha8Rng) {
+    let size = rng.random_range(0.8..1.7);
+    scene.bodies.push(Body::cuboid(
+        [u - 0.15, v - 0.15, 0.0],
+        [u + 0.15, v + 0.15, 2.5],
+        (leaves, leaves),
+        entity,
+    ));
+    for _ in 0..9 {
+        let mut about = |range: f64| rng.random_range(-range..range);
+        let centre = [
+            u + about(size * 0.8),
+            v + about(size * 0.8),
+            2.8 + about(0.9),
+        ];
+        let radius = size * (0.55 + about(0.15));
+        scene.bodies.push(Body::ellipsoid(
+            centre,
+            [radius, radius, radius * 0.9],
+            leaves,
+            entity,
+        ));
+    }
+}
+
+/// A paved drive beside a detached house, a garage at its end, perhaps a car on it.
+fn drive(scene: &mut Scene, plot: &Plot, right: f64, rng: &mut ChaCha8Rng) {
+    let paving = scene.ground(3.2, 0.94, 0.85, 0.3);
+    let (v0, v1) = plot.span(PAVEMENT, Plot::front() + 2.0);
+    let left = right - 2.8;
+    let body = Body::cuboid([left, v0, 0.0], [right, v1, 0.03], (paving, paving), 0);
+    scene.bodies.push(body);
+    let roof = scene.element(pick(&[0.6, 1.5], rng), pick(&[0.93, 0.25], rng), 0.9, 0.15);
+    let roof = if rng.random_range(0..2_u8) == 0 {
+        roof
+    } else {
+        scene.ground(0.1, 0.93, 0.95, 0.2)
+    };
+    let wall = scene.ground(0.8, 0.94, 0.45, 0.2);
+    let (v0, v1) = plot.span(Plot::front() + 2.0, Plot::front() + 7.5);
+    let garage = Body::cuboid([left, v0, 0.0], [right, v1, 2.5], (roof, wall), 0);
+    scene.bodies.push(garage);
+    if rng.random_range(0..3_u8) > 0 {
+        let v = plot.v(PAVEMENT + 3.0);
+        car(scene, f64::midpoint(left, right), v, false, rng);
+    }
+}
+
+fn park_cars(scene: &mut Scene, street: f64, rng: &mut ChaCha8Rng) {
+    for side in [-1.0, 1.0] {
+        let mut u = -scene.half + 6.0;
+        while u < scene.half - 6.0 {
+            if from_cross_road(u) > PAVEMENT + 6.0 {
+                car(scene, u, street + side * (KERB - 1.0), true, rng);
+            }
+            u += pick(&[5.4, 5.8, 11.0, 17.0, 24.0], rng);
+        }
+    }
+    // One that is being driven, near the middle of each block.
+    let u = rng.random_range(-CROSS_EVERY / 4.0..CROSS_EVERY / 4.0);
+    car(scene, u, street + 0.2, true, rng);
+}
+
+/// A car along `u` or along `v`; one in three was driven lately and shows its engine.
+fn car(scene: &mut Scene, u: f64, v: f64, along_u: bool, rng: &mut ChaCha8Rng) {
+    let vehicle = scene.thing(Kind::Vehicle);
+    let warm = rng.random_range(0..3_u8) == 0;
+    let paint = scene.ground(0.0, 0.9, 0.9, 0.1);
+    let side = scene.surface(NIGHT.air - if warm { -1.5 } else { 1.6 }, 0.9, 0.3);
+    let glass = scene.surface(if warm { 5.0 } else { -2.5 }, 0.87, 0.1);
+    let bonnet = scene.surface(
+        if warm {
+            rng.random_range(9.0..19.0)
+        } else {
+            -3.2
+        },
+        0.9,
+        1.0,
+    );
+    let tyre = scene.surface(if warm { 10.0 } else { 0.6 }, 0.95, 0.1);
+    let (long, wide) = (rng.random_range(1.9..2.3), rng.random_range(0.84..0.93));
+    let nose = if rng.random_range(0..2_u8) == 0 {
+        1.0
+    } else {
+        -1.0
+    };
+    let mut place = |a: (f64, f64), b: f64, z: (f64, f64), top: SurfaceId, sides: SurfaceId| {
+        let (x0, x1) = ((a.0 * nose).min(a.1 * nose), (a.0 * nose).max(a.1 * nose));
+        let (low, high) = if along_u {
+            ([u + x0, v - b, z.0], [u + x1, v + b, z.1])
+        } else {
+            ([u - b, v + x0, z.0], [u + b, v + x1, z.1])
+        };
+        scene
+            .bodies
+            .push(Body::cuboid(low, high, (top, sides), vehicle));
+    };
+    place((-long, long), wide, (0.3, 0.88), paint, side);
+    place(
+        (long * 0.42, long * 0.97),
+        wide * 0.88,
+        (0.88, 0.95),
+        bonnet,
+        bonnet,
+    );
+    place(
+        (-long * 0.75, long * 0.4),
+        wide * 0.92,
+        (0.88, 1.12),
+        glass,
+        glass,
+    );
+    place(
+        (-long * 0.62, long * 0.18),
+        wide * 0.85,
+        (1.12, 1.42),
+        paint,
+        glass,
+    );
+    for axle in [-0.62, 0.62] {
+        let at = (long * axle - 0.3, long * axle + 0.3);
+        place(at, wide * 1.01, (0.0, 0.6), tyre, tyre);
+    }
+}
