@@ -42,6 +42,12 @@ pub enum RunError {
         /// The frame's number.
         frame: u32,
     },
+    /// A file came out otherwise than the log has it from before.
+    #[error("{path} came out otherwise than before the interruption; start anew with --overwrite")]
+    OtherBytes {
+        /// The file.
+        path: String,
+    },
     /// Threads could not be started.
     #[error("could not start threads: {problem}")]
     Threads {
@@ -63,4 +69,7 @@ pub enum RunError {
     /// Tiles could not be made.
     #[error(transparent)]
     Tiles(#[from] crate::tiles::TilesError),
+    /// The ends of the colour ramp are no range.
+    #[error(transparent)]
+    Ramp(#[from] crate::tiles::RampError),
 }

@@ -76,27 +76,57 @@ pub(super) struct Times {
     pub(super) inference: Duration,
 }
 
+impl Times {
+    pub(super) fn add(&mut self, other: &Self) {
+        self.read += other.read;
+        self.decode += other.decode;
+        self.calibrate += other.calibrate;
+        self.detect += other.detect;
+        self.redact += other.redact;
+        self.self_check += other.self_check;
+        self.inference += other.inference;
+    }
+
+    /// Stages by name; `detect` and `self-check` hold the time inside the networks too.
+    pub(super) fn by_stage(&self) -> impl Iterator<Item = (&'static str, Duration)> {
+        [
+            ("read", self.read),
+            ("decode", self.decode),
+            ("calibrate", self.calibrate),
+            ("detect", self.detect),
+            ("redact", self.redact),
+            ("self-check", self.self_check),
+        ]
+        .into_iter()
+    }
+}
+
+/// What decoding and placing frames need to know, from the settings.
+pub(super) fn options(config: &Config) -> (IngestOptions, CameraOverrides) {
+    let camera = &config.camera;
+    let tiff_scale = camera
+        .tiff_scale
+        .map(|given| ingest::TiffScale { scale: given.scale, offset: given.offset.0 });
+    let overrides = CameraOverrides {
+        focal_length_px: camera.focal_length_px,
+        focal_length_mm: camera.focal_length_mm,
+        pixel_pitch_um: camera.pixel_pitch_um,
+    };
+    (IngestOptions { tiff_scale, ..IngestOptions::default() }, overrides)
+}
+
 impl<'a> FrameTask<'a> {
     pub(super) fn new(
         detectors: &'a [Box<dyn Detector>],
         config: &'a Config,
         key: &'a CommitmentKey,
     ) -> Self {
-        let camera = &config.camera;
+        let (ingest, camera) = options(config);
         Self {
             detectors,
             config,
-            ingest: IngestOptions {
-                tiff_scale: camera
-                    .tiff_scale
-                    .map(|given| ingest::TiffScale { scale: given.scale, offset: given.offset.0 }),
-                ..IngestOptions::default()
-            },
-            camera: CameraOverrides {
-                focal_length_px: camera.focal_length_px,
-                focal_length_mm: camera.focal_length_mm,
-                pixel_pitch_um: camera.pixel_pitch_um,
-            },
+            ingest,
+            camera,
             key,
             calibration: Mutex::new(None),
         }
@@ -138,7 +168,7 @@ impl<'a> FrameTask<'a> {
         self.redact(calibrated, &located, &hidden, processed)
     }
 
-    fn decode(&self, input: &Input<'_>, processed: &mut Processed) -> Result<Frame<Raw>, Outcome> {
+    pub(super) fn decode(&self, input: &Input<'_>, processed: &mut Processed) -> Result<Frame<Raw>, Outcome> {
         if let Some(first) = input.duplicate_of {
             let detail = format!("the same bytes as frame {first}");
             return Err(Outcome::Rejected(Cause::new("duplicate", detail)));
@@ -283,7 +313,7 @@ impl<'a> FrameTask<'a> {
 
 fn hidden_rows(located: &Located, limit: f64) -> Vec<HiddenRows> {
     let rows = located.beyond(crate::units::Metres(limit));
-    rows.into_iter().map(|(y, x0, x1)| HiddenRows { y, x0, x1 }).collect()
+    rows.into_iter().map(|span| HiddenRows { y: span.row, x0: span.x0, x1: span.x1 }).collect()
 }
 
 fn timed<R>(total: &mut Duration, work: impl FnOnce() -> R) -> R {

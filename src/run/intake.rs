@@ -70,12 +70,13 @@ impl Manifest {
         let mut lines = Vec::with_capacity(found.files.len());
         let mut first = HashMap::new();
         progress.stage("inspecting", found.files.len());
+        let in_flight = threads.saturating_add(1);
         let commit = |path: &PathBuf| match fs::read(path) {
             Ok(bytes) => (path.clone(), key.commit(&bytes), true),
             Err(_) => (path.clone(), key.commit(&unreadable(path)), false),
         };
         let result: Result<(), std::convert::Infallible> =
-            for_each_ordered(pool, &found.files, threads, commit, |(path, commitment, read)| {
+            for_each_ordered(pool, &found.files, in_flight, commit, |(path, commitment, read)| {
                 let id = frame_id(lines.len());
                 let duplicate_of = if read { first.get(&commitment).copied() } else { None };
                 first.entry(commitment).or_insert(id);

@@ -75,7 +75,7 @@ pub(super) fn map(
     let pyramid = pool.install(|| Pyramid::build(&mosaic, &work))?;
     #[expect(clippy::cast_possible_truncation, reason = "ends of the ramp, checked to be small")]
     let (min, max) = (run.config.tiles.min.0 as f32, run.config.tiles.max.0 as f32);
-    let ramp = Ramp::new(min, max).map_err(tiles::TilesError::from)?;
+    let ramp = Ramp::new(min, max)?;
     let description = TileJson::new(&pyramid, &ramp, ATTRIBUTION);
     let archive = WebTiles { pyramid: &pyramid, ramp: &ramp, description: &description };
     let staged = pool.install(|| store.stage_file(layout::TEMPERATURE_PMTILES, &archive))?;

@@ -21,6 +21,7 @@ mod record;
 mod summary;
 mod words;
 
+use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -39,6 +40,7 @@ pub use summary::{FlightSummary, FrameLine, FrameList, MosaicSummary, Summary};
 use crate::config::Config;
 use crate::detect::Detector;
 use crate::frame::{FrameId, FrameMeta};
+use crate::ingest::Intake;
 use crate::store::{Existing, Store, layout};
 
 use frame_task::{FrameTask, Input, Processed, Times};
@@ -100,23 +102,22 @@ impl Run {
     /// [`RunError`] when nothing can be done at all, the output cannot be written, or the run was
     /// interrupted. What happens to single frames is in the [`Summary`].
     pub fn execute(&self, progress: &mut dyn Progress) -> Result<Summary, RunError> {
-        let pool = rayon::ThreadPoolBuilder::new()
-            .num_threads(self.threads.get())
-            .build()
-            .map_err(|error| RunError::Threads { problem: error.to_string() })?;
         let started = Instant::now();
+        let pool = self.pool()?;
         intake::check_folders(&self.inputs, &self.out)?;
         let found = intake::discover(&self.inputs)?;
         let store = Store::open(&self.out, self.existing)?;
         let keys = record::keys(&store, &self.config)?;
         let manifest = Manifest::fix(&pool, self.threads, &found, &keys.commitment, progress);
         let mut journal = Journal::open(&store, self, &keys, &manifest)?;
-        if let Some(checkpoint) = journal.closed()? {
+        let mut summary = self.empty_summary(&found);
+        if let Some((counts, checkpoint)) = journal.closed()? {
             progress.note("the run was finished before; nothing to do");
-            return self.summary_of_finished(&store, checkpoint);
+            summary.count(counts);
+            summary.checkpoint = checkpoint;
+            return Ok(summary);
         }
 
-        let mut summary = self.empty_summary(&found);
         let mut list = FrameList::default();
         let published =
             self.frames(&pool, &store, &manifest, &keys, &mut journal, &mut summary, &mut list, progress)?;
@@ -127,7 +128,7 @@ impl Run {
         } else {
             mapping::map(self, &pool, &store, &published, &mut journal, &mut summary, progress)?;
         }
-        summary.checkpoint = journal.close(self.now, &summary)?;
+        summary.checkpoint = journal.close(self.now)?;
         store.stage(layout::FRAME_LIST, &list)?.commit()?;
         self.finish(&store, started, &mut summary)?;
         Ok(summary)
@@ -193,6 +194,53 @@ impl Run {
             return Err(RunError::Interrupted { done: counts.total, total: manifest.len() });
         }
         Ok(published)
+    }
+
+    fn pool(&self) -> Result<ThreadPool, RunError> {
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(self.threads.get())
+            .build()
+            .map_err(|error| RunError::Threads { problem: error.to_string() })
+    }
+
+    /// Models by name and hash, in order.
+    fn models(&self) -> Vec<(String, [u8; 32])> {
+        let model = |detector: &Box<dyn Detector>| {
+            let (name, sha256) = detector.model();
+            (name.to_owned(), sha256)
+        };
+        self.detectors.iter().map(model).collect()
+    }
+
+    /// Libraries that decide about bytes, with their versions.
+    fn libraries(&self) -> Vec<String> {
+        vec![format!("gdal {}", gdal::version_info("RELEASE_NAME")), self.runtime.clone()]
+    }
+
+    fn empty_summary(&self, found: &Intake) -> Summary {
+        Summary {
+            message_type: "summary",
+            frames_total: 0,
+            frames_published: 0,
+            frames_withheld: 0,
+            frames_rejected: 0,
+            inputs_unreadable: found.problems.len(),
+            inputs_ignored: found.ignored.len(),
+            seconds: 0.0,
+            frames_per_second: 0.0,
+            peak_rss_bytes: 0,
+            inference_seconds: 0.0,
+            stage_seconds: BTreeMap::new(),
+            checkpoint: String::new(),
+            reasons: BTreeMap::new(),
+            mosaic: None,
+            flights: Vec::new(),
+            beyond_envelope: self.config.detect.publish_beyond_envelope.clone(),
+            versions: BTreeMap::from([
+                ("heatveil", env!("CARGO_PKG_VERSION").to_owned()),
+                ("libraries", self.libraries().join(", ")),
+            ]),
+        }
     }
 
     fn finish(&self, store: &Store, started: Instant, summary: &mut Summary) -> Result<(), RunError> {

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::fs;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use rayon::ThreadPool;
 use serde::Serialize;
@@ -47,15 +47,16 @@ pub(super) fn plan(run: &Run) -> Result<Plan, RunError> {
         models: run.models().into_iter().map(|(name, sha256)| (name, super::record::hex(&sha256))).collect(),
         out: run.out.clone(),
     };
-    let look = |(number, path): (usize, &PathBuf)| {
+    let look = |(number, path): (usize, PathBuf)| {
         let id = FrameId(u32::try_from(number).unwrap_or(u32::MAX));
-        (id, path, usable(id, path, &task))
+        let outcome = usable(id, &path, &task);
+        (id, path, outcome)
     };
-    let files = found.files.iter().enumerate();
+    let files = found.files.iter().cloned().enumerate();
     let two = run.threads.saturating_add(1);
     each(&pool, two, files, look, |(id, path, outcome)| match outcome {
         Outcome::Published => plan.frames += 1,
-        outcome => plan.rejected.push(FrameLine::new(id, path, &outcome)),
+        outcome => plan.rejected.push(FrameLine::new(id, &path, &outcome)),
     });
     Ok(plan)
 }
@@ -79,7 +80,7 @@ fn each<T: Send, R: Send>(
 
 fn usable(
     id: FrameId,
-    path: &PathBuf,
+    path: &Path,
     (options, camera): &(IngestOptions, georef::CameraOverrides),
 ) -> Outcome {
     let reject = |reason: &str, detail: String| Outcome::Rejected(Cause::new(reason, detail));

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
+use super::frame_task::Times;
 use super::{Cause, Counts, Outcome};
 use crate::frame::FrameId;
 use crate::store::{Artifact, sealed};
@@ -161,6 +162,19 @@ impl Summary {
         self.frames_published = counts.published;
         self.frames_withheld = counts.withheld;
         self.frames_rejected = counts.rejected;
+    }
+
+    /// Counts why a frame was not published.
+    pub(super) fn count_reason(&mut self, outcome: &Outcome) {
+        if let Outcome::Withheld(cause) | Outcome::Rejected(cause) = outcome {
+            *self.reasons.entry(cause.reason.clone()).or_default() += 1;
+        }
+    }
+
+    /// Takes the times over.
+    pub(super) fn time(&mut self, times: &Times) {
+        self.inference_seconds = times.inference.as_secs_f64();
+        self.stage_seconds = times.by_stage().map(|(stage, time)| (stage, time.as_secs_f64())).collect();
     }
 
     /// Whether everything asked for was done.

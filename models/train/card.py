@@ -1,0 +1,187 @@
+"""Writes the model card from the evaluation, so that no figure is typed by hand.
+
+What a person decides (operating point, envelope, limits) stands here as plain
+constants; everything measured is read from `evaluation.json` and `curve.json`.
+"""
+
+from __future__ import annotations
+
+import argparse
+import hashlib
+import json
+import tomllib
+from pathlib import Path
+from typing import Any
+
+from evaluate import MIN_PADDING_PX, OPERATING_PADDINGS, OPERATING_THRESHOLDS
+from export import MODELS
+from network import CLASSES, SIZE_MULTIPLE, STRIDE
+
+NAME = "person-vehicle-bicycle"
+VERSION = "0.1.0"
+
+# Straight-down frames of HIT-UAV show about 0.03 to 0.07 m/px (`ground_resolution_straight_down`); to 0.08 the
+# shrunk frames still hold (`simulated_coarser`), beyond it persons get lost quickly.
+ENVELOPE = {
+    "min_ground_resolution_m": 0.03,
+    "max_ground_resolution_m": 0.08,
+    "min_width": 320,
+    "min_height": 256,
+    "min_celsius": -40.0,
+    "max_celsius": 150.0,
+}
+SMALLEST_OBJECT_PX = 8.0
+KNOWN = [
+    "the split is random over video frames: away from training frames the figures fall (see subsets)",
+    "persons under 8 px (square root of the box area): too few in the evaluation to say anything (see by_size)",
+    "bicycles are the weakest class, small ones most of all",
+    "at the card's thresholds most detections are false alarms: the price of recall, paid in masked ground",
+    "thresholds and padding were chosen on the same frames that the figures come from",
+    "one data set: one region, one camera type, 8-bit pictures after the camera's own gain control",
+    "unlabelled people count as false alarms; a person whom the annotators missed is in no figure",
+    "resolutions from 0.07 to 0.08 m/px are covered by shrunk frames only, which have less noise than a real sensor's",
+]
+UNTESTED = [
+    "radiometric frames with people in them",
+    "other thermal cameras, lenses and resolutions",
+    "animals",
+    "crowds, people lying down, under trees or behind glass",
+    "people on roofs, scaffolding and balconies",
+    "snow, rain, fog",
+    "ground as warm as skin",
+    "temperatures: the pictures hold none, so the range in [envelope] is a plausibility check, not a measured limit",
+]
+
+
+def value(item: Any) -> str:  # noqa: ANN401 - TOML values are of any type
+    """One TOML value; JSON's strings, numbers, booleans and arrays are valid TOML."""
+    if isinstance(item, dict):
+        return "{ " + ", ".join(f"{key} = {value(entry)}" for key, entry in item.items() if entry is not None) + " }"
+    if isinstance(item, list):
+        return "[" + ", ".join(value(entry) for entry in item) + "]"
+    return json.dumps(item, ensure_ascii=False)
+
+
+def table(name: str, entries: dict[str, Any]) -> str:
+    """A TOML table; an entry that is a list of rows goes one row to a line."""
+    lines = [f"[{name}]"]
+    for key, item in entries.items():
+        if isinstance(item, list) and item and isinstance(item[0], dict | str):
+            lines += [f"{key} = [", *(f"  {value(entry)}," for entry in item), "]"]
+        else:
+            lines.append(f"{key} = {value(item)}")
+    return "\n".join(lines)
+
+
+def operating_rows(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
+    """Per class at the card's threshold: what is found, and what the mask covers."""
+    points = {(row["class"], row["threshold"]): row for row in evaluation["operating_points_iou30"]}
+    rows = []
+    for covered, threshold in zip(evaluation["operating_point"], OPERATING_THRESHOLDS, strict=True):
+        found = points[covered["class"], threshold]
+        rows.append(
+            {
+                "class": covered["class"],
+                "objects": covered["objects"],
+                "recall_iou30": found["recall"],
+                "precision_iou30": found["precision"],
+                "false_positives_per_frame": found["false_positives_per_frame"],
+                "pixels_covered": covered["pixels_covered"],
+                "objects_80_covered": covered["objects_80_covered"],
+                "objects_80_covered_ci": covered["objects_80_covered_ci"],
+                "objects_80_covered_mirrored": covered["objects_80_covered_mirrored"],
+                "objects_touched": covered["objects_touched"],
+                "objects_untouched": covered["objects_untouched"],
+            }
+        )
+    return rows
+
+
+def card(evaluation: dict[str, Any], curve: list[dict[str, Any]], model: Path, date: str, seed: int) -> str:
+    """The text of the card."""
+    digest = hashlib.sha256(model.read_bytes()).hexdigest()
+    summary = evaluation["summary"]
+    classes = [
+        "\n".join(
+            [
+                "[[class]]",
+                f'name = "{name}"',
+                f"threshold = {threshold}",
+                f"padding = {padding}  # share of the box's own size added on each side",
+                f"padding_px = {MIN_PADDING_PX}  # at least this many pixels on each side",
+            ]
+        )
+        for name, threshold, padding in zip(CLASSES, OPERATING_THRESHOLDS, OPERATING_PADDINGS, strict=True)
+    ]
+    head = {
+        "schema": 1,
+        "name": NAME,
+        "version": VERSION,
+        "file": model.name,
+        "sha256": digest,
+        "licence": "MIT OR Apache-2.0",
+    }
+    training = {
+        "data": f"HIT-UAV train.json, {evaluation['training_frames']} thermal frames of 640x512, 8-bit grey",
+        "data_licence": "CC BY 4.0",
+        "attribution": (
+            "HIT-UAV: Suo et al., HIT-UAV: a high-altitude infrared thermal dataset for unmanned aerial "
+            "vehicle-based object detection, Scientific Data 10:227 (2023)"
+        ),
+        "script": "models/train/reproduce.sh",
+        "seed": seed,
+        "crops": curve[-1]["crops"],
+        "cpu_seconds": curve[-1]["cpu_seconds"],
+        "date": date,
+        "initial_weights": "random; nothing pretrained",
+    }
+    figures = {
+        "data": evaluation["data"],
+        "frames": evaluation["frames"],
+        "split": "random over video frames: most have a near-twin in the training part, so these figures flatter",
+        "runtime": evaluation["runtime"],
+        "cpu_ms_per_frame": evaluation["cpu_ms_per_frame"],
+        **{key: summary[key] for key in summary if key.endswith(("ap50", "ap30"))},
+        "person_recall_iou30": summary["person_recall_iou30"],
+        "frame_masked": evaluation["operating_point"][0]["frame_masked"],
+        "smallest_object_px": SMALLEST_OBJECT_PX,
+        "operating_point": operating_rows(evaluation),
+        "by_size": evaluation["by_size"],
+        "ground_resolution_straight_down": evaluation["ground_resolution_straight_down"],
+        "subsets": evaluation["subsets"],
+        "simulated_coarser": evaluation["simulated_coarser"],
+        "details": "models/train/evaluation.json",
+    }
+    parts = [
+        "# Model card. Written by models/train/card.py from the evaluation: do not edit by hand.",
+        "\n".join(f"{key} = {value(item)}" for key, item in head.items()),
+        f'[input]\ntensor = "frame"  # [1, 1, H, W] float32\nmultiple_of = {SIZE_MULTIPLE}\n'
+        'scale = "grey-255"  # p0.1..p99.9 of the frame stretched to 0..255',
+        f'[output]\nscores = "scores"  # [1, {len(CLASSES)}, H/{STRIDE}, W/{STRIDE}], 3x3 local maxima, all else 0\n'
+        'distances = "distances"  # px from the cell centre to left, top, right, bottom\n'
+        f"stride = {STRIDE}",
+        *classes,
+        table("envelope", ENVELOPE),
+        table("training", training),
+        table("evaluation", figures),
+        table("limits", {"known": KNOWN, "untested": UNTESTED}),
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def main() -> None:
+    here = Path(__file__).resolve().parent
+    parser = argparse.ArgumentParser(description="Writes the model card from the evaluation.")
+    parser.add_argument("--date", required=True, help="day of training, YYYY-MM-DD")
+    parser.add_argument("--seed", type=int, default=1, help="the seed the run used")
+    options = parser.parse_args()
+    evaluation = json.loads((here / "evaluation.json").read_text())
+    curve = json.loads((here / "curve.json").read_text())
+    text = card(evaluation, curve, MODELS / f"{NAME}.onnx", options.date, options.seed)
+    tomllib.loads(text)
+    (MODELS / f"{NAME}.toml").write_text(text)
+    print(f"wrote {MODELS / f'{NAME}.toml'}")
+
+
+if __name__ == "__main__":
+    main()
