@@ -1,4 +1,12 @@
 //! Mosaic, Cloud-Optimized GeoTIFF and web pyramid from synthetic frames over ground of known temperature.
+#![expect(
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    clippy::cast_possible_truncation,
+    clippy::float_cmp,
+    clippy::similar_names,
+    reason = "test code: helpers unwrap, sides are small, and stored numbers must be exact"
+)]
 
 use std::path::Path;
 use std::sync::Arc;
@@ -99,7 +107,7 @@ struct Bands {
     west: f64,
     north: f64,
     resolution: f64,
-    bands: [Vec<f32>; 3],
+    layers: [Vec<f32>; 3],
 }
 
 fn read(path: &Path) -> Bands {
@@ -117,7 +125,7 @@ fn read(path: &Path) -> Bands {
         west: transform[0],
         north: transform[3],
         resolution: transform[1],
-        bands: [band(1), band(2), band(3)],
+        layers: [band(1), band(2), band(3)],
     }
 }
 
@@ -173,7 +181,7 @@ fn the_ground_is_reproduced_within_half_a_pixel_from_the_steepest_frame() {
     let mut seen = 0;
     for at in 0..bands.width * bands.height {
         let (east, north) = bands.place(at);
-        let [celsius, off_nadir, source] = [0, 1, 2].map(|band: usize| bands.bands[band][at]);
+        let [celsius, off_nadir, source] = [0, 1, 2].map(|band: usize| bands.layers[band][at]);
         let tangent = |frame: &MosaicFrame| frame.view.tangent_squared(east, north);
         let sees = |frame: &&MosaicFrame| {
             frame.view.pixel(east, north).is_some_and(|(u, v)| {
@@ -220,7 +228,7 @@ fn another_frame_fills_what_one_has_masked_and_nothing_fills_what_all_have() {
     };
     for both in [false, true] {
         let bands = draw(both);
-        let inside: Vec<usize> = (0..bands.bands[0].len())
+        let inside: Vec<usize> = (0..bands.layers[0].len())
             .filter(|&at| {
                 let (east, north) = bands.place(at);
                 (east - ORIGIN.0).hypot(north - ORIGIN.1) < 1.2
@@ -228,9 +236,9 @@ fn another_frame_fills_what_one_has_masked_and_nothing_fills_what_all_have() {
             .collect();
         assert!(inside.len() > 50);
         for at in inside {
-            assert_eq!(bands.bands[0][at].is_nan(), both);
+            assert_eq!(bands.layers[0][at].is_nan(), both);
             if !both {
-                assert_eq!(bands.bands[2][at], 1.0);
+                assert_eq!(bands.layers[2][at], 1.0);
             }
         }
     }
@@ -269,9 +277,9 @@ fn the_published_raster_keeps_temperatures_within_a_hundredth_and_frames_exactly
     let working = read(&again.path().join("mosaic.tif"));
     let path = folder.path().join("tiles/temperature.tif");
     let published = read(&path);
-    for at in 0..working.bands[0].len() {
+    for at in 0..working.layers[0].len() {
         let [a, b] =
-            [&working, &published].map(|file| [0, 1, 2].map(|band: usize| file.bands[band][at]));
+            [&working, &published].map(|file| [0, 1, 2].map(|band: usize| file.layers[band][at]));
         assert_eq!(a[0].is_nan(), b[0].is_nan());
         if !a[0].is_nan() {
             assert!((a[0] - b[0]).abs() < 0.01 && (a[1] - b[1]).abs() < 0.01);
@@ -336,7 +344,7 @@ fn the_description_says_what_a_web_client_needs() {
         .iter()
         .map(|v| v.as_f64().unwrap())
         .collect();
-    let (longitude, latitude) = (1.713741, 52.657970);
+    let (longitude, latitude) = (1.713_741, 52.657_970);
     assert!(bounds[0] < longitude && longitude < bounds[2] && bounds[2] - bounds[0] < 0.002);
     assert!(bounds[1] < latitude && latitude < bounds[3] && bounds[3] - bounds[1] < 0.002);
 }

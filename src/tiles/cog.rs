@@ -56,7 +56,7 @@ impl FileArtifact for Cog<'_> {
 
 impl Cog<'_> {
     /// A GDAL virtual raster over the working file, with band names, units and no-data value.
-    fn description(&self) -> String {
+    fn description(self) -> String {
         let grid = self.0.grid();
         let (width, height) = (grid.width, grid.height);
         let path = escape(&self.0.file.path().to_string_lossy());

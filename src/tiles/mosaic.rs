@@ -151,7 +151,7 @@ where
                 .collect();
             for block in blocks {
                 if let Some(block) = block? {
-                    totals.add(block, &output)?;
+                    totals.add(&block, &output)?;
                 }
             }
         }
@@ -303,7 +303,7 @@ struct Totals {
 }
 
 impl Totals {
-    fn add(&mut self, block: Block, output: &OpenRaster) -> Result<(), TilesError> {
+    fn add(&mut self, block: &Block, output: &OpenRaster) -> Result<(), TilesError> {
         for best in block.best.iter().filter(|best| best.celsius.is_finite()) {
             self.valid += 1;
             self.used.insert(FrameId(best.frame));
