@@ -13,17 +13,23 @@
 pub mod audit;
 pub mod config;
 pub mod detect;
+#[cfg(any())]
+mod error;
 pub mod frame;
 pub mod georef;
 pub mod ingest;
 pub mod radiometry;
 pub mod raster;
 pub mod redact;
+#[cfg(any())]
 pub mod run;
 pub mod simulate;
 pub mod store;
 pub mod tiles;
 pub mod units;
 
-#[cfg(all(feature = "cli", feature = "onnx"))]
+#[cfg(any())]
+pub use error::Error;
+
+#[cfg(any())]
 pub mod cli;

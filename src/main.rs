@@ -1,3 +1,7 @@
 //! The `heatveil` command.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    heatveil::cli::main()
+}

@@ -1,1 +1,24 @@
-//! To come.
+//! The log: what was taken in, found, masked, decided and published, so that nobody needs to trust us.
+//!
+//! In: [`Entry`] values from `run`. Out: canonical lines, a Merkle tree over them, a signed checkpoint
+//! (C2SP tlog-tiles, tlog-checkpoint and signed-note), and [`verify`]. Refuses: floats, lines that are
+//! not canonical, to go on behind a checkpoint that is not a prefix. Format: `docs/audit-log.md`.
+
+mod commitment;
+mod entry;
+mod error;
+mod keys;
+mod log;
+mod tree;
+mod verify;
+
+pub use commitment::CommitmentKey;
+pub use entry::{
+    Detected, Entry, Found, FlightEvidence, Ingested, Manifest, Masked, ModelId, NotPublished, Policy, RunClosed,
+    RunOpened, RunResumed, SelfCheck, TileEmitted,
+};
+pub use error::AuditError;
+pub use keys::{KeyPair, Signer, keygen};
+pub use log::Log;
+pub use tree::{hex, root};
+pub use verify::{Verification, VerifyOptions, verify};

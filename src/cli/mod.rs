@@ -1,1 +1,112 @@
-//! To come.
+//! The command line: arguments in, answers on stdout, everything else on stderr, an exit code.
+
+mod config;
+mod inspect;
+mod keys;
+mod logging;
+mod print;
+mod progress;
+mod run;
+mod shell;
+mod simulate;
+mod verify;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use print::failure;
+
+/// Turns drone thermal frames into heat-loss tiles that show buildings and no people.
+#[derive(Debug, Parser)]
+#[command(name = "heatveil", version, about, arg_required_else_help = true, max_term_width = 100)]
+#[command(after_help = "Examples:\n  \
+    heatveil run flight/ --out tonight\n  \
+    heatveil verify tonight --key reviewer/log.vkey\n  \
+    heatveil inspect flight/DJI_0001_T.JPG")]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Command,
+    #[command(flatten)]
+    global: Global,
+}
+
+/// Options of every command.
+#[derive(Debug, clap::Args)]
+#[command(next_help_heading = "Global")]
+pub struct Global {
+    /// Answer in JSON, one object a line
+    #[arg(long, global = true)]
+    json: bool,
+    /// How progress is shown on stderr
+    #[arg(long, global = true, value_name = "HOW", default_value = "auto")]
+    progress: progress::How,
+    /// Say more; twice for everything
+    #[arg(short, long, global = true, action = clap::ArgAction::Count)]
+    verbose: u8,
+    /// Say only what went wrong
+    #[arg(short, long, global = true, conflicts_with = "verbose")]
+    quiet: bool,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Mask people in a flight's frames and make tiles and a log of them
+    Run(Box<run::RunCommand>),
+    /// Show what files hold, personal data included
+    Inspect(inspect::InspectCommand),
+    /// Check a run's log and every published file
+    Verify(verify::VerifyCommand),
+    /// Write a synthetic flight in real file formats, with its truth
+    Simulate(simulate::SimulateCommand),
+    /// Make a key that signs logs
+    Keygen(keys::KeygenCommand),
+    /// Write, show or check a configuration file
+    #[command(subcommand)]
+    Config(config::ConfigCommand),
+    /// Print completions for a shell
+    Completions(shell::CompletionsCommand),
+    /// Print the manual page
+    Man,
+}
+
+/// Exit codes: part of the contract with scripts.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Exit {
+    /// Everything asked for was done.
+    Done = 0,
+    /// Failed, nothing usable.
+    Failed = 1,
+    /// Wrong flags, configuration or input list.
+    Usage = 2,
+    /// Finished, but some frames were withheld or rejected.
+    Partial = 3,
+    /// The log or an output does not verify.
+    Unverified = 4,
+    /// Interrupted after a clean checkpoint.
+    Interrupted = 130,
+}
+
+impl From<Exit> for ExitCode {
+    fn from(exit: Exit) -> Self {
+        Self::from(exit as u8)
+    }
+}
+
+/// Parses the arguments, does what they say and gives the exit code.
+#[must_use]
+pub fn main() -> ExitCode {
+    let cli = Cli::parse();
+    logging::start(cli.global.verbose, cli.global.quiet);
+    let result = match cli.command {
+        Command::Run(command) => command.execute(&cli.global),
+        Command::Inspect(command) => command.execute(&cli.global),
+        Command::Verify(command) => command.execute(&cli.global),
+        Command::Simulate(command) => command.execute(&cli.global),
+        Command::Keygen(command) => command.execute(),
+        Command::Config(command) => command.execute(),
+        Command::Completions(command) => command.execute(),
+        Command::Man => shell::man(),
+    };
+    result.unwrap_or_else(|error| failure(&error, cli.global.json)).into()
+}

@@ -1,1 +1,16 @@
-//! To come.
+//! What the operator asked for: flags over environment over `heatveil.toml` over defaults.
+//!
+//! In: [`Args`] from the command line and from the file. Out: a checked [`Config`]. Refuses: unknown keys
+//! and numbers outside their range.
+
+mod args;
+mod error;
+mod resolve;
+
+pub use args::{
+    Args, AuditArgs, CameraArgs, ClassArgs, DetectArgs, GeorefArgs, RedactArgs, SurveyArgs, TilesArgs, Yaw,
+};
+pub use error::ConfigError;
+pub use resolve::{
+    AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, SurveyConfig, TiffScale, TilesConfig,
+};

@@ -1,1 +1,154 @@
-//! To come.
+//! Finds people, vehicles and openings in a frame.
+//!
+//! In: a [`ModelInput`], the only view of a frame that leaves the kernel. Out: [`Detections`], which exist
+//! only when a network ran to its end. Refuses: a model whose bytes do not match its card, outputs of
+//! another shape, numbers that are not finite. An error is never "nothing found".
+
+mod envelope;
+mod error;
+mod model_card;
+mod postprocess;
+mod scripted;
+#[cfg(feature = "onnx")]
+mod session;
+
+pub use envelope::{Envelope, View};
+pub use error::DetectError;
+pub use model_card::{ClassCard, Model, ModelCard};
+pub use scripted::Scripted;
+#[cfg(feature = "onnx")]
+pub use session::{Onnx, Runtime, runtime_library};
+
+use crate::frame::{FrameId, ModelInput};
+
+/// What a detector looks for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Class {
+    /// A person.
+    Person,
+    /// A car, van, lorry or bus.
+    Vehicle,
+    /// A bicycle, ridden or parked.
+    Bicycle,
+    /// A window, glazed door or rooflight.
+    Window,
+}
+
+impl Class {
+    /// All classes, in the order of the log.
+    pub const ALL: [Self; 4] = [Self::Person, Self::Vehicle, Self::Bicycle, Self::Window];
+
+    /// Lower-case name for cards, configuration and the log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Person => "person",
+            Self::Vehicle => "vehicle",
+            Self::Bicycle => "bicycle",
+            Self::Window => "window",
+        }
+    }
+}
+
+/// A rectangle in frame pixels, continuous: pixel (0, 0) covers 0 to 1 on both axes.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct BoxPx {
+    /// Left edge.
+    pub x0: f32,
+    /// Top edge.
+    pub y0: f32,
+    /// Right edge.
+    pub x1: f32,
+    /// Bottom edge.
+    pub y1: f32,
+}
+
+impl BoxPx {
+    /// Width times height, 0 where the edges are swapped.
+    #[must_use]
+    pub fn area(&self) -> f32 {
+        (self.x1 - self.x0).max(0.0) * (self.y1 - self.y0).max(0.0)
+    }
+
+    /// Intersection over union, 0 to 1.
+    #[must_use]
+    pub fn iou(&self, other: &Self) -> f32 {
+        let shared = Self {
+            x0: self.x0.max(other.x0),
+            y0: self.y0.max(other.y0),
+            x1: self.x1.min(other.x1),
+            y1: self.y1.min(other.y1),
+        }
+        .area();
+        shared / (self.area() + other.area() - shared).max(f32::MIN_POSITIVE)
+    }
+}
+
+/// One thing that was found.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Detection {
+    /// What it is.
+    pub class: Class,
+    /// Where it is.
+    pub bbox: BoxPx,
+    /// How sure the network is, 0 to 1.
+    pub score: f32,
+    /// How much larger the mask is than the box.
+    pub padding: Padding,
+}
+
+/// How far a mask reaches past its box: the larger of the two on each side.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Padding {
+    /// Share of the box's own width or height, on each side.
+    pub fraction: f32,
+    /// Pixels on each side.
+    pub px: f32,
+}
+
+/// Everything found in one frame by one completed pass.
+///
+/// It has no public constructor: it exists only where a detector ran to its end.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Detections {
+    frame: FrameId,
+    found: Vec<Detection>,
+}
+
+impl Detections {
+    pub(crate) fn completed(frame: FrameId, found: Vec<Detection>) -> Self {
+        Self { frame, found }
+    }
+
+    /// The frame that was looked at.
+    #[must_use]
+    pub fn frame(&self) -> FrameId {
+        self.frame
+    }
+
+    /// What was found, best score first.
+    #[must_use]
+    pub fn found(&self) -> &[Detection] {
+        &self.found
+    }
+}
+
+/// Something that finds people and vehicles. Implementations answer equally for equal input.
+pub trait Detector: Send + Sync {
+    /// Name and SHA-256 of the model, for the log.
+    fn model(&self) -> (&str, [u8; 32]);
+
+    /// The frames that the model was evaluated for.
+    fn envelope(&self) -> &Envelope;
+
+    /// The number that both sides of the network's input must be a multiple of.
+    fn multiple_of(&self) -> usize;
+
+    /// Looks at one frame.
+    ///
+    /// # Errors
+    ///
+    /// [`DetectError`] when the network failed or answered nonsense: the frame must be withheld.
+    fn detect(&self, frame: FrameId, input: &ModelInput) -> Result<Detections, DetectError>;
+}

@@ -85,6 +85,7 @@ use std::fmt;
 
 pub use calibrated::{Calibrated, TemperatureSummary};
 pub use calibration::{Calibration, CalibrationMismatch};
+pub(crate) use mask::PixelRect;
 pub use mask::{MaskMismatch, RedactionMask};
 pub use meta::{
     Atmosphere, Attitude, CameraName, Format, FrameMeta, Leak, ObjectParameters, PlanckConstants,

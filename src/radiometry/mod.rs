@@ -1,1 +1,28 @@
-//! To come.
+//! From counts to temperatures.
+//!
+//! In: constants and parameters that a decoder read. Out: a [`Calibration`] table for the kernel to
+//! apply, and the correction from apparent to object temperature. Refuses: to see a pixel.
+
+mod correction;
+mod planck;
+
+pub use correction::{Correction, object_temperature};
+pub use planck::{counts_to_celsius, transmission};
+
+use crate::frame::{Calibration, Radiometry};
+
+/// The table that turns a frame's samples into °C.
+#[must_use]
+pub fn calibration(radiometry: &Radiometry) -> Calibration {
+    match radiometry {
+        Radiometry::Planck(planck, object) => {
+            let celsius = counts_to_celsius(planck, object);
+            Calibration::from_counts(|counts| celsius(f64::from(counts)))
+        }
+        Radiometry::Linear { scale, offset } => {
+            Calibration::from_counts(|counts| f64::from(counts).mul_add(*scale, *offset))
+        }
+        Radiometry::Celsius => Calibration::Celsius,
+        Radiometry::Kelvin => Calibration::Kelvin,
+    }
+}

@@ -1,1 +1,14 @@
-//! To come.
+//! From what was found to a mask.
+//!
+//! In: completed [`Detections`], the frame's ground resolution, the policies. Out: a [`RedactionMask`]
+//! for that frame. Refuses: to round inwards, to follow an outline, to leave a class without a policy.
+
+mod policy;
+mod rasterize;
+mod self_check;
+
+pub use policy::{Policy, RedactConfig};
+pub use rasterize::{HiddenRows, mask};
+pub use self_check::{SelfCheck, uncovered};
+
+pub use crate::frame::RedactionMask;

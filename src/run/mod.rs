@@ -1,1 +1,211 @@
-//! To come.
+//! Drives every stage and writes the log; the only module that knows them all.
+//!
+//! In: inputs, settings, detectors. Out: tiles, the log, a [`Summary`]. Refuses: to start on a manifest
+//! it has not logged, to publish what it has not logged, to go on with another run's folder.
+//!
+//! ```text
+//! intake (manifest, logged) -> frames in parallel, outcomes logged in order -> flights laid on the ground
+//!   -> mosaic -> tiles (staged, logged, renamed) -> run.closed -> checkpoint -> summary
+//! ```
+
+mod error;
+mod frame_task;
+mod intake;
+mod journal;
+mod mapping;
+mod ordered;
+mod outcome;
+mod plan;
+mod progress;
+mod record;
+mod summary;
+mod words;
+
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Instant;
+
+use rayon::ThreadPool;
+
+pub use error::RunError;
+pub use ordered::for_each_ordered;
+pub use outcome::{Cause, Counts, Outcome};
+pub use plan::Plan;
+pub use progress::{Progress, Silent};
+pub use summary::{FlightSummary, FrameLine, FrameList, MosaicSummary, Summary};
+
+use crate::config::Config;
+use crate::detect::Detector;
+use crate::frame::{FrameId, FrameMeta};
+use crate::store::{Existing, Store, layout};
+
+use frame_task::{FrameTask, Input, Processed, Times};
+use intake::Manifest;
+use journal::Journal;
+
+/// Everything a run needs to know.
+pub struct Run {
+    /// Files and folders, in the operator's order.
+    pub inputs: Vec<PathBuf>,
+    /// The output folder.
+    pub out: PathBuf,
+    /// Checked settings.
+    pub config: Config,
+    /// At least one detector; a frame needs all of them.
+    pub detectors: Vec<Box<dyn Detector>>,
+    /// What to do with an output folder that has something in it.
+    pub existing: Existing,
+    /// Workers.
+    pub threads: NonZeroUsize,
+    /// Seconds since 1970, written to run entries of the log.
+    pub now: i64,
+    /// Version of the inference runtime, for the log.
+    pub runtime: String,
+    /// Set from outside to stop after the frames in flight.
+    pub interrupted: Arc<AtomicBool>,
+}
+
+impl std::fmt::Debug for Run {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Run({} inputs to {})", self.inputs.len(), self.out.display())
+    }
+}
+
+/// A frame that may enter tiles.
+#[derive(Debug, Clone)]
+struct Published {
+    id: FrameId,
+    meta: FrameMeta,
+    /// Frames of one flight share this.
+    folder: PathBuf,
+    output_sha256: [u8; 32],
+}
+
+impl Run {
+    /// Looks at inputs and settings without writing anything.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] as [`Run::execute`] would give it before the first frame.
+    pub fn plan(&self) -> Result<Plan, RunError> {
+        plan::plan(self)
+    }
+
+    /// Does the whole job.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] when nothing can be done at all, the output cannot be written, or the run was
+    /// interrupted. What happens to single frames is in the [`Summary`].
+    pub fn execute(&self, progress: &mut dyn Progress) -> Result<Summary, RunError> {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(self.threads.get())
+            .build()
+            .map_err(|error| RunError::Threads { problem: error.to_string() })?;
+        let started = Instant::now();
+        intake::check_folders(&self.inputs, &self.out)?;
+        let found = intake::discover(&self.inputs)?;
+        let store = Store::open(&self.out, self.existing)?;
+        let keys = record::keys(&store, &self.config)?;
+        let manifest = Manifest::fix(&pool, self.threads, &found, &keys.commitment, progress);
+        let mut journal = Journal::open(&store, self, &keys, &manifest)?;
+        if let Some(checkpoint) = journal.closed()? {
+            progress.note("the run was finished before; nothing to do");
+            return self.summary_of_finished(&store, checkpoint);
+        }
+
+        let mut summary = self.empty_summary(&found);
+        let mut list = FrameList::default();
+        let published =
+            self.frames(&pool, &store, &manifest, &keys, &mut journal, &mut summary, &mut list, progress)?;
+        journal.sync()?;
+
+        if published.is_empty() {
+            progress.note("no frame could be published: no tiles were made");
+        } else {
+            mapping::map(self, &pool, &store, &published, &mut journal, &mut summary, progress)?;
+        }
+        summary.checkpoint = journal.close(self.now, &summary)?;
+        store.stage(layout::FRAME_LIST, &list)?.commit()?;
+        self.finish(&store, started, &mut summary)?;
+        Ok(summary)
+    }
+
+    /// Takes every frame to its outcome and logs it, in manifest order.
+    #[expect(clippy::too_many_arguments, reason = "the run's own parts, each used once")]
+    fn frames(
+        &self,
+        pool: &ThreadPool,
+        store: &Store,
+        manifest: &Manifest,
+        keys: &record::Keys,
+        journal: &mut Journal<'_>,
+        summary: &mut Summary,
+        list: &mut FrameList,
+        progress: &mut dyn Progress,
+    ) -> Result<Vec<Published>, RunError> {
+        let task = FrameTask::new(&self.detectors, &self.config, &keys.commitment);
+        let mut counts = Counts::default();
+        let mut times = Times::default();
+        let mut published = Vec::new();
+        progress.stage("redacting", manifest.len());
+        let running = manifest.inputs().take_while(|_| !self.interrupted.load(Ordering::SeqCst));
+        let known = journal.known();
+        let in_flight = self.threads.saturating_mul(IN_FLIGHT_PER_THREAD);
+        for_each_ordered(
+            pool,
+            running,
+            in_flight,
+            |input: Input<'_>| match known.get(&input.id).and_then(|known| known.reload(store, &task, &input)) {
+                Some(processed) => (processed, true),
+                None => (task.process(&input), false),
+            },
+            |(processed, reloaded): (Processed, bool)| -> Result<(), RunError> {
+                let file = manifest.path(processed.id);
+                if !reloaded {
+                    if let Some(masked) = &processed.masked {
+                        store.spill(&layout::spilled_frame(processed.id), &masked.frame)?;
+                    }
+                }
+                journal.frame(&self.config, &processed)?;
+                counts.add(&processed.outcome);
+                times.add(&processed.times);
+                list.push(&FrameLine::new(processed.id, file, &processed.outcome));
+                summary.count_reason(&processed.outcome);
+                progress.frame(processed.id, file, &processed.outcome);
+                if let (Some(masked), Some(meta)) = (processed.masked, processed.meta) {
+                    published.push(Published {
+                        id: processed.id,
+                        meta,
+                        folder: file.parent().map(PathBuf::from).unwrap_or_default(),
+                        output_sha256: masked.output_sha256,
+                    });
+                }
+                Ok(())
+            },
+        )?;
+        summary.count(counts);
+        summary.time(&times);
+        if counts.total < manifest.len() {
+            journal.interrupt()?;
+            return Err(RunError::Interrupted { done: counts.total, total: manifest.len() });
+        }
+        Ok(published)
+    }
+
+    fn finish(&self, store: &Store, started: Instant, summary: &mut Summary) -> Result<(), RunError> {
+        summary.seconds = started.elapsed().as_secs_f64();
+        #[expect(clippy::cast_precision_loss, reason = "frame counts are far below 2^52")]
+        let frames = summary.frames_total as f64;
+        summary.frames_per_second = frames / summary.seconds.max(1e-9);
+        summary.peak_rss_bytes = summary::peak_rss_bytes();
+        store.stage(layout::SUMMARY, summary)?.commit()?;
+        store.clear_work()?;
+        Ok(())
+    }
+}
+
+/// Items alive at a time, per worker: enough that no worker waits for a slow neighbour.
+const IN_FLIGHT_PER_THREAD: NonZeroUsize = NonZeroUsize::new(3).expect("3 is not 0");

@@ -1,0 +1,21 @@
+# make demo   the main job on the committed flight, into demo-out/
+# make test   everything CI runs
+# make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
+
+.PHONY: demo setup test bench
+
+CARGO ?= cargo
+
+setup:
+	@.ci/setup
+
+demo: setup
+	$(CARGO) build --release --quiet
+	rm -rf demo-out
+	target/release/heatveil run fixtures/flight/frames --out demo-out || test $$? -eq 3
+	target/release/heatveil verify demo-out
+	@.ci/show-demo
+
+test:
+	@.ci/setup test
+	@.ci/check

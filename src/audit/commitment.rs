@@ -1,0 +1,95 @@
+//! Commitments to input files: checkable by the operator, meaningless to others, unlinked by deleting a key.
+
+use std::fs;
+use std::path::Path;
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::Sha256;
+
+use super::{AuditError, hex};
+use crate::store;
+
+/// The run's key for commitments: HMAC-SHA256 (RFC 2104) of a file under it.
+pub struct CommitmentKey([u8; 32]);
+
+impl std::fmt::Debug for CommitmentKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("CommitmentKey")
+    }
+}
+
+impl CommitmentKey {
+    /// A key of 32 bytes, for tests and tools that keep keys themselves.
+    #[must_use]
+    pub fn from_bytes(bytes: [u8; 32]) -> Self {
+        Self(bytes)
+    }
+
+    /// Reads a key of 64 hex digits.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::Io`] or [`AuditError::Key`], naming the file.
+    pub fn load(path: &Path) -> Result<Self, AuditError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| AuditError::Io { path: path.to_path_buf(), source })?;
+        let digits: Vec<u32> = text.trim().chars().filter_map(|digit| digit.to_digit(16)).collect();
+        let wrong = || AuditError::Key {
+            what: path.display().to_string(),
+            problem: "a commitment key has 64 hex digits".into(),
+        };
+        if digits.len() != 64 || text.trim().len() != 64 {
+            return Err(wrong());
+        }
+        let mut key = [0; 32];
+        for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
+            *byte = pair.iter().fold(0, |byte, &digit| byte << 4 | u8::try_from(digit).unwrap_or_default());
+        }
+        Ok(Self(key))
+    }
+
+    /// Makes a key from the system's randomness and writes it where only its owner may read it.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError`] when there is no randomness or the file cannot be written.
+    pub fn create(path: &Path) -> Result<Self, AuditError> {
+        let mut key = [0; 32];
+        super::keys::fill_random(&mut key)?;
+        store::write_secret(path, format!("{}\n", hex(&key)).as_bytes())?;
+        Ok(Self(key))
+    }
+
+    /// The commitment to `bytes`.
+    #[must_use]
+    pub fn commit(&self, bytes: &[u8]) -> [u8; 32] {
+        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        mac.update(bytes);
+        mac.finalize().into_bytes().into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// RFC 4231, test case 1 has a 20-byte key; HMAC pads with zeros, so the padded key gives the same.
+    #[test]
+    fn the_commitment_is_hmac_sha256() {
+        let mut key = [0; 32];
+        key[..20].fill(0x0b);
+        let expected = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
+        assert_eq!(hex(&CommitmentKey::from_bytes(key).commit(b"Hi There")), expected);
+    }
+
+    #[test]
+    fn a_key_comes_back_from_its_file_and_nonsense_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("key");
+        let made = CommitmentKey::create(&path).unwrap();
+        assert_eq!(CommitmentKey::load(&path).unwrap().commit(b"x"), made.commit(b"x"));
+        let other = folder.path().join("other");
+        store::write_secret(&other, b"xyz").unwrap();
+        assert!(CommitmentKey::load(&other).unwrap_err().to_string().contains("64 hex digits"));
+    }
+}

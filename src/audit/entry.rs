@@ -1,0 +1,315 @@
+//! The entry types. Integers and text only, so that every program writes the same bytes.
+
+use serde::{Deserialize, Serialize};
+
+use super::AuditError;
+
+/// One line of the log. Frame entries carry no wall clock, no position and no file name.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(tag = "type")]
+pub enum Entry {
+    /// A run began: who, why, with what, on which inputs.
+    #[serde(rename = "run.opened")]
+    RunOpened(RunOpened),
+    /// A run went on after an interruption.
+    #[serde(rename = "run.resumed")]
+    RunResumed(RunResumed),
+    /// A line of the manifest was taken up.
+    #[serde(rename = "frame.ingested")]
+    Ingested(Ingested),
+    /// A model looked at a frame.
+    #[serde(rename = "frame.detected")]
+    Detected(Detected),
+    /// A frame was masked and may be published.
+    #[serde(rename = "frame.masked")]
+    Masked(Masked),
+    /// A frame needs a human.
+    #[serde(rename = "frame.withheld")]
+    Withheld(NotPublished),
+    /// A frame is not usable.
+    #[serde(rename = "frame.rejected")]
+    Rejected(NotPublished),
+    /// A file was published.
+    #[serde(rename = "tile.emitted")]
+    TileEmitted(TileEmitted),
+    /// A run ended; the counts must balance.
+    #[serde(rename = "run.closed")]
+    RunClosed(RunClosed),
+}
+
+/// `run.opened`: always the first entry.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunOpened {
+    /// Seconds since 1970.
+    pub at: i64,
+    /// Who is responsible.
+    pub operator: String,
+    /// What it is for.
+    pub purpose: String,
+    /// Who receives the tiles.
+    pub recipients: Vec<String>,
+    /// Version of heatveil.
+    pub heatveil: String,
+    /// Versions of the libraries that decide about bytes.
+    pub libraries: Vec<String>,
+    /// Models that look, in order.
+    pub models: Vec<ModelId>,
+    /// SHA-256 of the settings that can change a published byte, hex.
+    pub policy_sha256: String,
+    /// Why frames beyond the models' envelope are published; empty where they are withheld.
+    pub beyond_envelope: String,
+    /// The inputs.
+    pub manifest: Manifest,
+}
+
+/// A model by name and content.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ModelId {
+    /// Name on the card.
+    pub name: String,
+    /// SHA-256 of the ONNX file, hex.
+    pub sha256: String,
+}
+
+/// The inputs, fixed before the first frame.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Manifest {
+    /// Frames.
+    pub count: u32,
+    /// RFC 6962 tree head over the commitments in order, hex.
+    pub root: String,
+}
+
+/// `run.resumed`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunResumed {
+    /// Seconds since 1970.
+    pub at: i64,
+    /// Frames that had an outcome.
+    pub frames: u32,
+}
+
+/// `frame.ingested`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Ingested {
+    /// Number in the manifest.
+    pub frame: u32,
+    /// HMAC-SHA256 of the file under the run's key, hex.
+    pub commitment: String,
+    /// Format, empty where the file could not be decoded.
+    pub format: String,
+    /// Make and model of the camera.
+    pub camera: String,
+    /// Length of the file.
+    pub bytes: u64,
+}
+
+/// `frame.detected`: one for each model.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Detected {
+    /// Number in the manifest.
+    pub frame: u32,
+    /// Name of the model.
+    pub model: String,
+    /// What it found.
+    pub found: Vec<Found>,
+}
+
+/// One find: class, box in whole pixels rounded outwards, score times 1000.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Found {
+    /// Class.
+    pub class: String,
+    /// Left, top, right, bottom; the last two are one past the box.
+    #[serde(rename = "box")]
+    pub bbox: [u32; 4],
+    /// Score times 1000.
+    pub score: u32,
+}
+
+/// `frame.masked`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Masked {
+    /// Number in the manifest.
+    pub frame: u32,
+    /// Policy of each class that was found.
+    pub policies: Vec<Policy>,
+    /// Padding on the ground in millimetres, each side.
+    pub padding_mm: u32,
+    /// Masks start and end on multiples of this.
+    pub grid_px: u32,
+    /// SHA-256 of the mask, hex.
+    pub mask_sha256: String,
+    /// Pixels under the mask.
+    pub masked_pixels: u64,
+    /// SHA-256 of the redacted raster (float32 °C, little-endian, row by row), hex.
+    pub output_sha256: String,
+    /// What the second look found.
+    pub self_check: SelfCheck,
+}
+
+/// Policy of one class.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Policy {
+    /// Class.
+    pub class: String,
+    /// `nodata` or `mean`.
+    pub policy: String,
+}
+
+/// What the second look at the redacted frame found.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SelfCheck {
+    /// Finds outside the first mask.
+    pub found: u32,
+    /// Whether the mask grew by them.
+    pub grown: bool,
+}
+
+/// `frame.withheld` and `frame.rejected`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct NotPublished {
+    /// Number in the manifest.
+    pub frame: u32,
+    /// Short machine name.
+    pub reason: String,
+    /// In words.
+    pub detail: String,
+}
+
+/// `tile.emitted`: one for each file under `tiles/`.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct TileEmitted {
+    /// Path relative to the output folder.
+    pub path: String,
+    /// SHA-256 of the file, hex.
+    pub sha256: String,
+    /// Length.
+    pub bytes: u64,
+    /// Frames of which it may show pixels, as inclusive ranges.
+    pub source_frames: Vec<[u32; 2]>,
+    /// How each flight was laid on the ground.
+    pub flights: Vec<FlightEvidence>,
+}
+
+/// How one flight was laid on the ground, and why.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FlightEvidence {
+    /// Frames of the flight, as inclusive ranges.
+    pub frames: Vec<[u32; 2]>,
+    /// `gimbal` or `flight`.
+    pub yaw: String,
+    /// In words.
+    pub reason: String,
+    /// Disagreement of overlapping frames with the gimbal's yaw in millikelvin, -1 where unknown.
+    pub gimbal_millikelvin: i64,
+    /// The same with the airframe's yaw.
+    pub flight_millikelvin: i64,
+    /// Pairs of frames compared.
+    pub pairs: u32,
+}
+
+/// `run.closed`: always the last entry.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct RunClosed {
+    /// Seconds since 1970.
+    pub at: i64,
+    /// Frames in the manifest.
+    pub total: u32,
+    /// Masked and published.
+    pub published: u32,
+    /// Withheld.
+    pub withheld: u32,
+    /// Rejected.
+    pub rejected: u32,
+}
+
+/// Longest line: an entry bundle holds lengths of 16 bits (C2SP tlog-tiles).
+const LONGEST: usize = u16::MAX as usize;
+
+impl Entry {
+    /// The canonical line (RFC 8785), without a newline.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::TooLong`] beyond 65,535 bytes.
+    pub fn to_line(&self) -> Result<Vec<u8>, AuditError> {
+        let line = serde_jcs::to_vec(self)
+            .map_err(|error| AuditError::Entry { problem: error.to_string() })?;
+        if line.len() > LONGEST { Err(AuditError::TooLong { bytes: line.len() }) } else { Ok(line) }
+    }
+
+    /// Parses a line; `None` where it is not an entry in canonical form.
+    #[must_use]
+    pub fn from_line(line: &[u8]) -> Option<Self> {
+        let entry: Self = serde_json::from_slice(line).ok()?;
+        (entry.to_line().ok()? == line).then_some(entry)
+    }
+
+    /// The frame this entry is about.
+    #[must_use]
+    pub fn frame(&self) -> Option<u32> {
+        match self {
+            Self::Ingested(Ingested { frame, .. })
+            | Self::Detected(Detected { frame, .. })
+            | Self::Masked(Masked { frame, .. })
+            | Self::Withheld(NotPublished { frame, .. })
+            | Self::Rejected(NotPublished { frame, .. }) => Some(*frame),
+            _ => None,
+        }
+    }
+
+    /// Whether this entry ends a frame: masked, withheld or rejected.
+    #[must_use]
+    pub fn is_outcome(&self) -> bool {
+        matches!(self, Self::Masked(_) | Self::Withheld(_) | Self::Rejected(_))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_line_is_sorted_and_comes_back() {
+        let entry = Entry::RunClosed(RunClosed { at: 5, total: 3, published: 1, withheld: 1, rejected: 1 });
+        let line = entry.to_line().unwrap();
+        let text = r#"{"at":5,"published":1,"rejected":1,"total":3,"type":"run.closed","withheld":1}"#;
+        assert_eq!(String::from_utf8(line.clone()).unwrap(), text);
+        assert_eq!(Entry::from_line(&line), Some(entry));
+    }
+
+    #[test]
+    fn other_order_blanks_floats_and_unknown_keys_are_refused() {
+        for text in [
+            r#"{"type":"run.closed","at":5,"published":1,"rejected":1,"total":3,"withheld":1}"#,
+            r#"{"at":5, "published":1,"rejected":1,"total":3,"type":"run.closed","withheld":1}"#,
+            r#"{"at":5.0,"published":1,"rejected":1,"total":3,"type":"run.closed","withheld":1}"#,
+            r#"{"at":5,"extra":1,"published":1,"rejected":1,"total":3,"type":"run.closed","withheld":1}"#,
+            r#"{"at":5,"type":"run.unknown"}"#,
+        ] {
+            assert_eq!(Entry::from_line(text.as_bytes()), None, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_line_that_no_bundle_can_hold_is_refused() {
+        let detail = "x".repeat(70_000);
+        let entry = Entry::Withheld(NotPublished { frame: 0, reason: String::new(), detail });
+        assert!(matches!(entry.to_line(), Err(AuditError::TooLong { .. })));
+    }
+}

@@ -1,0 +1,151 @@
+//! Keys that sign checkpoints, in Go's note format (C2SP signed-note, Ed25519).
+
+use std::fs;
+use std::path::Path;
+
+use rand_core::{OsRng, RngCore};
+use signed_note::{Note, StandardSigner, StandardVerifier, VerifierList};
+use tlog_tiles::{Checkpoint, Hash};
+
+use super::AuditError;
+
+/// A key pair as text.
+pub struct KeyPair {
+    /// `PRIVATE+KEY+name+id+base64`: secret.
+    pub signer: String,
+    /// `name+id+base64`: for reviewers.
+    pub verifier: String,
+}
+
+impl std::fmt::Debug for KeyPair {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "KeyPair({})", self.verifier)
+    }
+}
+
+/// Makes a key pair for the log `name`, such as `example.org/heatveil`.
+///
+/// # Errors
+///
+/// [`AuditError::Key`] when the name is empty or holds a blank or a plus sign.
+pub fn keygen(name: &str) -> Result<KeyPair, AuditError> {
+    if !signed_note::is_key_name_valid(name) {
+        let problem = "a key's name must not be empty and must not hold blanks or plus signs";
+        return Err(AuditError::Key { what: format!("{name:?}"), problem: problem.into() });
+    }
+    fill_random(&mut [0; 1])?;
+    let (signer, verifier) = signed_note::generate_key(&mut OsRng, name);
+    Ok(KeyPair { signer, verifier })
+}
+
+/// Fills `bytes` with the system's randomness.
+pub(super) fn fill_random(bytes: &mut [u8]) -> Result<(), AuditError> {
+    OsRng.try_fill_bytes(bytes).map_err(|error| AuditError::Key {
+        what: "the system's randomness".into(),
+        problem: error.to_string(),
+    })
+}
+
+/// Signs checkpoints.
+pub struct Signer {
+    key: StandardSigner,
+    verifier: String,
+}
+
+impl std::fmt::Debug for Signer {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Signer({})", self.verifier)
+    }
+}
+
+impl Signer {
+    /// Reads a signing key from its text.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::Key`] naming `what` (the file it came from).
+    pub fn parse(text: &str, what: &str) -> Result<Self, AuditError> {
+        let wrong = |problem: String| AuditError::Key { what: what.to_owned(), problem };
+        let text = text.trim();
+        let key = StandardSigner::new(text).map_err(|error| wrong(error.to_string()))?;
+        let verifier = verifier_of(text).ok_or_else(|| wrong("not an Ed25519 signing key".into()))?;
+        Ok(Self { key, verifier })
+    }
+
+    /// Reads a signing key from its file.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::Io`] or [`AuditError::Key`], naming the file.
+    pub fn load(path: &Path) -> Result<Self, AuditError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| AuditError::Io { path: path.to_path_buf(), source })?;
+        Self::parse(&text, &path.display().to_string())
+    }
+
+    /// The verifier key that belongs to it.
+    #[must_use]
+    pub fn verifier(&self) -> &str {
+        &self.verifier
+    }
+
+    /// A signed checkpoint over a tree head; its origin is the key's name.
+    pub(super) fn checkpoint(&self, size: u64, root: Hash) -> Result<Vec<u8>, AuditError> {
+        let failed = |problem: String| AuditError::Tree { problem };
+        let origin = signed_note::Signer::name(&self.key);
+        let text = format!("{origin}\n{size}\n{root}\n");
+        let mut note = Note::new(text.as_bytes(), &[]).map_err(|error| failed(error.to_string()))?;
+        note.add_sigs(&[&self.key]).map_err(|error| failed(error.to_string()))?;
+        Ok(note.to_bytes())
+    }
+}
+
+/// The verifier key of a signing key (C2SP signed-note: a type byte before the Ed25519 public key).
+fn verifier_of(signer: &str) -> Option<String> {
+    let mut parts = signer.splitn(5, '+').skip(2);
+    let name = parts.next()?;
+    let secret = base64::Engine::decode(&base64::prelude::BASE64_STANDARD, parts.nth(1)?).ok()?;
+    let seed: [u8; 32] = secret.get(1..)?.try_into().ok()?;
+    let public = ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key();
+    Some(signed_note::new_ed25519_verifier_key(name, &public))
+}
+
+/// Opens a signed checkpoint with a verifier key; the words say what is wrong otherwise.
+pub(super) fn open_checkpoint(bytes: &[u8], verifier: &str) -> Result<(u64, Hash), String> {
+    let key = StandardVerifier::new(verifier.trim())
+        .map_err(|error| format!("the verifier key is not valid ({error})"))?;
+    let name = signed_note::Verifier::name(&key).to_owned();
+    let note = Note::from_bytes(bytes).map_err(|error| format!("not a signed note ({error})"))?;
+    note.verify(&VerifierList::new(vec![Box::new(key)]))
+        .map_err(|error| format!("the signature does not verify ({error})"))?;
+    let checkpoint = Checkpoint::from_bytes(note.text())
+        .map_err(|error| format!("the signed text is not a checkpoint ({error})"))?;
+    if checkpoint.origin() != name {
+        return Err(format!("its origin is {:?}, the key's name is {name:?}", checkpoint.origin()));
+    }
+    Ok((checkpoint.size(), *checkpoint.hash()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_key_signs_its_verifier_opens_and_no_other() {
+        let pair = keygen("example.org/heatveil").unwrap();
+        let signer = Signer::parse(&pair.signer, "test").unwrap();
+        assert_eq!(signer.verifier(), pair.verifier);
+        let signed = signer.checkpoint(3, Hash([7; 32])).unwrap();
+        assert_eq!(open_checkpoint(&signed, &pair.verifier).unwrap(), (3, Hash([7; 32])));
+        let other = keygen("example.org/heatveil").unwrap();
+        assert!(open_checkpoint(&signed, &other.verifier).is_err());
+    }
+
+    #[test]
+    fn names_that_would_break_the_format_are_refused() {
+        for name in ["", "two words", "a+b"] {
+            assert!(keygen(name).is_err(), "{name:?}");
+        }
+        assert!(Signer::parse("PRIVATE+KEY+nonsense", "file").is_err());
+    }
+}

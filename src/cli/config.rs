@@ -1,0 +1,64 @@
+//! `heatveil config`: write, show or check a configuration file.
+
+use std::path::PathBuf;
+
+use super::Exit;
+use super::print::answer;
+use crate::Error;
+use crate::config::Args;
+
+/// What to do with the configuration.
+#[derive(Debug, clap::Subcommand)]
+pub(super) enum ConfigCommand {
+    /// Print a commented configuration file to start from
+    Init,
+    /// Print the settings that a file makes, defaults left out
+    Show {
+        /// The file
+        file: PathBuf,
+    },
+    /// Check a file: unknown keys and numbers outside their range are errors
+    Check {
+        /// The file
+        file: PathBuf,
+    },
+}
+
+/// What `config init` prints.
+const TEMPLATE: &str = include_str!("heatveil.toml");
+
+impl ConfigCommand {
+    pub(super) fn execute(self) -> Result<Exit, Error> {
+        match self {
+            Self::Init => answer(TEMPLATE.trim_end()),
+            Self::Show { file } => {
+                let args = Args::read(&file)?;
+                let text = toml::to_string(&args).unwrap_or_default();
+                args.resolve()?;
+                answer(text.trim_end());
+            }
+            Self::Check { file } => {
+                Args::read(&file)?.resolve()?;
+                answer(&format!("{} is valid", file.display()));
+            }
+        }
+        Ok(Exit::Done)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_template_is_valid_with_and_without_its_comments() {
+        let parse = |text: &str| toml::from_str::<Args>(text).unwrap().resolve().unwrap();
+        let plain = parse(TEMPLATE);
+        let uncommented: String = TEMPLATE
+            .lines()
+            .map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n")
+            .collect();
+        assert_eq!(parse("").policy_sha256(), plain.policy_sha256());
+        parse(&uncommented);
+    }
+}

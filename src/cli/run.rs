@@ -1,0 +1,203 @@
+//! `heatveil run`.
+
+use std::io::BufRead;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use super::print::{answer, tell};
+use super::{Exit, Global, progress};
+use crate::Error;
+use crate::config::{Args, Config};
+use crate::detect::{Detector, Model, Onnx, Runtime, runtime_library};
+use crate::frame::FrameId;
+use crate::run::{FrameLine, Outcome, Plan, Progress, Run, RunError, Summary};
+use crate::store::Existing;
+
+/// Arguments of `heatveil run`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    heatveil run flight/ --out tonight\n  \
+    heatveil run flight/ --out tonight --resume\n  \
+    find . -name '*_T.JPG' | heatveil run - --out tonight --config heatveil.toml")]
+pub(super) struct RunCommand {
+    /// Thermal frames: files, folders, or - for a list of paths on stdin
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// Folder for tiles, log and summary
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// Settings (see `heatveil config init`); flags win over the file
+    #[arg(short, long, value_name = "FILE", env = "HEATVEIL_CONFIG")]
+    config: Option<PathBuf>,
+    /// Threads [default: one per core]
+    #[arg(short, long, value_name = "N", env = "HEATVEIL_THREADS")]
+    threads: Option<NonZeroUsize>,
+    /// Look at the inputs and settings, say what would be done, write nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// Go on with an interrupted run of the same inputs and settings
+    #[arg(long, conflicts_with = "overwrite")]
+    resume: bool,
+    /// Replace what an earlier run wrote into the folder
+    #[arg(long)]
+    overwrite: bool,
+    #[command(flatten)]
+    settings: Args,
+}
+
+impl RunCommand {
+    pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
+        let file = match &self.config {
+            Some(path) => Args::read(path)?,
+            None => Args::default(),
+        };
+        let config = self.settings.clone().or(file).resolve()?;
+        let threads = self
+            .threads
+            .or_else(|| std::thread::available_parallelism().ok())
+            .unwrap_or(NonZeroUsize::MIN);
+        let (detectors, runtime) = detectors(&config, threads)?;
+        let run = Run {
+            inputs: inputs(&self.inputs)?,
+            out: self.out.clone(),
+            config,
+            detectors,
+            existing: match (self.resume, self.overwrite) {
+                (true, _) => Existing::Keep,
+                (_, true) => Existing::Replace,
+                _ => Existing::Refuse,
+            },
+            threads,
+            now: now(),
+            runtime,
+            interrupted: interrupted(),
+        };
+        if self.dry_run {
+            show_plan(&run.plan()?, global);
+            return Ok(Exit::Done);
+        }
+        let chosen = progress::choose(global.progress, global.quiet);
+        let mut teller = Teller { json: global.json, inner: chosen };
+        let result = run.execute(&mut teller);
+        drop(teller);
+        match result {
+            Ok(summary) => Ok(self.show(&summary, global)),
+            Err(RunError::Interrupted { done, total }) => {
+                tell(&format!("interrupted after {done} of {total} frames; go on with --resume"));
+                Ok(Exit::Interrupted)
+            }
+            Err(error) => Err(error.into()),
+        }
+    }
+
+    fn show(&self, summary: &Summary, global: &Global) -> Exit {
+        if global.json {
+            answer(&serde_json::to_string(summary).unwrap_or_default());
+        } else {
+            answer(&summary.in_words(&self.out));
+        }
+        if summary.frames_published == 0 {
+            Exit::Failed
+        } else if summary.is_complete() {
+            Exit::Done
+        } else {
+            Exit::Partial
+        }
+    }
+}
+
+/// The models that the settings name, else the one built in, with one session per worker.
+fn detectors(
+    config: &Config,
+    threads: NonZeroUsize,
+) -> Result<(Vec<Box<dyn Detector>>, String), Error> {
+    let models = if config.detect.models.is_empty() {
+        vec![Model::embedded()?]
+    } else {
+        config.detect.models.iter().map(|card| Model::load(card)).collect::<Result<_, _>>()?
+    };
+    let runtime = Runtime::load(&runtime_library(config.detect.onnx_runtime.as_deref()))?;
+    let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
+    for model in models {
+        detectors.push(Box::new(Onnx::new(runtime, model, threads.get())?));
+    }
+    Ok((detectors, runtime.version()))
+}
+
+/// The inputs with `-` replaced by the paths on stdin, one a line.
+fn inputs(given: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+    let mut inputs = Vec::new();
+    for path in given {
+        if path.as_os_str() != "-" {
+            inputs.push(path.clone());
+            continue;
+        }
+        for line in std::io::stdin().lock().lines() {
+            let line = line.map_err(|source| Error::Input { path: "-".into(), source })?;
+            if !line.trim().is_empty() {
+                inputs.push(PathBuf::from(line.trim_end_matches('\r')));
+            }
+        }
+    }
+    Ok(inputs)
+}
+
+/// The run's time in seconds since 1970: `SOURCE_DATE_EPOCH` where set, else the clock.
+fn now() -> i64 {
+    let fixed = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
+    fixed.unwrap_or_else(|| {
+        let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
+        since.ok().and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or_default()
+    })
+}
+
+/// Becomes true on the first Ctrl-C or termination signal.
+fn interrupted() -> Arc<AtomicBool> {
+    let flag = Arc::new(AtomicBool::new(false));
+    let raise = Arc::clone(&flag);
+    if let Err(error) = ctrlc::set_handler(move || raise.store(true, Ordering::SeqCst)) {
+        tracing::warn!("Ctrl-C will stop the run without a checkpoint: {error}");
+    }
+    flag
+}
+
+fn show_plan(plan: &Plan, global: &Global) {
+    if global.json {
+        answer(&serde_json::to_string(plan).unwrap_or_default());
+    } else {
+        answer(&plan.in_words());
+    }
+}
+
+/// Adds the JSON line of each frame on stdout, and the warning of each frame that was not published.
+struct Teller {
+    json: bool,
+    inner: Box<dyn Progress>,
+}
+
+impl Progress for Teller {
+    fn stage(&mut self, name: &'static str, total: usize) {
+        self.inner.stage(name, total);
+    }
+
+    fn frame(&mut self, id: FrameId, file: &std::path::Path, outcome: &Outcome) {
+        if self.json {
+            let line = FrameLine::new(id, file, outcome);
+            if let Ok(serde_json::Value::Object(mut object)) = serde_json::to_value(line) {
+                object.insert("message_type".into(), "frame".into());
+                answer(&serde_json::Value::Object(object).to_string());
+            }
+        }
+        self.inner.frame(id, file, outcome);
+    }
+
+    fn step(&mut self) {
+        self.inner.step();
+    }
+
+    fn note(&mut self, text: &str) {
+        self.inner.note(text);
+    }
+}

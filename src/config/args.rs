@@ -1,0 +1,250 @@
+//! Settings as the user writes them: every one optional, the same words in TOML and on the command line.
+
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+
+use crate::redact::Policy;
+
+/// All settings.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Args {
+    /// Who flies, why, for whom.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub survey: SurveyArgs,
+    /// What the files do not say about the camera.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub camera: CameraArgs,
+    /// Which models look for people.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub detect: DetectArgs,
+    /// What happens to what they find.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub redact: RedactArgs,
+    /// How frames come to lie on the ground.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub georef: GeorefArgs,
+    /// What the tiles look like.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub tiles: TilesArgs,
+    /// Keys of the log.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub audit: AuditArgs,
+}
+
+/// Who flies, why, for whom: written to the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+#[cfg_attr(feature = "cli", command(next_help_heading = "Survey"))]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct SurveyArgs {
+    /// Who is responsible for the survey [default: "not stated"]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME", env = "HEATVEIL_OPERATOR"))]
+    pub operator: Option<String>,
+    /// What the survey is for [default: "not stated"]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "TEXT", env = "HEATVEIL_PURPOSE"))]
+    pub purpose: Option<String>,
+    /// Who will receive the tiles; repeat for more
+    #[cfg_attr(feature = "cli", arg(long = "recipient", value_name = "NAME"))]
+    pub recipients: Option<Vec<String>>,
+}
+
+/// What the files do not say about the camera.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+#[cfg_attr(feature = "cli", command(next_help_heading = "Camera"))]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CameraArgs {
+    /// Focal length in pixels of the thermal raster
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PX", env = "HEATVEIL_FOCAL_LENGTH_PX"))]
+    pub focal_length_px: Option<f64>,
+    /// Focal length in millimetres
+    #[cfg_attr(feature = "cli", arg(long, value_name = "MM", env = "HEATVEIL_FOCAL_LENGTH_MM"))]
+    pub focal_length_mm: Option<f64>,
+    /// Distance between pixels on the sensor in micrometres
+    #[cfg_attr(feature = "cli", arg(long, value_name = "UM", env = "HEATVEIL_PIXEL_PITCH_UM"))]
+    pub pixel_pitch_um: Option<f64>,
+    /// Degrees per count of 16-bit TIFFs that do not say it themselves
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SCALE", env = "HEATVEIL_TIFF_SCALE"))]
+    pub tiff_scale: Option<f64>,
+    /// Degrees Celsius at count 0 of such TIFFs [default: -273.15]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "CELSIUS", env = "HEATVEIL_TIFF_OFFSET", allow_negative_numbers = true)
+    )]
+    pub tiff_offset: Option<f64>,
+}
+
+/// Which models look for people.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+#[cfg_attr(feature = "cli", command(next_help_heading = "Detect"))]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct DetectArgs {
+    /// Card of a model; repeat for more [default: the one that is built in]
+    #[cfg_attr(feature = "cli", arg(long = "model", value_name = "CARD.toml"))]
+    pub models: Option<Vec<PathBuf>>,
+    /// ONNX Runtime's library [default: beside heatveil, else $ORT_DYLIB_PATH]
+    #[cfg_attr(feature = "cli", arg(long = "onnx-runtime", value_name = "FILE", env = "HEATVEIL_ONNX_RUNTIME"))]
+    pub onnx_runtime: Option<PathBuf>,
+    /// Publish frames outside what the models were evaluated for, for this reason (logged)
+    #[cfg_attr(feature = "cli", arg(long, value_name = "REASON"))]
+    pub publish_beyond_envelope: Option<String>,
+}
+
+/// What happens to what is found.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+#[cfg_attr(feature = "cli", command(next_help_heading = "Redact"))]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct RedactArgs {
+    /// Metres on the ground that a mask adds on each side at least [default: 0.25]
+    #[cfg_attr(feature = "cli", arg(long = "mask-padding-m", value_name = "M", env = "HEATVEIL_MASK_PADDING_M"))]
+    pub padding_m: Option<f64>,
+    /// Masks start and end on multiples of this many pixels [default: 4]
+    #[cfg_attr(feature = "cli", arg(long = "mask-grid-px", value_name = "PX", env = "HEATVEIL_MASK_GRID_PX"))]
+    pub grid_px: Option<usize>,
+    /// Persons.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub person: ClassArgs,
+    /// Vehicles.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub vehicle: ClassArgs,
+    /// Bicycles.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub bicycle: ClassArgs,
+    /// Windows.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub window: ClassArgs,
+}
+
+/// Settings of one class, in the file only: `[redact.person]`.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct ClassArgs {
+    /// `nodata` or `mean`.
+    pub policy: Option<Policy>,
+}
+
+/// How frames come to lie on the ground.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+#[cfg_attr(feature = "cli", command(next_help_heading = "Georeference"))]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct GeorefArgs {
+    /// Which yaw to believe [default: auto, chosen per flight by overlap agreement]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "SOURCE", env = "HEATVEIL_YAW"))]
+    pub yaw: Option<Yaw>,
+    /// Degrees from straight down beyond which pixels are not shown [default: 60]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "DEG", env = "HEATVEIL_MAX_OFF_NADIR_DEG"))]
+    pub max_off_nadir_deg: Option<f64>,
+}
+
+/// Which yaw to believe.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum Yaw {
+    /// The one with which overlapping frames agree better, per flight.
+    #[default]
+    Auto,
+    /// The gimbal's.
+    Gimbal,
+    /// The airframe's.
+    Flight,
+}
+
+/// What the tiles look like.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+#[cfg_attr(feature = "cli", command(next_help_heading = "Tiles"))]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct TilesArgs {
+    /// Metres per pixel of the mosaic [default: the median of the frames]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "M", env = "HEATVEIL_RESOLUTION_M"))]
+    pub resolution_m: Option<f64>,
+    /// Temperature at the cold end of the colour ramp [default: -10]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "CELSIUS", env = "HEATVEIL_MIN_CELSIUS", allow_negative_numbers = true)
+    )]
+    pub min_celsius: Option<f64>,
+    /// Temperature at the warm end of the colour ramp [default: 20]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "CELSIUS", env = "HEATVEIL_MAX_CELSIUS", allow_negative_numbers = true)
+    )]
+    pub max_celsius: Option<f64>,
+}
+
+/// Keys of the log.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::Args))]
+#[cfg_attr(feature = "cli", command(next_help_heading = "Audit"))]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct AuditArgs {
+    /// Key that signs the log, from `heatveil keygen` [default: a new one under DIR/private]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE", env = "HEATVEIL_LOG_KEY"))]
+    pub log_key: Option<PathBuf>,
+    /// Key of the input commitments, 64 hex digits [default: a new one under DIR/private]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE", env = "HEATVEIL_COMMITMENT_KEY"))]
+    pub commitment_key: Option<PathBuf>,
+}
+
+impl Args {
+    /// The settings of `self`, and where it has none those of `other`.
+    #[must_use]
+    pub fn or(self, other: Self) -> Self {
+        let Self { survey, camera, detect, redact, georef, tiles, audit } = self;
+        Self {
+            survey: SurveyArgs {
+                operator: survey.operator.or(other.survey.operator),
+                purpose: survey.purpose.or(other.survey.purpose),
+                recipients: survey.recipients.or(other.survey.recipients),
+            },
+            camera: CameraArgs {
+                focal_length_px: camera.focal_length_px.or(other.camera.focal_length_px),
+                focal_length_mm: camera.focal_length_mm.or(other.camera.focal_length_mm),
+                pixel_pitch_um: camera.pixel_pitch_um.or(other.camera.pixel_pitch_um),
+                tiff_scale: camera.tiff_scale.or(other.camera.tiff_scale),
+                tiff_offset: camera.tiff_offset.or(other.camera.tiff_offset),
+            },
+            detect: DetectArgs {
+                models: detect.models.or(other.detect.models),
+                onnx_runtime: detect.onnx_runtime.or(other.detect.onnx_runtime),
+                publish_beyond_envelope: detect
+                    .publish_beyond_envelope
+                    .or(other.detect.publish_beyond_envelope),
+            },
+            redact: RedactArgs {
+                padding_m: redact.padding_m.or(other.redact.padding_m),
+                grid_px: redact.grid_px.or(other.redact.grid_px),
+                person: redact.person.or(&other.redact.person),
+                vehicle: redact.vehicle.or(&other.redact.vehicle),
+                bicycle: redact.bicycle.or(&other.redact.bicycle),
+                window: redact.window.or(&other.redact.window),
+            },
+            georef: GeorefArgs {
+                yaw: georef.yaw.or(other.georef.yaw),
+                max_off_nadir_deg: georef.max_off_nadir_deg.or(other.georef.max_off_nadir_deg),
+            },
+            tiles: TilesArgs {
+                resolution_m: tiles.resolution_m.or(other.tiles.resolution_m),
+                min_celsius: tiles.min_celsius.or(other.tiles.min_celsius),
+                max_celsius: tiles.max_celsius.or(other.tiles.max_celsius),
+            },
+            audit: AuditArgs {
+                log_key: audit.log_key.or(other.audit.log_key),
+                commitment_key: audit.commitment_key.or(other.audit.commitment_key),
+            },
+        }
+    }
+}
+
+impl ClassArgs {
+    fn or(&self, other: &Self) -> Self {
+        Self { policy: self.policy.or(other.policy) }
+    }
+}

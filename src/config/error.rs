@@ -1,0 +1,35 @@
+//! Why settings were refused.
+
+use std::path::PathBuf;
+
+/// Why settings were refused.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum ConfigError {
+    /// The configuration file could not be read.
+    #[error("could not read {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// The configuration file is not valid, or has a key that is not known.
+    #[error("{}: {problem}", path.display())]
+    Syntax {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong, with line and column.
+        problem: String,
+    },
+    /// A setting lies outside its range.
+    #[error("{key} = {found} is not {expected}")]
+    Range {
+        /// The setting.
+        key: &'static str,
+        /// What was given.
+        found: String,
+        /// What is allowed.
+        expected: &'static str,
+    },
+}

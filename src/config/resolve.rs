@@ -1,0 +1,289 @@
+//! Settings as the code reads them: complete and checked.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use sha2::{Digest, Sha256};
+
+use super::{Args, ConfigError, Yaw};
+use crate::redact::{Policy, RedactConfig};
+use crate::units::{Celsius, Degrees, Metres};
+
+/// All settings, complete and checked.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Config {
+    /// Who flies, why, for whom.
+    pub survey: SurveyConfig,
+    /// What the files do not say about the camera.
+    pub camera: CameraConfig,
+    /// Which models look for people.
+    pub detect: DetectConfig,
+    /// What happens to what they find.
+    pub redact: RedactConfig,
+    /// How frames come to lie on the ground.
+    pub georef: GeorefConfig,
+    /// What the tiles look like.
+    pub tiles: TilesConfig,
+    /// Keys of the log.
+    pub audit: AuditConfig,
+}
+
+/// Who flies, why, for whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct SurveyConfig {
+    /// Who is responsible.
+    pub operator: String,
+    /// What it is for.
+    pub purpose: String,
+    /// Who receives the tiles.
+    pub recipients: Vec<String>,
+}
+
+/// What the files do not say about the camera.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct CameraConfig {
+    /// Focal length in pixels of the thermal raster.
+    pub focal_length_px: Option<f64>,
+    /// Focal length in millimetres.
+    pub focal_length_mm: Option<f64>,
+    /// Distance between pixels on the sensor in micrometres.
+    pub pixel_pitch_um: Option<f64>,
+    /// Scale of 16-bit TIFFs that do not say it themselves.
+    pub tiff_scale: Option<TiffScale>,
+}
+
+/// `celsius = counts * scale + offset`.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TiffScale {
+    /// Degrees per count.
+    pub scale: f64,
+    /// Temperature at count 0.
+    pub offset: Celsius,
+}
+
+/// Which models look for people.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct DetectConfig {
+    /// Cards of models; empty for the one that is built in.
+    pub models: Vec<PathBuf>,
+    /// ONNX Runtime's library, where it is not found by itself.
+    pub onnx_runtime: Option<PathBuf>,
+    /// Why frames outside the models' envelope are published; `None` withholds them.
+    pub publish_beyond_envelope: Option<String>,
+}
+
+/// How frames come to lie on the ground.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct GeorefConfig {
+    /// Which yaw to believe.
+    pub yaw: Yaw,
+    /// Pixels further from straight down are not shown.
+    pub max_off_nadir: Degrees,
+}
+
+/// What the tiles look like.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct TilesConfig {
+    /// Metres per pixel of the mosaic; `None` takes the median of the frames.
+    pub resolution: Option<Metres>,
+    /// Cold end of the colour ramp.
+    pub min: Celsius,
+    /// Warm end of the colour ramp.
+    pub max: Celsius,
+}
+
+/// Keys of the log.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct AuditConfig {
+    /// Key that signs the log.
+    pub log_key: Option<PathBuf>,
+    /// Key of the input commitments.
+    pub commitment_key: Option<PathBuf>,
+}
+
+impl Args {
+    /// Reads settings from a TOML file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError`] when the file cannot be read, is not TOML, or has a key that is not known.
+    pub fn read(path: &Path) -> Result<Self, ConfigError> {
+        let text = fs::read_to_string(path)
+            .map_err(|source| ConfigError::Io { path: path.to_path_buf(), source })?;
+        toml::from_str(&text).map_err(|error| ConfigError::Syntax {
+            path: path.to_path_buf(),
+            problem: error.to_string().trim_end().to_owned(),
+        })
+    }
+
+    /// Fills in defaults and checks ranges.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Range`] naming the key, what was found and what is allowed.
+    pub fn resolve(self) -> Result<Config, ConfigError> {
+        let Self { survey, camera, detect, redact, georef, tiles, audit } = self;
+        let not_stated = || "not stated".to_owned();
+        let defaults = RedactConfig::default();
+        let scale = within("camera.tiff-scale", camera.tiff_scale, 1e-6..=10.0, "between 0 and 10")?;
+        let offset =
+            within("camera.tiff-offset", camera.tiff_offset, -1000.0..=1000.0, "between -1000 and 1000")?;
+        let padding = within("redact.padding-m", redact.padding_m, 0.0..=10.0, "between 0 and 10 m")?;
+        if let Some(grid) = redact.grid_px.filter(|grid| !(1..=64).contains(grid)) {
+            let (key, expected) = ("redact.grid-px", "between 1 and 64");
+            return Err(ConfigError::Range { key, found: grid.to_string(), expected });
+        }
+        let max_off_nadir =
+            within("georef.max-off-nadir-deg", georef.max_off_nadir_deg, 1.0..=85.0, "between 1 and 85")?;
+        let positive = |key, value| within(key, value, 1e-3..=1e5, "between 0.001 and 100000");
+        let min = within("tiles.min-celsius", tiles.min_celsius, -100.0..=500.0, "between -100 and 500")?
+            .unwrap_or(-10.0);
+        let max = within("tiles.max-celsius", tiles.max_celsius, -100.0..=500.0, "between -100 and 500")?
+            .unwrap_or(20.0);
+        if max <= min {
+            let (key, expected) = ("tiles.max-celsius", "above tiles.min-celsius");
+            return Err(ConfigError::Range { key, found: max.to_string(), expected });
+        }
+        if detect.publish_beyond_envelope.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+            let (key, expected) = ("detect.publish-beyond-envelope", "a reason in words");
+            return Err(ConfigError::Range { key, found: "\"\"".into(), expected });
+        }
+        let policy = |class: super::ClassArgs, default: Policy| class.policy.unwrap_or(default);
+        Ok(Config {
+            survey: SurveyConfig {
+                operator: survey.operator.unwrap_or_else(not_stated),
+                purpose: survey.purpose.unwrap_or_else(not_stated),
+                recipients: survey.recipients.unwrap_or_default(),
+            },
+            camera: CameraConfig {
+                focal_length_px: positive("camera.focal-length-px", camera.focal_length_px)?,
+                focal_length_mm: positive("camera.focal-length-mm", camera.focal_length_mm)?,
+                pixel_pitch_um: positive("camera.pixel-pitch-um", camera.pixel_pitch_um)?,
+                tiff_scale: scale
+                    .map(|scale| TiffScale { scale, offset: Celsius(offset.unwrap_or(-273.15)) }),
+            },
+            detect: DetectConfig {
+                models: detect.models.unwrap_or_default(),
+                onnx_runtime: detect.onnx_runtime,
+                publish_beyond_envelope: detect.publish_beyond_envelope,
+            },
+            redact: RedactConfig {
+                person: policy(redact.person, defaults.person),
+                vehicle: policy(redact.vehicle, defaults.vehicle),
+                bicycle: policy(redact.bicycle, defaults.bicycle),
+                window: policy(redact.window, defaults.window),
+                padding: padding.map_or(defaults.padding, Metres),
+                grid_px: redact.grid_px.unwrap_or(defaults.grid_px),
+            },
+            georef: GeorefConfig {
+                yaw: georef.yaw.unwrap_or_default(),
+                max_off_nadir: Degrees(max_off_nadir.unwrap_or(60.0)),
+            },
+            tiles: TilesConfig {
+                resolution: within("tiles.resolution-m", tiles.resolution_m, 0.005..=10.0, "between 0.005 and 10 m")?
+                    .map(Metres),
+                min: Celsius(min),
+                max: Celsius(max),
+            },
+            audit: AuditConfig { log_key: audit.log_key, commitment_key: audit.commitment_key },
+        })
+    }
+}
+
+fn within(
+    key: &'static str,
+    value: Option<f64>,
+    range: std::ops::RangeInclusive<f64>,
+    expected: &'static str,
+) -> Result<Option<f64>, ConfigError> {
+    match value {
+        Some(value) if !range.contains(&value) => {
+            Err(ConfigError::Range { key, found: value.to_string(), expected })
+        }
+        value => Ok(value),
+    }
+}
+
+/// What decides about published bytes, for the digest: no paths of keys, no runtime library.
+#[derive(Serialize)]
+struct PolicyText<'a> {
+    camera: [Option<f64>; 5],
+    beyond_envelope: Option<&'a str>,
+    policies: [&'a str; 4],
+    padding_m: f64,
+    grid_px: usize,
+    yaw: Yaw,
+    max_off_nadir_deg: f64,
+    resolution_m: Option<f64>,
+    ramp_celsius: [f64; 2],
+}
+
+impl Config {
+    /// SHA-256 of every setting that can change a published byte; two runs with equal digests, inputs and
+    /// models publish equal bytes.
+    #[must_use]
+    pub fn policy_sha256(&self) -> [u8; 32] {
+        let redact = &self.redact;
+        let text = PolicyText {
+            camera: [
+                self.camera.focal_length_px,
+                self.camera.focal_length_mm,
+                self.camera.pixel_pitch_um,
+                self.camera.tiff_scale.map(|scale| scale.scale),
+                self.camera.tiff_scale.map(|scale| scale.offset.0),
+            ],
+            beyond_envelope: self.detect.publish_beyond_envelope.as_deref(),
+            policies: [redact.person, redact.vehicle, redact.bicycle, redact.window].map(Policy::name),
+            padding_m: redact.padding.0,
+            grid_px: redact.grid_px,
+            yaw: self.georef.yaw,
+            max_off_nadir_deg: self.georef.max_off_nadir.0,
+            resolution_m: self.tiles.resolution.map(|resolution| resolution.0),
+            ramp_celsius: [self.tiles.min.0, self.tiles.max.0],
+        };
+        let bytes = serde_json::to_vec(&text).expect("plain numbers and strings serialise");
+        Sha256::digest(bytes).into()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn parse(text: &str) -> Result<Args, toml::de::Error> {
+        toml::from_str(text)
+    }
+
+    #[test]
+    fn unknown_keys_are_refused_wherever_they_stand() {
+        for text in ["surprise = 1", "[detect]\nthreshhold = 0.2", "[redact.persons]\npolicy = \"mean\"", "[redact.person]\npad = 1"] {
+            assert!(parse(text).is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_flag_wins_over_the_file_and_the_file_over_the_default() {
+        let file = parse("[tiles]\nmin-celsius = -20\n[redact.person]\npolicy = \"mean\"").unwrap();
+        let flags = parse("[tiles]\nmin-celsius = -5").unwrap();
+        let config = flags.or(file).resolve().unwrap();
+        assert_eq!(config.tiles.min, Celsius(-5.0));
+        assert_eq!(config.redact.person, Policy::Mean);
+        assert_eq!(config.redact.vehicle, Policy::NoData);
+    }
+
+    #[test]
+    fn a_number_outside_its_range_is_named() {
+        let error = parse("[redact]\npadding-m = -1").unwrap().resolve().unwrap_err();
+        assert_eq!(error.to_string(), "redact.padding-m = -1 is not between 0 and 10 m");
+        assert!(parse("[tiles]\nmin-celsius = 5\nmax-celsius = 5").unwrap().resolve().is_err());
+        assert!(parse("[detect]\npublish-beyond-envelope = \" \"").unwrap().resolve().is_err());
+    }
+
+    #[test]
+    fn the_digest_changes_with_what_changes_bytes_and_with_nothing_else() {
+        let digest = |text| parse(text).unwrap().resolve().unwrap().policy_sha256();
+        assert_ne!(digest(""), digest("[redact]\ngrid-px = 8"));
+        assert_eq!(digest(""), digest("[audit]\nlog-key = \"k\""));
+    }
+}

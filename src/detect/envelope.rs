@@ -1,0 +1,105 @@
+//! The frames a model was evaluated for. Outside, nobody knows whom it misses.
+
+use crate::frame::TemperatureSummary;
+use crate::units::{Celsius, Metres};
+
+/// Limits within which a model's evaluation holds, from its card.
+#[derive(Debug, Clone, Copy, PartialEq, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Envelope {
+    /// Finest evaluated ground resolution, metres per pixel.
+    pub min_ground_resolution_m: f64,
+    /// Coarsest evaluated ground resolution, metres per pixel.
+    pub max_ground_resolution_m: f64,
+    /// Fewest evaluated columns.
+    pub min_width: usize,
+    /// Fewest evaluated rows.
+    pub min_height: usize,
+    /// Lowest temperature in a frame.
+    pub min_celsius: f64,
+    /// Highest temperature in a frame.
+    pub max_celsius: f64,
+}
+
+/// What the envelope is held against: one frame, seen from outside.
+#[derive(Debug, Clone, Copy)]
+pub struct View {
+    /// Ground resolution at the centre of the frame, metres per pixel.
+    pub ground_resolution: Metres,
+    /// Columns and rows.
+    pub shape: (usize, usize),
+    /// Temperatures of the unredacted frame.
+    pub temperatures: TemperatureSummary,
+}
+
+impl Envelope {
+    /// Says in words where `view` lies outside, or `None` when it lies inside.
+    ///
+    /// The words carry no temperature: that would be a pixel of an unredacted frame.
+    #[must_use]
+    pub fn beyond(&self, view: &View) -> Option<String> {
+        let resolution = view.ground_resolution.0;
+        let (width, height) = view.shape;
+        let Celsius(min) = view.temperatures.min;
+        let Celsius(max) = view.temperatures.max;
+        if !(self.min_ground_resolution_m..=self.max_ground_resolution_m).contains(&resolution) {
+            return Some(format!(
+                "ground resolution {resolution:.3} m lies outside the evaluated {:.3} to {:.3} m",
+                self.min_ground_resolution_m, self.max_ground_resolution_m
+            ));
+        }
+        if width < self.min_width || height < self.min_height {
+            return Some(format!(
+                "size {width}x{height} is below the evaluated {}x{}",
+                self.min_width, self.min_height
+            ));
+        }
+        if min < self.min_celsius || max > self.max_celsius {
+            return Some(format!(
+                "a temperature lies outside the evaluated {} to {} °C",
+                self.min_celsius, self.max_celsius
+            ));
+        }
+        None
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ENVELOPE: Envelope = Envelope {
+        min_ground_resolution_m: 0.03,
+        max_ground_resolution_m: 0.12,
+        min_width: 320,
+        min_height: 256,
+        min_celsius: -40.0,
+        max_celsius: 150.0,
+    };
+
+    fn view(resolution: f64, shape: (usize, usize), max: f64) -> View {
+        let temperatures = TemperatureSummary {
+            min: Celsius(-5.0),
+            max: Celsius(max),
+            mean: Celsius(0.0),
+            median: Celsius(0.0),
+            no_data: 0,
+        };
+        View { ground_resolution: Metres(resolution), shape, temperatures }
+    }
+
+    #[test]
+    fn a_frame_inside_is_accepted() {
+        assert_eq!(ENVELOPE.beyond(&view(0.08, (640, 512), 20.0)), None);
+    }
+
+    #[test]
+    fn each_limit_is_held_and_named() {
+        let coarse = ENVELOPE.beyond(&view(0.16, (640, 512), 20.0)).unwrap();
+        assert!(coarse.contains("0.160 m"), "{coarse}");
+        assert!(ENVELOPE.beyond(&view(0.08, (160, 120), 20.0)).unwrap().contains("160x120"));
+        let hot = ENVELOPE.beyond(&view(0.08, (640, 512), 400.0)).unwrap();
+        assert!(!hot.contains("400"), "a pixel value must not be named: {hot}");
+        assert!(ENVELOPE.beyond(&view(f64::NAN, (640, 512), 20.0)).is_some());
+    }
+}

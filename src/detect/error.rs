@@ -1,0 +1,72 @@
+//! Why a detector could not be made or did not finish.
+
+use std::path::PathBuf;
+
+/// Why a detector could not be made or did not finish.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum DetectError {
+    /// A card or model file could not be read.
+    #[error("could not read {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A card is not valid.
+    #[error("model card {}: {problem}", path.display())]
+    Card {
+        /// The card.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// A model's bytes are not those that its card was written for.
+    #[error(
+        "{} has SHA-256 {found}, its card says {expected}; restore the file or use the card that belongs to it",
+        path.display()
+    )]
+    WrongHash {
+        /// The model file.
+        path: PathBuf,
+        /// Hash on the card, hex.
+        expected: String,
+        /// Hash of the file, hex.
+        found: String,
+    },
+    /// ONNX Runtime's library is missing or too old.
+    #[error("ONNX Runtime could not be loaded from {}: {problem}; run `make setup`, or point ORT_DYLIB_PATH at libonnxruntime.so 1.24 or later", path.display())]
+    Runtime {
+        /// Where it was looked for.
+        path: PathBuf,
+        /// What the loader said.
+        problem: String,
+    },
+    /// The network could not be loaded or run.
+    #[error("model {model}: {problem}")]
+    Inference {
+        /// Name on the card.
+        model: String,
+        /// What ONNX Runtime said.
+        problem: String,
+    },
+    /// The network's answer has an unexpected shape or is not finite.
+    #[error("model {model} answered {found} where {expected} was expected")]
+    Output {
+        /// Name on the card.
+        model: String,
+        /// What was expected.
+        expected: String,
+        /// What came.
+        found: String,
+    },
+    /// So many things were found that the answer cannot be trusted.
+    #[error("model {model} found more than {limit} things in one frame")]
+    TooMany {
+        /// Name on the card.
+        model: String,
+        /// The limit.
+        limit: usize,
+    },
+}

@@ -1,0 +1,188 @@
+//! From the network's grids to boxes in frame pixels.
+//!
+//! Each cell of the grid stands for `stride` pixels; its centre plus the four distances gives the box
+//! (as CenterNet and TTFNet: Liu et al., Training-Time-Friendly Network, AAAI 2020).
+
+use super::{BoxPx, ClassCard, DetectError, Detection};
+
+/// Boxes of one class that overlap a better one by more than this are the same thing.
+const SAME: f32 = 0.5;
+/// More boxes than this in one frame mean that the network does not understand it.
+const MOST: usize = 600;
+
+/// One output of the network: `channels` planes of `rows` times `columns` cells.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Grid<'a> {
+    pub(super) channels: usize,
+    pub(super) rows: usize,
+    pub(super) columns: usize,
+    pub(super) values: &'a [f32],
+}
+
+impl<'a> Grid<'a> {
+    fn plane(&self, channel: usize) -> &'a [f32] {
+        let len = self.rows * self.columns;
+        self.values.get(channel * len..(channel + 1) * len).unwrap_or_default()
+    }
+
+    fn fits(&self, channels: usize, rows: usize, columns: usize) -> bool {
+        (self.channels, self.rows, self.columns) == (channels, rows, columns)
+            && self.values.len() == channels * rows * columns
+    }
+}
+
+/// What [`decode`] needs to know of the model and the frame.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Layout<'a> {
+    pub(super) model: &'a str,
+    pub(super) classes: &'a [ClassCard],
+    pub(super) stride: usize,
+    /// Columns and rows of the network's input, padding included.
+    pub(super) input: (usize, usize),
+    /// Columns and rows of the frame.
+    pub(super) frame: (usize, usize),
+}
+
+/// Boxes above their class's threshold, clipped to the frame, best first, without near-duplicates.
+///
+/// # Errors
+///
+/// [`DetectError::Output`] for another shape or a number that is not finite, anywhere in the grids;
+/// [`DetectError::TooMany`] for more boxes than anyone could check.
+pub(super) fn decode(
+    scores: Grid<'_>,
+    distances: Grid<'_>,
+    layout: &Layout<'_>,
+) -> Result<Vec<Detection>, DetectError> {
+    let (columns, rows) = (layout.input.0 / layout.stride, layout.input.1 / layout.stride);
+    for (grid, channels) in [(&scores, layout.classes.len()), (&distances, 4)] {
+        if !grid.fits(channels, rows, columns) {
+            return Err(DetectError::Output {
+                model: layout.model.to_owned(),
+                expected: format!("{channels}x{rows}x{columns} values"),
+                found: format!("{}x{}x{}", grid.channels, grid.rows, grid.columns),
+            });
+        }
+        if !grid.values.iter().all(|value| value.is_finite()) {
+            return Err(DetectError::Output {
+                model: layout.model.to_owned(),
+                expected: "finite numbers".into(),
+                found: "NaN or infinity".into(),
+            });
+        }
+    }
+    let sides: Vec<&[f32]> = (0..4).map(|side| distances.plane(side)).collect();
+    let mut found = Vec::new();
+    for (channel, class) in layout.classes.iter().enumerate() {
+        let mut candidates = Vec::new();
+        for (cell, &score) in scores.plane(channel).iter().enumerate() {
+            if score < class.threshold || score <= 0.0 {
+                continue;
+            }
+            let reach = |side: usize| sides.get(side).and_then(|plane| plane.get(cell)).copied();
+            let (Some(left), Some(top), Some(right), Some(bottom)) =
+                (reach(0), reach(1), reach(2), reach(3))
+            else {
+                continue;
+            };
+            let x = centre(cell % columns, layout.stride);
+            let y = centre(cell / columns, layout.stride);
+            let bbox = BoxPx { x0: x - left, y0: y - top, x1: x + right, y1: y + bottom };
+            if let Some(bbox) = clip(bbox, layout.frame) {
+                candidates.push(Detection { class: class.name, bbox, score, padding: class.padding() });
+            }
+        }
+        found.extend(without_duplicates(candidates));
+    }
+    if found.len() > MOST {
+        return Err(DetectError::TooMany { model: layout.model.to_owned(), limit: MOST });
+    }
+    found.sort_by(|a, b| b.score.total_cmp(&a.score));
+    Ok(found)
+}
+
+#[expect(clippy::cast_precision_loss, reason = "pixel coordinates are far below 2^24")]
+fn centre(cell: usize, stride: usize) -> f32 {
+    (cell as f32 + 0.5) * stride as f32
+}
+
+/// The part inside the frame; `None` where there is none (a find in the padding).
+#[expect(clippy::cast_precision_loss, reason = "pixel coordinates are far below 2^24")]
+fn clip(bbox: BoxPx, (width, height): (usize, usize)) -> Option<BoxPx> {
+    let clipped = BoxPx {
+        x0: bbox.x0.max(0.0),
+        y0: bbox.y0.max(0.0),
+        x1: bbox.x1.min(width as f32),
+        y1: bbox.y1.min(height as f32),
+    };
+    (clipped.x0 < clipped.x1 && clipped.y0 < clipped.y1).then_some(clipped)
+}
+
+/// Greedy non-maximum suppression: the best box stays, and what overlaps it by more than [`SAME`] goes.
+fn without_duplicates(mut candidates: Vec<Detection>) -> Vec<Detection> {
+    candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
+    let mut kept: Vec<Detection> = Vec::new();
+    for candidate in candidates {
+        if kept.iter().all(|better| better.bbox.iou(&candidate.bbox) <= SAME) {
+            kept.push(candidate);
+        }
+        if kept.len() > MOST {
+            break;
+        }
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::Class;
+
+    fn classes() -> Vec<ClassCard> {
+        vec![ClassCard { name: Class::Person, threshold: 0.2, padding: 0.5, padding_px: 4.0 }]
+    }
+
+    fn decode_one(scores: &[f32], distances: &[f32]) -> Result<Vec<Detection>, DetectError> {
+        let grid = |channels, values| Grid { channels, rows: 2, columns: 2, values };
+        let classes = classes();
+        let layout =
+            Layout { model: "m", classes: &classes, stride: 4, input: (8, 8), frame: (7, 8) };
+        decode(grid(1, scores), grid(4, distances), &layout)
+    }
+
+    #[test]
+    fn a_cell_becomes_the_box_around_its_centre() {
+        let distances: Vec<f32> = [1.0_f32, 2.0, 3.0, 4.0].iter().flat_map(|&d| [d; 4]).collect();
+        let found = decode_one(&[0.9, 0.0, 0.0, 0.0], &distances).unwrap();
+        assert_eq!(found.len(), 1);
+        assert_eq!(found[0].bbox, BoxPx { x0: 1.0, y0: 0.0, x1: 5.0, y1: 6.0 });
+    }
+
+    #[test]
+    fn a_box_past_the_frame_is_clipped_and_one_in_the_padding_dropped() {
+        let found = decode_one(&[0.0, 0.9, 0.0, 0.0], &[9.0; 16]).unwrap();
+        assert_eq!(found[0].bbox, BoxPx { x0: 0.0, y0: 0.0, x1: 7.0, y1: 8.0 });
+    }
+
+    #[test]
+    fn the_worse_of_two_equal_boxes_goes() {
+        let boxes: Vec<f32> = vec![
+            2.0, 6.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 6.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0, 2.0,
+        ];
+        let found = decode_one(&[0.5, 0.9, 0.0, 0.0], &boxes).unwrap();
+        assert_eq!(found.len(), 1);
+        assert!((found[0].score - 0.9).abs() < f32::EPSILON);
+    }
+
+    #[test]
+    fn what_is_not_a_number_is_an_error_not_an_empty_answer() {
+        assert!(decode_one(&[f32::NAN, 0.0, 0.0, 0.0], &[1.0; 16]).is_err());
+        assert!(decode_one(&[0.0; 4], &[f32::INFINITY; 16]).is_err());
+    }
+
+    #[test]
+    fn another_shape_is_an_error() {
+        assert!(decode_one(&[0.0; 3], &[1.0; 16]).is_err());
+        assert!(decode_one(&[0.0; 4], &[1.0; 12]).is_err());
+    }
+}

@@ -1,0 +1,42 @@
+//! A detector that answers what a test told it to.
+
+use std::collections::BTreeMap;
+
+use super::{DetectError, Detection, Detections, Detector, Envelope};
+use crate::frame::{FrameId, ModelInput};
+
+/// Answers by frame number: first pass, then what the self-check is to find.
+#[doc(hidden)]
+#[derive(Debug, Clone)]
+pub struct Scripted {
+    /// Finds per frame; a frame without an entry has none.
+    pub found: BTreeMap<FrameId, Vec<Detection>>,
+    /// Frames on which the detector fails.
+    pub fails: Vec<FrameId>,
+    /// The envelope it claims.
+    pub envelope: Envelope,
+}
+
+impl Detector for Scripted {
+    fn model(&self) -> (&str, [u8; 32]) {
+        ("scripted", [7; 32])
+    }
+
+    fn envelope(&self) -> &Envelope {
+        &self.envelope
+    }
+
+    fn multiple_of(&self) -> usize {
+        32
+    }
+
+    fn detect(&self, frame: FrameId, _input: &ModelInput) -> Result<Detections, DetectError> {
+        if self.fails.contains(&frame) {
+            return Err(DetectError::Inference {
+                model: "scripted".into(),
+                problem: "told to fail".into(),
+            });
+        }
+        Ok(Detections::completed(frame, self.found.get(&frame).cloned().unwrap_or_default()))
+    }
+}

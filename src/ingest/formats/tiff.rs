@@ -1,0 +1,151 @@
+//! TIFF with 16-bit counts or float temperatures (DOMAIN section 1.3).
+
+use std::borrow::Cow;
+use std::io::Cursor;
+
+use ::tiff::ColorType;
+use ::tiff::decoder::{Decoder, DecodingResult};
+
+use super::bytes::Endian;
+use super::{Container, File, FrameDecoder};
+use crate::frame::{CameraName, Format, Frame, FrameId, Radiometry, Raw, Samples};
+use crate::ingest::metadata::Tags;
+use crate::ingest::{IngestError, IngestOptions, Limits, TiffScale};
+use crate::raster::Raster;
+
+/// Thermal TIFF.
+pub(super) struct Tiff;
+
+/// Float temperatures with a median above this are kelvin: no roof is that hot in Celsius.
+const KELVIN_ABOVE: f32 = 200.0;
+
+/// What a count means to cameras that never say it: part of the model's name, degrees per count, offset.
+const KNOWN: [(&str, TiffScale); 5] = [
+    ("Duo Pro R", TiffScale { scale: 0.04, offset: -273.15 }),
+    ("Vue Pro R", TiffScale { scale: 0.04, offset: -273.15 }),
+    ("Altum", TiffScale { scale: 0.01, offset: -273.15 }),
+    ("thermoMAP", TiffScale { scale: 0.01, offset: -100.0 }),
+    ("Boson", TiffScale { scale: 0.01, offset: -273.15 }),
+];
+
+impl FrameDecoder for Tiff {
+    fn name(&self) -> &'static str {
+        "tiff"
+    }
+
+    fn sniff(&self, file: &File<'_>) -> bool {
+        matches!(file.container, Container::Tiff(_))
+    }
+
+    fn decode(
+        &self,
+        id: FrameId,
+        file: &File<'_>,
+        options: &IngestOptions,
+    ) -> Result<Frame<Raw>, IngestError> {
+        let Container::Tiff(bytes) = file.container else {
+            return Err(file.malformed("not a TIFF file"));
+        };
+        let samples = read(file, bytes, &options.limits)?;
+        let tags = Tags::read([bytes], []);
+        let (format, radiometry) = match &samples {
+            Samples::U16(_) => {
+                let scale = options
+                    .tiff_scale
+                    .or_else(|| known_scale(&tags.camera()))
+                    .ok_or_else(|| IngestError::UnknownScale { path: file.path.to_path_buf() })?;
+                (Format::TiffU16, Radiometry::Linear { scale: scale.scale, offset: scale.offset })
+            }
+            Samples::F32(raster) => (Format::TiffF32, float_unit(raster)),
+        };
+        let meta = tags.meta(format, radiometry, vec![crate::frame::Leak::ThermalFrame]);
+        Ok(Frame::raw(id, meta, samples))
+    }
+}
+
+fn known_scale(camera: &CameraName) -> Option<TiffScale> {
+    KNOWN.iter().find(|(part, _)| camera.model.contains(part)).map(|(_, scale)| *scale)
+}
+
+fn float_unit(raster: &Raster<f32>) -> Radiometry {
+    let mut finite: Vec<f32> = raster.samples().iter().copied().filter(|value| value.is_finite()).collect();
+    let middle = finite.len() / 2;
+    let kelvin = !finite.is_empty()
+        && *finite.select_nth_unstable_by(middle, f32::total_cmp).1 > KELVIN_ABOVE;
+    if kelvin { Radiometry::Kelvin } else { Radiometry::Celsius }
+}
+
+/// 16-bit counts of a TIFF inside another file.
+pub(super) fn counts(file: &File<'_>, bytes: &[u8], limits: &Limits) -> Result<Raster<u16>, IngestError> {
+    match read(file, bytes, limits)? {
+        Samples::U16(raster) => Ok(raster),
+        Samples::F32(_) => Err(file.malformed("the raw record's TIFF is not 16-bit")),
+    }
+}
+
+/// The only picture of a TIFF with one sample a pixel.
+fn read(file: &File<'_>, bytes: &[u8], limits: &Limits) -> Result<Samples, IngestError> {
+    let unreadable = |error: ::tiff::TiffError| match error {
+        ::tiff::TiffError::IoError(_) => file.truncated("the TIFF"),
+        ::tiff::TiffError::LimitsExceeded => file.malformed("the TIFF asks for more memory than allowed"),
+        error => file.malformed(format!("the TIFF cannot be read ({error})")),
+    };
+    let mut allowed = ::tiff::decoder::Limits::default();
+    let memory = usize::try_from(limits.max_pixels.saturating_mul(4)).unwrap_or(usize::MAX);
+    allowed.decoding_buffer_size = memory;
+    allowed.intermediate_buffer_size = memory;
+    allowed.ifd_value_size = memory;
+    let bytes = with_photometric(bytes);
+    let mut decoder = Decoder::new(Cursor::new(bytes.as_ref())).map_err(unreadable)?.with_limits(allowed);
+    let (width, height) = decoder.dimensions().map_err(unreadable)?;
+    let (width, height) = file.shape(width.into(), height.into(), limits)?;
+    let colour = decoder.colortype().map_err(unreadable)?;
+    if !matches!(colour, ColorType::Gray(16 | 32)) {
+        return Err(IngestError::NotThermal { path: file.path.to_path_buf() });
+    }
+    if decoder.more_images() {
+        return Err(file.malformed("more than one picture in the TIFF; split it"));
+    }
+    let wrong = |error: crate::raster::ShapeError| file.malformed(error.to_string());
+    match decoder.read_image().map_err(unreadable)? {
+        DecodingResult::U16(samples) => Ok(Samples::U16(Raster::new(width, height, samples).map_err(wrong)?)),
+        DecodingResult::F32(samples) => Ok(Samples::F32(Raster::new(width, height, samples).map_err(wrong)?)),
+        _ => Err(file.malformed("samples are neither unsigned 16-bit nor float")),
+    }
+}
+
+/// The file with tag 262 (photometric interpretation: black is zero) where its first directory lacks it.
+///
+/// The tag is required (TIFF 6.0, section 8), but WIRIS cameras leave it out. The completed directory goes
+/// to the end of the file.
+fn with_photometric(bytes: &[u8]) -> Cow<'_, [u8]> {
+    completed(bytes).map_or(Cow::Borrowed(bytes), Cow::Owned)
+}
+
+fn completed(bytes: &[u8]) -> Option<Vec<u8>> {
+    const PHOTOMETRIC: u16 = 262;
+    const ENTRY: usize = 12;
+    let endian = if bytes.starts_with(b"II") { Endian::Little } else { Endian::Big };
+    let directory = usize::try_from(endian.u32(bytes, 4)?).ok()?;
+    let count = endian.u16(bytes, directory)?;
+    let start = directory.checked_add(2)?;
+    let end = start.checked_add(usize::from(count) * ENTRY)?;
+    let entries: Vec<&[u8]> = bytes.get(start..end)?.chunks_exact(ENTRY).collect();
+    let tag_of = |entry: &[u8]| endian.u16(entry, 0).unwrap_or(u16::MAX);
+    if entries.iter().any(|entry| tag_of(entry) == PHOTOMETRIC) {
+        return None;
+    }
+    let before = entries.iter().take_while(|entry| tag_of(entry) < PHOTOMETRIC).count();
+    let (tag, short, one) = (endian.bytes16(PHOTOMETRIC), endian.bytes16(3), endian.bytes16(1));
+    let added = [&tag[..], &short, &endian.bytes32(1), &one, &[0, 0]].concat();
+    let mut whole = bytes.to_vec();
+    whole.resize(bytes.len().next_multiple_of(2), 0);
+    let moved = endian.bytes32(u32::try_from(whole.len()).ok()?);
+    whole.get_mut(4..8)?.copy_from_slice(&moved);
+    whole.extend(endian.bytes16(count.checked_add(1)?));
+    whole.extend(entries.iter().take(before).copied().flatten());
+    whole.extend(added);
+    whole.extend(entries.iter().skip(before).copied().flatten());
+    whole.extend(bytes.get(end..end + 4).unwrap_or(&[0; 4]));
+    Some(whole)
+}

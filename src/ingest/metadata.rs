@@ -1,0 +1,186 @@
+//! The allow-list: what is taken from EXIF and XMP, and the kinds of personal data seen on the way.
+
+use exif::{Exif, In, Reader, Tag, Value};
+
+use super::xmp::{Namespace, Xmp};
+use crate::frame::{
+    Attitude, CameraName, Format, FrameMeta, Leak, Position, PositionSource, Radiometry,
+};
+use crate::units::{Degrees, Metres};
+
+const XMP_PACKET: u16 = 700;
+
+/// Tags of one file.
+pub(super) struct Tags {
+    exif: Option<Exif>,
+    xmp: Xmp,
+}
+
+impl Tags {
+    /// Tags from EXIF blocks (TIFF structures) and XMP packets; the first readable EXIF block counts.
+    pub(super) fn read<'a>(
+        exif: impl IntoIterator<Item = &'a [u8]>,
+        xmp: impl IntoIterator<Item = &'a [u8]>,
+    ) -> Self {
+        let mut packets = Xmp::default();
+        for packet in xmp {
+            packets.read(packet);
+        }
+        let exif: Option<Exif> = exif.into_iter().find_map(|block| {
+            let mut reader = Reader::new();
+            let result = reader.continue_on_error(true).read_raw(block.to_vec());
+            result.or_else(|error| error.distill_partial_result(|_| {})).ok()
+        });
+        // TIFF files keep the packet in tag 700 of the first directory, the XT2 in that of a later one.
+        let is_packet = |field: &&exif::Field| field.tag.number() == XMP_PACKET;
+        let packet = exif.as_ref().and_then(|exif: &Exif| exif.fields().find(is_packet));
+        if let Some(Value::Byte(packet) | Value::Undefined(packet, _)) = packet.map(|field| &field.value) {
+            packets.read(packet);
+        }
+        Self { exif, xmp: packets }
+    }
+
+    /// Everything on the allow-list.
+    pub(super) fn meta(&self, format: Format, radiometry: Radiometry, mut leaks: Vec<Leak>) -> FrameMeta {
+        leaks.extend(self.leaks());
+        leaks.sort_unstable();
+        leaks.dedup();
+        FrameMeta {
+            format,
+            width: 0,
+            height: 0,
+            camera: self.camera(),
+            captured_at: self.captured_at(),
+            position: self.position(),
+            relative_altitude: self.dji("RelativeAltitude").map(Metres),
+            absolute_altitude: self.dji("AbsoluteAltitude").or_else(|| self.exif_altitude()).map(Metres),
+            gimbal: self.gimbal(),
+            flight: self.attitude("FlightYawDegree", "FlightPitchDegree", "FlightRollDegree"),
+            focal_length_mm: self.rational(Tag::FocalLength).filter(|length| *length > 0.0),
+            radiometry,
+            leaks,
+        }
+    }
+
+    /// Make and model; the model of XMP where EXIF has none.
+    pub(super) fn camera(&self) -> CameraName {
+        let model = self.ascii(Tag::Model);
+        let media = self.xmp.text(Namespace::Media, "cameraModel").unwrap_or_default();
+        CameraName {
+            make: self.ascii(Tag::Make),
+            model: if model.is_empty() { media.to_owned() } else { model },
+        }
+    }
+
+    fn dji(&self, name: &str) -> Option<f64> {
+        self.xmp.number(Namespace::Dji, name)
+    }
+
+    fn attitude(&self, yaw: &str, pitch: &str, roll: &str) -> Option<Attitude> {
+        Some(Attitude {
+            yaw: Degrees(self.dji(yaw)?),
+            pitch: Degrees(self.dji(pitch)?),
+            roll: Degrees(self.dji(roll).unwrap_or(0.0)),
+        })
+    }
+
+    /// DJI's gimbal, else Pix4D's camera angles, whose pitch is 0 straight down (DOMAIN section 2).
+    fn gimbal(&self) -> Option<Attitude> {
+        let pix4d = |name| self.xmp.number(Namespace::Pix4d, name);
+        self.attitude("GimbalYawDegree", "GimbalPitchDegree", "GimbalRollDegree").or_else(|| {
+            Some(Attitude {
+                yaw: Degrees(pix4d("Yaw")?),
+                pitch: Degrees(pix4d("Pitch")? - 90.0),
+                roll: Degrees(pix4d("Roll").unwrap_or(0.0)),
+            })
+        })
+    }
+
+    /// XMP before EXIF: on the M2EA EXIF is 4 m off (DOMAIN section 2). `GpsLongtitude` is DJI's spelling
+    /// in older firmware. (0, 0) is what a receiver without a fix writes.
+    fn position(&self) -> Option<Position> {
+        let longitude = self.dji("GpsLongitude").or_else(|| self.dji("GpsLongtitude"));
+        let xmp = self.dji("GpsLatitude").zip(longitude);
+        let exif = || {
+            let latitude = self.angle(Tag::GPSLatitude, Tag::GPSLatitudeRef, "S")?;
+            Some((latitude, self.angle(Tag::GPSLongitude, Tag::GPSLongitudeRef, "W")?))
+        };
+        let valid = |(latitude, longitude): &(f64, f64)| {
+            latitude.abs() <= 90.0 && longitude.abs() <= 180.0 && (*latitude != 0.0 || *longitude != 0.0)
+        };
+        let found = xmp.filter(valid).map(|place| (place, PositionSource::Xmp));
+        let ((latitude, longitude), source) =
+            found.or_else(|| Some((exif().filter(valid)?, PositionSource::Exif)))?;
+        Some(Position { latitude: Degrees(latitude), longitude: Degrees(longitude), source })
+    }
+
+    fn captured_at(&self) -> Option<i64> {
+        let text = [Tag::DateTimeOriginal, Tag::DateTime].map(|tag| self.ascii(tag));
+        let text = text.iter().find(|text| !text.is_empty())?;
+        let (date, time) = text.split_once(' ')?;
+        let time: jiff::civil::DateTime = format!("{}T{time}", date.replace(':', "-")).parse().ok()?;
+        Some(jiff::tz::Offset::UTC.to_timestamp(time).ok()?.as_second())
+    }
+
+    fn exif_altitude(&self) -> Option<f64> {
+        let below = matches!(
+            self.field(Tag::GPSAltitudeRef).map(|field| &field.value),
+            Some(Value::Byte(byte)) if byte.first() == Some(&1)
+        );
+        self.rational(Tag::GPSAltitude).map(|altitude| if below { -altitude } else { altitude })
+    }
+
+    fn field(&self, tag: Tag) -> Option<&exif::Field> {
+        self.exif.as_ref()?.get_field(tag, In::PRIMARY)
+    }
+
+    fn rational(&self, tag: Tag) -> Option<f64> {
+        self.rationals(tag).first().copied().filter(|number| number.is_finite())
+    }
+
+    /// Rational numbers, signed (as the XT2 writes angles) or not.
+    fn rationals(&self, tag: Tag) -> Vec<f64> {
+        match self.field(tag).map(|field| &field.value) {
+            Some(Value::Rational(values)) => values.iter().map(exif::Rational::to_f64).collect(),
+            Some(Value::SRational(values)) => values.iter().map(exif::SRational::to_f64).collect(),
+            _ => Vec::new(),
+        }
+    }
+
+    /// Degrees, minutes, seconds; negative with the reference `minus`.
+    fn angle(&self, tag: Tag, reference: Tag, minus: &str) -> Option<f64> {
+        let parts = self.rationals(tag);
+        let part = |index: usize| parts.get(index).copied().unwrap_or_default();
+        let degrees = parts.first()? + part(1) / 60.0 + part(2) / 3600.0;
+        degrees.is_finite().then_some(if self.ascii(reference) == minus { -degrees } else { degrees })
+    }
+
+    /// Text without trailing NULs and blanks; empty where there is none.
+    fn ascii(&self, tag: Tag) -> String {
+        let Some(Value::Ascii(parts)) = self.field(tag).map(|field| &field.value) else {
+            return String::new();
+        };
+        let bytes = parts.first().map(Vec::as_slice).unwrap_or_default();
+        let text: String = String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).take(64).collect();
+        text.trim().to_owned()
+    }
+
+    fn leaks(&self) -> Vec<Leak> {
+        const BODY_SERIAL: Tag = Tag(exif::Context::Exif, 0xA431);
+        let has = |tag| self.field(tag).is_some();
+        let thumbnail =
+            self.exif.as_ref().is_some_and(|exif| exif.fields().any(|field| field.ifd_num == In::THUMBNAIL));
+        let dji = |part| self.xmp.names_contain(Namespace::Dji, part);
+        [
+            (Leak::Thumbnail, thumbnail),
+            (Leak::MakerNote, has(Tag::MakerNote)),
+            (Leak::SerialNumber, has(BODY_SERIAL) || dji("Serial")),
+            (Leak::Position, self.position().is_some()),
+            (Leak::Time, self.captured_at().is_some()),
+            (Leak::LaserTarget, dji("LRF")),
+        ]
+        .into_iter()
+        .filter_map(|(leak, found)| found.then_some(leak))
+        .collect()
+    }
+}

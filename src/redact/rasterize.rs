@@ -1,0 +1,170 @@
+//! Boxes to pixels: padded, rounded outwards, on a coarse grid.
+
+use super::{Policy, RedactConfig};
+use crate::detect::{BoxPx, Detection};
+use crate::frame::{FrameId, PixelRect, RedactionMask};
+use crate::units::Metres;
+
+/// Part of a row that must not be shown whatever is in it: too far away for the detector, or sky.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct HiddenRows {
+    /// The row.
+    pub y: usize,
+    /// First hidden column.
+    pub x0: usize,
+    /// Column after the last hidden one.
+    pub x1: usize,
+}
+
+/// The mask that hides `found` and `hidden` in one frame.
+///
+/// Each box grows on every side by the largest of its own padding fraction, its padding in pixels and
+/// `config.padding` on the ground at `ground_resolution` (metres per pixel), is rounded outwards to
+/// multiples of `config.grid_px` and clipped to the frame, last row and column included.
+#[must_use]
+pub fn mask<'a>(
+    frame: FrameId,
+    (width, height): (usize, usize),
+    found: impl IntoIterator<Item = &'a Detection>,
+    hidden: &[HiddenRows],
+    ground_resolution: Metres,
+    config: &RedactConfig,
+) -> RedactionMask {
+    let mut mask = RedactionMask::new(frame, width, height);
+    let found: Vec<&Detection> = found.into_iter().collect();
+    for policy in [Policy::Mean, Policy::NoData] {
+        for detection in &found {
+            if config.policy(detection.class) != policy {
+                continue;
+            }
+            let rect = padded(detection, ground_resolution, config);
+            match policy {
+                Policy::Mean => mask.draw_mean(rect),
+                Policy::NoData => mask.draw_no_data(rect),
+            }
+        }
+    }
+    for row in hidden {
+        mask.draw_no_data(PixelRect { x0: row.x0, y0: row.y, x1: row.x1, y1: row.y + 1 });
+    }
+    mask
+}
+
+fn padded(detection: &Detection, ground_resolution: Metres, config: &RedactConfig) -> PixelRect {
+    let BoxPx { x0, y0, x1, y1 } = detection.bbox;
+    #[expect(clippy::cast_possible_truncation, reason = "a padding of a few pixels")]
+    let on_ground = (config.padding.0 / ground_resolution.0.max(1e-3)) as f32;
+    let least = detection.padding.px.max(on_ground);
+    let dx = least.max((x1 - x0) * detection.padding.fraction);
+    let dy = least.max((y1 - y0) * detection.padding.fraction);
+    let grid = config.grid_px.max(1);
+    PixelRect {
+        x0: floor(x0 - dx) / grid * grid,
+        y0: floor(y0 - dy) / grid * grid,
+        x1: ceil(x1 + dx).div_ceil(grid) * grid,
+        y1: ceil(y1 + dy).div_ceil(grid) * grid,
+    }
+}
+
+/// The pixel that starts at or before `at`; 0 for what lies left of or above the frame.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates at 0 and at the largest index"
+)]
+fn floor(at: f32) -> usize {
+    at.floor() as usize
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "`as` saturates at 0 and at a cap far above any frame"
+)]
+fn ceil(at: f32) -> usize {
+    at.ceil().min(1e6) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+    use crate::detect::{Class, Padding};
+
+    fn detection(bbox: BoxPx, fraction: f32) -> Detection {
+        let padding = Padding { fraction, px: 0.0 };
+        Detection { class: Class::Person, bbox, score: 0.9, padding }
+    }
+
+    fn config(grid_px: usize) -> RedactConfig {
+        RedactConfig { padding: Metres(0.0), grid_px, ..RedactConfig::default() }
+    }
+
+    fn hidden(mask: &RedactionMask) -> Vec<(usize, usize)> {
+        (0..48).flat_map(|y| (0..64).map(move |x| (x, y))).filter(|&(x, y)| mask.hides(x, y)).collect()
+    }
+
+    #[test]
+    fn a_partly_covered_pixel_is_hidden() {
+        let found = [detection(BoxPx { x0: 2.9, y0: 5.0, x1: 3.1, y1: 6.0 }, 0.0)];
+        let mask = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config(1));
+        assert_eq!(hidden(&mask), [(2, 5), (3, 5)]);
+    }
+
+    #[test]
+    fn hides_the_last_row_and_column() {
+        let found = [detection(BoxPx { x0: 63.5, y0: 47.5, x1: 64.0, y1: 48.0 }, 2.0)];
+        let mask = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config(4));
+        assert!(mask.hides(63, 47));
+    }
+
+    #[test]
+    fn padding_on_the_ground_grows_with_finer_pixels() {
+        let found = [detection(BoxPx { x0: 20.0, y0: 20.0, x1: 21.0, y1: 21.0 }, 0.0)];
+        let config = RedactConfig { padding: Metres(0.5), grid_px: 1, ..RedactConfig::default() };
+        let coarse = mask(FrameId(0), (64, 48), &found, &[], Metres(0.5), &config).masked_pixels();
+        let fine = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config).masked_pixels();
+        assert_eq!((coarse, fine), (9, 121));
+    }
+
+    #[test]
+    fn hidden_rows_are_hidden_whatever_was_found() {
+        let rows = [HiddenRows { y: 3, x0: 10, x1: 12 }];
+        let mask = mask(FrameId(0), (64, 48), &[], &rows, Metres(0.1), &config(4));
+        assert_eq!(hidden(&mask), [(10, 3), (11, 3)]);
+    }
+
+    proptest! {
+        #[test]
+        fn more_padding_never_hides_less(
+            x in 0.0_f32..64.0, y in 0.0_f32..48.0, w in 1.0_f32..20.0, h in 1.0_f32..20.0,
+            fraction in 0.0_f32..1.0, grid in 1_usize..9,
+        ) {
+            let bbox = BoxPx { x0: x, y0: y, x1: x + w, y1: y + h };
+            let config = config(grid);
+            let of = |fraction| {
+                let found = [detection(bbox, fraction)];
+                mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config)
+            };
+            let (tight, loose) = (of(0.0), of(fraction));
+            prop_assert!(hidden(&tight).iter().all(|&(x, y)| loose.hides(x, y)));
+        }
+
+        #[test]
+        fn every_pixel_a_box_touches_is_hidden(
+            x in 0.0_f32..60.0, y in 0.0_f32..44.0, w in 0.1_f32..20.0, h in 0.1_f32..20.0, grid in 1_usize..9,
+        ) {
+            let bbox = BoxPx { x0: x, y0: y, x1: x + w, y1: y + h };
+            let found = [detection(bbox, 0.0)];
+            let mask = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config(grid));
+            for py in 0..48_u16 {
+                for px in 0..64_u16 {
+                    let (left, top) = (f32::from(px), f32::from(py));
+                    let touched = left < bbox.x1 && left + 1.0 > bbox.x0 && top < bbox.y1 && top + 1.0 > bbox.y0;
+                    prop_assert!(!touched || mask.hides(usize::from(px), usize::from(py)));
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,65 @@
+//! What a second look at the redacted frame still finds.
+
+use super::RedactionMask;
+use crate::detect::{Detection, Detections};
+
+/// A find counts as hidden when at least this share of its box is under the mask.
+const HIDDEN_SHARE: f64 = 0.8;
+
+/// What the self-check did, for the log.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct SelfCheck {
+    /// Finds outside the first mask.
+    pub found: usize,
+    /// Whether the mask grew by them.
+    pub grown: bool,
+    /// Finds outside the grown mask; more than 0 withholds the frame.
+    pub remaining: usize,
+}
+
+/// The finds of a second look that the mask does not hide already.
+///
+/// What lies under the mask is our own filling: finding something there tells nothing.
+#[must_use]
+pub fn uncovered(second_look: &Detections, mask: &RedactionMask) -> Vec<Detection> {
+    second_look.found().iter().filter(|found| hidden_share(found, mask) < HIDDEN_SHARE).copied().collect()
+}
+
+fn hidden_share(found: &Detection, mask: &RedactionMask) -> f64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "boxes are clipped to the frame"
+    )]
+    let (xs, ys) = (
+        found.bbox.x0.floor() as usize..found.bbox.x1.ceil() as usize,
+        found.bbox.y0.floor() as usize..found.bbox.y1.ceil() as usize,
+    );
+    let total = xs.len() * ys.len();
+    let hidden = ys.flat_map(|y| xs.clone().map(move |x| (x, y))).filter(|&(x, y)| mask.hides(x, y)).count();
+    #[expect(clippy::cast_precision_loss, reason = "pixel counts are far below 2^52")]
+    let share = hidden as f64 / total.max(1) as f64;
+    share
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::detect::{BoxPx, Class, Padding};
+    use crate::frame::{FrameId, PixelRect};
+
+    #[test]
+    fn a_find_under_the_mask_does_not_count_and_one_beside_it_does() {
+        let at = |x0: f32| Detection {
+            class: Class::Person,
+            bbox: BoxPx { x0, y0: 0.0, x1: x0 + 10.0, y1: 10.0 },
+            score: 0.5,
+            padding: Padding { fraction: 0.0, px: 0.0 },
+        };
+        let mut mask = RedactionMask::new(FrameId(0), 64, 48);
+        mask.draw_no_data(PixelRect { x0: 0, y0: 0, x1: 10, y1: 10 });
+        let look = Detections::completed(FrameId(0), vec![at(0.0), at(2.0), at(3.0), at(30.0)]);
+        let left: Vec<f32> = uncovered(&look, &mask).iter().map(|found| found.bbox.x0).collect();
+        assert_eq!(left, [3.0, 30.0]);
+    }
+}

@@ -1,0 +1,66 @@
+//! Why a whole run could not be done. What happens to single frames is an outcome, not an error.
+
+use std::path::PathBuf;
+
+/// Why a whole run could not be done.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// The output folder lies in an input folder, or the other way round.
+    #[error("output {} and input {} lie within each other; give an output folder elsewhere", out.display(), input.display())]
+    Nested {
+        /// The input folder.
+        input: PathBuf,
+        /// The output folder.
+        out: PathBuf,
+    },
+    /// The folder to resume in belongs to another run.
+    #[error("{} was made with another {what}; resume with the same, or give another folder", path.display())]
+    NotSame {
+        /// The output folder.
+        path: PathBuf,
+        /// What differs: `manifest`, `configuration` or `models`.
+        what: &'static str,
+    },
+    /// The folder to resume in holds no log.
+    #[error("{} holds no run to go on with; leave --resume out", path.display())]
+    NothingToResume {
+        /// The output folder.
+        path: PathBuf,
+    },
+    /// The run was stopped from outside after a clean checkpoint.
+    #[error("interrupted after {done} of {total} frames; go on with --resume")]
+    Interrupted {
+        /// Frames with an outcome in the log.
+        done: usize,
+        /// Frames in the manifest.
+        total: usize,
+    },
+    /// A redacted frame in the work folder is not the one in the log.
+    #[error("the working file of frame {frame} changed during the run; run again with --resume")]
+    Working {
+        /// The frame's number.
+        frame: u32,
+    },
+    /// Threads could not be started.
+    #[error("could not start threads: {problem}")]
+    Threads {
+        /// What the system said.
+        problem: String,
+    },
+    /// The inputs could not be listed.
+    #[error(transparent)]
+    Ingest(#[from] crate::ingest::IngestError),
+    /// The output could not be written.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+    /// The log could not be written or read.
+    #[error(transparent)]
+    Audit(#[from] crate::audit::AuditError),
+    /// Frames could not be laid on the ground.
+    #[error(transparent)]
+    Georef(#[from] crate::georef::GeorefError),
+    /// Tiles could not be made.
+    #[error(transparent)]
+    Tiles(#[from] crate::tiles::TilesError),
+}

@@ -1,0 +1,294 @@
+//! One frame from file to redacted raster: decode, locate, calibrate, look, mask, look again.
+//!
+//! Whatever fails ends in an [`Outcome`] that says so; nothing here publishes.
+
+use std::fs;
+use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use super::{Cause, Outcome};
+use crate::audit::CommitmentKey;
+use crate::config::Config;
+use crate::detect::{Detections, Detector, View};
+use crate::frame::{Calibrated, Calibration, Frame, FrameId, FrameMeta, Radiometry, Raw, Redacted};
+use crate::georef::{self, CameraOverrides, Located};
+use crate::ingest::{self, IngestOptions};
+use crate::redact::{self, HiddenRows, RedactionMask, SelfCheck, uncovered};
+use crate::{radiometry, store};
+
+/// What every frame of a run is done with.
+pub(super) struct FrameTask<'a> {
+    pub(super) detectors: &'a [Box<dyn Detector>],
+    pub(super) config: &'a Config,
+    pub(super) ingest: IngestOptions,
+    pub(super) camera: CameraOverrides,
+    pub(super) key: &'a CommitmentKey,
+    calibration: Mutex<Option<(Radiometry, Arc<Calibration>)>>,
+}
+
+/// One line of the manifest.
+#[derive(Debug, Clone)]
+pub(super) struct Input<'a> {
+    pub(super) id: FrameId,
+    pub(super) path: &'a Path,
+    /// Commitment made at intake; the file must still have it.
+    pub(super) commitment: [u8; 32],
+    /// The earlier line with the same bytes.
+    pub(super) duplicate_of: Option<FrameId>,
+}
+
+/// What became of one frame, with everything the log and the mosaic need.
+#[derive(Debug)]
+pub(super) struct Processed {
+    pub(super) id: FrameId,
+    pub(super) commitment: [u8; 32],
+    pub(super) bytes: u64,
+    /// `None` where the file could not be decoded.
+    pub(super) meta: Option<FrameMeta>,
+    pub(super) detections: Vec<Detections>,
+    pub(super) masked: Option<Masked>,
+    pub(super) outcome: Outcome,
+    pub(super) times: Times,
+}
+
+/// A redacted frame and how it came to be.
+#[derive(Debug)]
+pub(super) struct Masked {
+    pub(super) frame: Frame<Redacted>,
+    pub(super) mask_sha256: [u8; 32],
+    pub(super) masked_pixels: usize,
+    pub(super) output_sha256: [u8; 32],
+    pub(super) self_check: SelfCheck,
+}
+
+/// Wall-clock time that one frame took, by stage.
+#[derive(Debug, Clone, Copy, Default)]
+pub(super) struct Times {
+    pub(super) read: Duration,
+    pub(super) decode: Duration,
+    pub(super) calibrate: Duration,
+    pub(super) detect: Duration,
+    pub(super) redact: Duration,
+    pub(super) self_check: Duration,
+    /// Inside the detectors, both looks.
+    pub(super) inference: Duration,
+}
+
+impl<'a> FrameTask<'a> {
+    pub(super) fn new(
+        detectors: &'a [Box<dyn Detector>],
+        config: &'a Config,
+        key: &'a CommitmentKey,
+    ) -> Self {
+        let camera = &config.camera;
+        Self {
+            detectors,
+            config,
+            ingest: IngestOptions {
+                tiff_scale: camera
+                    .tiff_scale
+                    .map(|given| ingest::TiffScale { scale: given.scale, offset: given.offset.0 }),
+                ..IngestOptions::default()
+            },
+            camera: CameraOverrides {
+                focal_length_px: camera.focal_length_px,
+                focal_length_mm: camera.focal_length_mm,
+                pixel_pitch_um: camera.pixel_pitch_um,
+            },
+            key,
+            calibration: Mutex::new(None),
+        }
+    }
+
+    /// Takes one frame to its outcome. A panic in any stage withholds the frame.
+    pub(super) fn process(&self, input: &Input<'_>) -> Processed {
+        let mut processed = Processed {
+            id: input.id,
+            commitment: input.commitment,
+            bytes: 0,
+            meta: None,
+            detections: Vec::new(),
+            masked: None,
+            outcome: Outcome::Published,
+            times: Times::default(),
+        };
+        let result = panic::catch_unwind(AssertUnwindSafe(|| self.try_process(input, &mut processed)));
+        processed.outcome = match result {
+            Ok(Ok(())) => Outcome::Published,
+            Ok(Err(outcome)) => outcome,
+            Err(_) => {
+                Outcome::Withheld(Cause::new("internal", "a stage stopped with an internal error"))
+            }
+        };
+        if processed.outcome != Outcome::Published {
+            processed.masked = None;
+        }
+        processed
+    }
+
+    fn try_process(&self, input: &Input<'_>, processed: &mut Processed) -> Result<(), Outcome> {
+        let raw = self.decode(input, processed)?;
+        processed.meta = Some(raw.meta().clone());
+        let located = georef::locate(raw.meta(), &self.camera)
+            .map_err(|error| Outcome::Rejected(Cause::new(error.reason(), error.to_string())))?;
+        let calibrated = timed(&mut processed.times.calibrate, || self.calibrate(raw))?;
+        let hidden = self.envelope(&calibrated, &located)?;
+        self.redact(calibrated, &located, &hidden, processed)
+    }
+
+    fn decode(&self, input: &Input<'_>, processed: &mut Processed) -> Result<Frame<Raw>, Outcome> {
+        if let Some(first) = input.duplicate_of {
+            let detail = format!("the same bytes as frame {first}");
+            return Err(Outcome::Rejected(Cause::new("duplicate", detail)));
+        }
+        let reject = |reason: &str, detail: String| Outcome::Rejected(Cause::new(reason, detail));
+        let bytes = timed(&mut processed.times.read, || fs::read(input.path))
+            .map_err(|error| reject("io", error.kind().to_string()))?;
+        processed.bytes = bytes.len() as u64;
+        if self.key.commit(&bytes) != input.commitment {
+            return Err(reject("changed", "the file changed after the manifest was fixed".into()));
+        }
+        timed(&mut processed.times.decode, || {
+            ingest::decode(input.id, input.path, &bytes, &self.ingest)
+                .map_err(|error| reject(error.reason(), error.detail()))
+        })
+    }
+
+    fn calibrate(&self, raw: Frame<Raw>) -> Result<Frame<Calibrated>, Outcome> {
+        let calibration = self.calibration(&raw.meta().radiometry);
+        raw.calibrate(&calibration)
+            .map_err(|error| Outcome::Withheld(Cause::new("internal", error.to_string())))
+    }
+
+    /// The table of these constants; a flight has one set, so the last one made is kept.
+    fn calibration(&self, radiometry: &Radiometry) -> Arc<Calibration> {
+        let mut kept = self.calibration.lock().unwrap_or_else(PoisonError::into_inner);
+        match &*kept {
+            Some((known, table)) if known == radiometry => Arc::clone(table),
+            _ => {
+                let table = Arc::new(radiometry::calibration(radiometry));
+                *kept = Some((*radiometry, Arc::clone(&table)));
+                table
+            }
+        }
+    }
+
+    /// Withholds what lies outside every model's evaluation, and lists the pixels that do.
+    fn envelope(
+        &self,
+        frame: &Frame<Calibrated>,
+        located: &Located,
+    ) -> Result<Vec<HiddenRows>, Outcome> {
+        let withheld = |detail: String| Outcome::Withheld(Cause::new("beyond-envelope", detail));
+        let Some(temperatures) = frame.summary() else {
+            return Err(Outcome::Rejected(Cause::new("no-temperature", "no pixel has a temperature")));
+        };
+        if self.config.detect.publish_beyond_envelope.is_some() {
+            return Ok(hidden_rows(located, f64::INFINITY));
+        }
+        let view = View {
+            ground_resolution: located.ground_resolution(),
+            shape: frame.shape(),
+            temperatures,
+        };
+        let mut limit = f64::INFINITY;
+        for detector in self.detectors {
+            if let Some(detail) = detector.envelope().beyond(&view) {
+                return Err(withheld(detail));
+            }
+            limit = limit.min(detector.envelope().max_ground_resolution_m);
+        }
+        Ok(hidden_rows(located, limit))
+    }
+
+    fn redact(
+        &self,
+        calibrated: Frame<Calibrated>,
+        located: &Located,
+        hidden: &[HiddenRows],
+        processed: &mut Processed,
+    ) -> Result<(), Outcome> {
+        let (id, shape) = (calibrated.id(), calibrated.shape());
+        let times = &mut processed.times;
+        let started = Instant::now();
+        let looks = self.look(id, |multiple_of| calibrated.model_input(multiple_of), &mut times.inference)?;
+        times.detect += started.elapsed();
+        let started = Instant::now();
+        let mut found: Vec<_> = looks.iter().flat_map(Detections::found).copied().collect();
+        processed.detections = looks;
+        let mask_of = |found: &[_]| {
+            redact::mask(id, shape, found, hidden, located.ground_resolution(), &self.config.redact)
+        };
+        let mismatch = |error: crate::frame::MaskMismatch| {
+            Outcome::Withheld(Cause::new("internal", error.to_string()))
+        };
+        let mut mask = mask_of(&found);
+        let mut frame = calibrated.redact(&mask).map_err(mismatch)?;
+        processed.times.redact += started.elapsed();
+
+        let started = Instant::now();
+        let inference = &mut processed.times.inference;
+        let mut self_check = SelfCheck::default();
+        let missed = self.missed(&frame, &mask, inference)?;
+        if !missed.is_empty() {
+            self_check = SelfCheck { found: missed.len(), grown: true, remaining: 0 };
+            found.extend(missed);
+            mask = mask_of(&found);
+            frame = frame.redact(&mask).map_err(mismatch)?;
+            self_check.remaining = self.missed(&frame, &mask, inference)?.len();
+        }
+        processed.times.self_check += started.elapsed();
+        if self_check.remaining > 0 {
+            let detail = format!("{} still found after the mask had grown", self_check.remaining);
+            return Err(Outcome::Withheld(Cause::new("self-check", detail)));
+        }
+        let output_sha256 = store::digest(&frame);
+        processed.masked = Some(Masked {
+            mask_sha256: mask.sha256(),
+            masked_pixels: mask.masked_pixels(),
+            output_sha256,
+            self_check,
+            frame,
+        });
+        Ok(())
+    }
+
+    fn missed(
+        &self,
+        frame: &Frame<Redacted>,
+        mask: &RedactionMask,
+        inference: &mut Duration,
+    ) -> Result<Vec<crate::detect::Detection>, Outcome> {
+        let looks = self.look(frame.id(), |multiple_of| frame.model_input(multiple_of), inference)?;
+        Ok(looks.iter().flat_map(|look| uncovered(look, mask)).collect())
+    }
+
+    /// All detectors' finds; the failure of one is the failure of all.
+    fn look(
+        &self,
+        id: FrameId,
+        input: impl Fn(usize) -> crate::frame::ModelInput,
+        inference: &mut Duration,
+    ) -> Result<Vec<Detections>, Outcome> {
+        let look = |detector: &Box<dyn Detector>| {
+            let input = input(detector.multiple_of());
+            timed(inference, || detector.detect(id, &input))
+                .map_err(|error| Outcome::Withheld(Cause::new("detector-failed", error.to_string())))
+        };
+        self.detectors.iter().map(look).collect()
+    }
+}
+
+fn hidden_rows(located: &Located, limit: f64) -> Vec<HiddenRows> {
+    let rows = located.beyond(crate::units::Metres(limit));
+    rows.into_iter().map(|(y, x0, x1)| HiddenRows { y, x0, x1 }).collect()
+}
+
+fn timed<R>(total: &mut Duration, work: impl FnOnce() -> R) -> R {
+    let started = Instant::now();
+    let result = work();
+    *total += started.elapsed();
+    result
+}

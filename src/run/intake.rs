@@ -1,0 +1,125 @@
+//! The manifest: every input, with its commitment, fixed before the first frame is worked on.
+
+use std::collections::HashMap;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+
+use rayon::ThreadPool;
+
+use super::frame_task::Input;
+use super::{Progress, RunError, for_each_ordered};
+use crate::audit::CommitmentKey;
+use crate::frame::FrameId;
+use crate::ingest::{self, Intake};
+
+/// Every input of a run, in order.
+pub(super) struct Manifest {
+    lines: Vec<Line>,
+}
+
+struct Line {
+    path: PathBuf,
+    commitment: [u8; 32],
+    duplicate_of: Option<FrameId>,
+}
+
+/// The inputs' files, in a stable order.
+pub(super) fn discover(inputs: &[PathBuf]) -> Result<Intake, RunError> {
+    let found = ingest::discover(inputs)?;
+    for problem in &found.problems {
+        tracing::warn!("could not read {}: {}", problem.0.display(), problem.1);
+    }
+    Ok(found)
+}
+
+/// Refuses an output folder inside an input folder (its files would become inputs) and the other way round.
+pub(super) fn check_folders(inputs: &[PathBuf], out: &Path) -> Result<(), RunError> {
+    let out_path = absolute(out);
+    for input in inputs.iter().filter(|input| input.is_dir()) {
+        let input_path = absolute(input);
+        if out_path.starts_with(&input_path) || input_path.starts_with(&out_path) {
+            return Err(RunError::Nested { input: input.clone(), out: out.to_path_buf() });
+        }
+    }
+    Ok(())
+}
+
+/// The real path, also of something that does not exist yet below something that does.
+fn absolute(path: &Path) -> PathBuf {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let real = path.ancestors().find_map(|ancestor| {
+        let real = fs::canonicalize(ancestor).ok()?;
+        Some(real.join(path.strip_prefix(ancestor).ok()?))
+    });
+    real.unwrap_or(path)
+}
+
+impl Manifest {
+    /// Reads every file once and commits to its bytes.
+    ///
+    /// A file that cannot be read keeps its line: its commitment is to its path, and its outcome will be
+    /// `rejected`.
+    pub(super) fn fix(
+        pool: &ThreadPool,
+        threads: NonZeroUsize,
+        found: &Intake,
+        key: &CommitmentKey,
+        progress: &mut dyn Progress,
+    ) -> Self {
+        let mut lines = Vec::with_capacity(found.files.len());
+        let mut first = HashMap::new();
+        progress.stage("inspecting", found.files.len());
+        let commit = |path: &PathBuf| match fs::read(path) {
+            Ok(bytes) => (path.clone(), key.commit(&bytes), true),
+            Err(_) => (path.clone(), key.commit(&unreadable(path)), false),
+        };
+        let result: Result<(), std::convert::Infallible> =
+            for_each_ordered(pool, &found.files, threads, commit, |(path, commitment, read)| {
+                let id = frame_id(lines.len());
+                let duplicate_of = if read { first.get(&commitment).copied() } else { None };
+                first.entry(commitment).or_insert(id);
+                lines.push(Line { path, commitment, duplicate_of });
+                progress.step();
+                Ok(())
+            });
+        match result {
+            Ok(()) => Self { lines },
+        }
+    }
+
+    /// Frames.
+    pub(super) fn len(&self) -> usize {
+        self.lines.len()
+    }
+
+    /// Commitments in order, for the manifest's root.
+    pub(super) fn commitments(&self) -> Vec<[u8; 32]> {
+        self.lines.iter().map(|line| line.commitment).collect()
+    }
+
+    /// The file of a frame.
+    pub(super) fn path(&self, id: FrameId) -> &Path {
+        let index = usize::try_from(id.0).unwrap_or(usize::MAX);
+        self.lines.get(index).map_or(Path::new(""), |line| &line.path)
+    }
+
+    /// The frames, in order.
+    pub(super) fn inputs(&self) -> impl Iterator<Item = Input<'_>> {
+        self.lines.iter().enumerate().map(|(index, line)| Input {
+            id: frame_id(index),
+            path: &line.path,
+            commitment: line.commitment,
+            duplicate_of: line.duplicate_of,
+        })
+    }
+}
+
+fn frame_id(index: usize) -> FrameId {
+    FrameId(u32::try_from(index).unwrap_or(u32::MAX))
+}
+
+/// What stands for the bytes of a file that cannot be read.
+fn unreadable(path: &Path) -> Vec<u8> {
+    [b"heatveil: unreadable\0", path.as_os_str().as_encoded_bytes()].concat()
+}

@@ -1,0 +1,78 @@
+//! What became of one frame. Every line of the manifest ends in exactly one of three.
+
+/// What became of one frame.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Outcome {
+    /// Its redacted pixels may enter tiles.
+    Published,
+    /// It needs a human: the detector failed, could not be trusted, or found something again.
+    Withheld(Cause),
+    /// It is not usable: not a thermal frame, damaged, without a position.
+    Rejected(Cause),
+}
+
+/// Why a frame was not published.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Cause {
+    /// Short machine name, such as `beyond-envelope`.
+    pub reason: String,
+    /// In words, without file names or positions: it goes to the log.
+    pub detail: String,
+}
+
+impl Cause {
+    /// A cause from its parts.
+    #[must_use]
+    pub fn new(reason: &str, detail: impl Into<String>) -> Self {
+        Self { reason: reason.to_owned(), detail: detail.into() }
+    }
+
+    /// The one thing to do about it.
+    #[must_use]
+    pub fn remedy(&self) -> &'static str {
+        match self.reason.as_str() {
+            "beyond-envelope" => {
+                "fly lower or use a longer lens; or publish on purpose: --publish-beyond-envelope \"reason\""
+            }
+            "self-check" => "look at it: something was still found after the mask had grown",
+            "detector-failed" | "internal" => "run again; report it if it stays",
+            "unsupported-family" => "convert it to a temperature TIFF with the maker's software first",
+            "unknown-scale" => "say what a count means: --tiff-scale and --tiff-offset",
+            "not-thermal" => "leave visible-light pictures out, or ignore this",
+            "no-position" | "no-altitude" | "no-attitude" => {
+                "the file does not say where the camera was; restore its GPS tags"
+            }
+            "unknown-camera" => "say what the lens is: --focal-length-px",
+            "duplicate" => "nothing: the other copy was used",
+            "above-horizon" => "nothing: the camera looked at the sky",
+            "io" | "changed" => "copy the file again from the card",
+            "truncated" | "malformed" => "copy the file again from the card; it is damaged",
+            _ => "see the detail",
+        }
+    }
+}
+
+/// How many frames ended in which way.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct Counts {
+    /// All of the manifest.
+    pub total: usize,
+    /// Published.
+    pub published: usize,
+    /// Withheld.
+    pub withheld: usize,
+    /// Rejected.
+    pub rejected: usize,
+}
+
+impl Counts {
+    /// Counts one more.
+    pub fn add(&mut self, outcome: &Outcome) {
+        self.total += 1;
+        match outcome {
+            Outcome::Published => self.published += 1,
+            Outcome::Withheld(_) => self.withheld += 1,
+            Outcome::Rejected(_) => self.rejected += 1,
+        }
+    }
+}

@@ -1,0 +1,126 @@
+//! What a run would do, found out without writing anything.
+
+use std::fmt::Write;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+
+use rayon::ThreadPool;
+use serde::Serialize;
+
+use super::{Cause, FrameLine, Outcome, Run, RunError, for_each_ordered, intake};
+use crate::frame::FrameId;
+use crate::ingest::IngestOptions;
+use crate::{georef, ingest};
+
+/// What a run would do.
+#[derive(Debug, Clone, Serialize)]
+pub struct Plan {
+    /// Always `plan`.
+    pub message_type: &'static str,
+    /// Frames that would be worked on.
+    pub frames: usize,
+    /// Frames that would be rejected, with the reason.
+    pub rejected: Vec<FrameLine>,
+    /// Files that are not candidates by their name.
+    pub ignored: usize,
+    /// Input paths that could not be read.
+    pub unreadable: Vec<PathBuf>,
+    /// Models that would look, with their SHA-256.
+    pub models: Vec<(String, String)>,
+    /// Where the output would go.
+    pub out: PathBuf,
+}
+
+/// Looks at every input: decodes it and finds its place, and shows no pixel.
+pub(super) fn plan(run: &Run) -> Result<Plan, RunError> {
+    intake::check_folders(&run.inputs, &run.out)?;
+    let found = intake::discover(&run.inputs)?;
+    let pool = run.pool()?;
+    let task = super::frame_task::options(&run.config);
+    let mut plan = Plan {
+        message_type: "plan",
+        frames: 0,
+        rejected: Vec::new(),
+        ignored: found.ignored.len(),
+        unreadable: found.problems.iter().map(|(path, _)| path.clone()).collect(),
+        models: run.models().into_iter().map(|(name, sha256)| (name, super::record::hex(&sha256))).collect(),
+        out: run.out.clone(),
+    };
+    let look = |(number, path): (usize, &PathBuf)| {
+        let id = FrameId(u32::try_from(number).unwrap_or(u32::MAX));
+        (id, path, usable(id, path, &task))
+    };
+    let files = found.files.iter().enumerate();
+    let two = run.threads.saturating_add(1);
+    each(&pool, two, files, look, |(id, path, outcome)| match outcome {
+        Outcome::Published => plan.frames += 1,
+        outcome => plan.rejected.push(FrameLine::new(id, path, &outcome)),
+    });
+    Ok(plan)
+}
+
+fn each<T: Send, R: Send>(
+    pool: &ThreadPool,
+    in_flight: NonZeroUsize,
+    items: impl IntoIterator<Item = T>,
+    work: impl Fn(T) -> R + Sync,
+    mut emit: impl FnMut(R),
+) {
+    let result: Result<(), std::convert::Infallible> =
+        for_each_ordered(pool, items, in_flight, work, |result| {
+            emit(result);
+            Ok(())
+        });
+    match result {
+        Ok(()) => {}
+    }
+}
+
+fn usable(
+    id: FrameId,
+    path: &PathBuf,
+    (options, camera): &(IngestOptions, georef::CameraOverrides),
+) -> Outcome {
+    let reject = |reason: &str, detail: String| Outcome::Rejected(Cause::new(reason, detail));
+    let bytes = match fs::read(path) {
+        Ok(bytes) => bytes,
+        Err(error) => return reject("io", error.kind().to_string()),
+    };
+    match ingest::decode(id, path, &bytes, options) {
+        Err(error) => reject(error.reason(), error.detail()),
+        Ok(frame) => match georef::locate(frame.meta(), camera) {
+            Err(error) => reject(error.reason(), error.to_string()),
+            Ok(_) => Outcome::Published,
+        },
+    }
+}
+
+impl Plan {
+    /// The plan for a terminal.
+    #[must_use]
+    pub fn in_words(&self) -> String {
+        let mut text = format!("would work on {} frames and write to {}", self.frames, self.out.display());
+        for (name, sha256) in &self.models {
+            // Writing to a string cannot fail.
+            let _ = write!(text, "\nmodel {name}, SHA-256 {sha256}");
+        }
+        for line in &self.rejected {
+            let (reason, detail) = (line.reason.as_deref(), line.detail.as_deref());
+            let _ = write!(
+                text,
+                "\nwould reject {}: {}: {}",
+                line.file.display(),
+                reason.unwrap_or_default(),
+                detail.unwrap_or_default()
+            );
+        }
+        for path in &self.unreadable {
+            let _ = write!(text, "\ncould not read {}", path.display());
+        }
+        if self.ignored > 0 {
+            let _ = write!(text, "\nwould ignore {} files: not images by their names", self.ignored);
+        }
+        text
+    }
+}

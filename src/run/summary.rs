@@ -1,0 +1,180 @@
+//! What a run did, in numbers for programs and in words for people.
+
+use std::borrow::Cow;
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use super::{Cause, Counts, Outcome};
+use crate::frame::FrameId;
+use crate::store::{Artifact, sealed};
+
+/// Totals of a run: `summary.json`, and the last line of `run --json`. Fields are only ever added.
+#[derive(Debug, Clone, Serialize)]
+pub struct Summary {
+    /// Always `summary`.
+    pub message_type: &'static str,
+    /// Frames in the manifest.
+    pub frames_total: usize,
+    /// Frames whose redacted pixels may be in the tiles.
+    pub frames_published: usize,
+    /// Frames that need a human.
+    pub frames_withheld: usize,
+    /// Frames that are not usable.
+    pub frames_rejected: usize,
+    /// Input paths that could not be listed or read at all.
+    pub inputs_unreadable: usize,
+    /// Files in input folders that are not candidates by their name.
+    pub inputs_ignored: usize,
+    /// Wall-clock seconds.
+    pub seconds: f64,
+    /// Frames of the manifest per second.
+    pub frames_per_second: f64,
+    /// Largest resident memory of the process so far, 0 where the system does not say.
+    pub peak_rss_bytes: u64,
+    /// Seconds inside the networks, summed over workers.
+    pub inference_seconds: f64,
+    /// Seconds by stage, summed over workers.
+    pub stage_seconds: BTreeMap<&'static str, f64>,
+    /// Signed tree head of the log.
+    pub checkpoint: String,
+    /// How many frames were withheld or rejected for which reason.
+    pub reasons: BTreeMap<String, usize>,
+    /// The mosaic, where one was made.
+    pub mosaic: Option<MosaicSummary>,
+    /// Yaw chosen per flight.
+    pub flights: Vec<FlightSummary>,
+    /// Why frames outside the models' envelope were published; `None` where they were not.
+    pub beyond_envelope: Option<String>,
+    /// Versions of what ran.
+    pub versions: BTreeMap<&'static str, String>,
+}
+
+/// What the mosaic is like.
+#[derive(Debug, Clone, Serialize)]
+pub struct MosaicSummary {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Metres per pixel.
+    pub resolution_m: f64,
+    /// Coordinate reference system.
+    pub crs: String,
+    /// Pixels with a temperature.
+    pub valid_pixels: u64,
+    /// Frames of which at least one pixel is shown.
+    pub frames_used: usize,
+    /// Mean absolute difference between the frame shown and the next best one, in kelvin.
+    pub seam_kelvin: Option<f64>,
+}
+
+/// How one flight was laid on the ground.
+#[derive(Debug, Clone, Serialize)]
+pub struct FlightSummary {
+    /// Frames of the flight that were published.
+    pub frames: usize,
+    /// `gimbal` or `flight`.
+    pub yaw: &'static str,
+    /// Why.
+    pub reason: String,
+    /// Mean absolute disagreement between overlapping frames with the gimbal's yaw, in kelvin.
+    pub gimbal_disagreement_kelvin: Option<f64>,
+    /// The same with the airframe's yaw.
+    pub flight_disagreement_kelvin: Option<f64>,
+    /// Pairs of overlapping frames compared.
+    pub pairs: usize,
+}
+
+impl sealed::Sealed for Summary {}
+
+impl Artifact for Summary {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        serde_json::to_vec_pretty(self).unwrap_or_default().into()
+    }
+}
+
+/// One line of the operator's own list: file names do not enter the log.
+#[derive(Debug, Clone, Serialize)]
+pub struct FrameLine {
+    /// Number in the manifest.
+    pub frame: u32,
+    /// The file.
+    pub file: PathBuf,
+    /// `published`, `withheld` or `rejected`.
+    pub outcome: &'static str,
+    /// Short machine name of the reason.
+    pub reason: Option<String>,
+    /// The reason in words.
+    pub detail: Option<String>,
+    /// What to do about it.
+    pub remedy: Option<&'static str>,
+}
+
+impl FrameLine {
+    /// The line of one frame.
+    #[must_use]
+    pub fn new(id: FrameId, file: &Path, outcome: &Outcome) -> Self {
+        let (name, cause): (_, Option<&Cause>) = match outcome {
+            Outcome::Published => ("published", None),
+            Outcome::Withheld(cause) => ("withheld", Some(cause)),
+            Outcome::Rejected(cause) => ("rejected", Some(cause)),
+        };
+        Self {
+            frame: id.0,
+            file: file.to_path_buf(),
+            outcome: name,
+            reason: cause.map(|cause| cause.reason.clone()),
+            detail: cause.map(|cause| cause.detail.clone()),
+            remedy: cause.map(Cause::remedy),
+        }
+    }
+}
+
+/// The operator's own list of what happened to each file; lies in the private folder.
+#[derive(Debug, Clone, Default)]
+pub struct FrameList {
+    lines: Vec<u8>,
+}
+
+impl FrameList {
+    /// Adds one frame.
+    pub fn push(&mut self, line: &FrameLine) {
+        self.lines.extend(serde_json::to_vec(line).unwrap_or_default());
+        self.lines.push(b'\n');
+    }
+}
+
+impl sealed::Sealed for FrameList {}
+
+impl Artifact for FrameList {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        self.lines.as_slice().into()
+    }
+}
+
+impl Summary {
+    /// Takes the counts over.
+    pub(super) fn count(&mut self, counts: Counts) {
+        self.frames_total = counts.total;
+        self.frames_published = counts.published;
+        self.frames_withheld = counts.withheld;
+        self.frames_rejected = counts.rejected;
+    }
+
+    /// Whether everything asked for was done.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.frames_withheld == 0 && self.frames_rejected == 0 && self.inputs_unreadable == 0
+    }
+}
+
+/// Largest resident memory of this process so far in bytes; 0 where the system does not say.
+#[must_use]
+pub(super) fn peak_rss_bytes() -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
+    let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
+    kibibytes.unwrap_or_default() * 1024
+}

@@ -1,0 +1,169 @@
+//! Who may import whom: data flows one way, and the privacy kernel knows nobody above it.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// Each module and those it may name. `error` is the crate's error type; only `run` and `cli` use it.
+const ALLOWED: &[(&str, &[&str])] = &[
+    ("units", &[]),
+    ("raster", &[]),
+    ("frame", &["units", "raster"]),
+    ("store", &["frame"]),
+    ("config", &["units", "redact"]),
+    ("ingest", &["units", "raster", "frame"]),
+    ("radiometry", &["units", "frame"]),
+    ("detect", &["units", "raster", "frame"]),
+    ("redact", &["units", "frame", "detect"]),
+    ("georef", &["units", "raster", "frame"]),
+    ("tiles", &["units", "raster", "frame", "store", "georef"]),
+    ("audit", &["store"]),
+    ("simulate", &["units", "raster", "store"]),
+    (
+        "run",
+        &[
+            "units",
+            "raster",
+            "frame",
+            "store",
+            "config",
+            "ingest",
+            "radiometry",
+            "detect",
+            "redact",
+            "georef",
+            "tiles",
+            "audit",
+            "error",
+        ],
+    ),
+    (
+        "error",
+        &[
+            "config", "ingest", "detect", "georef", "tiles", "audit", "store", "simulate", "run",
+        ],
+    ),
+    (
+        "cli",
+        &[
+            "units",
+            "frame",
+            "config",
+            "ingest",
+            "radiometry",
+            "detect",
+            "georef",
+            "audit",
+            "store",
+            "simulate",
+            "run",
+            "error",
+        ],
+    ),
+];
+
+fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
+    for entry in fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        if path.is_dir() {
+            sources(&path, into);
+        } else if path.extension().is_some_and(|extension| extension == "rs") {
+            into.push(path);
+        }
+    }
+}
+
+/// The modules that code (tests left out) names after `crate::`.
+fn named(text: &str) -> BTreeSet<String> {
+    let code = text
+        .split("#[cfg(test)]\nmod tests")
+        .next()
+        .unwrap_or_default();
+    code.lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .flat_map(|line| line.split("crate::").skip(1))
+        .map(|rest| {
+            let name: String = rest
+                .chars()
+                .take_while(|letter| letter.is_ascii_alphanumeric() || *letter == '_')
+                .collect();
+            if name == "Error" {
+                "error".to_owned()
+            } else {
+                name
+            }
+        })
+        .filter(|name| !name.is_empty())
+        .collect()
+}
+
+fn edges() -> Vec<(String, String, PathBuf)> {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    let mut files = Vec::new();
+    sources(&root, &mut files);
+    let mut edges = Vec::new();
+    for file in files {
+        let relative = file.strip_prefix(&root).unwrap();
+        let first = relative
+            .components()
+            .next()
+            .unwrap()
+            .as_os_str()
+            .to_string_lossy()
+            .into_owned();
+        let module = first.trim_end_matches(".rs").to_owned();
+        if ["lib", "main"].contains(&module.as_str()) {
+            continue;
+        }
+        for name in named(&fs::read_to_string(&file).unwrap()) {
+            if name != module {
+                edges.push((module.clone(), name, relative.to_path_buf()));
+            }
+        }
+    }
+    edges
+}
+
+#[test]
+fn every_import_is_in_the_table() {
+    let mut wrong = Vec::new();
+    for (module, name, file) in edges() {
+        let allowed = ALLOWED.iter().find(|(from, _)| *from == module);
+        if !allowed.is_some_and(|(_, to)| to.contains(&name.as_str())) {
+            wrong.push(format!(
+                "{}: {module} must not import {name}",
+                file.display()
+            ));
+        }
+    }
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+#[test]
+fn the_check_sees_imports() {
+    let seen = edges();
+    assert!(
+        seen.iter()
+            .any(|(from, to, _)| from == "redact" && to == "detect")
+    );
+    assert_eq!(
+        named("use crate::tiles::Mosaic; // crate::x\nlet a = crate::Error::B;").len(),
+        3
+    );
+    assert!(named("/// crate::tiles\n#[cfg(test)]\nmod tests {\nuse crate::run;").is_empty());
+}
+
+#[test]
+fn no_file_is_longer_than_the_house_allows() {
+    let mut files = Vec::new();
+    sources(
+        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
+        &mut files,
+    );
+    let long: Vec<_> = files
+        .iter()
+        .map(|file| (fs::read_to_string(file).unwrap().lines().count(), file))
+        .filter(|(lines, _)| *lines > 600)
+        .collect();
+    assert!(long.is_empty(), "{long:?}");
+}
