@@ -221,7 +221,7 @@ impl Level {
                         Err(_) => make(&open()?, (self.origin.0 + column, self.origin.1 + row)),
                     })
                     .collect();
-                for (&column, tile) in batch.iter().zip(made) {
+                for (&column, tile) in batch.iter().zip(drawn) {
                     let tile = tile?;
                     if tile.iter().all(|celsius| celsius.is_nan()) {
                         continue;
