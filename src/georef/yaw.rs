@@ -357,10 +357,9 @@ mod tests {
         value
     }
 
-    fn flight(
-        pitch: f64,
-        truth: YawSource,
-    ) -> (Vec<(FrameId, Located)>, Projector, Vec<Arc<Raster<f32>>>) {
+    type Flight = (Vec<(FrameId, Located)>, Projector, Vec<Arc<Raster<f32>>>);
+
+    fn flight(pitch: f64, truth: YawSource) -> Flight {
         let frames: Vec<(FrameId, Located)> = (0..6)
             .map(|index| {
                 let mut meta = meta("M3T");

@@ -2,6 +2,9 @@
 //!
 //! In: a working mosaic. Out: one float32 file: temperature, off-nadir angle, source frame; no data is `NAN`.
 //! Refuses: resampling that mixes pixels: overviews pick one, so each value there was measured too.
+//!
+//! Lossless DEFLATE over values that the mosaic keeps to 1/64. LERC would do, but GDAL 3.6 writes several bands with
+//! `NAN` so that nobody can read them back, and it would blur the frame numbers; DEFLATE opens everywhere.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -12,12 +15,6 @@ use gdal::{Dataset, DriverManager};
 use super::error::GdalContext;
 use super::{Mosaic, TilesError};
 use crate::store::{FileArtifact, sealed};
-
-/// Largest difference between a value in the file and the mosaic: 2^-7, below 0.01 °C.
-///
-/// LERC stores `minimum + n * 2 * error`. With a power of two the step 1/64 is exact in binary, so whole numbers
-/// (source frames) come back exact, and so do temperatures that a camera measured in steps of 1/64 K.
-const MAX_ERROR: &str = "0.0078125";
 
 const BANDS: [(&str, &str); 3] = [
     ("temperature", "\u{b0}C"),
@@ -40,8 +37,8 @@ impl FileArtifact for Cog<'_> {
         let described = Dataset::open(self.description()).task("describe the mosaic")?;
         let mut options = RasterCreationOptions::new();
         for (name, value) in [
-            ("COMPRESS", "LERC_ZSTD"),
-            ("MAX_Z_ERROR", MAX_ERROR),
+            ("COMPRESS", "DEFLATE"),
+            ("PREDICTOR", "3"),
             ("BLOCKSIZE", "512"),
             ("RESAMPLING", "NEAREST"),
             ("BIGTIFF", "IF_SAFER"),
@@ -59,7 +56,7 @@ impl FileArtifact for Cog<'_> {
 
 impl Cog<'_> {
     /// A GDAL virtual raster over the working file, with band names, units and no-data value.
-    fn description(&self) -> String {
+    fn description(self) -> String {
         let grid = self.0.grid();
         let (width, height) = (grid.width, grid.height);
         let path = escape(&self.0.file.path().to_string_lossy());

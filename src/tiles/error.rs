@@ -20,7 +20,7 @@ pub enum TilesError {
     /// The frames lie too far apart for one map.
     #[error(
         "frames {first} and {second} lie {kilometres:.0} km apart: a map of {width}x{height} pixels exceeds the \
-         limit of {max_pixels}; run distant flights apart, or give a coarser tiles.resolution"
+         limit of {max_pixels} or is nearly empty; run distant flights apart, or give a coarser tiles.resolution"
     )]
     TooLarge {
         /// A frame at one end.

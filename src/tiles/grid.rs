@@ -6,6 +6,11 @@
 use super::{MosaicFrame, MosaicOptions, TilesError};
 use crate::georef::{Bounds, Crs};
 
+/// Maps below this many pixels may be as empty as they like.
+const MAX_EMPTY_PIXELS: f64 = 1e8;
+/// Pixels of a larger map for each that a frame sees.
+const MAX_EMPTINESS: f64 = 100.0;
+
 /// A north-up grid of square pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Grid {
@@ -58,9 +63,18 @@ impl Grid {
         let north = (all.north / resolution).ceil();
         let width = (all.east / resolution).ceil() - west;
         let height = north - (all.south / resolution).floor();
+        let seen: f64 = bounds
+            .iter()
+            .flatten()
+            .map(|bounds| bounds.size())
+            .map(|(width, height)| width * height / (resolution * resolution))
+            .sum();
+        // Small maps may be empty; vast ones that hardly any frame sees come from flights far apart.
+        let sparse = width * height > MAX_EMPTY_PIXELS.max(MAX_EMPTINESS * seen);
         #[expect(clippy::cast_precision_loss, reason = "a limit, not a count")]
-        let fits =
-            width * height <= options.max_pixels as f64 && width.max(height) <= f64::from(i32::MAX);
+        let fits = width * height <= options.max_pixels as f64
+            && width.max(height) <= f64::from(i32::MAX)
+            && !sparse;
         if !fits {
             return Err(too_large(frames, &bounds, (width, height), options));
         }

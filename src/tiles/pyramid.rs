@@ -210,9 +210,9 @@ impl Level {
         make: impl Fn(&S, (u32, u32)) -> Result<Vec<f32>, TilesError> + Sync,
     ) -> Result<(), TilesError> {
         for row in 0..self.size.1 {
-            let columns: Vec<u32> = (0..self.size.0).collect();
-            for batch in columns.chunks(BATCH) {
-                let made: Vec<Result<Vec<f32>, TilesError>> = batch
+            let all: Vec<u32> = (0..self.size.0).collect();
+            for batch in all.chunks(BATCH) {
+                let drawn: Vec<Result<Vec<f32>, TilesError>> = batch
                     .par_iter()
                     .with_min_len(8)
                     .map_init(&open, |source, &column| match source {
@@ -221,7 +221,7 @@ impl Level {
                         Err(_) => make(&open()?, (self.origin.0 + column, self.origin.1 + row)),
                     })
                     .collect();
-                for (&column, tile) in batch.iter().zip(made) {
+                for (&column, tile) in batch.iter().zip(drawn) {
                     let tile = tile?;
                     if tile.iter().all(|celsius| celsius.is_nan()) {
                         continue;
@@ -303,13 +303,13 @@ fn sample_cell(
     (column, row): (usize, usize),
 ) -> Result<(), TilesError> {
     // Continuous pixel coordinates in the mosaic.
-    let [a, b, c, d] = corners.map(|(east, north)| {
+    let corners = corners.map(|(east, north)| {
         (
             (east - grid.west) / grid.resolution,
             (grid.north - north) / grid.resolution,
         )
     });
-    let Some(area) = Bounds::around(&[a, b, c, d]) else {
+    let Some(area) = Bounds::around(&corners) else {
         return Ok(());
     };
     #[expect(
@@ -335,18 +335,21 @@ fn sample_cell(
                 (x as f64 + 0.5) / CONTROL as f64,
                 (y as f64 + 0.5) / CONTROL as f64,
             );
-            let between = |a: f64, b: f64, c: f64, d: f64| {
-                (a * (1.0 - p) + b * p) * (1.0 - q) + (c * (1.0 - p) + d * p) * q
-            };
-            let (u, v) = (between(a.0, b.0, c.0, d.0), between(a.1, b.1, c.1, d.1));
+            let weights = [(1.0 - p) * (1.0 - q), p * (1.0 - q), (1.0 - p) * q, p * q];
+            let (column_at, row_at) = corners
+                .iter()
+                .zip(weights)
+                .fold((0.0, 0.0), |sum, (corner, weight)| {
+                    (sum.0 + corner.0 * weight, sum.1 + corner.1 * weight)
+                });
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "within the window by construction; `get` checks"
             )]
             let (u, v) = (
-                (u.floor() as i64 - x0) as usize,
-                (v.floor() as i64 - y0) as usize,
+                (column_at.floor() as i64 - x0) as usize,
+                (row_at.floor() as i64 - y0) as usize,
             );
             let target = tile.get_mut((row + y) * TILE + column + x);
             if let (Some(target), Some(&celsius), true) =

@@ -1,4 +1,4 @@
-//! Working rasters: sparse, tiled, uncompressed float32 GeoTIFFs that GDAL keeps in the store's work folder.
+//! Working rasters: sparse, tiled, uncompressed float32 GeoTIFF files that GDAL keeps in the store's work folder.
 //!
 //! In: a size, a place and blocks. Out: windows, `NAN` outside and where nothing was written. Refuses: nothing.
 
