@@ -209,10 +209,10 @@ mod tests {
 
     #[test]
     fn counts_match_the_published_vector() {
-        // DOMAIN section 1.1: through 1 m of air at 20 °C (tau 0.995721603 a half path) 18109 counts are
+        // DOMAIN section 1.1: through 1 m of air at 20 °C (tau 0.995_721_603 a half path) 18109 counts are
         // 23.654940704 °C and 15500 are 8.165135548 °C.
         let through_air = |celsius| {
-            let tau: f64 = 0.995721603;
+            let tau: f64 = 0.995_721_603;
             let share = tau * tau;
             share * f64::from(counts(celsius)) + (1.0 - share) * f64::from(counts(20.0))
         };
