@@ -206,9 +206,10 @@ mod tests {
 
     /// Ground point of a pixel corner for a camera 60 m up (vectors of DOMAIN section 2).
     fn ground(pose: &Pose, u: f64, v: f64) -> [f64; 2] {
-        let [f, r, d] = pose.axes();
+        let axes = pose.axes();
         let focal = 9.1 / 0.012;
-        let ray = [0, 1, 2].map(|i| f[i] + (u - 320.0) / focal * r[i] + (v - 256.0) / focal * d[i]);
+        let (x, y) = ((u - 320.0) / focal, (v - 256.0) / focal);
+        let ray = [0, 1, 2].map(|i| axes[0][i] + x * axes[1][i] + y * axes[2][i]);
         [ray[0] * -60.0 / ray[2], ray[1] * -60.0 / ray[2]]
     }
 

@@ -5,11 +5,9 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::scene::{
-    CROSS_EVERY, Dwelling, KERB, Kind, PAVEMENT, STREET_EVERY, Scene, from_cross_road,
-};
+use super::scene::{Dwelling, Kind, PAVEMENT, STREET_EVERY, Scene, from_cross_road};
 use super::solid::{Body, Face, SurfaceId};
-use super::thermal::NIGHT;
+use super::vehicles::{car, park_cars};
 
 /// Roof U-values from a new roof to an uninsulated one, W/(m² K).
 const ROOFS: [f64; 6] = [0.16, 0.25, 0.4, 0.7, 1.3, 2.3];
@@ -66,7 +64,7 @@ impl Plot {
     }
 }
 
-fn pick(values: &[f64], rng: &mut ChaCha8Rng) -> f64 {
+pub(super) fn pick(values: &[f64], rng: &mut ChaCha8Rng) -> f64 {
     values[rng.random_range(0..values.len())]
 }
 
@@ -147,8 +145,8 @@ fn house(scene: &mut Scene, plot: &Plot, rng: &mut ChaCha8Rng) {
     if rng.random_range(0..4_u8) == 0 {
         roof_light(scene, plot, footprint, rng);
     }
-    for (distance, outwards) in [(Plot::front(), -1.0), (plot.back(), 1.0)] {
-        openings(scene, plot, distance, outwards, rng);
+    for distance in [Plot::front(), plot.back()] {
+        openings(scene, plot, distance, rng);
     }
 }
 
@@ -192,7 +190,7 @@ fn gable(
     let celsius = scene.surfaces[surfaces.0].celsius + 0.8;
     let tiles = scene.surface(celsius, 0.9, 0.2);
     let middle = f64::midpoint(low, high);
-    let (mut a, mut b) = ([u0, v0, ridge - 0.15], [u1, v1, ridge + 0.1]);
+    let (mut a, mut b) = ([u0, v0, ridge - 0.15], [u1, v1, ridge + 0.02]);
     (a[axis], b[axis]) = (middle - 0.18, middle + 0.18);
     scene
         .bodies
@@ -276,7 +274,7 @@ fn roof_light(scene: &mut Scene, plot: &Plot, [u0, v0, u1, v1]: [f64; 4], rng: &
 }
 
 /// Two windows upstairs, a window and a door downstairs; lit rooms are warmer.
-fn openings(scene: &mut Scene, plot: &Plot, distance: f64, outwards: f64, rng: &mut ChaCha8Rng) {
+fn openings(scene: &mut Scene, plot: &Plot, distance: f64, rng: &mut ChaCha8Rng) {
     let width = plot.u1 - plot.u0;
     for (share, sill, half_width, height) in [
         (0.27, 0.9, 0.85, 1.4),
@@ -287,14 +285,9 @@ fn openings(scene: &mut Scene, plot: &Plot, distance: f64, outwards: f64, rng: &
         let window = scene.thing(Kind::Window);
         let u = plot.u0 + share * width;
         let (v0, v1) = plot.span(distance - 0.04, distance + 0.04);
-        let v = if outwards * plot.side > 0.0 {
-            (v0, v1)
-        } else {
-            (v0.min(v1), v1)
-        };
         scene.bodies.push(Body::cuboid(
-            [u - half_width, v.0, sill],
-            [u + half_width, v.1, sill + height],
+            [u - half_width, v0, sill],
+            [u + half_width, v1, sill + height],
             (glass, glass),
             window,
         ));
@@ -430,82 +423,5 @@ fn drive(scene: &mut Scene, plot: &Plot, right: f64, rng: &mut ChaCha8Rng) {
     if rng.random_range(0..3_u8) > 0 {
         let v = plot.v(PAVEMENT + 3.0);
         car(scene, f64::midpoint(left, right), v, false, rng);
-    }
-}
-
-fn park_cars(scene: &mut Scene, street: f64, rng: &mut ChaCha8Rng) {
-    for side in [-1.0, 1.0] {
-        let mut u = -scene.half + 6.0;
-        while u < scene.half - 6.0 {
-            if from_cross_road(u) > PAVEMENT + 6.0 {
-                car(scene, u, street + side * (KERB - 1.0), true, rng);
-            }
-            u += pick(&[5.4, 5.8, 11.0, 17.0, 24.0], rng);
-        }
-    }
-    // One that is being driven, near the middle of each block.
-    let u = rng.random_range(-CROSS_EVERY / 4.0..CROSS_EVERY / 4.0);
-    car(scene, u, street + 0.2, true, rng);
-}
-
-/// A car along `u` or along `v`; one in three was driven lately and shows its engine.
-fn car(scene: &mut Scene, u: f64, v: f64, along_u: bool, rng: &mut ChaCha8Rng) {
-    let vehicle = scene.thing(Kind::Vehicle);
-    let warm = rng.random_range(0..3_u8) == 0;
-    let paint = scene.ground(0.0, 0.9, 0.9, 0.1);
-    let side = scene.surface(NIGHT.air - if warm { -1.5 } else { 1.6 }, 0.9, 0.3);
-    let glass = scene.surface(if warm { 5.0 } else { -2.5 }, 0.87, 0.1);
-    let bonnet = scene.surface(
-        if warm {
-            rng.random_range(9.0..19.0)
-        } else {
-            -3.2
-        },
-        0.9,
-        1.0,
-    );
-    let tyre = scene.surface(if warm { 10.0 } else { 0.6 }, 0.95, 0.1);
-    let (long, wide) = (rng.random_range(1.9..2.3), rng.random_range(0.84..0.93));
-    let nose = if rng.random_range(0..2_u8) == 0 {
-        1.0
-    } else {
-        -1.0
-    };
-    let mut place = |a: (f64, f64), b: f64, z: (f64, f64), top: SurfaceId, sides: SurfaceId| {
-        let (x0, x1) = ((a.0 * nose).min(a.1 * nose), (a.0 * nose).max(a.1 * nose));
-        let (low, high) = if along_u {
-            ([u + x0, v - b, z.0], [u + x1, v + b, z.1])
-        } else {
-            ([u - b, v + x0, z.0], [u + b, v + x1, z.1])
-        };
-        scene
-            .bodies
-            .push(Body::cuboid(low, high, (top, sides), vehicle));
-    };
-    place((-long, long), wide, (0.3, 0.88), paint, side);
-    place(
-        (long * 0.42, long * 0.97),
-        wide * 0.88,
-        (0.88, 0.95),
-        bonnet,
-        bonnet,
-    );
-    place(
-        (-long * 0.75, long * 0.4),
-        wide * 0.92,
-        (0.88, 1.12),
-        glass,
-        glass,
-    );
-    place(
-        (-long * 0.62, long * 0.18),
-        wide * 0.85,
-        (1.12, 1.42),
-        paint,
-        glass,
-    );
-    for axle in [-0.62, 0.62] {
-        let at = (long * axle - 0.3, long * axle + 0.3);
-        place(at, wide * 1.01, (0.0, 0.6), tyre, tyre);
     }
 }

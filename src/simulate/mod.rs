@@ -19,6 +19,7 @@ mod scene;
 mod solid;
 mod thermal;
 mod truth;
+mod vehicles;
 
 use std::path::PathBuf;
 

@@ -127,7 +127,7 @@ impl Person {
             self.from[1] + way[1] * share,
             0.0,
         ];
-        let step = (walked * 4.2).sin() * 0.3;
+        let step = (walked * 4.2).sin() * 0.2;
         let mut part = |ahead: f64, aside: f64, up: f64, radii: [f64; 3], surface| {
             let mut centre = along(along(ground, forward, ahead), left, aside);
             centre[2] = up;
@@ -139,31 +139,25 @@ impl Person {
         part(
             0.05,
             0.0,
-            1.62 + raised,
-            [0.12, 0.12, 0.15],
+            1.6 + raised,
+            [0.13, 0.13, 0.17],
             self.clothes.head,
         );
-        part(
-            0.0,
-            0.0,
-            1.18 + raised,
-            [0.2, 0.26, 0.36],
-            self.clothes.coat,
-        );
+        part(0.0, 0.0, 1.18 + raised, [0.2, 0.27, 0.4], self.clothes.coat);
         for side in [-1.0, 1.0] {
             let swing = side * step;
             part(
                 -swing,
-                side * 0.33,
+                side * 0.27,
                 1.12 + raised,
-                [0.13, 0.09, 0.32],
+                [0.16, 0.11, 0.34],
                 self.clothes.coat,
             );
             part(
                 swing,
                 side * 0.12,
-                0.45 + raised,
-                [0.14, 0.11, 0.46],
+                0.48 + raised,
+                [0.16, 0.13, 0.5],
                 self.clothes.legs,
             );
         }

@@ -171,15 +171,15 @@ fn hit_convex(faces: &[Face], origin: Vec3, direction: Vec3) -> Option<(f64, Vec
 
 fn hit_ellipsoid(centre: Vec3, radii: Vec3, origin: Vec3, direction: Vec3) -> Option<(f64, Vec3)> {
     let scaled = |v: Vec3| [v[0] / radii[0], v[1] / radii[1], v[2] / radii[2]];
-    let o = scaled(along(origin, centre, -1.0));
-    let d = scaled(direction);
-    let (a, b, c) = (dot(d, d), dot(o, d), dot(o, o) - 1.0);
-    let discriminant = b * b - a * c;
+    let from = scaled(along(origin, centre, -1.0));
+    let towards = scaled(direction);
+    let (square, half) = (dot(towards, towards), dot(from, towards));
+    let discriminant = half * half - square * (dot(from, from) - 1.0);
     if discriminant < 0.0 {
         return None;
     }
-    let t = (-b - discriminant.sqrt()) / a;
-    (t > 0.0).then(|| (t, unit(scaled(along(o, d, t)))))
+    let t = (-half - discriminant.sqrt()) / square;
+    (t > 0.0).then(|| (t, unit(scaled(along(from, towards, t)))))
 }
 
 #[cfg(test)]

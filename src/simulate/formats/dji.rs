@@ -27,7 +27,7 @@ pub(super) fn encode(celsius: &[f32], stamp: &Stamp) -> Result<Vec<u8>, Simulate
         0xe7,
         b"DJI-DBG\0[sensor_id:SIM00000000001]\0\0\0",
     ));
-    let header = 4 + 4 + 178;
+    let header = 4 + multi_picture(0, 0, 0).len();
     let main_len = before.len() + header + after.len() + main.len();
     let index_at = 2 + before.len() + 8;
     let index = multi_picture(main_len, preview.len(), main_len - index_at);
@@ -92,10 +92,5 @@ mod tests {
         assert_eq!(counts(0.0), 17_480);
         assert_eq!(counts(20.0) % 4, 0);
         assert!((f64::from(counts(-12.3)) / 64.0 - 273.15 + 12.3).abs() <= 1.0 / 32.0);
-    }
-
-    #[test]
-    fn the_multi_picture_index_has_the_length_that_offsets_assume() {
-        assert_eq!(multi_picture(1, 1, 1).len(), 178);
     }
 }

@@ -7,7 +7,6 @@ use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, Rgb, RgbImage};
 
 use super::super::SimulateError;
-use super::super::render::{HEIGHT, WIDTH};
 use super::{Stamp, exif, jpeg, to_u16, xmp};
 
 /// Planck constants of DOMAIN's vectors.
@@ -16,6 +15,9 @@ const R2: f32 = 0.012_545_258;
 const B: f32 = 1501.0;
 const F: f32 = 1.0;
 const O: i32 = -7340;
+
+/// Directory entries, most of them empty as in real files (`flyr` 5.1 relies on that).
+const SLOTS: u32 = 14;
 
 /// How the raw record holds its samples.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -80,11 +82,12 @@ fn fff(stamp: &Stamp, samples: &[u16], payload: Payload) -> Result<Vec<u8>, Simu
     };
     let mut header = b"FFF\0DJI".to_vec();
     header.resize(0x14, 0);
-    for value in [100, 64, records.len() as u32, 2] {
+    for value in [100, 64, SLOTS, 2] {
         header.extend(u32_bytes(value));
     }
     header.resize(64, 0);
-    let mut offset = 64 + 32 * records.len() as u32;
+    let first = 64 + 32 * SLOTS;
+    let mut offset = first;
     for (kind, subtype, bytes) in &records {
         header.extend(u16_bytes(*kind));
         header.extend(u16_bytes(*subtype));
@@ -93,14 +96,15 @@ fn fff(stamp: &Stamp, samples: &[u16], payload: Payload) -> Result<Vec<u8>, Simu
         }
         offset += bytes.len() as u32;
     }
+    header.resize(first as usize, 0);
     header.extend(records.into_iter().flat_map(|record| record.2));
     Ok(header)
 }
 
 /// The 32 bytes before a picture in a record.
-fn picture_header(marker: u16, width: usize, height: usize) -> Vec<u8> {
+fn picture_header(marker: u16, width: u16, height: u16) -> Vec<u8> {
     let mut out = Vec::with_capacity(32);
-    for value in [marker, to_u16(width as f64), to_u16(height as f64), 0, 0, 0] {
+    for value in [marker, width, height, 0, 0, 0] {
         out.extend(value.to_le_bytes());
     }
     out.resize(32, 0);
@@ -108,7 +112,7 @@ fn picture_header(marker: u16, width: usize, height: usize) -> Vec<u8> {
 }
 
 fn raw(samples: &[u16], payload: Payload) -> Result<Vec<u8>, SimulateError> {
-    let mut out = picture_header(2, WIDTH, HEIGHT);
+    let mut out = picture_header(2, 640, 512);
     match payload {
         Payload::Plain => out.extend(samples.iter().flat_map(|value| value.to_le_bytes())),
         Payload::Png => {
@@ -205,8 +209,14 @@ mod tests {
 
     #[test]
     fn counts_match_the_published_vector() {
-        // DOMAIN section 1.1: 18109 -> 23.654940704 °C and 15500 -> 8.165135548 °C at emissivity 1.
-        assert_eq!(counts(23.654_94), 18_109);
-        assert_eq!(counts(8.165_136), 15_500);
+        // DOMAIN section 1.1: through 1 m of air at 20 °C (tau 0.995_721_603 a half path) 18109 counts are
+        // 23.654940704 °C and 15500 are 8.165135548 °C.
+        let through_air = |celsius| {
+            let tau: f64 = 0.995_721_603;
+            let share = tau * tau;
+            share * f64::from(counts(celsius)) + (1.0 - share) * f64::from(counts(20.0))
+        };
+        assert!((through_air(23.654_94) - 18_109.0).abs() <= 1.0);
+        assert!((through_air(8.165_136) - 15_500.0).abs() <= 1.0);
     }
 }

@@ -7,12 +7,12 @@ use image::imageops::{FilterType, resize};
 use image::{ExtendedColorType, GrayImage, Luma};
 
 use super::super::SimulateError;
-use super::super::render::{HEIGHT, WIDTH};
+use super::super::render::WIDTH;
 
 /// Most bytes of payload in one segment.
 pub(super) const SEGMENT: usize = 65_532;
 
-/// White is hot; the range spans the frame's 0.5th to 99.8th percentile, as an automatic gain would.
+/// White is hot; the range spans the frame's 0.5th to 98.5th percentile, as an automatic gain would.
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
@@ -27,7 +27,7 @@ pub(super) fn picture(celsius: &[f32]) -> GrayImage {
             .copied()
             .unwrap_or(0.0)
     };
-    let (low, high) = (at(5), at(998));
+    let (low, high) = (at(5), at(985));
     let scale = 235.0 / (high - low).max(1.0);
     GrayImage::from_fn(640, 512, |x, y| {
         let value = celsius
@@ -53,12 +53,7 @@ pub(super) fn encode(picture: &GrayImage, quality: u8) -> Result<Vec<u8>, Simula
 
 /// The 160x128 thumbnail.
 pub(super) fn thumbnail(picture: &GrayImage) -> Result<Vec<u8>, SimulateError> {
-    let small = resize(
-        picture,
-        WIDTH as u32 / 4,
-        HEIGHT as u32 / 4,
-        FilterType::Triangle,
-    );
+    let small = resize(picture, 160, 128, FilterType::Triangle);
     encode(&small, 75)
 }
 

@@ -9,10 +9,13 @@ use super::exif::SERIAL;
 pub(super) const NAMESPACE: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
 fn packet(attributes: &[(&str, String)]) -> String {
-    let attributes: String = attributes
-        .iter()
-        .map(|(name, value)| format!("\n   {name}=\"{value}\""))
-        .collect();
+    let mut text = String::new();
+    for (name, value) in attributes {
+        text.extend([
+            "
+   ", name, "=\"", value, "\"",
+        ]);
+    }
     format!(
         "<?xpacket begin=\"\u{feff}\" id=\"W5M0MpCehiHzreSzNTczkc9d\"?>\n\
          <x:xmpmeta xmlns:x=\"adobe:ns:meta/\">\n \
@@ -22,7 +25,7 @@ fn packet(attributes: &[(&str, String)]) -> String {
          xmlns:xmp=\"http://ns.adobe.com/xap/1.0/\"\n    \
          xmlns:dc=\"http://purl.org/dc/elements/1.1/\"\n    \
          xmlns:xmpDM=\"http://ns.adobe.com/xmp/1.0/DynamicMedia/\"\n    \
-         xmlns:drone-dji=\"http://www.dji.com/drone-dji/1.0/\"{attributes}>\n  \
+         xmlns:drone-dji=\"http://www.dji.com/drone-dji/1.0/\"{text}>\n  \
          </rdf:Description>\n </rdf:RDF>\n</x:xmpmeta>\n{:1024}\n<?xpacket end=\"w\"?>",
         ""
     )
