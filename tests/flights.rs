@@ -7,6 +7,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use heatveil::detect::{Detector, Scripted};
 use heatveil::frame::{FrameId, FrameMeta};
 use heatveil::georef::{
     CameraOverrides, Crs, GeorefError, Located, Projector, YawChoice, YawReason, YawSource,
@@ -71,14 +72,17 @@ fn read(id: FrameId, path: &Path) -> (FrameMeta, Raster<f32>) {
     let raw = decode(id, path, &bytes, &IngestOptions::default()).unwrap();
     let table = calibration(&raw.meta().radiometry);
     let calibrated = raw.calibrate(&table).unwrap();
+    let nobody = Scripted::default();
+    let look = nobody.detect(id, &calibrated.model_input(nobody.multiple_of())).unwrap();
     let none = mask(
         id,
         calibrated.shape(),
-        [],
+        &[look],
         &[],
         Metres(0.16),
         &RedactConfig::default(),
-    );
+    )
+    .unwrap();
     let redacted = calibrated.redact(&none).unwrap();
     (redacted.meta().clone(), redacted.celsius().clone())
 }

@@ -170,10 +170,10 @@ pub struct Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SelfCheck {
-    /// Finds outside the first mask.
+    /// Finds outside the mask, over all rounds.
     pub found: u32,
-    /// Whether the mask grew by them.
-    pub grown: bool,
+    /// Times that the mask grew by them.
+    pub rounds: u32,
 }
 
 /// `frame.withheld` and `frame.rejected`.

@@ -96,6 +96,16 @@ pub struct Detection {
     pub score: f32,
     /// How much larger the mask is than the box.
     pub padding: Padding,
+    /// From this score on, a find that the grown mask still does not hide withholds the frame.
+    pub alarm: f32,
+}
+
+impl Detection {
+    /// Whether the find is sure enough to withhold a frame that still shows it.
+    #[must_use]
+    pub fn is_alarming(&self) -> bool {
+        self.score >= self.alarm
+    }
 }
 
 /// How far a mask reaches past its box: the larger of the two on each side.

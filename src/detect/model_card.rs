@@ -69,8 +69,11 @@ pub struct OutputCard {
 pub struct ClassCard {
     /// What it finds.
     pub name: Class,
-    /// Scores below this are not reported.
+    /// Scores below this are not reported; everything above is masked.
     pub threshold: f32,
+    /// From this score on, a find that the grown mask still does not hide withholds the frame. Above
+    /// `threshold`: masking changes the picture a little, and what hovers at the threshold comes and goes.
+    pub alarm: f32,
     /// Share of the box's own size that the mask adds on each side.
     pub padding: f32,
     /// Pixels that the mask adds at least on each side.
@@ -174,11 +177,12 @@ fn parse(path: &Path, text: &str) -> Result<ModelCard, DetectError> {
     }
     for class in &card.class {
         let sound = (0.0..=1.0).contains(&class.threshold)
+            && (class.threshold..=1.0).contains(&class.alarm)
             && (0.0..=4.0).contains(&class.padding)
             && (0.0..=100.0).contains(&class.padding_px);
         if !sound {
             return Err(wrong(format!(
-                "class {}: threshold must lie in 0..1, padding in 0..4, padding_px in 0..100",
+                "class {}: threshold must lie in 0..1, alarm between it and 1, padding in 0..4, padding_px in 0..100",
                 class.name.name()
             )));
         }

@@ -89,7 +89,7 @@ pub(super) fn decode(
             let y = centre(cell / columns, layout.stride);
             let bbox = BoxPx { x0: x - left, y0: y - top, x1: x + right, y1: y + bottom };
             if let Some(bbox) = clip(bbox, layout.frame) {
-                candidates.push(Detection { class: class.name, bbox, score, padding: class.padding() });
+                candidates.push(Detection { class: class.name, bbox, score, padding: class.padding(), alarm: class.alarm, });
             }
         }
         found.extend(without_duplicates(candidates));
@@ -139,7 +139,7 @@ mod tests {
     use crate::detect::Class;
 
     fn classes() -> Vec<ClassCard> {
-        vec![ClassCard { name: Class::Person, threshold: 0.2, padding: 0.5, padding_px: 4.0 }]
+        vec![ClassCard { name: Class::Person, threshold: 0.2, alarm: 0.4, padding: 0.5, padding_px: 4.0 }]
     }
 
     fn decode_one(scores: &[f32], distances: &[f32]) -> Result<Vec<Detection>, DetectError> {

@@ -17,6 +17,24 @@ pub struct Scripted {
     pub envelope: Envelope,
 }
 
+impl Default for Scripted {
+    /// Finds nothing, and claims to have been evaluated for everything.
+    fn default() -> Self {
+        Self {
+            found: BTreeMap::new(),
+            fails: Vec::new(),
+            envelope: Envelope {
+                min_ground_resolution_m: 0.0,
+                max_ground_resolution_m: f64::INFINITY,
+                min_width: 1,
+                min_height: 1,
+                min_celsius: f64::NEG_INFINITY,
+                max_celsius: f64::INFINITY,
+            },
+        }
+    }
+}
+
 impl Detector for Scripted {
     fn model(&self) -> (&str, [u8; 32]) {
         ("scripted", [7; 32])

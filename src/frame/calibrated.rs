@@ -1,6 +1,6 @@
 //! A frame with temperatures, still unredacted: a summary and a model's input are all it gives.
 
-use super::model_input::{self, ModelInput};
+use super::model_input::{self, ModelInput, Stretch};
 use super::{Frame, MaskMismatch, Redacted, RedactionMask, redacted};
 use crate::raster::Raster;
 use crate::units::Celsius;
@@ -8,6 +8,7 @@ use crate::units::Celsius;
 /// Stage of a frame whose samples are temperatures of an unredacted scene.
 pub struct Calibrated {
     pub(super) celsius: Raster<f32>,
+    pub(super) stretch: Stretch,
 }
 
 impl std::fmt::Debug for Calibrated {
@@ -78,7 +79,7 @@ impl Frame<Calibrated> {
     /// The frame as a grey picture for a network: see [`ModelInput`].
     #[must_use]
     pub fn model_input(&self, multiple_of: usize) -> ModelInput {
-        model_input::from_celsius(&self.stage.celsius, multiple_of)
+        model_input::from_celsius(&self.stage.celsius, self.stage.stretch, multiple_of)
     }
 
     /// Replaces every pixel under `mask` by its policy, consuming the unredacted frame.
@@ -91,7 +92,7 @@ impl Frame<Calibrated> {
         mask.check(self.id, self.shape())?;
         let mut celsius = self.stage.celsius;
         mask.apply(&mut celsius);
-        Ok(redacted::frame(self.id, self.meta, celsius))
+        Ok(redacted::frame(self.id, self.meta, celsius, self.stage.stretch))
     }
 }
 

@@ -42,24 +42,34 @@ impl ModelInput {
 const LOW: f64 = 0.001;
 const HIGH: f64 = 0.999;
 
-pub(super) fn from_celsius(celsius: &Raster<f32>, multiple_of: usize) -> ModelInput {
-    let filled = fill_no_data(celsius);
-    let mut sorted: Vec<f32> = celsius
-        .samples()
-        .iter()
-        .copied()
-        .filter(|value| value.is_finite())
-        .collect();
-    let (low, high) = if sorted.is_empty() {
-        (0.0, 1.0)
-    } else {
-        (percentile(&mut sorted, LOW), percentile(&mut sorted, HIGH))
-    };
+/// The two temperatures that become 0 and 255.
+///
+/// It is taken once from the unredacted frame and kept for the second look: without the warmest things in
+/// the picture a new stretch would show everything else in another contrast than the network was asked about.
+/// It never leaves the kernel.
+#[derive(Clone, Copy)]
+pub(super) struct Stretch {
+    low: f32,
+    high: f32,
+}
+
+impl Stretch {
+    /// The percentiles of the measured pixels.
+    pub(super) fn of(celsius: &Raster<f32>) -> Self {
+        let finite = celsius.samples().iter().copied().filter(|value| value.is_finite());
+        let mut values: Vec<f32> = finite.collect();
+        if values.is_empty() {
+            return Self { low: 0.0, high: 1.0 };
+        }
+        Self { low: percentile(&mut values, LOW), high: percentile(&mut values, HIGH) }
+    }
+}
+
+pub(super) fn from_celsius(celsius: &Raster<f32>, stretch: Stretch, multiple_of: usize) -> ModelInput {
+    let Stretch { low, high } = stretch;
     let scale = 255.0 / (high - low).max(f32::EPSILON);
-    pad(
-        &filled.map(|&value| ((value - low) * scale).clamp(0.0, 255.0)),
-        multiple_of,
-    )
+    let grey = |value: &f32| ((value - low) * scale).clamp(0.0, 255.0);
+    pad(&fill_no_data(celsius).map(grey), multiple_of)
 }
 
 fn percentile(values: &mut [f32], fraction: f64) -> f32 {
@@ -193,13 +203,15 @@ mod tests {
 
     #[test]
     fn a_flat_frame_does_not_divide_by_zero() {
-        let input = from_celsius(&Raster::filled(4, 4, 3.0_f32).unwrap(), 4);
+        let flat = Raster::filled(4, 4, 3.0_f32).unwrap();
+        let input = from_celsius(&flat, Stretch::of(&flat), 4);
         assert!(input.grey().samples().iter().all(|value| value.is_finite()));
     }
 
     #[test]
     fn a_frame_without_any_data_gives_a_flat_picture() {
-        let input = from_celsius(&Raster::filled(4, 4, f32::NAN).unwrap(), 4);
+        let empty = Raster::filled(4, 4, f32::NAN).unwrap();
+        let input = from_celsius(&empty, Stretch::of(&empty), 4);
         assert!(input.grey().samples().iter().all(|value| *value == 0.0));
     }
 }

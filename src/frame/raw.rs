@@ -1,5 +1,6 @@
 //! A frame as decoded: counts without meaning, and no way to look at them.
 
+use super::model_input::Stretch;
 use super::{Calibrated, Calibration, CalibrationMismatch, Frame, FrameId, FrameMeta};
 use crate::raster::Raster;
 
@@ -62,7 +63,7 @@ impl Frame<Raw> {
         Ok(Frame {
             id: self.id,
             meta: self.meta,
-            stage: Calibrated { celsius },
+            stage: Calibrated { stretch: Stretch::of(&celsius), celsius },
         })
     }
 }

@@ -1,6 +1,6 @@
 //! A redacted frame: the only stage whose pixels anyone may read.
 
-use super::model_input::{self, ModelInput};
+use super::model_input::{self, ModelInput, Stretch};
 use super::{Frame, FrameId, FrameMeta, MaskMismatch, RedactionMask};
 use crate::raster::Raster;
 
@@ -8,6 +8,7 @@ use crate::raster::Raster;
 #[derive(Clone)]
 pub struct Redacted {
     celsius: Raster<f32>,
+    stretch: Stretch,
 }
 
 impl std::fmt::Debug for Redacted {
@@ -22,11 +23,11 @@ impl std::fmt::Debug for Redacted {
 }
 
 /// Only the kernel makes redacted frames, and `reload` those that it made before.
-pub(super) fn frame(id: FrameId, meta: FrameMeta, celsius: Raster<f32>) -> Frame<Redacted> {
+pub(super) fn frame(id: FrameId, meta: FrameMeta, celsius: Raster<f32>, stretch: Stretch) -> Frame<Redacted> {
     Frame {
         id,
         meta,
-        stage: Redacted { celsius },
+        stage: Redacted { celsius, stretch },
     }
 }
 
@@ -50,7 +51,7 @@ impl Frame<Redacted> {
     /// The frame as a grey picture for the self-check; masked areas are filled from their surroundings.
     #[must_use]
     pub fn model_input(&self, multiple_of: usize) -> ModelInput {
-        model_input::from_celsius(&self.stage.celsius, multiple_of)
+        model_input::from_celsius(&self.stage.celsius, self.stage.stretch, multiple_of)
     }
 
     /// Masks more of a frame, as the self-check asks for.
@@ -69,6 +70,7 @@ impl Frame<Redacted> {
     /// The caller has checked the samples against the hash in the log.
     pub(crate) fn reload(id: FrameId, mut meta: FrameMeta, celsius: Raster<f32>) -> Self {
         (meta.width, meta.height) = celsius.shape();
-        frame(id, meta, celsius)
+        let stretch = Stretch::of(&celsius);
+        frame(id, meta, celsius, stretch)
     }
 }

@@ -1,9 +1,16 @@
 //! Boxes to pixels: padded, rounded outwards, on a coarse grid.
 
 use super::{Policy, RedactConfig};
-use crate::detect::{BoxPx, Detection};
+use crate::detect::{BoxPx, Detection, Detections};
 use crate::frame::{FrameId, PixelRect, RedactionMask};
 use crate::units::Metres;
+
+/// A frame that no detector completed a look at.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+#[error("frame {frame} cannot be masked: no detector completed a look at it")]
+pub struct NotLookedAt {
+    frame: FrameId,
+}
 
 /// Part of a row that must not be shown whatever is in it: too far away for the detector, or sky.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -16,22 +23,28 @@ pub struct HiddenRows {
     pub x1: usize,
 }
 
-/// The mask that hides `found` and `hidden` in one frame.
+/// The mask that hides what `looks` found, and `hidden`, in one frame.
 ///
 /// Each box grows on every side by the largest of its own padding fraction, its padding in pixels and
 /// `config.padding` on the ground at `ground_resolution` (metres per pixel), is rounded outwards to
 /// multiples of `config.grid_px` and clipped to the frame, last row and column included.
-#[must_use]
-pub fn mask<'a>(
+///
+/// # Errors
+///
+/// [`NotLookedAt`] when no detector completed a look at this frame: nothing found is only known then.
+pub fn mask(
     frame: FrameId,
     (width, height): (usize, usize),
-    found: impl IntoIterator<Item = &'a Detection>,
+    looks: &[Detections],
     hidden: &[HiddenRows],
     ground_resolution: Metres,
     config: &RedactConfig,
-) -> RedactionMask {
+) -> Result<RedactionMask, NotLookedAt> {
+    if looks.is_empty() || looks.iter().any(|look| look.frame() != frame) {
+        return Err(NotLookedAt { frame });
+    }
     let mut mask = RedactionMask::new(frame, width, height);
-    let found: Vec<&Detection> = found.into_iter().collect();
+    let found: Vec<&Detection> = looks.iter().flat_map(Detections::found).collect();
     for policy in [Policy::Mean, Policy::NoData] {
         for detection in &found {
             if config.policy(detection.class) != policy {
@@ -47,7 +60,7 @@ pub fn mask<'a>(
     for row in hidden {
         mask.draw_no_data(PixelRect { x0: row.x0, y0: row.y, x1: row.x1, y1: row.y + 1 });
     }
-    mask
+    Ok(mask)
 }
 
 fn padded(detection: &Detection, ground_resolution: Metres, config: &RedactConfig) -> PixelRect {
@@ -92,9 +105,9 @@ mod tests {
     use super::*;
     use crate::detect::{Class, Padding};
 
-    fn detection(bbox: BoxPx, fraction: f32) -> Detection {
+    fn detection(bbox: BoxPx, fraction: f32) -> Detections {
         let padding = Padding { fraction, px: 0.0 };
-        Detection { class: Class::Person, bbox, score: 0.9, padding }
+        Detections::completed(FrameId(0), vec![Detection { class: Class::Person, bbox, score: 0.9, padding, alarm: 0.3 }])
     }
 
     fn config(grid_px: usize) -> RedactConfig {
@@ -108,14 +121,14 @@ mod tests {
     #[test]
     fn a_partly_covered_pixel_is_hidden() {
         let found = [detection(BoxPx { x0: 2.9, y0: 5.0, x1: 3.1, y1: 6.0 }, 0.0)];
-        let mask = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config(1));
+        let mask = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config(1)).unwrap();
         assert_eq!(hidden(&mask), [(2, 5), (3, 5)]);
     }
 
     #[test]
     fn hides_the_last_row_and_column() {
         let found = [detection(BoxPx { x0: 63.5, y0: 47.5, x1: 64.0, y1: 48.0 }, 2.0)];
-        let mask = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config(4));
+        let mask = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config(4)).unwrap();
         assert!(mask.hides(63, 47));
     }
 
@@ -123,15 +136,23 @@ mod tests {
     fn padding_on_the_ground_grows_with_finer_pixels() {
         let found = [detection(BoxPx { x0: 20.0, y0: 20.0, x1: 21.0, y1: 21.0 }, 0.0)];
         let config = RedactConfig { padding: Metres(0.5), grid_px: 1, ..RedactConfig::default() };
-        let coarse = mask(FrameId(0), (64, 48), &found, &[], Metres(0.5), &config).masked_pixels();
-        let fine = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config).masked_pixels();
+        let coarse = mask(FrameId(0), (64, 48), &found, &[], Metres(0.5), &config).unwrap().masked_pixels();
+        let fine = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config).unwrap().masked_pixels();
         assert_eq!((coarse, fine), (9, 121));
+    }
+
+    #[test]
+    fn without_a_completed_look_at_this_frame_there_is_no_mask() {
+        let other = [Detections::completed(FrameId(1), vec![])];
+        for looks in [&[][..], &other] {
+            assert!(mask(FrameId(0), (64, 48), looks, &[], Metres(0.1), &config(4)).is_err());
+        }
     }
 
     #[test]
     fn hidden_rows_are_hidden_whatever_was_found() {
         let rows = [HiddenRows { y: 3, x0: 10, x1: 12 }];
-        let mask = mask(FrameId(0), (64, 48), &[], &rows, Metres(0.1), &config(4));
+        let mask = mask(FrameId(0), (64, 48), &[Detections::completed(FrameId(0), vec![])], &rows, Metres(0.1), &config(4)).unwrap();
         assert_eq!(hidden(&mask), [(10, 3), (11, 3)]);
     }
 
@@ -145,7 +166,7 @@ mod tests {
             let config = config(grid);
             let of = |fraction| {
                 let found = [detection(bbox, fraction)];
-                mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config)
+                mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config).unwrap()
             };
             let (tight, loose) = (of(0.0), of(fraction));
             prop_assert!(hidden(&tight).iter().all(|&(x, y)| loose.hides(x, y)));
@@ -157,7 +178,7 @@ mod tests {
         ) {
             let bbox = BoxPx { x0: x, y0: y, x1: x + w, y1: y + h };
             let found = [detection(bbox, 0.0)];
-            let mask = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config(grid));
+            let mask = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config(grid)).unwrap();
             for py in 0..48_u16 {
                 for px in 0..64_u16 {
                     let (left, top) = (f32::from(px), f32::from(py));

@@ -9,12 +9,10 @@ const HIDDEN_SHARE: f64 = 0.8;
 /// What the self-check did, for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SelfCheck {
-    /// Finds outside the first mask.
+    /// Finds outside the mask, over all rounds.
     pub found: usize,
-    /// Whether the mask grew by them.
-    pub grown: bool,
-    /// Finds outside the grown mask; more than 0 withholds the frame.
-    pub remaining: usize,
+    /// Times that the mask grew by them.
+    pub rounds: usize,
 }
 
 /// The finds of a second look that the mask does not hide already.
@@ -22,7 +20,8 @@ pub struct SelfCheck {
 /// What lies under the mask is our own filling: finding something there tells nothing.
 #[must_use]
 pub fn uncovered(second_look: &Detections, mask: &RedactionMask) -> Vec<Detection> {
-    second_look.found().iter().filter(|found| hidden_share(found, mask) < HIDDEN_SHARE).copied().collect()
+    let seen = |found: &&Detection| hidden_share(found, mask) < HIDDEN_SHARE;
+    second_look.found().iter().filter(seen).copied().collect()
 }
 
 fn hidden_share(found: &Detection, mask: &RedactionMask) -> f64 {
@@ -53,8 +52,7 @@ mod tests {
         let at = |x0: f32| Detection {
             class: Class::Person,
             bbox: BoxPx { x0, y0: 0.0, x1: x0 + 10.0, y1: 10.0 },
-            score: 0.5,
-            padding: Padding { fraction: 0.0, px: 0.0 },
+            score: 0.5, alarm: 0.3, padding: Padding { fraction: 0.0, px: 0.0 },
         };
         let mut mask = RedactionMask::new(FrameId(0), 64, 48);
         mask.draw_no_data(PixelRect { x0: 0, y0: 0, x1: 10, y1: 10 });

@@ -11,12 +11,16 @@ use std::time::{Duration, Instant};
 use super::{Cause, Outcome};
 use crate::audit::CommitmentKey;
 use crate::config::Config;
-use crate::detect::{Detections, Detector, View};
+use crate::detect::{Detection, Detections, Detector, View};
 use crate::frame::{Calibrated, Calibration, Frame, FrameId, FrameMeta, Radiometry, Raw, Redacted};
 use crate::georef::{self, CameraOverrides, Located};
 use crate::ingest::{self, IngestOptions};
 use crate::redact::{self, HiddenRows, RedactionMask, SelfCheck, uncovered};
 use crate::{radiometry, store};
+
+/// Times that the mask grows by what a second look still finds, before the frame is withheld. Masking
+/// changes the picture, so that a new edge may look like something once or twice.
+const MAX_ROUNDS: usize = 3;
 
 /// What every frame of a run is done with.
 pub(super) struct FrameTask<'a> {
@@ -243,35 +247,37 @@ impl<'a> FrameTask<'a> {
         let (id, shape) = (calibrated.id(), calibrated.shape());
         let times = &mut processed.times;
         let started = Instant::now();
-        let looks = self.look(id, |multiple_of| calibrated.model_input(multiple_of), &mut times.inference)?;
+        let mut looks = self.look(id, |multiple_of| calibrated.model_input(multiple_of), &mut times.inference)?;
         times.detect += started.elapsed();
         let started = Instant::now();
-        let mut found: Vec<_> = looks.iter().flat_map(Detections::found).copied().collect();
-        processed.detections = looks;
-        let mask_of = |found: &[_]| {
-            redact::mask(id, shape, found, hidden, located.ground_resolution(), &self.config.redact)
+        processed.detections.clone_from(&looks);
+        let internal = |error: String| Outcome::Withheld(Cause::new("internal", error));
+        let mask_of = |looks: &[Detections]| {
+            redact::mask(id, shape, looks, hidden, located.ground_resolution(), &self.config.redact)
+                .map_err(|error| internal(error.to_string()))
         };
-        let mismatch = |error: crate::frame::MaskMismatch| {
-            Outcome::Withheld(Cause::new("internal", error.to_string()))
-        };
-        let mut mask = mask_of(&found);
-        let mut frame = calibrated.redact(&mask).map_err(mismatch)?;
+        let mut mask = mask_of(&looks)?;
+        let mut frame = calibrated.redact(&mask).map_err(|error| internal(error.to_string()))?;
         processed.times.redact += started.elapsed();
 
         let started = Instant::now();
         let inference = &mut processed.times.inference;
         let mut self_check = SelfCheck::default();
-        let missed = self.missed(&frame, &mask, inference)?;
-        if !missed.is_empty() {
-            self_check = SelfCheck { found: missed.len(), grown: true, remaining: 0 };
-            found.extend(missed);
-            mask = mask_of(&found);
-            frame = frame.redact(&mask).map_err(mismatch)?;
-            self_check.remaining = self.missed(&frame, &mask, inference)?.len();
+        let mut missed = self.missed(&frame, &mask, inference)?;
+        while !missed.is_empty() && self_check.rounds < MAX_ROUNDS {
+            self_check.found += missed.len();
+            self_check.rounds += 1;
+            looks.push(Detections::completed(id, missed));
+            mask = mask_of(&looks)?;
+            frame = frame.redact(&mask).map_err(|error| internal(error.to_string()))?;
+            missed = self.missed(&frame, &mask, inference)?;
+            if !missed.iter().any(Detection::is_alarming) {
+                missed.clear();
+            }
         }
         processed.times.self_check += started.elapsed();
-        if self_check.remaining > 0 {
-            let detail = format!("{} still found after the mask had grown", self_check.remaining);
+        if !missed.is_empty() {
+            let detail = format!("still found after the mask had grown: {}", named(&missed));
             return Err(Outcome::Withheld(Cause::new("self-check", detail)));
         }
         let output_sha256 = store::digest(&frame);
@@ -285,12 +291,13 @@ impl<'a> FrameTask<'a> {
         Ok(())
     }
 
+    /// What all detectors still find outside the mask.
     fn missed(
         &self,
         frame: &Frame<Redacted>,
         mask: &RedactionMask,
         inference: &mut Duration,
-    ) -> Result<Vec<crate::detect::Detection>, Outcome> {
+    ) -> Result<Vec<Detection>, Outcome> {
         let looks = self.look(frame.id(), |multiple_of| frame.model_input(multiple_of), inference)?;
         Ok(looks.iter().flat_map(|look| uncovered(look, mask)).collect())
     }
@@ -309,6 +316,12 @@ impl<'a> FrameTask<'a> {
         };
         self.detectors.iter().map(look).collect()
     }
+}
+
+/// Classes and scores, such as `person 0.87`.
+fn named(found: &[Detection]) -> String {
+    let name = |find: &Detection| format!("{} {:.2}", find.class.name(), find.score);
+    found.iter().map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn hidden_rows(located: &Located, limit: f64) -> Vec<HiddenRows> {

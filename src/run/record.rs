@@ -139,7 +139,7 @@ fn masked(config: &Config, frame: u32, made: &Masked) -> audit::Masked {
         output_sha256: hex(&made.output_sha256),
         self_check: SelfCheck {
             found: count(made.self_check.found),
-            grown: made.self_check.grown,
+            rounds: count(made.self_check.rounds),
         },
     }
 }

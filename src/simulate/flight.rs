@@ -11,12 +11,12 @@ use super::{Options, Preset};
 use crate::frame::Format;
 
 /// Height of the nadir legs above take-off, metres.
-const NADIR_UP: f64 = 60.0;
+const NADIR_UP: f64 = 50.0;
 /// Height of the oblique legs, metres.
-const OBLIQUE_UP: f64 = 45.0;
-/// Between frames along a nadir leg and between legs: 70 % overlap of 40.5 m and 50.6 m.
-const FORWARD: f64 = 12.0;
-const ASIDE: f64 = 15.0;
+const OBLIQUE_UP: f64 = 35.0;
+/// Between frames along a nadir leg and between legs: 70 % overlap of 33.8 m and 42.2 m.
+const FORWARD: f64 = 10.0;
+const ASIDE: f64 = 12.5;
 /// Between oblique frames.
 const OBLIQUE_STEP: f64 = 10.0;
 
