@@ -60,10 +60,15 @@ impl Error {
             Self::Ingest(error) => error.is_input_list(),
             Self::Run(error) => matches!(
                 error,
-                RunError::Nested { .. } | RunError::NotSame { .. } | RunError::NothingToResume { .. }
+                RunError::Nested { .. }
+                    | RunError::NotSame { .. }
+                    | RunError::NothingToResume { .. }
             ),
             Self::Store(error) => {
-                matches!(error, StoreError::NotEmpty { .. } | StoreError::Foreign { .. })
+                matches!(
+                    error,
+                    StoreError::NotEmpty { .. } | StoreError::Foreign { .. }
+                )
             }
             _ => false,
         }

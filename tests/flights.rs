@@ -73,7 +73,9 @@ fn read(id: FrameId, path: &Path) -> (FrameMeta, Raster<f32>) {
     let table = calibration(&raw.meta().radiometry);
     let calibrated = raw.calibrate(&table).unwrap();
     let nobody = Scripted::default();
-    let look = nobody.detect(id, &calibrated.model_input(nobody.multiple_of())).unwrap();
+    let look = nobody
+        .detect(id, &calibrated.model_input(nobody.multiple_of()))
+        .unwrap();
     let none = mask(
         id,
         calibrated.shape(),

@@ -31,9 +31,15 @@ impl CommitmentKey {
     ///
     /// [`AuditError::Io`] or [`AuditError::Key`], naming the file.
     pub fn load(path: &Path) -> Result<Self, AuditError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| AuditError::Io { path: path.to_path_buf(), source })?;
-        let digits: Vec<u32> = text.trim().chars().filter_map(|digit| digit.to_digit(16)).collect();
+        let text = fs::read_to_string(path).map_err(|source| AuditError::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        let digits: Vec<u32> = text
+            .trim()
+            .chars()
+            .filter_map(|digit| digit.to_digit(16))
+            .collect();
         let wrong = || AuditError::Key {
             what: path.display().to_string(),
             problem: "a commitment key has 64 hex digits".into(),
@@ -43,7 +49,9 @@ impl CommitmentKey {
         }
         let mut key = [0; 32];
         for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = pair.iter().fold(0, |byte, &digit| byte << 4 | u8::try_from(digit).unwrap_or_default());
+            *byte = pair.iter().fold(0, |byte, &digit| {
+                byte << 4 | u8::try_from(digit).unwrap_or_default()
+            });
         }
         Ok(Self(key))
     }
@@ -63,7 +71,8 @@ impl CommitmentKey {
     /// The commitment to `bytes`.
     #[must_use]
     pub fn commit(&self, bytes: &[u8]) -> [u8; 32] {
-        let mut mac = Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(&self.0).expect("HMAC takes keys of any length");
         mac.update(bytes);
         mac.finalize().into_bytes().into()
     }
@@ -79,7 +88,10 @@ mod tests {
         let mut key = [0; 32];
         key[..20].fill(0x0b);
         let expected = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
-        assert_eq!(hex(&CommitmentKey::from_bytes(key).commit(b"Hi There")), expected);
+        assert_eq!(
+            hex(&CommitmentKey::from_bytes(key).commit(b"Hi There")),
+            expected
+        );
     }
 
     #[test]
@@ -87,9 +99,17 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
         let made = CommitmentKey::create(&path).unwrap();
-        assert_eq!(CommitmentKey::load(&path).unwrap().commit(b"x"), made.commit(b"x"));
+        assert_eq!(
+            CommitmentKey::load(&path).unwrap().commit(b"x"),
+            made.commit(b"x")
+        );
         let other = folder.path().join("other");
         store::write_secret(&other, b"xyz").unwrap();
-        assert!(CommitmentKey::load(&other).unwrap_err().to_string().contains("64 hex digits"));
+        assert!(
+            CommitmentKey::load(&other)
+                .unwrap_err()
+                .to_string()
+                .contains("64 hex digits")
+        );
     }
 }

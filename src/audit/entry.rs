@@ -248,9 +248,14 @@ impl Entry {
     ///
     /// [`AuditError::TooLong`] beyond 65,535 bytes.
     pub fn to_line(&self) -> Result<Vec<u8>, AuditError> {
-        let line = serde_jcs::to_vec(self)
-            .map_err(|error| AuditError::Entry { problem: error.to_string() })?;
-        if line.len() > LONGEST { Err(AuditError::TooLong { bytes: line.len() }) } else { Ok(line) }
+        let line = serde_jcs::to_vec(self).map_err(|error| AuditError::Entry {
+            problem: error.to_string(),
+        })?;
+        if line.len() > LONGEST {
+            Err(AuditError::TooLong { bytes: line.len() })
+        } else {
+            Ok(line)
+        }
     }
 
     /// Parses a line; `None` where it is not an entry in canonical form.
@@ -276,7 +281,10 @@ impl Entry {
     /// Whether this entry ends a frame: masked, withheld or rejected.
     #[must_use]
     pub fn is_outcome(&self) -> bool {
-        matches!(self, Self::Masked(_) | Self::Withheld(_) | Self::Rejected(_))
+        matches!(
+            self,
+            Self::Masked(_) | Self::Withheld(_) | Self::Rejected(_)
+        )
     }
 }
 
@@ -286,9 +294,16 @@ mod tests {
 
     #[test]
     fn a_line_is_sorted_and_comes_back() {
-        let entry = Entry::RunClosed(RunClosed { at: 5, total: 3, published: 1, withheld: 1, rejected: 1 });
+        let entry = Entry::RunClosed(RunClosed {
+            at: 5,
+            total: 3,
+            published: 1,
+            withheld: 1,
+            rejected: 1,
+        });
         let line = entry.to_line().unwrap();
-        let text = r#"{"at":5,"published":1,"rejected":1,"total":3,"type":"run.closed","withheld":1}"#;
+        let text =
+            r#"{"at":5,"published":1,"rejected":1,"total":3,"type":"run.closed","withheld":1}"#;
         assert_eq!(String::from_utf8(line.clone()).unwrap(), text);
         assert_eq!(Entry::from_line(&line), Some(entry));
     }
@@ -309,7 +324,11 @@ mod tests {
     #[test]
     fn a_line_that_no_bundle_can_hold_is_refused() {
         let detail = "x".repeat(70_000);
-        let entry = Entry::Withheld(NotPublished { frame: 0, reason: String::new(), detail });
+        let entry = Entry::Withheld(NotPublished {
+            frame: 0,
+            reason: String::new(),
+            detail,
+        });
         assert!(matches!(entry.to_line(), Err(AuditError::TooLong { .. })));
     }
 }

@@ -31,7 +31,10 @@ impl std::fmt::Debug for KeyPair {
 pub fn keygen(name: &str) -> Result<KeyPair, AuditError> {
     if !signed_note::is_key_name_valid(name) {
         let problem = "a key's name must not be empty and must not hold blanks or plus signs";
-        return Err(AuditError::Key { what: format!("{name:?}"), problem: problem.into() });
+        return Err(AuditError::Key {
+            what: format!("{name:?}"),
+            problem: problem.into(),
+        });
     }
     fill_random(&mut [0; 1])?;
     let (signer, verifier) = signed_note::generate_key(&mut OsRng, name);
@@ -40,10 +43,12 @@ pub fn keygen(name: &str) -> Result<KeyPair, AuditError> {
 
 /// Fills `bytes` with the system's randomness.
 pub(super) fn fill_random(bytes: &mut [u8]) -> Result<(), AuditError> {
-    OsRng.try_fill_bytes(bytes).map_err(|error| AuditError::Key {
-        what: "the system's randomness".into(),
-        problem: error.to_string(),
-    })
+    OsRng
+        .try_fill_bytes(bytes)
+        .map_err(|error| AuditError::Key {
+            what: "the system's randomness".into(),
+            problem: error.to_string(),
+        })
 }
 
 /// Signs checkpoints.
@@ -65,10 +70,14 @@ impl Signer {
     ///
     /// [`AuditError::Key`] naming `what` (the file it came from).
     pub fn parse(text: &str, what: &str) -> Result<Self, AuditError> {
-        let wrong = |problem: String| AuditError::Key { what: what.to_owned(), problem };
+        let wrong = |problem: String| AuditError::Key {
+            what: what.to_owned(),
+            problem,
+        };
         let text = text.trim();
         let key = StandardSigner::new(text).map_err(|error| wrong(error.to_string()))?;
-        let verifier = verifier_of(text).ok_or_else(|| wrong("not an Ed25519 signing key".into()))?;
+        let verifier =
+            verifier_of(text).ok_or_else(|| wrong("not an Ed25519 signing key".into()))?;
         Ok(Self { key, verifier })
     }
 
@@ -78,8 +87,10 @@ impl Signer {
     ///
     /// [`AuditError::Io`] or [`AuditError::Key`], naming the file.
     pub fn load(path: &Path) -> Result<Self, AuditError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| AuditError::Io { path: path.to_path_buf(), source })?;
+        let text = fs::read_to_string(path).map_err(|source| AuditError::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
         Self::parse(&text, &path.display().to_string())
     }
 
@@ -94,8 +105,10 @@ impl Signer {
         let failed = |problem: String| AuditError::Tree { problem };
         let origin = signed_note::Signer::name(&self.key);
         let text = format!("{origin}\n{size}\n{root}\n");
-        let mut note = Note::new(text.as_bytes(), &[]).map_err(|error| failed(error.to_string()))?;
-        note.add_sigs(&[&self.key]).map_err(|error| failed(error.to_string()))?;
+        let mut note =
+            Note::new(text.as_bytes(), &[]).map_err(|error| failed(error.to_string()))?;
+        note.add_sigs(&[&self.key])
+            .map_err(|error| failed(error.to_string()))?;
         Ok(note.to_bytes())
     }
 }
@@ -121,7 +134,10 @@ pub(super) fn open_checkpoint(bytes: &[u8], verifier: &str) -> Result<(u64, Hash
     let checkpoint = Checkpoint::from_bytes(note.text())
         .map_err(|error| format!("the signed text is not a checkpoint ({error})"))?;
     if checkpoint.origin() != name {
-        return Err(format!("its origin is {:?}, the key's name is {name:?}", checkpoint.origin()));
+        return Err(format!(
+            "its origin is {:?}, the key's name is {name:?}",
+            checkpoint.origin()
+        ));
     }
     Ok((checkpoint.size(), *checkpoint.hash()))
 }
@@ -136,7 +152,10 @@ mod tests {
         let signer = Signer::parse(&pair.signer, "test").unwrap();
         assert_eq!(signer.verifier(), pair.verifier);
         let signed = signer.checkpoint(3, Hash([7; 32])).unwrap();
-        assert_eq!(open_checkpoint(&signed, &pair.verifier).unwrap(), (3, Hash([7; 32])));
+        assert_eq!(
+            open_checkpoint(&signed, &pair.verifier).unwrap(),
+            (3, Hash([7; 32]))
+        );
         let other = keygen("example.org/heatveil").unwrap();
         assert!(open_checkpoint(&signed, &other.verifier).is_err());
     }

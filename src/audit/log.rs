@@ -40,18 +40,32 @@ impl<'a> Log<'a> {
     pub fn open(store: &'a Store, signer: &'a Signer) -> Result<(Self, Vec<Entry>), AuditError> {
         let mut file = store.append(layout::LOG)?;
         let bytes = file.read()?;
-        let whole = bytes.iter().rposition(|&byte| byte == b'\n').map_or(0, |last| last + 1);
+        let whole = bytes
+            .iter()
+            .rposition(|&byte| byte == b'\n')
+            .map_or(0, |last| last + 1);
         if whole < bytes.len() {
             file.truncate(whole as u64)?;
         }
-        let mut log = Self { store, signer, file, tree: Tree::default(), ends: Vec::new(), signed: 0 };
+        let mut log = Self {
+            store,
+            signer,
+            file,
+            tree: Tree::default(),
+            ends: Vec::new(),
+            signed: 0,
+        };
         let mut entries = Vec::new();
-        let lines = bytes.get(..whole).unwrap_or_default().split_inclusive(|&byte| byte == b'\n');
+        let lines = bytes
+            .get(..whole)
+            .unwrap_or_default()
+            .split_inclusive(|&byte| byte == b'\n');
         for line in lines {
             let line = line.strip_suffix(b"\n").unwrap_or(line);
             let number = entries.len() + 1;
-            let entry = Entry::from_line(line)
-                .ok_or_else(|| log.damaged(format!("line {number} is not an entry in canonical form")))?;
+            let entry = Entry::from_line(line).ok_or_else(|| {
+                log.damaged(format!("line {number} is not an entry in canonical form"))
+            })?;
             log.take(line)?;
             entries.push(entry);
         }
@@ -103,14 +117,18 @@ impl<'a> Log<'a> {
             return Err(self.damaged("a checkpoint covers entries of an unfinished frame".into()));
         }
         let kept = usize::try_from(keep).unwrap_or(usize::MAX);
-        let end = if kept == 0 { 0 } else { self.ends.get(kept - 1).copied().unwrap_or_default() };
+        let end = if kept == 0 {
+            0
+        } else {
+            self.ends.get(kept - 1).copied().unwrap_or_default()
+        };
         self.file.truncate(end)?;
         let bytes = self.file.read()?;
         self.tree = Tree::default();
         self.ends.clear();
-        bytes.split_inclusive(|&byte| byte == b'\n').try_for_each(|line| {
-            self.take(line.strip_suffix(b"\n").unwrap_or(line))
-        })
+        bytes
+            .split_inclusive(|&byte| byte == b'\n')
+            .try_for_each(|line| self.take(line.strip_suffix(b"\n").unwrap_or(line)))
     }
 
     /// Writes the hash tiles and entry bundles, then a signed checkpoint, and returns the checkpoint.
@@ -126,13 +144,19 @@ impl<'a> Log<'a> {
                 TileContent::Hashes(hashes) => hashes,
                 TileContent::Entries(leaves) => bundle(leaves.map(|leaf| self.line(&bytes, leaf))),
             };
-            self.store.stage(&format!("{}/{path}", layout::LOG_TILES), &Record(data))?.commit()?;
+            self.store
+                .stage(&format!("{}/{path}", layout::LOG_TILES), &Record(data))?
+                .commit()?;
         }
         let size = self.tree.size();
         let signed = self.signer.checkpoint(size, self.tree.root_at(size)?)?;
         let verifier = format!("{}\n", self.signer.verifier()).into_bytes();
-        self.store.stage(layout::VERIFIER_KEY, &Record(verifier))?.commit()?;
-        self.store.stage(layout::CHECKPOINT, &Record(signed.clone()))?.commit()?;
+        self.store
+            .stage(layout::VERIFIER_KEY, &Record(verifier))?
+            .commit()?;
+        self.store
+            .stage(layout::CHECKPOINT, &Record(signed.clone()))?
+            .commit()?;
         self.signed = size;
         Ok(String::from_utf8_lossy(&signed).into_owned())
     }
@@ -140,7 +164,11 @@ impl<'a> Log<'a> {
     fn line<'b>(&self, bytes: &'b [u8], leaf: u64) -> &'b [u8] {
         let leaf = usize::try_from(leaf).unwrap_or(usize::MAX);
         let offset = |end: u64| usize::try_from(end).unwrap_or(usize::MAX);
-        let start = if leaf == 0 { 0 } else { self.ends.get(leaf - 1).copied().map_or(usize::MAX, offset) };
+        let start = if leaf == 0 {
+            0
+        } else {
+            self.ends.get(leaf - 1).copied().map_or(usize::MAX, offset)
+        };
         let end = self.ends.get(leaf).copied().map_or(0, offset);
         bytes.get(start..end.saturating_sub(1)).unwrap_or_default()
     }
@@ -154,7 +182,9 @@ impl<'a> Log<'a> {
 
     fn check_prefix(&mut self) -> Result<(), AuditError> {
         let path = self.store.root().join(layout::CHECKPOINT);
-        let Ok(bytes) = std::fs::read(&path) else { return Ok(()) };
+        let Ok(bytes) = std::fs::read(&path) else {
+            return Ok(());
+        };
         let (size, root) = keys::open_checkpoint(&bytes, self.signer.verifier())
             .map_err(|problem| self.damaged(format!("its checkpoint: {problem}")))?;
         if size > self.tree.size() || self.tree.root_at(size)? != root {
@@ -165,7 +195,10 @@ impl<'a> Log<'a> {
     }
 
     fn damaged(&self, problem: String) -> AuditError {
-        AuditError::Damaged { path: self.store.root().to_path_buf(), problem }
+        AuditError::Damaged {
+            path: self.store.root().to_path_buf(),
+            problem,
+        }
     }
 }
 
@@ -176,7 +209,10 @@ mod tests {
     use crate::store::Existing;
 
     fn entry(number: u32) -> Entry {
-        Entry::RunResumed(RunResumed { at: 1, frames: number })
+        Entry::RunResumed(RunResumed {
+            at: 1,
+            frames: number,
+        })
     }
 
     fn signer() -> Signer {
@@ -213,7 +249,10 @@ mod tests {
         log.checkpoint().unwrap();
         assert!(log.truncate(1).is_err());
         log.file.truncate(0).unwrap();
-        assert!(matches!(Log::open(&store, &signer), Err(AuditError::Damaged { .. })));
+        assert!(matches!(
+            Log::open(&store, &signer),
+            Err(AuditError::Damaged { .. })
+        ));
     }
 
     #[test]
@@ -224,7 +263,11 @@ mod tests {
         let (mut log, _) = Log::open(&store, &signer).unwrap();
         log.append(&entry(1)).unwrap();
         let root = log.tree.root_at(1).unwrap();
-        let long = NotPublished { frame: 0, reason: "x".into(), detail: "y".repeat(400) };
+        let long = NotPublished {
+            frame: 0,
+            reason: "x".into(),
+            detail: "y".repeat(400),
+        };
         log.append(&Entry::Withheld(long)).unwrap();
         log.truncate(1).unwrap();
         assert_eq!((log.len(), log.tree.root_at(1).unwrap()), (1, root));

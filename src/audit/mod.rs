@@ -14,8 +14,8 @@ mod verify;
 
 pub use commitment::CommitmentKey;
 pub use entry::{
-    Detected, Entry, Found, FlightEvidence, Ingested, Manifest, Masked, ModelId, NotPublished, Policy, RunClosed,
-    RunOpened, RunResumed, SelfCheck, TileEmitted,
+    Detected, Entry, FlightEvidence, Found, Ingested, Manifest, Masked, ModelId, NotPublished,
+    Policy, RunClosed, RunOpened, RunResumed, SelfCheck, TileEmitted,
 };
 pub use error::AuditError;
 pub use keys::{KeyPair, Signer, keygen};

@@ -1,6 +1,9 @@
 //! The Merkle tree over the log's lines (RFC 6962, section 2.1; C2SP tlog-tiles).
 
-use tlog_tiles::{EMPTY_HASH, Hash, HashReader, Tile, record_hash, stored_hash_index, stored_hashes_for_record_hash, tree_hash};
+use tlog_tiles::{
+    EMPTY_HASH, Hash, HashReader, Tile, record_hash, stored_hash_index,
+    stored_hashes_for_record_hash, tree_hash,
+};
 
 use super::AuditError;
 
@@ -18,13 +21,24 @@ struct Stored<'a>(&'a [Hash]);
 
 impl HashReader for Stored<'_> {
     fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog_tiles::Error> {
-        let read = |&index: &u64| usize::try_from(index).ok().and_then(|index| self.0.get(index)).copied();
-        indexes.iter().map(read).collect::<Option<_>>().ok_or(tlog_tiles::Error::InvalidInput("hash index".into()))
+        let read = |&index: &u64| {
+            usize::try_from(index)
+                .ok()
+                .and_then(|index| self.0.get(index))
+                .copied()
+        };
+        indexes
+            .iter()
+            .map(read)
+            .collect::<Option<_>>()
+            .ok_or(tlog_tiles::Error::InvalidInput("hash index".into()))
     }
 }
 
 fn failed(error: impl std::fmt::Debug) -> AuditError {
-    AuditError::Tree { problem: format!("{error:?}") }
+    AuditError::Tree {
+        problem: format!("{error:?}"),
+    }
 }
 
 impl Tree {
@@ -35,7 +49,8 @@ impl Tree {
 
     /// Adds a line: its leaf hash is SHA-256(0x00 || line).
     pub(super) fn push(&mut self, line: &[u8]) -> Result<(), AuditError> {
-        let new = stored_hashes_for_record_hash(self.size, record_hash(line), &Stored(&self.hashes));
+        let new =
+            stored_hashes_for_record_hash(self.size, record_hash(line), &Stored(&self.hashes));
         self.hashes.extend(new.map_err(failed)?);
         self.size += 1;
         Ok(())
@@ -52,7 +67,9 @@ impl Tree {
     /// The leaf hash of a line.
     #[cfg(test)]
     pub(super) fn leaf(&self, index: u64) -> Option<Hash> {
-        self.hashes.get(usize::try_from(stored_hash_index(0, index)).ok()?).copied()
+        self.hashes
+            .get(usize::try_from(stored_hash_index(0, index)).ok()?)
+            .copied()
     }
 
     /// Hash tiles and the numbers of entry bundles that a tree grown from `old` leaves needs, as
@@ -61,10 +78,16 @@ impl Tree {
         let mut tiles = Vec::new();
         for tile in Tile::new_tiles(HEIGHT, old, self.size) {
             let data = tile.read_data(&Stored(&self.hashes)).map_err(failed)?;
-            tiles.push((path(&tile, &tile.level().to_string()), TileContent::Hashes(data)));
+            tiles.push((
+                path(&tile, &tile.level().to_string()),
+                TileContent::Hashes(data),
+            ));
             if tile.level() == 0 {
                 let first = tile.level_index() << HEIGHT;
-                tiles.push((path(&tile, "entries"), TileContent::Entries(first..first + u64::from(tile.width()))));
+                tiles.push((
+                    path(&tile, "entries"),
+                    TileContent::Entries(first..first + u64::from(tile.width())),
+                ));
             }
         }
         Ok(tiles)
@@ -130,7 +153,11 @@ mod tests {
             let line = number.to_string().into_bytes();
             tree.push(&line).unwrap();
             other.push(line);
-            assert_eq!(tree.root_at(tree.size()).unwrap().0[..], other.root().as_bytes()[..], "{number}");
+            assert_eq!(
+                tree.root_at(tree.size()).unwrap().0[..],
+                other.root().as_bytes()[..],
+                "{number}"
+            );
         }
     }
 
@@ -140,8 +167,22 @@ mod tests {
         for number in 0..300_u32 {
             tree.push(&number.to_be_bytes()).unwrap();
         }
-        let paths: Vec<String> = tree.tiles_since(0).unwrap().into_iter().map(|tile| tile.0).collect();
-        assert_eq!(paths, ["0/000", "entries/000", "0/001.p/44", "entries/001.p/44", "1/000.p/1"]);
+        let paths: Vec<String> = tree
+            .tiles_since(0)
+            .unwrap()
+            .into_iter()
+            .map(|tile| tile.0)
+            .collect();
+        assert_eq!(
+            paths,
+            [
+                "0/000",
+                "entries/000",
+                "0/001.p/44",
+                "entries/001.p/44",
+                "1/000.p/1"
+            ]
+        );
         assert!(tree.leaf(299).is_some() && tree.leaf(300).is_none());
     }
 }

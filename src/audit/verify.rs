@@ -50,12 +50,20 @@ impl Verification {
 /// [`AuditError::Io`] when a key or checkpoint that the caller named cannot be read. What is wrong with
 /// the folder is in the result.
 pub fn verify(folder: &Path, options: &VerifyOptions) -> Result<Verification, AuditError> {
-    let mut check = Check { folder, result: Verification::default(), lines: Vec::new(), tree: Tree::default() };
+    let mut check = Check {
+        folder,
+        result: Verification::default(),
+        lines: Vec::new(),
+        tree: Tree::default(),
+    };
     let entries = check.read_log()?;
     let key = check.key(options);
     check.signature(key.as_deref())?;
     if let Some(path) = &options.checkpoint {
-        let bytes = fs::read(path).map_err(|source| AuditError::Io { path: path.clone(), source })?;
+        let bytes = fs::read(path).map_err(|source| AuditError::Io {
+            path: path.clone(),
+            source,
+        })?;
         check.prefix(&bytes, key.as_deref(), "the checkpoint kept elsewhere")?;
     }
     check.tiles()?;
@@ -97,7 +105,10 @@ impl Check<'_> {
             self.tree.push(line)?;
             match Entry::from_line(line) {
                 Some(entry) => entries.push(entry),
-                None => self.problem(format!("line {} is not an entry in canonical form", self.lines.len() + 1)),
+                None => self.problem(format!(
+                    "line {} is not an entry in canonical form",
+                    self.lines.len() + 1
+                )),
             }
             self.lines.push(line.to_vec());
         }
@@ -115,11 +126,14 @@ impl Check<'_> {
              not who signed; give --key with a key received by another way"
                 .into(),
         );
-        self.read(layout::VERIFIER_KEY).map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
+        self.read(layout::VERIFIER_KEY)
+            .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
     fn signature(&mut self, key: Option<&str>) -> Result<(), AuditError> {
-        let Some(bytes) = self.read(layout::CHECKPOINT) else { return Ok(()) };
+        let Some(bytes) = self.read(layout::CHECKPOINT) else {
+            return Ok(());
+        };
         self.result.checkpoint = String::from_utf8_lossy(&bytes).into_owned();
         let size = self.prefix(&bytes, key, "the checkpoint")?;
         if size.is_some_and(|size| size != self.tree.size()) {
@@ -133,7 +147,12 @@ impl Check<'_> {
     }
 
     /// Checks that a signed tree head belongs to the first entries of this log.
-    fn prefix(&mut self, bytes: &[u8], key: Option<&str>, what: &str) -> Result<Option<u64>, AuditError> {
+    fn prefix(
+        &mut self,
+        bytes: &[u8],
+        key: Option<&str>,
+        what: &str,
+    ) -> Result<Option<u64>, AuditError> {
         let Some(key) = key else { return Ok(None) };
         match keys::open_checkpoint(bytes, key) {
             Err(problem) => {
@@ -141,12 +160,17 @@ impl Check<'_> {
                 Ok(None)
             }
             Ok((size, _)) if size > self.tree.size() => {
-                self.problem(format!("{what} covers {size} entries, the log has only {}", self.tree.size()));
+                self.problem(format!(
+                    "{what} covers {size} entries, the log has only {}",
+                    self.tree.size()
+                ));
                 Ok(Some(size))
             }
             Ok((size, root)) => {
                 if self.tree.root_at(size)? != root {
-                    self.problem(format!("{what} has another root over the first {size} entries: the log was changed"));
+                    self.problem(format!(
+                        "{what} has another root over the first {size} entries: the log was changed"
+                    ));
                 }
                 Ok(Some(size))
             }
@@ -158,7 +182,11 @@ impl Check<'_> {
             let expected = match content {
                 TileContent::Hashes(hashes) => hashes,
                 TileContent::Entries(leaves) => {
-                    let line = |leaf: u64| usize::try_from(leaf).ok().and_then(|leaf| self.lines.get(leaf));
+                    let line = |leaf: u64| {
+                        usize::try_from(leaf)
+                            .ok()
+                            .and_then(|leaf| self.lines.get(leaf))
+                    };
                     bundle(leaves.filter_map(line).map(Vec::as_slice))
                 }
             };
@@ -202,7 +230,9 @@ impl Check<'_> {
             }
             if let Some(frame) = entry.frame() {
                 if latest != Some(frame) || outcomes.contains_key(&frame) {
-                    self.problem(format!("an entry of frame {frame} stands outside its frame"));
+                    self.problem(format!(
+                        "an entry of frame {frame} stands outside its frame"
+                    ));
                 }
                 if entry.is_outcome() {
                     *outcomes.entry(frame).or_default() += 1;
@@ -217,8 +247,15 @@ impl Check<'_> {
                 None => self.problem(format!("frame {frame} has no outcome")),
             }
         }
-        let told = (closed.total, closed.published, closed.withheld, closed.rejected);
-        if told != (count, published, withheld, rejected) || usize::try_from(count) != Ok(outcomes.len()) {
+        let told = (
+            closed.total,
+            closed.published,
+            closed.withheld,
+            closed.rejected,
+        );
+        if told != (count, published, withheld, rejected)
+            || usize::try_from(count) != Ok(outcomes.len())
+        {
             self.problem(format!(
                 "run.closed tells {told:?} (total, published, withheld, rejected), the entries hold \
                  ({count}, {published}, {withheld}, {rejected}) over {} frames",
@@ -236,7 +273,9 @@ impl Check<'_> {
     fn files(&mut self, entries: &[Entry]) {
         let mut listed = BTreeSet::new();
         for entry in entries {
-            let Entry::TileEmitted(tile) = entry else { continue };
+            let Entry::TileEmitted(tile) = entry else {
+                continue;
+            };
             let outside = Path::new(&tile.path)
                 .components()
                 .any(|part| !matches!(part, std::path::Component::Normal(_)));
@@ -263,7 +302,9 @@ impl Check<'_> {
 
 /// Files below `below`, relative to `folder`, with `/` between parts.
 fn list(folder: &Path, below: &Path, into: &mut Vec<String>) {
-    let Ok(entries) = fs::read_dir(folder.join(below)) else { return };
+    let Ok(entries) = fs::read_dir(folder.join(below)) else {
+        return;
+    };
     for entry in entries.flatten() {
         let path = below.join(entry.file_name());
         if folder.join(&path).is_dir() {
@@ -276,7 +317,16 @@ fn list(folder: &Path, below: &Path, into: &mut Vec<String>) {
 }
 
 fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> =
-        text.chars().filter_map(|digit| digit.to_digit(16).and_then(|digit| u8::try_from(digit).ok())).collect();
-    digits.chunks(2).map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit)).collect()
+    let digits: Vec<u8> = text
+        .chars()
+        .filter_map(|digit| {
+            digit
+                .to_digit(16)
+                .and_then(|digit| u8::try_from(digit).ok())
+        })
+        .collect();
+    digits
+        .chunks(2)
+        .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
+        .collect()
 }

@@ -38,8 +38,14 @@ struct Found {
 
 impl InspectCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
-        let scale = self.tiff_scale.map(|scale| TiffScale { scale, offset: self.tiff_offset });
-        let options = IngestOptions { tiff_scale: scale, ..IngestOptions::default() };
+        let scale = self.tiff_scale.map(|scale| TiffScale {
+            scale,
+            offset: self.tiff_offset,
+        });
+        let options = IngestOptions {
+            tiff_scale: scale,
+            ..IngestOptions::default()
+        };
         let mut features = Vec::new();
         let mut failed = 0;
         for path in &self.files {
@@ -67,13 +73,20 @@ fn inspect(path: &Path, options: &IngestOptions) -> Result<Found, String> {
     let raw: Frame<Raw> =
         ingest::decode(FrameId(0), path, &bytes, options).map_err(|error| error.to_string())?;
     let calibration = radiometry::calibration(&raw.meta().radiometry);
-    let frame = raw.calibrate(&calibration).map_err(|error| error.to_string())?;
+    let frame = raw
+        .calibrate(&calibration)
+        .map_err(|error| error.to_string())?;
     let meta = frame.meta().clone();
     let footprint = georef::locate(&meta, &CameraOverrides::default())
         .ok()
         .and_then(|located| footprint(&meta, &located));
     let kind = meta.radiometry.kind();
-    Ok(Found { kind, temperatures: frame.summary(), footprint, meta })
+    Ok(Found {
+        kind,
+        temperatures: frame.summary(),
+        footprint,
+        meta,
+    })
 }
 
 /// Corners of the ground seen, as longitude and latitude; obliquely cut at 80 degrees from straight down.
@@ -81,7 +94,11 @@ fn inspect(path: &Path, options: &IngestOptions) -> Result<Found, String> {
 /// Straight down the gimbal's yaw is undefined, so the airframe's is taken (DOMAIN section 2).
 fn footprint(meta: &FrameMeta, located: &Located) -> Option<Vec<(f64, f64)>> {
     let projector = Crs::for_positions(meta.position)?.projector().ok()?;
-    let source = if located.pitch().0 < -80.0 { YawSource::Flight } else { YawSource::Gimbal };
+    let source = if located.pitch().0 < -80.0 {
+        YawSource::Flight
+    } else {
+        YawSource::Gimbal
+    };
     let view = located.view(&projector, source).ok()?;
     let mut ring: Vec<(f64, f64)> = view
         .footprint(Degrees(80.0))
@@ -137,14 +154,25 @@ fn words(path: &Path, found: &Result<Found, String>) -> String {
     };
     let properties = properties(path, found);
     let mut text = format!("{}", path.display());
-    let Value::Object(fields) = properties else { return text };
-    for (name, value) in fields.iter().filter(|(name, value)| *name != "path" && !value.is_null()) {
+    let Value::Object(fields) = properties else {
+        return text;
+    };
+    for (name, value) in fields
+        .iter()
+        .filter(|(name, value)| *name != "path" && !value.is_null())
+    {
         let value = match value {
             Value::String(text) => text.clone(),
-            Value::Array(items) => items.iter().filter_map(Value::as_str).collect::<Vec<_>>().join(", "),
-            Value::Object(parts) => {
-                parts.iter().map(|(name, value)| format!("{name} {value}")).collect::<Vec<_>>().join(", ")
-            }
+            Value::Array(items) => items
+                .iter()
+                .filter_map(Value::as_str)
+                .collect::<Vec<_>>()
+                .join(", "),
+            Value::Object(parts) => parts
+                .iter()
+                .map(|(name, value)| format!("{name} {value}"))
+                .collect::<Vec<_>>()
+                .join(", "),
             value => value.to_string(),
         };
         text += &format!("\n  {name:20} {value}");

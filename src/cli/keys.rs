@@ -9,7 +9,9 @@ use crate::{audit, store};
 
 /// Arguments of `heatveil keygen`.
 #[derive(Debug, clap::Args)]
-#[command(after_help = "Example:\n  heatveil keygen --name example.org/heatveil --out keys/log.key")]
+#[command(
+    after_help = "Example:\n  heatveil keygen --name example.org/heatveil --out keys/log.key"
+)]
 pub(super) struct KeygenCommand {
     /// Name of the log, such as a domain with a path; no spaces, no plus sign
     #[arg(long, value_name = "NAME")]
@@ -25,8 +27,14 @@ impl KeygenCommand {
         let public = self.out.with_extension("vkey");
         store::write_secret(&self.out, format!("{}\n", keys.signer).as_bytes())?;
         store::write_secret(&public, format!("{}\n", keys.verifier).as_bytes())?;
-        answer(&format!("signing key:  {} (keep it secret)", self.out.display()));
-        answer(&format!("verifier key: {} (give it to reviewers)", public.display()));
+        answer(&format!(
+            "signing key:  {} (keep it secret)",
+            self.out.display()
+        ));
+        answer(&format!(
+            "verifier key: {} (give it to reviewers)",
+            public.display()
+        ));
         answer(&keys.verifier);
         Ok(Exit::Done)
     }

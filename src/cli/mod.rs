@@ -19,7 +19,13 @@ use print::failure;
 
 /// Turns drone thermal frames into heat-loss tiles that show buildings and no people.
 #[derive(Debug, Parser)]
-#[command(name = "heatveil", version, about, arg_required_else_help = true, max_term_width = 100)]
+#[command(
+    name = "heatveil",
+    version,
+    about,
+    arg_required_else_help = true,
+    max_term_width = 100
+)]
 #[command(after_help = "Examples:\n  \
     heatveil run flight/ --out tonight\n  \
     heatveil verify tonight --key reviewer/log.vkey\n  \
@@ -108,5 +114,7 @@ pub fn main() -> ExitCode {
         Command::Completions(command) => command.execute(),
         Command::Man => shell::man(),
     };
-    result.unwrap_or_else(|error| failure(&error, cli.global.json)).into()
+    result
+        .unwrap_or_else(|error| failure(&error, cli.global.json))
+        .into()
 }

@@ -27,7 +27,9 @@ pub(super) fn choose(how: How, quiet: bool) -> Box<dyn Progress> {
         How::None => Box::new(crate::run::Silent),
         How::Auto if quiet => Box::new(crate::run::Silent),
         How::Json => Box::new(JsonLines::default()),
-        How::Auto if io::stderr().is_terminal() => Box::new(Bar { bar: ProgressBar::hidden() }),
+        How::Auto if io::stderr().is_terminal() => Box::new(Bar {
+            bar: ProgressBar::hidden(),
+        }),
         How::Auto => Box::new(Lines::default()),
     }
 }
@@ -41,7 +43,9 @@ impl Progress for Bar {
         self.bar.finish_and_clear();
         let style = ProgressStyle::with_template("{msg:>10} {bar:40} {pos}/{len} {per_sec} {eta}")
             .unwrap_or_else(|_| ProgressStyle::default_bar());
-        self.bar = ProgressBar::new(total as u64).with_style(style).with_message(name);
+        self.bar = ProgressBar::new(total as u64)
+            .with_style(style)
+            .with_message(name);
     }
 
     fn frame(&mut self, _id: FrameId, _file: &Path, _outcome: &Outcome) {
@@ -87,7 +91,11 @@ impl Lines {
 
 impl Progress for Lines {
     fn stage(&mut self, name: &'static str, total: usize) {
-        *self = Self { name, total, ..Self::default() };
+        *self = Self {
+            name,
+            total,
+            ..Self::default()
+        };
     }
 
     fn frame(&mut self, _id: FrameId, _file: &Path, _outcome: &Outcome) {
@@ -120,7 +128,11 @@ impl JsonLines {
 
 impl Progress for JsonLines {
     fn stage(&mut self, name: &'static str, total: usize) {
-        *self = Self { stage: name, total, done: 0 };
+        *self = Self {
+            stage: name,
+            total,
+            done: 0,
+        };
     }
 
     fn frame(&mut self, _id: FrameId, _file: &Path, _outcome: &Outcome) {

@@ -79,13 +79,18 @@ impl RunCommand {
             return Ok(Exit::Done);
         }
         let chosen = progress::choose(global.progress, global.quiet);
-        let mut teller = Teller { json: global.json, inner: chosen };
+        let mut teller = Teller {
+            json: global.json,
+            inner: chosen,
+        };
         let result = run.execute(&mut teller);
         drop(teller);
         match result {
             Ok(summary) => Ok(self.show(&summary, global)),
             Err(RunError::Interrupted { done, total }) => {
-                tell(&format!("interrupted after {done} of {total} frames; go on with --resume"));
+                tell(&format!(
+                    "interrupted after {done} of {total} frames; go on with --resume"
+                ));
                 Ok(Exit::Interrupted)
             }
             Err(error) => Err(error.into()),
@@ -116,7 +121,12 @@ fn detectors(
     let models = if config.detect.models.is_empty() {
         vec![Model::embedded()?]
     } else {
-        config.detect.models.iter().map(|card| Model::load(card)).collect::<Result<_, _>>()?
+        config
+            .detect
+            .models
+            .iter()
+            .map(|card| Model::load(card))
+            .collect::<Result<_, _>>()?
     };
     let runtime = Runtime::load(&runtime_library(config.detect.onnx_runtime.as_deref()))?;
     let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
@@ -135,7 +145,10 @@ fn inputs(given: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
             continue;
         }
         for line in std::io::stdin().lock().lines() {
-            let line = line.map_err(|source| Error::Input { path: "-".into(), source })?;
+            let line = line.map_err(|source| Error::Input {
+                path: "-".into(),
+                source,
+            })?;
             if !line.trim().is_empty() {
                 inputs.push(PathBuf::from(line.trim_end_matches('\r')));
             }
@@ -146,10 +159,15 @@ fn inputs(given: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
 
 /// The run's time in seconds since 1970: `SOURCE_DATE_EPOCH` where set, else the clock.
 fn now() -> i64 {
-    let fixed = std::env::var("SOURCE_DATE_EPOCH").ok().and_then(|text| text.parse().ok());
+    let fixed = std::env::var("SOURCE_DATE_EPOCH")
+        .ok()
+        .and_then(|text| text.parse().ok());
     fixed.unwrap_or_else(|| {
         let since = std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH);
-        since.ok().and_then(|since| i64::try_from(since.as_secs()).ok()).unwrap_or_default()
+        since
+            .ok()
+            .and_then(|since| i64::try_from(since.as_secs()).ok())
+            .unwrap_or_default()
     })
 }
 

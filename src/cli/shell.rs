@@ -27,7 +27,10 @@ pub(super) fn man() -> Result<Exit, Error> {
     let mut text = Vec::new();
     clap_mangen::Man::new(Cli::command())
         .render(&mut text)
-        .map_err(|source| Error::Input { path: "man".into(), source })?;
+        .map_err(|source| Error::Input {
+            path: "man".into(),
+            source,
+        })?;
     answer(&String::from_utf8_lossy(&text));
     Ok(Exit::Done)
 }

@@ -37,14 +37,20 @@ pub(super) struct SimulateCommand {
 impl SimulateCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
         let options = Options {
-            existing: if self.overwrite { Existing::Replace } else { Existing::Refuse },
+            existing: if self.overwrite {
+                Existing::Replace
+            } else {
+                Existing::Refuse
+            },
             ideal: self.ideal,
             ..if self.fixture {
                 Options::fixture(self.out.clone())
             } else {
                 Options {
                     seed: self.seed,
-                    preset: Preset::Full { frames: self.frames },
+                    preset: Preset::Full {
+                        frames: self.frames,
+                    },
                     ..Options::fixture(self.out.clone())
                 }
             }
@@ -52,7 +58,8 @@ impl SimulateCommand {
         let report = simulate::run(&options)?;
         let (frames, out) = (report.frames, self.out.display());
         answer(&if global.json {
-            serde_json::json!({"message_type": "summary", "frames": frames, "out": self.out}).to_string()
+            serde_json::json!({"message_type": "summary", "frames": frames, "out": self.out})
+                .to_string()
         } else {
             format!("{frames} frames in {out}/frames, their truth in {out}/truth")
         });

@@ -28,7 +28,10 @@ impl VerifyCommand {
         let key = self.key.map(|path| {
             std::fs::read_to_string(&path).map_err(|source| Error::Input { path, source })
         });
-        let options = VerifyOptions { checkpoint: self.checkpoint, key: key.transpose()? };
+        let options = VerifyOptions {
+            checkpoint: self.checkpoint,
+            key: key.transpose()?,
+        };
         let found = verify(&self.dir, &options)?;
         if global.json {
             answer(
@@ -45,9 +48,20 @@ impl VerifyCommand {
             for note in &found.notes {
                 answer(&format!("note: {note}"));
             }
-            let verdict = if found.ok() { "verified" } else { "NOT VERIFIED" };
-            answer(&format!("{verdict}: {} entries, root {}", found.entries, found.root));
+            let verdict = if found.ok() {
+                "verified"
+            } else {
+                "NOT VERIFIED"
+            };
+            answer(&format!(
+                "{verdict}: {} entries, root {}",
+                found.entries, found.root
+            ));
         }
-        Ok(if found.ok() { Exit::Done } else { Exit::Unverified })
+        Ok(if found.ok() {
+            Exit::Done
+        } else {
+            Exit::Unverified
+        })
     }
 }

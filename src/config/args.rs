@@ -41,10 +41,16 @@ pub struct Args {
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct SurveyArgs {
     /// Who is responsible for the survey [default: "not stated"]
-    #[cfg_attr(feature = "cli", arg(long, value_name = "NAME", env = "HEATVEIL_OPERATOR"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "NAME", env = "HEATVEIL_OPERATOR")
+    )]
     pub operator: Option<String>,
     /// What the survey is for [default: "not stated"]
-    #[cfg_attr(feature = "cli", arg(long, value_name = "TEXT", env = "HEATVEIL_PURPOSE"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "TEXT", env = "HEATVEIL_PURPOSE")
+    )]
     pub purpose: Option<String>,
     /// Who will receive the tiles; repeat for more
     #[cfg_attr(feature = "cli", arg(long = "recipient", value_name = "NAME"))]
@@ -58,21 +64,38 @@ pub struct SurveyArgs {
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct CameraArgs {
     /// Focal length in pixels of the thermal raster
-    #[cfg_attr(feature = "cli", arg(long, value_name = "PX", env = "HEATVEIL_FOCAL_LENGTH_PX"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "PX", env = "HEATVEIL_FOCAL_LENGTH_PX")
+    )]
     pub focal_length_px: Option<f64>,
     /// Focal length in millimetres
-    #[cfg_attr(feature = "cli", arg(long, value_name = "MM", env = "HEATVEIL_FOCAL_LENGTH_MM"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "MM", env = "HEATVEIL_FOCAL_LENGTH_MM")
+    )]
     pub focal_length_mm: Option<f64>,
     /// Distance between pixels on the sensor in micrometres
-    #[cfg_attr(feature = "cli", arg(long, value_name = "UM", env = "HEATVEIL_PIXEL_PITCH_UM"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "UM", env = "HEATVEIL_PIXEL_PITCH_UM")
+    )]
     pub pixel_pitch_um: Option<f64>,
     /// Degrees per count of 16-bit TIFFs that do not say it themselves
-    #[cfg_attr(feature = "cli", arg(long, value_name = "SCALE", env = "HEATVEIL_TIFF_SCALE"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "SCALE", env = "HEATVEIL_TIFF_SCALE")
+    )]
     pub tiff_scale: Option<f64>,
     /// Degrees Celsius at count 0 of such TIFFs [default: -273.15]
     #[cfg_attr(
         feature = "cli",
-        arg(long, value_name = "CELSIUS", env = "HEATVEIL_TIFF_OFFSET", allow_negative_numbers = true)
+        arg(
+            long,
+            value_name = "CELSIUS",
+            env = "HEATVEIL_TIFF_OFFSET",
+            allow_negative_numbers = true
+        )
     )]
     pub tiff_offset: Option<f64>,
 }
@@ -87,7 +110,14 @@ pub struct DetectArgs {
     #[cfg_attr(feature = "cli", arg(long = "model", value_name = "CARD.toml"))]
     pub models: Option<Vec<PathBuf>>,
     /// ONNX Runtime's library [default: beside heatveil, else $ORT_DYLIB_PATH]
-    #[cfg_attr(feature = "cli", arg(long = "onnx-runtime", value_name = "FILE", env = "HEATVEIL_ONNX_RUNTIME"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(
+            long = "onnx-runtime",
+            value_name = "FILE",
+            env = "HEATVEIL_ONNX_RUNTIME"
+        )
+    )]
     pub onnx_runtime: Option<PathBuf>,
     /// Publish frames outside what the models were evaluated for, for this reason (logged)
     #[cfg_attr(feature = "cli", arg(long, value_name = "REASON"))]
@@ -101,10 +131,24 @@ pub struct DetectArgs {
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct RedactArgs {
     /// Metres on the ground that a mask adds on each side at least [default: 0.25]
-    #[cfg_attr(feature = "cli", arg(long = "mask-padding-m", value_name = "M", env = "HEATVEIL_MASK_PADDING_M"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(
+            long = "mask-padding-m",
+            value_name = "M",
+            env = "HEATVEIL_MASK_PADDING_M"
+        )
+    )]
     pub padding_m: Option<f64>,
     /// Masks start and end on multiples of this many pixels [default: 4]
-    #[cfg_attr(feature = "cli", arg(long = "mask-grid-px", value_name = "PX", env = "HEATVEIL_MASK_GRID_PX"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(
+            long = "mask-grid-px",
+            value_name = "PX",
+            env = "HEATVEIL_MASK_GRID_PX"
+        )
+    )]
     pub grid_px: Option<usize>,
     /// Persons.
     #[cfg_attr(feature = "cli", arg(skip))]
@@ -135,10 +179,16 @@ pub struct ClassArgs {
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GeorefArgs {
     /// Which yaw to believe [default: auto, chosen per flight by overlap agreement]
-    #[cfg_attr(feature = "cli", arg(long, value_name = "SOURCE", env = "HEATVEIL_YAW"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "SOURCE", env = "HEATVEIL_YAW")
+    )]
     pub yaw: Option<Yaw>,
     /// Degrees from straight down beyond which pixels are not shown [default: 60]
-    #[cfg_attr(feature = "cli", arg(long, value_name = "DEG", env = "HEATVEIL_MAX_OFF_NADIR_DEG"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "DEG", env = "HEATVEIL_MAX_OFF_NADIR_DEG")
+    )]
     pub max_off_nadir_deg: Option<f64>,
 }
 
@@ -163,18 +213,31 @@ pub enum Yaw {
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct TilesArgs {
     /// Metres per pixel of the mosaic [default: the median of the frames]
-    #[cfg_attr(feature = "cli", arg(long, value_name = "M", env = "HEATVEIL_RESOLUTION_M"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "M", env = "HEATVEIL_RESOLUTION_M")
+    )]
     pub resolution_m: Option<f64>,
     /// Temperature at the cold end of the colour ramp [default: -10]
     #[cfg_attr(
         feature = "cli",
-        arg(long, value_name = "CELSIUS", env = "HEATVEIL_MIN_CELSIUS", allow_negative_numbers = true)
+        arg(
+            long,
+            value_name = "CELSIUS",
+            env = "HEATVEIL_MIN_CELSIUS",
+            allow_negative_numbers = true
+        )
     )]
     pub min_celsius: Option<f64>,
     /// Temperature at the warm end of the colour ramp [default: 20]
     #[cfg_attr(
         feature = "cli",
-        arg(long, value_name = "CELSIUS", env = "HEATVEIL_MAX_CELSIUS", allow_negative_numbers = true)
+        arg(
+            long,
+            value_name = "CELSIUS",
+            env = "HEATVEIL_MAX_CELSIUS",
+            allow_negative_numbers = true
+        )
     )]
     pub max_celsius: Option<f64>,
 }
@@ -186,10 +249,16 @@ pub struct TilesArgs {
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct AuditArgs {
     /// Key that signs the log, from `heatveil keygen` [default: a new one under DIR/private]
-    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE", env = "HEATVEIL_LOG_KEY"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "FILE", env = "HEATVEIL_LOG_KEY")
+    )]
     pub log_key: Option<PathBuf>,
     /// Key of the input commitments, 64 hex digits [default: a new one under DIR/private]
-    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE", env = "HEATVEIL_COMMITMENT_KEY"))]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "FILE", env = "HEATVEIL_COMMITMENT_KEY")
+    )]
     pub commitment_key: Option<PathBuf>,
 }
 
@@ -197,7 +266,15 @@ impl Args {
     /// The settings of `self`, and where it has none those of `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {
-        let Self { survey, camera, detect, redact, georef, tiles, audit } = self;
+        let Self {
+            survey,
+            camera,
+            detect,
+            redact,
+            georef,
+            tiles,
+            audit,
+        } = self;
         Self {
             survey: SurveyArgs {
                 operator: survey.operator.or(other.survey.operator),
@@ -245,6 +322,8 @@ impl Args {
 
 impl ClassArgs {
     fn or(&self, other: &Self) -> Self {
-        Self { policy: self.policy.or(other.policy) }
+        Self {
+            policy: self.policy.or(other.policy),
+        }
     }
 }

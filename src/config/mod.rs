@@ -8,9 +8,11 @@ mod error;
 mod resolve;
 
 pub use args::{
-    Args, AuditArgs, CameraArgs, ClassArgs, DetectArgs, GeorefArgs, RedactArgs, SurveyArgs, TilesArgs, Yaw,
+    Args, AuditArgs, CameraArgs, ClassArgs, DetectArgs, GeorefArgs, RedactArgs, SurveyArgs,
+    TilesArgs, Yaw,
 };
 pub use error::ConfigError;
 pub use resolve::{
-    AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, SurveyConfig, TiffScale, TilesConfig,
+    AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, SurveyConfig, TiffScale,
+    TilesConfig,
 };

@@ -109,8 +109,10 @@ impl Args {
     ///
     /// [`ConfigError`] when the file cannot be read, is not TOML, or has a key that is not known.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path)
-            .map_err(|source| ConfigError::Io { path: path.to_path_buf(), source })?;
+        let text = fs::read_to_string(path).map_err(|source| ConfigError::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
         toml::from_str(&text).map_err(|error| ConfigError::Syntax {
             path: path.to_path_buf(),
             problem: error.to_string().trim_end().to_owned(),
@@ -123,31 +125,83 @@ impl Args {
     ///
     /// [`ConfigError::Range`] naming the key, what was found and what is allowed.
     pub fn resolve(self) -> Result<Config, ConfigError> {
-        let Self { survey, camera, detect, redact, georef, tiles, audit } = self;
+        let Self {
+            survey,
+            camera,
+            detect,
+            redact,
+            georef,
+            tiles,
+            audit,
+        } = self;
         let not_stated = || "not stated".to_owned();
         let defaults = RedactConfig::default();
-        let scale = within("camera.tiff-scale", camera.tiff_scale, 1e-6..=10.0, "between 0 and 10")?;
-        let offset =
-            within("camera.tiff-offset", camera.tiff_offset, -1000.0..=1000.0, "between -1000 and 1000")?;
-        let padding = within("redact.padding-m", redact.padding_m, 0.0..=10.0, "between 0 and 10 m")?;
+        let scale = within(
+            "camera.tiff-scale",
+            camera.tiff_scale,
+            1e-6..=10.0,
+            "between 0 and 10",
+        )?;
+        let offset = within(
+            "camera.tiff-offset",
+            camera.tiff_offset,
+            -1000.0..=1000.0,
+            "between -1000 and 1000",
+        )?;
+        let padding = within(
+            "redact.padding-m",
+            redact.padding_m,
+            0.0..=10.0,
+            "between 0 and 10 m",
+        )?;
         if let Some(grid) = redact.grid_px.filter(|grid| !(1..=64).contains(grid)) {
             let (key, expected) = ("redact.grid-px", "between 1 and 64");
-            return Err(ConfigError::Range { key, found: grid.to_string(), expected });
+            return Err(ConfigError::Range {
+                key,
+                found: grid.to_string(),
+                expected,
+            });
         }
-        let max_off_nadir =
-            within("georef.max-off-nadir-deg", georef.max_off_nadir_deg, 1.0..=85.0, "between 1 and 85")?;
+        let max_off_nadir = within(
+            "georef.max-off-nadir-deg",
+            georef.max_off_nadir_deg,
+            1.0..=85.0,
+            "between 1 and 85",
+        )?;
         let positive = |key, value| within(key, value, 1e-3..=1e5, "between 0.001 and 100000");
-        let min = within("tiles.min-celsius", tiles.min_celsius, -100.0..=500.0, "between -100 and 500")?
-            .unwrap_or(-10.0);
-        let max = within("tiles.max-celsius", tiles.max_celsius, -100.0..=500.0, "between -100 and 500")?
-            .unwrap_or(20.0);
+        let min = within(
+            "tiles.min-celsius",
+            tiles.min_celsius,
+            -100.0..=500.0,
+            "between -100 and 500",
+        )?
+        .unwrap_or(-10.0);
+        let max = within(
+            "tiles.max-celsius",
+            tiles.max_celsius,
+            -100.0..=500.0,
+            "between -100 and 500",
+        )?
+        .unwrap_or(20.0);
         if max <= min {
             let (key, expected) = ("tiles.max-celsius", "above tiles.min-celsius");
-            return Err(ConfigError::Range { key, found: max.to_string(), expected });
+            return Err(ConfigError::Range {
+                key,
+                found: max.to_string(),
+                expected,
+            });
         }
-        if detect.publish_beyond_envelope.as_ref().is_some_and(|reason| reason.trim().is_empty()) {
+        if detect
+            .publish_beyond_envelope
+            .as_ref()
+            .is_some_and(|reason| reason.trim().is_empty())
+        {
             let (key, expected) = ("detect.publish-beyond-envelope", "a reason in words");
-            return Err(ConfigError::Range { key, found: "\"\"".into(), expected });
+            return Err(ConfigError::Range {
+                key,
+                found: "\"\"".into(),
+                expected,
+            });
         }
         let policy = |class: super::ClassArgs, default: Policy| class.policy.unwrap_or(default);
         Ok(Config {
@@ -160,8 +214,10 @@ impl Args {
                 focal_length_px: positive("camera.focal-length-px", camera.focal_length_px)?,
                 focal_length_mm: positive("camera.focal-length-mm", camera.focal_length_mm)?,
                 pixel_pitch_um: positive("camera.pixel-pitch-um", camera.pixel_pitch_um)?,
-                tiff_scale: scale
-                    .map(|scale| TiffScale { scale, offset: Celsius(offset.unwrap_or(-273.15)) }),
+                tiff_scale: scale.map(|scale| TiffScale {
+                    scale,
+                    offset: Celsius(offset.unwrap_or(-273.15)),
+                }),
             },
             detect: DetectConfig {
                 models: detect.models.unwrap_or_default(),
@@ -181,12 +237,20 @@ impl Args {
                 max_off_nadir: Degrees(max_off_nadir.unwrap_or(60.0)),
             },
             tiles: TilesConfig {
-                resolution: within("tiles.resolution-m", tiles.resolution_m, 0.005..=10.0, "between 0.005 and 10 m")?
-                    .map(Metres),
+                resolution: within(
+                    "tiles.resolution-m",
+                    tiles.resolution_m,
+                    0.005..=10.0,
+                    "between 0.005 and 10 m",
+                )?
+                .map(Metres),
                 min: Celsius(min),
                 max: Celsius(max),
             },
-            audit: AuditConfig { log_key: audit.log_key, commitment_key: audit.commitment_key },
+            audit: AuditConfig {
+                log_key: audit.log_key,
+                commitment_key: audit.commitment_key,
+            },
         })
     }
 }
@@ -198,9 +262,11 @@ fn within(
     expected: &'static str,
 ) -> Result<Option<f64>, ConfigError> {
     match value {
-        Some(value) if !range.contains(&value) => {
-            Err(ConfigError::Range { key, found: value.to_string(), expected })
-        }
+        Some(value) if !range.contains(&value) => Err(ConfigError::Range {
+            key,
+            found: value.to_string(),
+            expected,
+        }),
         value => Ok(value),
     }
 }
@@ -234,7 +300,8 @@ impl Config {
                 self.camera.tiff_scale.map(|scale| scale.offset.0),
             ],
             beyond_envelope: self.detect.publish_beyond_envelope.as_deref(),
-            policies: [redact.person, redact.vehicle, redact.bicycle, redact.window].map(Policy::name),
+            policies: [redact.person, redact.vehicle, redact.bicycle, redact.window]
+                .map(Policy::name),
             padding_m: redact.padding.0,
             grid_px: redact.grid_px,
             yaw: self.georef.yaw,
@@ -257,7 +324,12 @@ mod tests {
 
     #[test]
     fn unknown_keys_are_refused_wherever_they_stand() {
-        for text in ["surprise = 1", "[detect]\nthreshhold = 0.2", "[redact.persons]\npolicy = \"mean\"", "[redact.person]\npad = 1"] {
+        for text in [
+            "surprise = 1",
+            "[detect]\nthreshhold = 0.2",
+            "[redact.persons]\npolicy = \"mean\"",
+            "[redact.person]\npad = 1",
+        ] {
             assert!(parse(text).is_err(), "{text}");
         }
     }
@@ -274,10 +346,26 @@ mod tests {
 
     #[test]
     fn a_number_outside_its_range_is_named() {
-        let error = parse("[redact]\npadding-m = -1").unwrap().resolve().unwrap_err();
-        assert_eq!(error.to_string(), "redact.padding-m = -1 is not between 0 and 10 m");
-        assert!(parse("[tiles]\nmin-celsius = 5\nmax-celsius = 5").unwrap().resolve().is_err());
-        assert!(parse("[detect]\npublish-beyond-envelope = \" \"").unwrap().resolve().is_err());
+        let error = parse("[redact]\npadding-m = -1")
+            .unwrap()
+            .resolve()
+            .unwrap_err();
+        assert_eq!(
+            error.to_string(),
+            "redact.padding-m = -1 is not between 0 and 10 m"
+        );
+        assert!(
+            parse("[tiles]\nmin-celsius = 5\nmax-celsius = 5")
+                .unwrap()
+                .resolve()
+                .is_err()
+        );
+        assert!(
+            parse("[detect]\npublish-beyond-envelope = \" \"")
+                .unwrap()
+                .resolve()
+                .is_err()
+        );
     }
 
     #[test]

@@ -85,7 +85,11 @@ mod tests {
             median: Celsius(0.0),
             no_data: 0,
         };
-        View { ground_resolution: Metres(resolution), shape, temperatures }
+        View {
+            ground_resolution: Metres(resolution),
+            shape,
+            temperatures,
+        }
     }
 
     #[test]
@@ -97,9 +101,17 @@ mod tests {
     fn each_limit_is_held_and_named() {
         let coarse = ENVELOPE.beyond(&view(0.16, (640, 512), 20.0)).unwrap();
         assert!(coarse.contains("0.160 m"), "{coarse}");
-        assert!(ENVELOPE.beyond(&view(0.08, (160, 120), 20.0)).unwrap().contains("160x120"));
+        assert!(
+            ENVELOPE
+                .beyond(&view(0.08, (160, 120), 20.0))
+                .unwrap()
+                .contains("160x120")
+        );
         let hot = ENVELOPE.beyond(&view(0.08, (640, 512), 400.0)).unwrap();
-        assert!(!hot.contains("400"), "a pixel value must not be named: {hot}");
+        assert!(
+            !hot.contains("400"),
+            "a pixel value must not be named: {hot}"
+        );
         assert!(ENVELOPE.beyond(&view(f64::NAN, (640, 512), 20.0)).is_some());
     }
 }

@@ -22,7 +22,9 @@ pub use session::{Onnx, Runtime, runtime_library};
 use crate::frame::{FrameId, ModelInput};
 
 /// What a detector looks for.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize)]
+#[derive(
+    Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, serde::Deserialize, serde::Serialize,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum Class {
     /// A person.

@@ -84,7 +84,10 @@ impl ClassCard {
     /// How far the mask reaches past the box.
     #[must_use]
     pub fn padding(&self) -> Padding {
-        Padding { fraction: self.padding, px: self.padding_px }
+        Padding {
+            fraction: self.padding,
+            px: self.padding_px,
+        }
     }
 }
 
@@ -97,7 +100,13 @@ pub struct Model {
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Model({} {}, {} bytes)", self.card.name, self.card.version, self.bytes.len())
+        write!(
+            f,
+            "Model({} {}, {} bytes)",
+            self.card.name,
+            self.card.version,
+            self.bytes.len()
+        )
     }
 }
 
@@ -110,7 +119,11 @@ impl Model {
     pub fn embedded() -> Result<Self, DetectError> {
         let card = include_str!("../../models/person-vehicle-bicycle.toml");
         let bytes = include_bytes!("../../models/person-vehicle-bicycle.onnx");
-        Self::new(Path::new("models/person-vehicle-bicycle.toml"), card, bytes.to_vec())
+        Self::new(
+            Path::new("models/person-vehicle-bicycle.toml"),
+            card,
+            bytes.to_vec(),
+        )
     }
 
     /// Reads a card and the model beside it.
@@ -120,14 +133,24 @@ impl Model {
     /// [`DetectError`] when either cannot be read, the card is not valid, or the hash differs.
     pub fn load(card_path: &Path) -> Result<Self, DetectError> {
         let read = |path: &Path| {
-            fs::read(path).map_err(|source| DetectError::Io { path: path.to_path_buf(), source })
+            fs::read(path).map_err(|source| DetectError::Io {
+                path: path.to_path_buf(),
+                source,
+            })
         };
-        let card_error = |problem: String| DetectError::Card { path: card_path.to_path_buf(), problem };
-        let text = String::from_utf8(read(card_path)?).map_err(|error| card_error(error.to_string()))?;
+        let card_error = |problem: String| DetectError::Card {
+            path: card_path.to_path_buf(),
+            problem,
+        };
+        let text =
+            String::from_utf8(read(card_path)?).map_err(|error| card_error(error.to_string()))?;
         let card = parse(card_path, &text)?;
         let file = Path::new(&card.file);
         if file.components().count() != 1 || file.file_name().is_none() {
-            return Err(card_error(format!("file = {:?} must name a file beside the card", card.file)));
+            return Err(card_error(format!(
+                "file = {:?} must name a file beside the card",
+                card.file
+            )));
         }
         let bytes = read(&card_path.with_file_name(file))?;
         Self::new(card_path, &text, bytes)
@@ -139,9 +162,17 @@ impl Model {
         let found: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
         if found != card.sha256 {
             let path: PathBuf = card_path.with_file_name(&card.file);
-            return Err(DetectError::WrongHash { path, expected: card.sha256, found });
+            return Err(DetectError::WrongHash {
+                path,
+                expected: card.sha256,
+                found,
+            });
         }
-        Ok(Self { card, bytes, sha256 })
+        Ok(Self {
+            card,
+            bytes,
+            sha256,
+        })
     }
 
     /// What the card says.
@@ -164,16 +195,24 @@ impl Model {
 }
 
 fn parse(path: &Path, text: &str) -> Result<ModelCard, DetectError> {
-    let wrong = |problem: String| DetectError::Card { path: path.to_path_buf(), problem };
+    let wrong = |problem: String| DetectError::Card {
+        path: path.to_path_buf(),
+        problem,
+    };
     let card: ModelCard = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
     if card.schema != 1 {
         return Err(wrong(format!("schema {} is not known; 1 is", card.schema)));
     }
     if card.input.scale != "grey-255" {
-        return Err(wrong(format!("input scale {:?} is not known; \"grey-255\" is", card.input.scale)));
+        return Err(wrong(format!(
+            "input scale {:?} is not known; \"grey-255\" is",
+            card.input.scale
+        )));
     }
     if card.class.is_empty() || card.output.stride == 0 || card.input.multiple_of == 0 {
-        return Err(wrong("classes, output.stride and input.multiple_of must not be empty or 0".into()));
+        return Err(wrong(
+            "classes, output.stride and input.multiple_of must not be empty or 0".into(),
+        ));
     }
     for class in &card.class {
         let sound = (0.0..=1.0).contains(&class.threshold)
@@ -197,7 +236,10 @@ mod tests {
     #[test]
     fn the_embedded_model_matches_its_card() {
         let model = Model::embedded().unwrap();
-        assert_eq!(model.card().class.first().map(|class| class.name), Some(Class::Person));
+        assert_eq!(
+            model.card().class.first().map(|class| class.name),
+            Some(Class::Person)
+        );
     }
 
     #[test]
@@ -205,14 +247,19 @@ mod tests {
         let card = include_str!("../../models/person-vehicle-bicycle.toml");
         let error = Model::new(Path::new("m/card.toml"), card, b"other".to_vec()).unwrap_err();
         assert!(matches!(error, DetectError::WrongHash { .. }));
-        assert!(error.to_string().contains("m/person-vehicle-bicycle.onnx"), "{error}");
+        assert!(
+            error.to_string().contains("m/person-vehicle-bicycle.onnx"),
+            "{error}"
+        );
     }
 
     #[test]
     fn a_card_cannot_point_outside_its_folder() {
         let folder = tempfile::tempdir().unwrap();
-        let card = include_str!("../../models/person-vehicle-bicycle.toml")
-            .replace("file = \"person-vehicle-bicycle.onnx\"", "file = \"../../etc/passwd\"");
+        let card = include_str!("../../models/person-vehicle-bicycle.toml").replace(
+            "file = \"person-vehicle-bicycle.onnx\"",
+            "file = \"../../etc/passwd\"",
+        );
         let path = folder.path().join("card.toml");
         crate::store::write_secret(&path, card.as_bytes()).unwrap();
         let error = Model::load(&path).unwrap_err();
@@ -221,7 +268,13 @@ mod tests {
 
     #[test]
     fn unknown_keys_on_a_card_are_refused() {
-        let card = format!("surprise = 1\n{}", include_str!("../../models/person-vehicle-bicycle.toml"));
-        assert!(matches!(parse(Path::new("c"), &card), Err(DetectError::Card { .. })));
+        let card = format!(
+            "surprise = 1\n{}",
+            include_str!("../../models/person-vehicle-bicycle.toml")
+        );
+        assert!(matches!(
+            parse(Path::new("c"), &card),
+            Err(DetectError::Card { .. })
+        ));
     }
 }

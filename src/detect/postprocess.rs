@@ -22,7 +22,9 @@ pub(super) struct Grid<'a> {
 impl<'a> Grid<'a> {
     fn plane(&self, channel: usize) -> &'a [f32] {
         let len = self.rows * self.columns;
-        self.values.get(channel * len..(channel + 1) * len).unwrap_or_default()
+        self.values
+            .get(channel * len..(channel + 1) * len)
+            .unwrap_or_default()
     }
 
     fn fits(&self, channels: usize, rows: usize, columns: usize) -> bool {
@@ -54,7 +56,10 @@ pub(super) fn decode(
     distances: Grid<'_>,
     layout: &Layout<'_>,
 ) -> Result<Vec<Detection>, DetectError> {
-    let (columns, rows) = (layout.input.0 / layout.stride, layout.input.1 / layout.stride);
+    let (columns, rows) = (
+        layout.input.0 / layout.stride,
+        layout.input.1 / layout.stride,
+    );
     for (grid, channels) in [(&scores, layout.classes.len()), (&distances, 4)] {
         if !grid.fits(channels, rows, columns) {
             return Err(DetectError::Output {
@@ -87,27 +92,47 @@ pub(super) fn decode(
             };
             let x = centre(cell % columns, layout.stride);
             let y = centre(cell / columns, layout.stride);
-            let bbox = BoxPx { x0: x - left, y0: y - top, x1: x + right, y1: y + bottom };
+            let bbox = BoxPx {
+                x0: x - left,
+                y0: y - top,
+                x1: x + right,
+                y1: y + bottom,
+            };
             if let Some(bbox) = clip(bbox, layout.frame) {
-                candidates.push(Detection { class: class.name, bbox, score, padding: class.padding(), alarm: class.alarm, });
+                candidates.push(Detection {
+                    class: class.name,
+                    bbox,
+                    score,
+                    padding: class.padding(),
+                    alarm: class.alarm,
+                });
             }
         }
         found.extend(without_duplicates(candidates));
     }
     if found.len() > MOST {
-        return Err(DetectError::TooMany { model: layout.model.to_owned(), limit: MOST });
+        return Err(DetectError::TooMany {
+            model: layout.model.to_owned(),
+            limit: MOST,
+        });
     }
     found.sort_by(|a, b| b.score.total_cmp(&a.score));
     Ok(found)
 }
 
-#[expect(clippy::cast_precision_loss, reason = "pixel coordinates are far below 2^24")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "pixel coordinates are far below 2^24"
+)]
 fn centre(cell: usize, stride: usize) -> f32 {
     (cell as f32 + 0.5) * stride as f32
 }
 
 /// The part inside the frame; `None` where there is none (a find in the padding).
-#[expect(clippy::cast_precision_loss, reason = "pixel coordinates are far below 2^24")]
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "pixel coordinates are far below 2^24"
+)]
 fn clip(bbox: BoxPx, (width, height): (usize, usize)) -> Option<BoxPx> {
     let clipped = BoxPx {
         x0: bbox.x0.max(0.0),
@@ -123,7 +148,10 @@ fn without_duplicates(mut candidates: Vec<Detection>) -> Vec<Detection> {
     candidates.sort_by(|a, b| b.score.total_cmp(&a.score));
     let mut kept: Vec<Detection> = Vec::new();
     for candidate in candidates {
-        if kept.iter().all(|better| better.bbox.iou(&candidate.bbox) <= SAME) {
+        if kept
+            .iter()
+            .all(|better| better.bbox.iou(&candidate.bbox) <= SAME)
+        {
             kept.push(candidate);
         }
         if kept.len() > MOST {
@@ -139,29 +167,64 @@ mod tests {
     use crate::detect::Class;
 
     fn classes() -> Vec<ClassCard> {
-        vec![ClassCard { name: Class::Person, threshold: 0.2, alarm: 0.4, padding: 0.5, padding_px: 4.0 }]
+        vec![ClassCard {
+            name: Class::Person,
+            threshold: 0.2,
+            alarm: 0.4,
+            padding: 0.5,
+            padding_px: 4.0,
+        }]
     }
 
     fn decode_one(scores: &[f32], distances: &[f32]) -> Result<Vec<Detection>, DetectError> {
-        let grid = |channels, values| Grid { channels, rows: 2, columns: 2, values };
+        let grid = |channels, values| Grid {
+            channels,
+            rows: 2,
+            columns: 2,
+            values,
+        };
         let classes = classes();
-        let layout =
-            Layout { model: "m", classes: &classes, stride: 4, input: (8, 8), frame: (7, 8) };
+        let layout = Layout {
+            model: "m",
+            classes: &classes,
+            stride: 4,
+            input: (8, 8),
+            frame: (7, 8),
+        };
         decode(grid(1, scores), grid(4, distances), &layout)
     }
 
     #[test]
     fn a_cell_becomes_the_box_around_its_centre() {
-        let distances: Vec<f32> = [1.0_f32, 2.0, 3.0, 4.0].iter().flat_map(|&d| [d; 4]).collect();
+        let distances: Vec<f32> = [1.0_f32, 2.0, 3.0, 4.0]
+            .iter()
+            .flat_map(|&d| [d; 4])
+            .collect();
         let found = decode_one(&[0.9, 0.0, 0.0, 0.0], &distances).unwrap();
         assert_eq!(found.len(), 1);
-        assert_eq!(found[0].bbox, BoxPx { x0: 1.0, y0: 0.0, x1: 5.0, y1: 6.0 });
+        assert_eq!(
+            found[0].bbox,
+            BoxPx {
+                x0: 1.0,
+                y0: 0.0,
+                x1: 5.0,
+                y1: 6.0
+            }
+        );
     }
 
     #[test]
     fn a_box_past_the_frame_is_clipped_and_one_in_the_padding_dropped() {
         let found = decode_one(&[0.0, 0.9, 0.0, 0.0], &[9.0; 16]).unwrap();
-        assert_eq!(found[0].bbox, BoxPx { x0: 0.0, y0: 0.0, x1: 7.0, y1: 8.0 });
+        assert_eq!(
+            found[0].bbox,
+            BoxPx {
+                x0: 0.0,
+                y0: 0.0,
+                x1: 7.0,
+                y1: 8.0
+            }
+        );
     }
 
     #[test]

@@ -55,6 +55,9 @@ impl Detector for Scripted {
                 problem: "told to fail".into(),
             });
         }
-        Ok(Detections::completed(frame, self.found.get(&frame).cloned().unwrap_or_default()))
+        Ok(Detections::completed(
+            frame,
+            self.found.get(&frame).cloned().unwrap_or_default(),
+        ))
     }
 }

@@ -51,13 +51,17 @@ impl Runtime {
         static ENVIRONMENT: OnceLock<Result<Environment, String>> = OnceLock::new();
         let loaded = ENVIRONMENT.get_or_init(|| {
             let builder = ort::init_from(path).map_err(|error| error.to_string())?;
-            builder.with_telemetry(false).build().map_err(|error| error.to_string())
+            builder
+                .with_telemetry(false)
+                .build()
+                .map_err(|error| error.to_string())
         });
         match loaded {
             Ok(environment) => Ok(Self { environment }),
-            Err(problem) => {
-                Err(DetectError::Runtime { path: path.to_path_buf(), problem: problem.clone() })
-            }
+            Err(problem) => Err(DetectError::Runtime {
+                path: path.to_path_buf(),
+                problem: problem.clone(),
+            }),
         }
     }
 
@@ -69,7 +73,10 @@ impl Runtime {
 
     /// A session with one thread, and equal answers for equal input.
     fn session(&self, model: &Model) -> Result<Session, DetectError> {
-        let problem = |problem: String| DetectError::Inference { model: name(model), problem };
+        let problem = |problem: String| DetectError::Inference {
+            model: name(model),
+            problem,
+        };
         let build = || -> Result<Session, String> {
             Session::builder(self.environment)
                 .map_err(|error| error.to_string())?
@@ -107,9 +114,14 @@ impl Onnx {
     ///
     /// [`DetectError::Inference`] when ONNX Runtime refuses the model.
     pub fn new(runtime: Runtime, model: Model, workers: usize) -> Result<Self, DetectError> {
-        let sessions: Result<Vec<_>, _> =
-            (0..workers.max(1)).map(|_| runtime.session(&model)).collect();
-        Ok(Self { idle: Mutex::new(sessions?), returned: Condvar::new(), model })
+        let sessions: Result<Vec<_>, _> = (0..workers.max(1))
+            .map(|_| runtime.session(&model))
+            .collect();
+        Ok(Self {
+            idle: Mutex::new(sessions?),
+            returned: Condvar::new(),
+            model,
+        })
     }
 
     /// The model and its card.
@@ -126,37 +138,61 @@ impl Onnx {
         let mut session = loop {
             match idle.pop() {
                 Some(session) => break session,
-                None => idle = self.returned.wait(idle).unwrap_or_else(PoisonError::into_inner),
+                None => {
+                    idle = self
+                        .returned
+                        .wait(idle)
+                        .unwrap_or_else(PoisonError::into_inner)
+                }
             }
         };
         drop(idle);
         let result = work(&mut session);
-        self.idle.lock().unwrap_or_else(PoisonError::into_inner).push(session);
+        self.idle
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
+            .push(session);
         self.returned.notify_one();
         result
     }
 
-    fn run(&self, session: &mut Session, input: &ModelInput) -> Result<Vec<Detection>, DetectError> {
+    fn run(
+        &self,
+        session: &mut Session,
+        input: &ModelInput,
+    ) -> Result<Vec<Detection>, DetectError> {
         let card = self.model.card();
-        let problem =
-            |error: ort::Error| DetectError::Inference { model: card.name.clone(), problem: error.to_string() };
+        let problem = |error: ort::Error| DetectError::Inference {
+            model: card.name.clone(),
+            problem: error.to_string(),
+        };
         let grey = input.grey();
         let shape = [1, 1, grey.height(), grey.width()];
         let tensor = TensorRef::from_array_view((shape, grey.samples())).map_err(problem)?;
-        let outputs =
-            session.run(ort::inputs![card.input.tensor.as_str() => tensor]).map_err(problem)?;
+        let outputs = session
+            .run(ort::inputs![card.input.tensor.as_str() => tensor])
+            .map_err(problem)?;
         let grid = |tensor: &str| -> Result<Grid<'_>, DetectError> {
             let wrong = |found: String| DetectError::Output {
                 model: card.name.clone(),
                 expected: format!("a float tensor {tensor} [1, channels, rows, columns]"),
                 found,
             };
-            let value = outputs.get(tensor).ok_or_else(|| wrong("no such tensor".into()))?;
+            let value = outputs
+                .get(tensor)
+                .ok_or_else(|| wrong("no such tensor".into()))?;
             let (shape, values) = value.try_extract_tensor::<f32>().map_err(problem)?;
-            let sides: Vec<usize> =
-                shape.iter().map(|&side| usize::try_from(side).unwrap_or_default()).collect();
+            let sides: Vec<usize> = shape
+                .iter()
+                .map(|&side| usize::try_from(side).unwrap_or_default())
+                .collect();
             match sides.as_slice() {
-                &[1, channels, rows, columns] => Ok(Grid { channels, rows, columns, values }),
+                &[1, channels, rows, columns] => Ok(Grid {
+                    channels,
+                    rows,
+                    columns,
+                    values,
+                }),
                 other => Err(wrong(format!("{other:?}"))),
             }
         };
@@ -167,7 +203,11 @@ impl Onnx {
             input: grey.shape(),
             frame: input.frame_shape(),
         };
-        postprocess::decode(grid(&card.output.scores)?, grid(&card.output.distances)?, &layout)
+        postprocess::decode(
+            grid(&card.output.scores)?,
+            grid(&card.output.distances)?,
+            &layout,
+        )
     }
 }
 

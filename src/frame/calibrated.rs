@@ -92,7 +92,12 @@ impl Frame<Calibrated> {
         mask.check(self.id, self.shape())?;
         let mut celsius = self.stage.celsius;
         mask.apply(&mut celsius);
-        Ok(redacted::frame(self.id, self.meta, celsius, self.stage.stretch))
+        Ok(redacted::frame(
+            self.id,
+            self.meta,
+            celsius,
+            self.stage.stretch,
+        ))
     }
 }
 

@@ -56,16 +56,30 @@ pub(super) struct Stretch {
 impl Stretch {
     /// The percentiles of the measured pixels.
     pub(super) fn of(celsius: &Raster<f32>) -> Self {
-        let finite = celsius.samples().iter().copied().filter(|value| value.is_finite());
+        let finite = celsius
+            .samples()
+            .iter()
+            .copied()
+            .filter(|value| value.is_finite());
         let mut values: Vec<f32> = finite.collect();
         if values.is_empty() {
-            return Self { low: 0.0, high: 1.0 };
+            return Self {
+                low: 0.0,
+                high: 1.0,
+            };
         }
-        Self { low: percentile(&mut values, LOW), high: percentile(&mut values, HIGH) }
+        Self {
+            low: percentile(&mut values, LOW),
+            high: percentile(&mut values, HIGH),
+        }
     }
 }
 
-pub(super) fn from_celsius(celsius: &Raster<f32>, stretch: Stretch, multiple_of: usize) -> ModelInput {
+pub(super) fn from_celsius(
+    celsius: &Raster<f32>,
+    stretch: Stretch,
+    multiple_of: usize,
+) -> ModelInput {
     let Stretch { low, high } = stretch;
     let scale = 255.0 / (high - low).max(f32::EPSILON);
     let grey = |value: &f32| ((value - low) * scale).clamp(0.0, 255.0);

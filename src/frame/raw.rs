@@ -63,7 +63,10 @@ impl Frame<Raw> {
         Ok(Frame {
             id: self.id,
             meta: self.meta,
-            stage: Calibrated { stretch: Stretch::of(&celsius), celsius },
+            stage: Calibrated {
+                stretch: Stretch::of(&celsius),
+                celsius,
+            },
         })
     }
 }

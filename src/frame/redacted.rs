@@ -23,7 +23,12 @@ impl std::fmt::Debug for Redacted {
 }
 
 /// Only the kernel makes redacted frames, and `reload` those that it made before.
-pub(super) fn frame(id: FrameId, meta: FrameMeta, celsius: Raster<f32>, stretch: Stretch) -> Frame<Redacted> {
+pub(super) fn frame(
+    id: FrameId,
+    meta: FrameMeta,
+    celsius: Raster<f32>,
+    stretch: Stretch,
+) -> Frame<Redacted> {
     Frame {
         id,
         meta,

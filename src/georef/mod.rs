@@ -19,4 +19,4 @@ pub use crs::{Crs, Projector, WebMercator};
 pub use error::GeorefError;
 pub use locate::{Located, RowSpan, locate};
 pub use view::{Bounds, View};
-pub use yaw::{YawChoice, YawReason, YawSource, choose_yaw, flights};
+pub use yaw::{YawChoice, YawReason, YawSource, choose_yaw};

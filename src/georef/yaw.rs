@@ -100,25 +100,6 @@ pub struct YawChoice {
     pub samples: u64,
 }
 
-/// Splits frames into flights: runs of equal keys (folder and camera, as the caller sees them).
-///
-/// ```
-/// use heatveil::georef::flights;
-/// assert_eq!(flights(["a", "a", "b", "a"]), [0..2, 2..3, 3..4]);
-/// ```
-pub fn flights<K: PartialEq>(keys: impl IntoIterator<Item = K>) -> Vec<Range<usize>> {
-    let mut flights: Vec<Range<usize>> = Vec::new();
-    let mut last = None;
-    for (index, key) in keys.into_iter().enumerate() {
-        match flights.last_mut() {
-            Some(flight) if last.as_ref() == Some(&key) => flight.end = index + 1,
-            _ => flights.push(index..index + 1),
-        }
-        last = Some(key);
-    }
-    flights
-}
-
 /// Chooses the yaw source of one flight by how well at most 60 pairs of overlapping frames agree.
 ///
 /// `load` gives a frame's redacted temperatures in °C; pixels that are `NAN` are skipped. At most two

@@ -15,7 +15,10 @@ pub enum IngestError {
         source: std::io::Error,
     },
     /// The inputs hold no candidate file.
-    #[error("no frames in {}: looked for .jpg, .jpeg, .rjpeg, .tif and .tiff, found {ignored} other files", list(paths))]
+    #[error(
+        "no frames in {}: looked for .jpg, .jpeg, .rjpeg, .tif and .tiff, found {ignored} other files",
+        list(paths)
+    )]
     NoFrames {
         /// The inputs.
         paths: Vec<PathBuf>,
@@ -97,7 +100,11 @@ pub enum IngestError {
 }
 
 fn list(paths: &[PathBuf]) -> String {
-    paths.iter().map(|path| path.display().to_string()).collect::<Vec<_>>().join(", ")
+    paths
+        .iter()
+        .map(|path| path.display().to_string())
+        .collect::<Vec<_>>()
+        .join(", ")
 }
 
 impl IngestError {
@@ -121,8 +128,13 @@ impl IngestError {
     #[must_use]
     pub fn detail(&self) -> String {
         let message = self.to_string();
-        let path = self.path().map(|path| path.display().to_string()).unwrap_or_default();
-        message.replace(&format!("{path}: "), "").replace(&path, "the file")
+        let path = self
+            .path()
+            .map(|path| path.display().to_string())
+            .unwrap_or_default();
+        message
+            .replace(&format!("{path}: "), "")
+            .replace(&path, "the file")
     }
 
     /// Whether the list of inputs is at fault, not one file.

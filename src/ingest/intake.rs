@@ -33,11 +33,15 @@ const MAX_DEPTH: usize = 32;
 pub fn discover(inputs: &[PathBuf]) -> Result<Intake, IngestError> {
     let mut intake = Intake::default();
     for input in inputs {
-        let kind = fs::metadata(input)
-            .map_err(|source| IngestError::Io { path: input.clone(), source })?;
+        let kind = fs::metadata(input).map_err(|source| IngestError::Io {
+            path: input.clone(),
+            source,
+        })?;
         if kind.is_dir() {
-            let root = fs::canonicalize(input)
-                .map_err(|source| IngestError::Io { path: input.clone(), source })?;
+            let root = fs::canonicalize(input).map_err(|source| IngestError::Io {
+                path: input.clone(),
+                source,
+            })?;
             intake.walk(input, &root, 0);
         } else {
             intake.files.push(input.clone());
@@ -85,12 +89,19 @@ impl Intake {
 /// What a path leads to, links followed as long as they stay below `root`.
 fn target(path: &Path, root: &Path) -> io::Result<fs::Metadata> {
     if fs::symlink_metadata(path)?.is_symlink() && !fs::canonicalize(path)?.starts_with(root) {
-        return Err(io::Error::other("a link that leads out of the input folder"));
+        return Err(io::Error::other(
+            "a link that leads out of the input folder",
+        ));
     }
     fs::metadata(path)
 }
 
 fn is_candidate(path: &Path) -> bool {
-    let extension = path.extension().and_then(|extension| extension.to_str()).unwrap_or_default();
-    EXTENSIONS.iter().any(|known| known.eq_ignore_ascii_case(extension))
+    let extension = path
+        .extension()
+        .and_then(|extension| extension.to_str())
+        .unwrap_or_default();
+    EXTENSIONS
+        .iter()
+        .any(|known| known.eq_ignore_ascii_case(extension))
 }

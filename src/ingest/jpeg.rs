@@ -37,7 +37,11 @@ impl<'a> Jpeg<'a> {
 
     /// Walks over the segments; every input gives a list.
     pub(super) fn parse(bytes: &'a [u8], limits: &Limits) -> Self {
-        let mut jpeg = Self { segments: Vec::new(), trailer: false, truncated: false };
+        let mut jpeg = Self {
+            segments: Vec::new(),
+            trailer: false,
+            truncated: false,
+        };
         let mut at = START_OF_IMAGE.len();
         while jpeg.segments.len() < limits.max_segments {
             let Some(marker_at) = next_marker(bytes, at) else {
@@ -70,16 +74,19 @@ impl<'a> Jpeg<'a> {
 
     /// Payloads of the application segments `n`.
     pub(super) fn app(&self, n: u8) -> impl Iterator<Item = &'a [u8]> + '_ {
-        self.segments.iter().filter(move |segment| segment.marker == app(n)).map(|segment| segment.payload)
+        self.segments
+            .iter()
+            .filter(move |segment| segment.marker == app(n))
+            .map(|segment| segment.payload)
     }
 }
 
 /// Position of the marker's second byte at or after `at`, over fill bytes and garbage.
 fn next_marker(bytes: &[u8], at: usize) -> Option<usize> {
     let rest = bytes.get(at..)?;
-    let found = rest.windows(2).position(|pair| {
-        matches!(pair, [0xFF, second] if *second != 0x00 && *second != 0xFF)
-    })?;
+    let found = rest
+        .windows(2)
+        .position(|pair| matches!(pair, [0xFF, second] if *second != 0x00 && *second != 0xFF))?;
     Some(at + found + 1)
 }
 
@@ -90,7 +97,9 @@ fn is_standalone(marker: u8) -> bool {
 
 /// Whether anything stands after the first end of image in `scan`.
 fn has_trailer(scan: &[u8]) -> bool {
-    let end = scan.windows(2).position(|pair| pair == [0xFF, END_OF_IMAGE]);
+    let end = scan
+        .windows(2)
+        .position(|pair| pair == [0xFF, END_OF_IMAGE]);
     end.is_some_and(|end| end + 2 < scan.len())
 }
 
@@ -100,20 +109,26 @@ mod tests {
 
     fn parse(bytes: &[u8]) -> Vec<(u8, usize)> {
         let jpeg = Jpeg::parse(bytes, &Limits::default());
-        jpeg.segments.iter().map(|segment| (segment.marker, segment.payload.len())).collect()
+        jpeg.segments
+            .iter()
+            .map(|segment| (segment.marker, segment.payload.len()))
+            .collect()
     }
 
     #[test]
     fn fill_bytes_and_garbage_between_segments_are_passed_over() {
         let bytes = [
-            0xFF, 0xD8, 0xFF, 0xFF, 0xFF, 0xE1, 0, 4, 7, 7, 1, 2, 3, 0xFF, 0, 9, 0xFF, 0xE3, 0, 3, 5, 0xFF, 0xDA,
+            0xFF, 0xD8, 0xFF, 0xFF, 0xFF, 0xE1, 0, 4, 7, 7, 1, 2, 3, 0xFF, 0, 9, 0xFF, 0xE3, 0, 3,
+            5, 0xFF, 0xDA,
         ];
         assert_eq!(parse(&bytes), [(0xE1, 2), (0xE3, 1)]);
     }
 
     #[test]
     fn every_prefix_gives_a_list() {
-        let bytes = [0xFF, 0xD8, 0xFF, 0xE1, 0, 4, 7, 7, 0xFF, 0xE3, 0, 3, 5, 0xFF, 0xDA, 1, 0xFF, 0xD9, 3];
+        let bytes = [
+            0xFF, 0xD8, 0xFF, 0xE1, 0, 4, 7, 7, 0xFF, 0xE3, 0, 3, 5, 0xFF, 0xDA, 1, 0xFF, 0xD9, 3,
+        ];
         for len in 0..=bytes.len() {
             let jpeg = Jpeg::parse(&bytes[..len], &Limits::default());
             assert!(jpeg.segments.len() <= 2);
@@ -123,6 +138,9 @@ mod tests {
 
     #[test]
     fn a_length_below_two_does_not_stop_the_walk() {
-        assert_eq!(parse(&[0xFF, 0xD8, 0xFF, 0xE1, 0, 0, 0xFF, 0xDA]), [(0xE1, 0)]);
+        assert_eq!(
+            parse(&[0xFF, 0xD8, 0xFF, 0xE1, 0, 0, 0xFF, 0xDA]),
+            [(0xE1, 0)]
+        );
     }
 }

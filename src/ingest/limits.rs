@@ -14,7 +14,11 @@ pub struct Limits {
 impl Default for Limits {
     /// 256 MiB, 16 megapixels (thermal cameras have 1.3), 4,096 segments.
     fn default() -> Self {
-        Self { max_bytes: 256 << 20, max_pixels: 16 << 20, max_segments: 4096 }
+        Self {
+            max_bytes: 256 << 20,
+            max_pixels: 16 << 20,
+            max_segments: 4096,
+        }
     }
 }
 

@@ -29,19 +29,30 @@ impl Tags {
         let exif: Option<Exif> = exif.into_iter().find_map(|block| {
             let mut reader = Reader::new();
             let result = reader.continue_on_error(true).read_raw(block.to_vec());
-            result.or_else(|error| error.distill_partial_result(|_| {})).ok()
+            result
+                .or_else(|error| error.distill_partial_result(|_| {}))
+                .ok()
         });
         // TIFF files keep the packet in tag 700 of the first directory, the XT2 in that of a later one.
         let is_packet = |field: &&exif::Field| field.tag.number() == XMP_PACKET;
-        let packet = exif.as_ref().and_then(|exif: &Exif| exif.fields().find(is_packet));
-        if let Some(Value::Byte(packet) | Value::Undefined(packet, _)) = packet.map(|field| &field.value) {
+        let packet = exif
+            .as_ref()
+            .and_then(|exif: &Exif| exif.fields().find(is_packet));
+        if let Some(Value::Byte(packet) | Value::Undefined(packet, _)) =
+            packet.map(|field| &field.value)
+        {
             packets.read(packet);
         }
         Self { exif, xmp: packets }
     }
 
     /// Everything on the allow-list.
-    pub(super) fn meta(&self, format: Format, radiometry: Radiometry, mut leaks: Vec<Leak>) -> FrameMeta {
+    pub(super) fn meta(
+        &self,
+        format: Format,
+        radiometry: Radiometry,
+        mut leaks: Vec<Leak>,
+    ) -> FrameMeta {
         leaks.extend(self.leaks());
         leaks.sort_unstable();
         leaks.dedup();
@@ -53,10 +64,15 @@ impl Tags {
             captured_at: self.captured_at(),
             position: self.position(),
             relative_altitude: self.dji("RelativeAltitude").map(Metres),
-            absolute_altitude: self.dji("AbsoluteAltitude").or_else(|| self.exif_altitude()).map(Metres),
+            absolute_altitude: self
+                .dji("AbsoluteAltitude")
+                .or_else(|| self.exif_altitude())
+                .map(Metres),
             gimbal: self.gimbal(),
             flight: self.attitude("FlightYawDegree", "FlightPitchDegree", "FlightRollDegree"),
-            focal_length_mm: self.rational(Tag::FocalLength).filter(|length| *length > 0.0),
+            focal_length_mm: self
+                .rational(Tag::FocalLength)
+                .filter(|length| *length > 0.0),
             radiometry,
             leaks,
         }
@@ -65,10 +81,17 @@ impl Tags {
     /// Make and model; the model of XMP where EXIF has none.
     pub(super) fn camera(&self) -> CameraName {
         let model = self.ascii(Tag::Model);
-        let media = self.xmp.text(Namespace::Media, "cameraModel").unwrap_or_default();
+        let media = self
+            .xmp
+            .text(Namespace::Media, "cameraModel")
+            .unwrap_or_default();
         CameraName {
             make: self.ascii(Tag::Make),
-            model: if model.is_empty() { media.to_owned() } else { model },
+            model: if model.is_empty() {
+                media.to_owned()
+            } else {
+                model
+            },
         }
     }
 
@@ -87,38 +110,51 @@ impl Tags {
     /// DJI's gimbal, else Pix4D's camera angles, whose pitch is 0 straight down (DOMAIN section 2).
     fn gimbal(&self) -> Option<Attitude> {
         let pix4d = |name| self.xmp.number(Namespace::Pix4d, name);
-        self.attitude("GimbalYawDegree", "GimbalPitchDegree", "GimbalRollDegree").or_else(|| {
-            Some(Attitude {
-                yaw: Degrees(pix4d("Yaw")?),
-                pitch: Degrees(pix4d("Pitch")? - 90.0),
-                roll: Degrees(pix4d("Roll").unwrap_or(0.0)),
+        self.attitude("GimbalYawDegree", "GimbalPitchDegree", "GimbalRollDegree")
+            .or_else(|| {
+                Some(Attitude {
+                    yaw: Degrees(pix4d("Yaw")?),
+                    pitch: Degrees(pix4d("Pitch")? - 90.0),
+                    roll: Degrees(pix4d("Roll").unwrap_or(0.0)),
+                })
             })
-        })
     }
 
     /// XMP before EXIF: on the M2EA EXIF is 4 m off (DOMAIN section 2). `GpsLongtitude` is DJI's spelling
     /// in older firmware. (0, 0) is what a receiver without a fix writes.
     fn position(&self) -> Option<Position> {
-        let longitude = self.dji("GpsLongitude").or_else(|| self.dji("GpsLongtitude"));
+        let longitude = self
+            .dji("GpsLongitude")
+            .or_else(|| self.dji("GpsLongtitude"));
         let xmp = self.dji("GpsLatitude").zip(longitude);
         let exif = || {
             let latitude = self.angle(Tag::GPSLatitude, Tag::GPSLatitudeRef, "S")?;
-            Some((latitude, self.angle(Tag::GPSLongitude, Tag::GPSLongitudeRef, "W")?))
+            Some((
+                latitude,
+                self.angle(Tag::GPSLongitude, Tag::GPSLongitudeRef, "W")?,
+            ))
         };
         let valid = |(latitude, longitude): &(f64, f64)| {
-            latitude.abs() <= 90.0 && longitude.abs() <= 180.0 && (*latitude != 0.0 || *longitude != 0.0)
+            latitude.abs() <= 90.0
+                && longitude.abs() <= 180.0
+                && (*latitude != 0.0 || *longitude != 0.0)
         };
         let found = xmp.filter(valid).map(|place| (place, PositionSource::Xmp));
         let ((latitude, longitude), source) =
             found.or_else(|| Some((exif().filter(valid)?, PositionSource::Exif)))?;
-        Some(Position { latitude: Degrees(latitude), longitude: Degrees(longitude), source })
+        Some(Position {
+            latitude: Degrees(latitude),
+            longitude: Degrees(longitude),
+            source,
+        })
     }
 
     fn captured_at(&self) -> Option<i64> {
         let text = [Tag::DateTimeOriginal, Tag::DateTime].map(|tag| self.ascii(tag));
         let text = text.iter().find(|text| !text.is_empty())?;
         let (date, time) = text.split_once(' ')?;
-        let time: jiff::civil::DateTime = format!("{}T{time}", date.replace(':', "-")).parse().ok()?;
+        let time: jiff::civil::DateTime =
+            format!("{}T{time}", date.replace(':', "-")).parse().ok()?;
         Some(jiff::tz::Offset::UTC.to_timestamp(time).ok()?.as_second())
     }
 
@@ -127,7 +163,8 @@ impl Tags {
             self.field(Tag::GPSAltitudeRef).map(|field| &field.value),
             Some(Value::Byte(byte)) if byte.first() == Some(&1)
         );
-        self.rational(Tag::GPSAltitude).map(|altitude| if below { -altitude } else { altitude })
+        self.rational(Tag::GPSAltitude)
+            .map(|altitude| if below { -altitude } else { altitude })
     }
 
     fn field(&self, tag: Tag) -> Option<&exif::Field> {
@@ -135,7 +172,10 @@ impl Tags {
     }
 
     fn rational(&self, tag: Tag) -> Option<f64> {
-        self.rationals(tag).first().copied().filter(|number| number.is_finite())
+        self.rationals(tag)
+            .first()
+            .copied()
+            .filter(|number| number.is_finite())
     }
 
     /// Rational numbers, signed (as the XT2 writes angles) or not.
@@ -152,7 +192,13 @@ impl Tags {
         let parts = self.rationals(tag);
         let part = |index: usize| parts.get(index).copied().unwrap_or_default();
         let degrees = parts.first()? + part(1) / 60.0 + part(2) / 3600.0;
-        degrees.is_finite().then_some(if self.ascii(reference) == minus { -degrees } else { degrees })
+        degrees
+            .is_finite()
+            .then_some(if self.ascii(reference) == minus {
+                -degrees
+            } else {
+                degrees
+            })
     }
 
     /// Text without trailing NULs and blanks; empty where there is none.
@@ -161,15 +207,21 @@ impl Tags {
             return String::new();
         };
         let bytes = parts.first().map(Vec::as_slice).unwrap_or_default();
-        let text: String = String::from_utf8_lossy(bytes).chars().filter(|c| !c.is_control()).take(64).collect();
+        let text: String = String::from_utf8_lossy(bytes)
+            .chars()
+            .filter(|c| !c.is_control())
+            .take(64)
+            .collect();
         text.trim().to_owned()
     }
 
     fn leaks(&self) -> Vec<Leak> {
         const BODY_SERIAL: Tag = Tag(exif::Context::Exif, 0xA431);
         let has = |tag| self.field(tag).is_some();
-        let thumbnail =
-            self.exif.as_ref().is_some_and(|exif| exif.fields().any(|field| field.ifd_num == In::THUMBNAIL));
+        let thumbnail = self
+            .exif
+            .as_ref()
+            .is_some_and(|exif| exif.fields().any(|field| field.ifd_num == In::THUMBNAIL));
         let dji = |part| self.xmp.names_contain(Namespace::Dji, part);
         [
             (Leak::Thumbnail, thumbnail),

@@ -39,15 +39,24 @@ pub fn decode(
     let limits = &options.limits;
     if bytes.len() as u64 > limits.max_bytes {
         let (found, max) = (bytes.len() as u64, limits.max_bytes);
-        return Err(IngestError::FileTooLarge { path: path.to_path_buf(), found, max });
+        return Err(IngestError::FileTooLarge {
+            path: path.to_path_buf(),
+            found,
+            max,
+        });
     }
     let file = File::open(path, bytes, limits)?;
-    match formats::DECODERS.iter().find(|decoder| decoder.sniff(&file)) {
+    match formats::DECODERS
+        .iter()
+        .find(|decoder| decoder.sniff(&file))
+    {
         Some(decoder) => {
             tracing::debug!("{}: {}", path.display(), decoder.name());
             decoder.decode(id, &file, options)
         }
-        None => Err(IngestError::NotThermal { path: path.to_path_buf() }),
+        None => Err(IngestError::NotThermal {
+            path: path.to_path_buf(),
+        }),
     }
 }
 

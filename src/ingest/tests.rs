@@ -17,7 +17,10 @@ fn data() -> Option<PathBuf> {
     }
     #[expect(clippy::print_stderr, reason = "a skipped test must say so")]
     {
-        eprintln!("SKIPPED: no real files at {}; set HEATVEIL_DATA", folder.display());
+        eprintln!(
+            "SKIPPED: no real files at {}; set HEATVEIL_DATA",
+            folder.display()
+        );
     }
     None
 }
@@ -44,24 +47,45 @@ fn fields(line: &str) -> Vec<String> {
 fn real_files_agree_with_independent_tools_or_are_refused_by_name() {
     let Some(data) = data() else { return };
     let oracle = std::fs::read_to_string(data.join("oracle.csv")).unwrap();
-    let wiris = TiffScale { scale: 0.025, offset: -100.0 };
+    let wiris = TiffScale {
+        scale: 0.025,
+        offset: -100.0,
+    };
     let mut checked = 0;
     for line in oracle.lines().skip(1) {
         let fields = fields(line);
         let path = data.join(&fields[0]);
         let tiff_scale = fields[0].contains("wiris").then_some(wiris);
-        let result = read(&path, &IngestOptions { tiff_scale, ..IngestOptions::default() });
+        let result = read(
+            &path,
+            &IngestOptions {
+                tiff_scale,
+                ..IngestOptions::default()
+            },
+        );
         if fields[1].starts_with("refused") {
-            assert_eq!(result.unwrap_err().reason(), "unsupported-family", "{}", fields[0]);
+            assert_eq!(
+                result.unwrap_err().reason(),
+                "unsupported-family",
+                "{}",
+                fields[0]
+            );
             continue;
         }
         let raw = result.unwrap();
         let calibration = radiometry::calibration(&raw.meta().radiometry);
         let frame = raw.calibrate(&calibration).unwrap();
-        let tolerance = if fields[0].contains("flir/") || fields[0].contains("xt2") { 0.01 } else { 0.05 };
+        let tolerance = if fields[0].contains("flir/") || fields[0].contains("xt2") {
+            0.01
+        } else {
+            0.05
+        };
         let celsius = frame.celsius_for_test();
         let (w, h) = celsius.shape();
-        assert_eq!((w.to_string(), h.to_string()), (fields[2].clone(), fields[3].clone()));
+        assert_eq!(
+            (w.to_string(), h.to_string()),
+            (fields[2].clone(), fields[3].clone())
+        );
         let summary = frame.summary().unwrap();
         let at = |x: usize, y: usize| f64::from(*celsius.get(x, y).unwrap());
         let found = [
@@ -76,7 +100,11 @@ fn real_files_agree_with_independent_tools_or_are_refused_by_name() {
         ];
         for (found, expected) in found.iter().zip(&fields[5..]) {
             let expected: f64 = expected.parse().unwrap();
-            assert!((found - expected).abs() < tolerance, "{}: {found} instead of {expected}", fields[0]);
+            assert!(
+                (found - expected).abs() < tolerance,
+                "{}: {found} instead of {expected}",
+                fields[0]
+            );
         }
         checked += 1;
     }
@@ -94,7 +122,9 @@ fn every_frame_of_the_real_flights_decodes_with_its_pose() {
             let meta = frame.meta();
             assert!(meta.position.is_some() && meta.relative_altitude.is_some());
             assert!(meta.gimbal.is_some() && meta.flight.is_some() && meta.captured_at.is_some());
-            assert!(meta.leaks.contains(&Leak::ThermalFrame) && meta.leaks.contains(&Leak::Thumbnail));
+            assert!(
+                meta.leaks.contains(&Leak::ThermalFrame) && meta.leaks.contains(&Leak::Thumbnail)
+            );
         }
     }
 }
@@ -104,7 +134,10 @@ fn the_m2ea_is_placed_by_xmp_not_by_exif() {
     let Some(data) = data() else { return };
     let found = discover(&[data.join("flights/m2ea")]).unwrap();
     let frame = read(&found.files[0], &IngestOptions::default()).unwrap();
-    assert_eq!(frame.meta().position.unwrap().source, crate::frame::PositionSource::Xmp);
+    assert_eq!(
+        frame.meta().position.unwrap().source,
+        crate::frame::PositionSource::Xmp
+    );
 }
 
 #[test]
@@ -113,14 +146,28 @@ fn a_tiff_of_unknown_scale_is_refused_with_the_option_to_give() {
     let path = data.join("facades/wiris/22-18-49-049-radiometric.tiff");
     let error = read(&path, &IngestOptions::default()).unwrap_err();
     assert!(error.to_string().contains("--tiff-scale"), "{error}");
-    assert!(!error.detail().contains("22-18"), "the log must not name files: {}", error.detail());
+    assert!(
+        !error.detail().contains("22-18"),
+        "the log must not name files: {}",
+        error.detail()
+    );
 }
 
 #[test]
 fn a_plain_picture_is_not_thermal() {
     let Some(data) = data() else { return };
-    let photo = std::fs::read_dir(data.join("hit-uav/images")).unwrap().next().unwrap().unwrap().path();
-    assert_eq!(read(&photo, &IngestOptions::default()).unwrap_err().reason(), "not-thermal");
+    let photo = std::fs::read_dir(data.join("hit-uav/images"))
+        .unwrap()
+        .next()
+        .unwrap()
+        .unwrap()
+        .path();
+    assert_eq!(
+        read(&photo, &IngestOptions::default())
+            .unwrap_err()
+            .reason(),
+        "not-thermal"
+    );
 }
 
 /// Cuts and bit flips of real files: a frame or an error, never a panic.
@@ -137,8 +184,14 @@ fn damaged_real_files_never_panic() {
         let bytes = std::fs::read(&path).unwrap();
         for step in 0..60_usize {
             // A multiplicative hash spreads the places over the file, denser at its start.
-            let place = step.wrapping_mul(2_654_435_761) % if step % 2 == 0 { 4096 } else { bytes.len() };
-            let _ = decode(FrameId(0), &path, &bytes[..place], &IngestOptions::default());
+            let place =
+                step.wrapping_mul(2_654_435_761) % if step % 2 == 0 { 4096 } else { bytes.len() };
+            let _ = decode(
+                FrameId(0),
+                &path,
+                &bytes[..place],
+                &IngestOptions::default(),
+            );
             let mut flipped = bytes.clone();
             flipped[place] ^= 1 << (step % 8);
             let _ = decode(FrameId(0), &path, &flipped, &IngestOptions::default());
@@ -150,17 +203,33 @@ fn damaged_real_files_never_panic() {
 fn an_absurd_header_is_refused_before_anything_is_allocated() {
     let header = |width: u32, height: u32| {
         let mut tiff = b"II*\0\x08\0\0\0\x07\0".to_vec();
-        for (tag, kind, value) in
-            [(256_u16, 4_u16, width), (257, 4, height), (258, 3, 16), (262, 3, 1), (273, 4, 8), (278, 4, height), (279, 4, 8)]
-        {
+        for (tag, kind, value) in [
+            (256_u16, 4_u16, width),
+            (257, 4, height),
+            (258, 3, 16),
+            (262, 3, 1),
+            (273, 4, 8),
+            (278, 4, height),
+            (279, 4, 8),
+        ] {
             tiff.extend([tag.to_le_bytes(), kind.to_le_bytes()].concat());
             tiff.extend([1_u32.to_le_bytes(), value.to_le_bytes()].concat());
         }
         tiff.extend([0; 4]);
         tiff
     };
-    let decode = |bytes: &[u8]| decode(FrameId(0), Path::new("x.tif"), bytes, &IngestOptions::default());
-    assert_eq!(decode(&header(100_000, 100_000)).unwrap_err().reason(), "too-large");
+    let decode = |bytes: &[u8]| {
+        decode(
+            FrameId(0),
+            Path::new("x.tif"),
+            bytes,
+            &IngestOptions::default(),
+        )
+    };
+    assert_eq!(
+        decode(&header(100_000, 100_000)).unwrap_err().reason(),
+        "too-large"
+    );
     assert!(decode(&header(0, 0)).is_err());
     assert_eq!(decode(b"").unwrap_err().reason(), "not-an-image");
     assert_eq!(decode(b"hello").unwrap_err().reason(), "not-an-image");
@@ -177,8 +246,11 @@ fn folders_are_walked_in_order_and_everything_else_is_told() {
     #[cfg(unix)]
     std::os::unix::fs::symlink("/etc/hostname", folder.path().join("z.jpg")).unwrap();
     let intake = discover(&[folder.path().to_path_buf()]).unwrap();
-    let names: Vec<_> =
-        intake.files.iter().map(|file| file.strip_prefix(folder.path()).unwrap().to_path_buf()).collect();
+    let names: Vec<_> = intake
+        .files
+        .iter()
+        .map(|file| file.strip_prefix(folder.path()).unwrap().to_path_buf())
+        .collect();
     assert_eq!(names, ["a.tiff", "b.JPG", "sub/c.jpeg"].map(PathBuf::from));
     assert_eq!(intake.ignored.len(), 1);
     #[cfg(unix)]
@@ -189,8 +261,16 @@ fn folders_are_walked_in_order_and_everything_else_is_told() {
 fn an_empty_folder_and_a_missing_one_are_named() {
     let folder = tempfile::tempdir().unwrap();
     let error = discover(&[folder.path().to_path_buf()]).unwrap_err();
-    assert!(error.to_string().contains(".jpg") && error.is_input_list(), "{error}");
-    assert_eq!(discover(&[folder.path().join("gone")]).unwrap_err().reason(), "io");
+    assert!(
+        error.to_string().contains(".jpg") && error.is_input_list(),
+        "{error}"
+    );
+    assert_eq!(
+        discover(&[folder.path().join("gone")])
+            .unwrap_err()
+            .reason(),
+        "io"
+    );
 }
 
 proptest! {

@@ -22,7 +22,10 @@ const NAMESPACES: [(&str, Namespace); 4] = [
     ("http://www.dji.com/drone-dji/1.0/", Namespace::Dji),
     ("http://pix4d.com/camera/1.0/", Namespace::Pix4d),
     ("http://pix4d.com/camera/1.0", Namespace::Pix4d),
-    ("http://ns.adobe.com/xmp/1.0/DynamicMedia/", Namespace::Media),
+    (
+        "http://ns.adobe.com/xmp/1.0/DynamicMedia/",
+        Namespace::Media,
+    ),
 ];
 
 /// Values longer than this are no numbers or names.
@@ -69,29 +72,43 @@ impl Xmp {
 
     fn insert(&mut self, key: (Namespace, String), value: &str) {
         if value.len() <= MAX_VALUE {
-            self.values.entry(key).or_insert_with(|| value.trim().to_owned());
+            self.values
+                .entry(key)
+                .or_insert_with(|| value.trim().to_owned());
         }
     }
 
     /// A value as text.
     pub(super) fn text(&self, namespace: Namespace, name: &str) -> Option<&str> {
-        self.values.get(&(namespace, name.to_owned())).map(String::as_str)
+        self.values
+            .get(&(namespace, name.to_owned()))
+            .map(String::as_str)
     }
 
     /// A value as a finite number, such as `+87.243`.
     pub(super) fn number(&self, namespace: Namespace, name: &str) -> Option<f64> {
-        self.text(namespace, name)?.parse().ok().filter(|number: &f64| number.is_finite())
+        self.text(namespace, name)?
+            .parse()
+            .ok()
+            .filter(|number: &f64| number.is_finite())
     }
 
     /// Whether any name of the namespace contains `part`.
     pub(super) fn names_contain(&self, namespace: Namespace, part: &str) -> bool {
-        self.values.keys().any(|(space, name)| *space == namespace && name.contains(part))
+        self.values
+            .keys()
+            .any(|(space, name)| *space == namespace && name.contains(part))
     }
 }
 
 fn key(space: &ResolveResult<'_>, local: &str) -> Option<(Namespace, String)> {
-    let ResolveResult::Bound(uri) = space else { return None };
-    let namespace = NAMESPACES.iter().find(|(known, _)| *known == uri.as_ref())?.1;
+    let ResolveResult::Bound(uri) = space else {
+        return None;
+    };
+    let namespace = NAMESPACES
+        .iter()
+        .find(|(known, _)| *known == uri.as_ref())?
+        .1;
     (local.len() <= MAX_VALUE).then_some(())?;
     Some((namespace, local.to_owned()))
 }
@@ -128,7 +145,9 @@ mod tests {
 
     #[test]
     fn what_is_not_a_finite_number_is_absent() {
-        let xmp = read("<a xmlns:q='http://www.dji.com/drone-dji/1.0/' q:A='NaN' q:B='inf' q:C='1e400'/>");
+        let xmp = read(
+            "<a xmlns:q='http://www.dji.com/drone-dji/1.0/' q:A='NaN' q:B='inf' q:C='1e400'/>",
+        );
         for name in ["A", "B", "C"] {
             assert_eq!(xmp.number(Namespace::Dji, name), None);
         }

@@ -22,7 +22,10 @@ pub struct Correction {
 #[must_use]
 pub fn object_temperature(apparent: Celsius, correction: &Correction) -> Celsius {
     let fourth = |celsius: Celsius| Kelvin::from(celsius).0.powi(4);
-    let (e, tau) = (correction.emissivity.value(), correction.transmission.value());
+    let (e, tau) = (
+        correction.emissivity.value(),
+        correction.transmission.value(),
+    );
     let own = fourth(apparent)
         - (1.0 - e) * tau * fourth(correction.reflected)
         - (1.0 - tau) * fourth(correction.air);
@@ -59,6 +62,10 @@ mod tests {
 
     #[test]
     fn what_is_colder_than_its_reflections_has_no_temperature() {
-        assert!(object_temperature(Celsius(-50.0), &correction(0.05, 1.0, 20.0)).0.is_nan());
+        assert!(
+            object_temperature(Celsius(-50.0), &correction(0.05, 1.0, 20.0))
+                .0
+                .is_nan()
+        );
     }
 }

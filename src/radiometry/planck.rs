@@ -15,9 +15,16 @@ pub fn transmission(
     let h2o = humidity.value()
         * (1.5587 + 0.069_39 * t - 0.000_278_16 * t.powi(2) + 0.000_000_684_55 * t.powi(3)).exp();
     let path = (distance.0 / 2.0).sqrt();
-    let Atmosphere { alpha1, alpha2, beta1, beta2, x } = *atmosphere;
+    let Atmosphere {
+        alpha1,
+        alpha2,
+        beta1,
+        beta2,
+        x,
+    } = *atmosphere;
     let root = h2o.sqrt();
-    x * (-path * (alpha1 + beta1 * root)).exp() + (1.0 - x) * (-path * (alpha2 + beta2 * root)).exp()
+    x * (-path * (alpha1 + beta1 * root)).exp()
+        + (1.0 - x) * (-path * (alpha2 + beta2 * root)).exp()
 }
 
 /// Counts of a blackbody at a temperature (DOMAIN section 1.1: P).
@@ -33,8 +40,17 @@ pub fn counts_to_celsius(
     planck: &PlanckConstants,
     object: &ObjectParameters,
 ) -> impl Fn(f64) -> f64 + use<> {
-    let (planck, e, w) = (*planck, object.emissivity.value(), object.window_transmission.value());
-    let tau = transmission(&object.atmosphere, object.air, object.humidity, object.distance);
+    let (planck, e, w) = (
+        *planck,
+        object.emissivity.value(),
+        object.window_transmission.value(),
+    );
+    let tau = transmission(
+        &object.atmosphere,
+        object.air,
+        object.humidity,
+        object.distance,
+    );
     let air = blackbody_counts(&planck, object.air);
     let surroundings = (1.0 - tau) / (e * tau) * air
         + (1.0 - tau) / (e * tau * w * tau) * air
@@ -44,7 +60,11 @@ pub fn counts_to_celsius(
     move |counts| {
         let radiance = counts * gain - surroundings;
         let argument = planck.r1 / (planck.r2 * (radiance + planck.o)) + planck.f;
-        if argument > 0.0 { planck.b / argument.ln() - ZERO_CELSIUS_IN_KELVIN } else { f64::NAN }
+        if argument > 0.0 {
+            planck.b / argument.ln() - ZERO_CELSIUS_IN_KELVIN
+        } else {
+            f64::NAN
+        }
     }
 }
 
@@ -52,8 +72,13 @@ pub fn counts_to_celsius(
 pub(super) mod tests {
     use super::*;
 
-    const PLANCK: PlanckConstants =
-        PlanckConstants { r1: 21106.77, r2: 0.012_545_258, b: 1501.0, f: 1.0, o: -7340.0 };
+    const PLANCK: PlanckConstants = PlanckConstants {
+        r1: 21106.77,
+        r2: 0.012_545_258,
+        b: 1501.0,
+        f: 1.0,
+        o: -7340.0,
+    };
     pub(in crate::radiometry) const ATMOSPHERE: Atmosphere = Atmosphere {
         alpha1: 0.006_569,
         alpha2: 0.012_62,
@@ -86,7 +111,10 @@ pub(super) mod tests {
             (17994.06, 0.95, 0.96, 23.31223, 1e-4),
         ] {
             let found = counts_to_celsius(&PLANCK, &object(emissivity, window))(counts);
-            assert!((found - expected).abs() < tolerance, "{counts}: {found} instead of {expected}");
+            assert!(
+                (found - expected).abs() < tolerance,
+                "{counts}: {found} instead of {expected}"
+            );
         }
     }
 

@@ -58,7 +58,12 @@ pub fn mask(
         }
     }
     for row in hidden {
-        mask.draw_no_data(PixelRect { x0: row.x0, y0: row.y, x1: row.x1, y1: row.y + 1 });
+        mask.draw_no_data(PixelRect {
+            x0: row.x0,
+            y0: row.y,
+            x1: row.x1,
+            y1: row.y + 1,
+        });
     }
     Ok(mask)
 }
@@ -107,37 +112,85 @@ mod tests {
 
     fn detection(bbox: BoxPx, fraction: f32) -> Detections {
         let padding = Padding { fraction, px: 0.0 };
-        Detections::completed(FrameId(0), vec![Detection { class: Class::Person, bbox, score: 0.9, padding, alarm: 0.3 }])
+        Detections::completed(
+            FrameId(0),
+            vec![Detection {
+                class: Class::Person,
+                bbox,
+                score: 0.9,
+                padding,
+                alarm: 0.3,
+            }],
+        )
     }
 
     fn config(grid_px: usize) -> RedactConfig {
-        RedactConfig { padding: Metres(0.0), grid_px, ..RedactConfig::default() }
+        RedactConfig {
+            padding: Metres(0.0),
+            grid_px,
+            ..RedactConfig::default()
+        }
     }
 
     fn hidden(mask: &RedactionMask) -> Vec<(usize, usize)> {
-        (0..48).flat_map(|y| (0..64).map(move |x| (x, y))).filter(|&(x, y)| mask.hides(x, y)).collect()
+        (0..48)
+            .flat_map(|y| (0..64).map(move |x| (x, y)))
+            .filter(|&(x, y)| mask.hides(x, y))
+            .collect()
     }
 
     #[test]
     fn a_partly_covered_pixel_is_hidden() {
-        let found = [detection(BoxPx { x0: 2.9, y0: 5.0, x1: 3.1, y1: 6.0 }, 0.0)];
+        let found = [detection(
+            BoxPx {
+                x0: 2.9,
+                y0: 5.0,
+                x1: 3.1,
+                y1: 6.0,
+            },
+            0.0,
+        )];
         let mask = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config(1)).unwrap();
         assert_eq!(hidden(&mask), [(2, 5), (3, 5)]);
     }
 
     #[test]
     fn hides_the_last_row_and_column() {
-        let found = [detection(BoxPx { x0: 63.5, y0: 47.5, x1: 64.0, y1: 48.0 }, 2.0)];
+        let found = [detection(
+            BoxPx {
+                x0: 63.5,
+                y0: 47.5,
+                x1: 64.0,
+                y1: 48.0,
+            },
+            2.0,
+        )];
         let mask = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config(4)).unwrap();
         assert!(mask.hides(63, 47));
     }
 
     #[test]
     fn padding_on_the_ground_grows_with_finer_pixels() {
-        let found = [detection(BoxPx { x0: 20.0, y0: 20.0, x1: 21.0, y1: 21.0 }, 0.0)];
-        let config = RedactConfig { padding: Metres(0.5), grid_px: 1, ..RedactConfig::default() };
-        let coarse = mask(FrameId(0), (64, 48), &found, &[], Metres(0.5), &config).unwrap().masked_pixels();
-        let fine = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config).unwrap().masked_pixels();
+        let found = [detection(
+            BoxPx {
+                x0: 20.0,
+                y0: 20.0,
+                x1: 21.0,
+                y1: 21.0,
+            },
+            0.0,
+        )];
+        let config = RedactConfig {
+            padding: Metres(0.5),
+            grid_px: 1,
+            ..RedactConfig::default()
+        };
+        let coarse = mask(FrameId(0), (64, 48), &found, &[], Metres(0.5), &config)
+            .unwrap()
+            .masked_pixels();
+        let fine = mask(FrameId(0), (64, 48), &found, &[], Metres(0.1), &config)
+            .unwrap()
+            .masked_pixels();
         assert_eq!((coarse, fine), (9, 121));
     }
 
@@ -151,8 +204,20 @@ mod tests {
 
     #[test]
     fn hidden_rows_are_hidden_whatever_was_found() {
-        let rows = [HiddenRows { y: 3, x0: 10, x1: 12 }];
-        let mask = mask(FrameId(0), (64, 48), &[Detections::completed(FrameId(0), vec![])], &rows, Metres(0.1), &config(4)).unwrap();
+        let rows = [HiddenRows {
+            y: 3,
+            x0: 10,
+            x1: 12,
+        }];
+        let mask = mask(
+            FrameId(0),
+            (64, 48),
+            &[Detections::completed(FrameId(0), vec![])],
+            &rows,
+            Metres(0.1),
+            &config(4),
+        )
+        .unwrap();
         assert_eq!(hidden(&mask), [(10, 3), (11, 3)]);
     }
 

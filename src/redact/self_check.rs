@@ -35,8 +35,14 @@ fn hidden_share(found: &Detection, mask: &RedactionMask) -> f64 {
         found.bbox.y0.floor() as usize..found.bbox.y1.ceil() as usize,
     );
     let total = xs.len() * ys.len();
-    let hidden = ys.flat_map(|y| xs.clone().map(move |x| (x, y))).filter(|&(x, y)| mask.hides(x, y)).count();
-    #[expect(clippy::cast_precision_loss, reason = "pixel counts are far below 2^52")]
+    let hidden = ys
+        .flat_map(|y| xs.clone().map(move |x| (x, y)))
+        .filter(|&(x, y)| mask.hides(x, y))
+        .count();
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "pixel counts are far below 2^52"
+    )]
     let share = hidden as f64 / total.max(1) as f64;
     share
 }
@@ -51,13 +57,31 @@ mod tests {
     fn a_find_under_the_mask_does_not_count_and_one_beside_it_does() {
         let at = |x0: f32| Detection {
             class: Class::Person,
-            bbox: BoxPx { x0, y0: 0.0, x1: x0 + 10.0, y1: 10.0 },
-            score: 0.5, alarm: 0.3, padding: Padding { fraction: 0.0, px: 0.0 },
+            bbox: BoxPx {
+                x0,
+                y0: 0.0,
+                x1: x0 + 10.0,
+                y1: 10.0,
+            },
+            score: 0.5,
+            alarm: 0.3,
+            padding: Padding {
+                fraction: 0.0,
+                px: 0.0,
+            },
         };
         let mut mask = RedactionMask::new(FrameId(0), 64, 48);
-        mask.draw_no_data(PixelRect { x0: 0, y0: 0, x1: 10, y1: 10 });
+        mask.draw_no_data(PixelRect {
+            x0: 0,
+            y0: 0,
+            x1: 10,
+            y1: 10,
+        });
         let look = Detections::completed(FrameId(0), vec![at(0.0), at(2.0), at(3.0), at(30.0)]);
-        let left: Vec<f32> = uncovered(&look, &mask).iter().map(|found| found.bbox.x0).collect();
+        let left: Vec<f32> = uncovered(&look, &mask)
+            .iter()
+            .map(|found| found.bbox.x0)
+            .collect();
         assert_eq!(left, [3.0, 30.0]);
     }
 }

@@ -108,15 +108,22 @@ impl Times {
 /// What decoding and placing frames need to know, from the settings.
 pub(super) fn options(config: &Config) -> (IngestOptions, CameraOverrides) {
     let camera = &config.camera;
-    let tiff_scale = camera
-        .tiff_scale
-        .map(|given| ingest::TiffScale { scale: given.scale, offset: given.offset.0 });
+    let tiff_scale = camera.tiff_scale.map(|given| ingest::TiffScale {
+        scale: given.scale,
+        offset: given.offset.0,
+    });
     let overrides = CameraOverrides {
         focal_length_px: camera.focal_length_px,
         focal_length_mm: camera.focal_length_mm,
         pixel_pitch_um: camera.pixel_pitch_um,
     };
-    (IngestOptions { tiff_scale, ..IngestOptions::default() }, overrides)
+    (
+        IngestOptions {
+            tiff_scale,
+            ..IngestOptions::default()
+        },
+        overrides,
+    )
 }
 
 impl<'a> FrameTask<'a> {
@@ -148,13 +155,15 @@ impl<'a> FrameTask<'a> {
             outcome: Outcome::Published,
             times: Times::default(),
         };
-        let result = panic::catch_unwind(AssertUnwindSafe(|| self.try_process(input, &mut processed)));
+        let result =
+            panic::catch_unwind(AssertUnwindSafe(|| self.try_process(input, &mut processed)));
         processed.outcome = match result {
             Ok(Ok(())) => Outcome::Published,
             Ok(Err(outcome)) => outcome,
-            Err(_) => {
-                Outcome::Withheld(Cause::new("internal", "a stage stopped with an internal error"))
-            }
+            Err(_) => Outcome::Withheld(Cause::new(
+                "internal",
+                "a stage stopped with an internal error",
+            )),
         };
         if processed.outcome != Outcome::Published {
             processed.masked = None;
@@ -172,7 +181,11 @@ impl<'a> FrameTask<'a> {
         self.redact(calibrated, &located, &hidden, processed)
     }
 
-    pub(super) fn decode(&self, input: &Input<'_>, processed: &mut Processed) -> Result<Frame<Raw>, Outcome> {
+    pub(super) fn decode(
+        &self,
+        input: &Input<'_>,
+        processed: &mut Processed,
+    ) -> Result<Frame<Raw>, Outcome> {
         if let Some(first) = input.duplicate_of {
             let detail = format!("the same bytes as frame {first}");
             return Err(Outcome::Rejected(Cause::new("duplicate", detail)));
@@ -182,7 +195,10 @@ impl<'a> FrameTask<'a> {
             .map_err(|error| reject("io", error.kind().to_string()))?;
         processed.bytes = bytes.len() as u64;
         if self.key.commit(&bytes) != input.commitment {
-            return Err(reject("changed", "the file changed after the manifest was fixed".into()));
+            return Err(reject(
+                "changed",
+                "the file changed after the manifest was fixed".into(),
+            ));
         }
         timed(&mut processed.times.decode, || {
             ingest::decode(input.id, input.path, &bytes, &self.ingest)
@@ -198,7 +214,10 @@ impl<'a> FrameTask<'a> {
 
     /// The table of these constants; a flight has one set, so the last one made is kept.
     fn calibration(&self, radiometry: &Radiometry) -> Arc<Calibration> {
-        let mut kept = self.calibration.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut kept = self
+            .calibration
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
         match &*kept {
             Some((known, table)) if known == radiometry => Arc::clone(table),
             _ => {
@@ -217,7 +236,10 @@ impl<'a> FrameTask<'a> {
     ) -> Result<Vec<HiddenRows>, Outcome> {
         let withheld = |detail: String| Outcome::Withheld(Cause::new("beyond-envelope", detail));
         let Some(temperatures) = frame.summary() else {
-            return Err(Outcome::Rejected(Cause::new("no-temperature", "no pixel has a temperature")));
+            return Err(Outcome::Rejected(Cause::new(
+                "no-temperature",
+                "no pixel has a temperature",
+            )));
         };
         if self.config.detect.publish_beyond_envelope.is_some() {
             return Ok(hidden_rows(located, f64::INFINITY));
@@ -247,17 +269,30 @@ impl<'a> FrameTask<'a> {
         let (id, shape) = (calibrated.id(), calibrated.shape());
         let times = &mut processed.times;
         let started = Instant::now();
-        let mut looks = self.look(id, |multiple_of| calibrated.model_input(multiple_of), &mut times.inference)?;
+        let mut looks = self.look(
+            id,
+            |multiple_of| calibrated.model_input(multiple_of),
+            &mut times.inference,
+        )?;
         times.detect += started.elapsed();
         let started = Instant::now();
         processed.detections.clone_from(&looks);
         let internal = |error: String| Outcome::Withheld(Cause::new("internal", error));
         let mask_of = |looks: &[Detections]| {
-            redact::mask(id, shape, looks, hidden, located.ground_resolution(), &self.config.redact)
-                .map_err(|error| internal(error.to_string()))
+            redact::mask(
+                id,
+                shape,
+                looks,
+                hidden,
+                located.ground_resolution(),
+                &self.config.redact,
+            )
+            .map_err(|error| internal(error.to_string()))
         };
         let mut mask = mask_of(&looks)?;
-        let mut frame = calibrated.redact(&mask).map_err(|error| internal(error.to_string()))?;
+        let mut frame = calibrated
+            .redact(&mask)
+            .map_err(|error| internal(error.to_string()))?;
         processed.times.redact += started.elapsed();
 
         let started = Instant::now();
@@ -269,7 +304,9 @@ impl<'a> FrameTask<'a> {
             self_check.rounds += 1;
             looks.push(Detections::completed(id, missed));
             mask = mask_of(&looks)?;
-            frame = frame.redact(&mask).map_err(|error| internal(error.to_string()))?;
+            frame = frame
+                .redact(&mask)
+                .map_err(|error| internal(error.to_string()))?;
             missed = self.missed(&frame, &mask, inference)?;
             if !missed.iter().any(Detection::is_alarming) {
                 missed.clear();
@@ -298,8 +335,15 @@ impl<'a> FrameTask<'a> {
         mask: &RedactionMask,
         inference: &mut Duration,
     ) -> Result<Vec<Detection>, Outcome> {
-        let looks = self.look(frame.id(), |multiple_of| frame.model_input(multiple_of), inference)?;
-        Ok(looks.iter().flat_map(|look| uncovered(look, mask)).collect())
+        let looks = self.look(
+            frame.id(),
+            |multiple_of| frame.model_input(multiple_of),
+            inference,
+        )?;
+        Ok(looks
+            .iter()
+            .flat_map(|look| uncovered(look, mask))
+            .collect())
     }
 
     /// All detectors' finds; the failure of one is the failure of all.
@@ -311,8 +355,9 @@ impl<'a> FrameTask<'a> {
     ) -> Result<Vec<Detections>, Outcome> {
         let look = |detector: &Box<dyn Detector>| {
             let input = input(detector.multiple_of());
-            timed(inference, || detector.detect(id, &input))
-                .map_err(|error| Outcome::Withheld(Cause::new("detector-failed", error.to_string())))
+            timed(inference, || detector.detect(id, &input)).map_err(|error| {
+                Outcome::Withheld(Cause::new("detector-failed", error.to_string()))
+            })
         };
         self.detectors.iter().map(look).collect()
     }
@@ -326,7 +371,13 @@ fn named(found: &[Detection]) -> String {
 
 fn hidden_rows(located: &Located, limit: f64) -> Vec<HiddenRows> {
     let rows = located.beyond(crate::units::Metres(limit));
-    rows.into_iter().map(|span| HiddenRows { y: span.row, x0: span.x0, x1: span.x1 }).collect()
+    rows.into_iter()
+        .map(|span| HiddenRows {
+            y: span.row,
+            x0: span.x0,
+            x1: span.x1,
+        })
+        .collect()
 }
 
 fn timed<R>(total: &mut Duration, work: impl FnOnce() -> R) -> R {

@@ -39,7 +39,10 @@ pub(super) fn check_folders(inputs: &[PathBuf], out: &Path) -> Result<(), RunErr
     for input in inputs.iter().filter(|input| input.is_dir()) {
         let input_path = absolute(input);
         if out_path.starts_with(&input_path) || input_path.starts_with(&out_path) {
-            return Err(RunError::Nested { input: input.clone(), out: out.to_path_buf() });
+            return Err(RunError::Nested {
+                input: input.clone(),
+                out: out.to_path_buf(),
+            });
         }
     }
     Ok(())
@@ -75,15 +78,28 @@ impl Manifest {
             Ok(bytes) => (path.clone(), key.commit(&bytes), true),
             Err(_) => (path.clone(), key.commit(&unreadable(path)), false),
         };
-        let result: Result<(), std::convert::Infallible> =
-            for_each_ordered(pool, &found.files, in_flight, commit, |(path, commitment, read)| {
+        let result: Result<(), std::convert::Infallible> = for_each_ordered(
+            pool,
+            &found.files,
+            in_flight,
+            commit,
+            |(path, commitment, read)| {
                 let id = frame_id(lines.len());
-                let duplicate_of = if read { first.get(&commitment).copied() } else { None };
+                let duplicate_of = if read {
+                    first.get(&commitment).copied()
+                } else {
+                    None
+                };
                 first.entry(commitment).or_insert(id);
-                lines.push(Line { path, commitment, duplicate_of });
+                lines.push(Line {
+                    path,
+                    commitment,
+                    duplicate_of,
+                });
                 progress.step();
                 Ok(())
-            });
+            },
+        );
         match result {
             Ok(()) => Self { lines },
         }
@@ -102,7 +118,9 @@ impl Manifest {
     /// The file of a frame.
     pub(super) fn path(&self, id: FrameId) -> &Path {
         let index = usize::try_from(id.0).unwrap_or(usize::MAX);
-        self.lines.get(index).map_or(Path::new(""), |line| &line.path)
+        self.lines
+            .get(index)
+            .map_or(Path::new(""), |line| &line.path)
     }
 
     /// The frames, in order.
@@ -122,5 +140,9 @@ fn frame_id(index: usize) -> FrameId {
 
 /// What stands for the bytes of a file that cannot be read.
 fn unreadable(path: &Path) -> Vec<u8> {
-    [b"heatveil: unreadable\0", path.as_os_str().as_encoded_bytes()].concat()
+    [
+        b"heatveil: unreadable\0",
+        path.as_os_str().as_encoded_bytes(),
+    ]
+    .concat()
 }

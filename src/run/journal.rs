@@ -68,7 +68,10 @@ impl<'a> Journal<'a> {
         };
         let differs = [
             ("manifest", before.manifest != opened.manifest),
-            ("configuration", before.policy_sha256 != opened.policy_sha256),
+            (
+                "configuration",
+                before.policy_sha256 != opened.policy_sha256,
+            ),
             ("model", before.models != opened.models),
             ("version of heatveil", before.heatveil != opened.heatveil),
         ];
@@ -78,7 +81,10 @@ impl<'a> Journal<'a> {
         journal.recall(entries)?;
         if !journal.finished {
             let frames = record::count(journal.known.len());
-            journal.log.append(&Entry::RunResumed(RunResumed { at: run.now, frames }))?;
+            journal.log.append(&Entry::RunResumed(RunResumed {
+                at: run.now,
+                frames,
+            }))?;
             journal.log.sync()?;
         }
         Ok(journal)
@@ -86,7 +92,10 @@ impl<'a> Journal<'a> {
 
     /// Takes over what an earlier run wrote, without the entries of a frame that has no outcome.
     fn recall(&mut self, mut entries: Vec<Entry>) -> Result<(), RunError> {
-        while entries.last().is_some_and(|last| last.frame().is_some() && !last.is_outcome()) {
+        while entries
+            .last()
+            .is_some_and(|last| last.frame().is_some() && !last.is_outcome())
+        {
             entries.pop();
         }
         self.log.truncate(entries.len() as u64)?;
@@ -117,7 +126,14 @@ impl<'a> Journal<'a> {
                 _ => continue,
             };
             self.counts.add(&outcome);
-            self.known.insert(FrameId(frame), Known { outcome, output_sha256, bytes });
+            self.known.insert(
+                FrameId(frame),
+                Known {
+                    outcome,
+                    output_sha256,
+                    bytes,
+                },
+            );
         }
         Ok(())
     }
@@ -138,9 +154,19 @@ impl<'a> Journal<'a> {
     /// Logs one frame, unless it is logged already: then what came out again must be the same.
     pub(super) fn frame(&mut self, config: &Config, processed: &Processed) -> Result<(), RunError> {
         if let Some(known) = self.known.get(&processed.id) {
-            let output = processed.masked.as_ref().map(|masked| record::hex(&masked.output_sha256));
-            let same = known.outcome == processed.outcome && known.output_sha256 == output.unwrap_or_default();
-            return if same { Ok(()) } else { Err(RunError::Working { frame: processed.id.0 }) };
+            let output = processed
+                .masked
+                .as_ref()
+                .map(|masked| record::hex(&masked.output_sha256));
+            let same = known.outcome == processed.outcome
+                && known.output_sha256 == output.unwrap_or_default();
+            return if same {
+                Ok(())
+            } else {
+                Err(RunError::Working {
+                    frame: processed.id.0,
+                })
+            };
         }
         for entry in record::frame(config, &self.models, processed) {
             self.log.append(&entry)?;
@@ -184,7 +210,12 @@ impl<'a> Journal<'a> {
 
     /// Logs the balance and signs the log.
     pub(super) fn close(&mut self, at: i64) -> Result<String, RunError> {
-        let Counts { total, published, withheld, rejected } = self.counts;
+        let Counts {
+            total,
+            published,
+            withheld,
+            rejected,
+        } = self.counts;
         self.log.append(&Entry::RunClosed(RunClosed {
             at,
             total: record::count(total),
@@ -199,7 +230,12 @@ impl<'a> Journal<'a> {
 impl Known {
     /// The frame as the earlier run left it; `None` where its working file is gone or damaged, so that it
     /// must be made again.
-    pub(super) fn reload(&self, store: &Store, task: &FrameTask<'_>, input: &Input<'_>) -> Option<Processed> {
+    pub(super) fn reload(
+        &self,
+        store: &Store,
+        task: &FrameTask<'_>,
+        input: &Input<'_>,
+    ) -> Option<Processed> {
         let mut processed = Processed {
             id: input.id,
             commitment: input.commitment,
@@ -232,8 +268,14 @@ impl Known {
 }
 
 /// Temperatures of a redacted frame from the work folder.
-pub(super) fn load(store: &Store, id: FrameId, (width, height): (usize, usize)) -> Option<Raster<f32>> {
+pub(super) fn load(
+    store: &Store,
+    id: FrameId,
+    (width, height): (usize, usize),
+) -> Option<Raster<f32>> {
     let bytes = store.read_spilled(&layout::spilled_frame(id)).ok()?;
-    let values = bytes.chunks_exact(4).map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
+    let values = bytes
+        .chunks_exact(4)
+        .map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
     Raster::new(width, height, values.collect()).ok()
 }

@@ -10,7 +10,7 @@ use super::record::{count, ranges};
 use super::{FlightSummary, MosaicSummary, Progress, Published, Run, RunError, Summary};
 use crate::audit::FlightEvidence;
 use crate::config::Yaw;
-use crate::frame::{FrameId, Frame};
+use crate::frame::{Frame, FrameId};
 use crate::georef::{self, Crs, Located, YawChoice, YawReason, YawSource};
 use crate::raster::Raster;
 use crate::store::{self, Store, layout};
@@ -32,7 +32,8 @@ pub(super) fn map(
     progress: &mut dyn Progress,
 ) -> Result<(), RunError> {
     progress.stage("mapping", STEPS);
-    let by_id: BTreeMap<FrameId, &Published> = published.iter().map(|frame| (frame.id, frame)).collect();
+    let by_id: BTreeMap<FrameId, &Published> =
+        published.iter().map(|frame| (frame.id, frame)).collect();
     let rasters = |id: FrameId| -> Result<Arc<Raster<f32>>, RunError> {
         let changed = || RunError::Working { frame: id.0 };
         let frame = by_id.get(&id).ok_or_else(changed)?;
@@ -69,18 +70,33 @@ pub(super) fn map(
         seam_kelvin: report.overlap_disagreement,
     });
     progress.step();
-    journal.publish(store.stage_file(layout::TEMPERATURE_COG, &Cog(&mosaic))?, used, &evidence)?;
+    journal.publish(
+        store.stage_file(layout::TEMPERATURE_COG, &Cog(&mosaic))?,
+        used,
+        &evidence,
+    )?;
     progress.step();
 
     let pyramid = pool.install(|| Pyramid::build(&mosaic, &work))?;
-    #[expect(clippy::cast_possible_truncation, reason = "ends of the ramp, checked to be small")]
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "ends of the ramp, checked to be small"
+    )]
     let (min, max) = (run.config.tiles.min.0 as f32, run.config.tiles.max.0 as f32);
     let ramp = Ramp::new(min, max)?;
     let description = TileJson::new(&pyramid, &ramp, ATTRIBUTION);
-    let archive = WebTiles { pyramid: &pyramid, ramp: &ramp, description: &description };
+    let archive = WebTiles {
+        pyramid: &pyramid,
+        ramp: &ramp,
+        description: &description,
+    };
     let staged = pool.install(|| store.stage_file(layout::TEMPERATURE_PMTILES, &archive))?;
     journal.publish(staged, used, &evidence)?;
-    journal.publish(store.stage(layout::TILEJSON, &description)?, used, &evidence)?;
+    journal.publish(
+        store.stage(layout::TILEJSON, &description)?,
+        used,
+        &evidence,
+    )?;
     progress.step();
     Ok(())
 }
@@ -107,8 +123,16 @@ fn place(
         .collect::<Result<_, georef::GeorefError>>()?;
     let mut frames = Vec::new();
     let mut flights = Vec::new();
-    for range in georef::flights(published.iter().map(|frame| (&frame.folder, &frame.meta.camera))) {
-        let members = located.get(range).unwrap_or_default();
+    // A flight is what one camera took into one folder; cameras may alternate within it.
+    let mut members: BTreeMap<_, Vec<(FrameId, Located)>> = BTreeMap::new();
+    for (frame, located) in published.iter().zip(located) {
+        let camera = &frame.meta.camera;
+        members
+            .entry((&frame.folder, &camera.make, &camera.model))
+            .or_default()
+            .push(located);
+    }
+    for members in members.values() {
         let mut choice = georef::choose_yaw(members, &projector, rasters)?;
         let forced = match run.config.georef.yaw {
             Yaw::Auto => None,
@@ -117,10 +141,17 @@ fn place(
         };
         choice.source = forced.unwrap_or(choice.source);
         for (id, located) in members {
-            frames.push(MosaicFrame { id: *id, view: located.view(&projector, choice.source)? });
+            frames.push(MosaicFrame {
+                id: *id,
+                view: located.view(&projector, choice.source)?,
+            });
         }
         let ids = members.iter().map(|(id, _)| *id).collect();
-        flights.push(Flight { frames: ids, choice, forced: forced.is_some() });
+        flights.push(Flight {
+            frames: ids,
+            choice,
+            forced: forced.is_some(),
+        });
     }
     Ok((frames, flights))
 }
@@ -130,7 +161,11 @@ impl Flight {
         if self.forced {
             return "as the settings say".into();
         }
-        let kelvin = |found: Option<u32>| found.map(|centi| f64::from(centi) / 100.0).unwrap_or_default();
+        let kelvin = |found: Option<u32>| {
+            found
+                .map(|centi| f64::from(centi) / 100.0)
+                .unwrap_or_default()
+        };
         match self.choice.reason {
             YawReason::Overlap => format!(
                 "overlapping frames disagree by {:.2} K with the gimbal's, {:.2} K with the airframe's",
@@ -138,8 +173,12 @@ impl Flight {
                 kelvin(self.choice.flight_disagreement)
             ),
             YawReason::OnlySource => "the files carry no other".into(),
-            YawReason::NoOverlapNadir => "no frames overlap, and straight down the gimbal's yaw is undefined".into(),
-            YawReason::NoOverlapOblique => "no frames overlap, and obliquely the camera's yaw is the gimbal's".into(),
+            YawReason::NoOverlapNadir => {
+                "no frames overlap, and straight down the gimbal's yaw is undefined".into()
+            }
+            YawReason::NoOverlapOblique => {
+                "no frames overlap, and obliquely the camera's yaw is the gimbal's".into()
+            }
         }
     }
 

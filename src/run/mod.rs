@@ -71,7 +71,12 @@ pub struct Run {
 
 impl std::fmt::Debug for Run {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(f, "Run({} inputs to {})", self.inputs.len(), self.out.display())
+        write!(
+            f,
+            "Run({} inputs to {})",
+            self.inputs.len(),
+            self.out.display()
+        )
     }
 }
 
@@ -119,14 +124,30 @@ impl Run {
         }
 
         let mut list = FrameList::default();
-        let published =
-            self.frames(&pool, &store, &manifest, &keys, &mut journal, &mut summary, &mut list, progress)?;
+        let published = self.frames(
+            &pool,
+            &store,
+            &manifest,
+            &keys,
+            &mut journal,
+            &mut summary,
+            &mut list,
+            progress,
+        )?;
         journal.sync()?;
 
         if published.is_empty() {
             progress.note("no frame could be published: no tiles were made");
         } else {
-            mapping::map(self, &pool, &store, &published, &mut journal, &mut summary, progress)?;
+            mapping::map(
+                self,
+                &pool,
+                &store,
+                &published,
+                &mut journal,
+                &mut summary,
+                progress,
+            )?;
         }
         summary.checkpoint = journal.close(self.now)?;
         store.stage(layout::FRAME_LIST, &list)?.commit()?;
@@ -135,7 +156,10 @@ impl Run {
     }
 
     /// Takes every frame to its outcome and logs it, in manifest order.
-    #[expect(clippy::too_many_arguments, reason = "the run's own parts, each used once")]
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the run's own parts, each used once"
+    )]
     fn frames(
         &self,
         pool: &ThreadPool,
@@ -152,14 +176,19 @@ impl Run {
         let mut times = Times::default();
         let mut published = Vec::new();
         progress.stage("redacting", manifest.len());
-        let running = manifest.inputs().take_while(|_| !self.interrupted.load(Ordering::SeqCst));
+        let running = manifest
+            .inputs()
+            .take_while(|_| !self.interrupted.load(Ordering::SeqCst));
         let known = journal.known();
         let in_flight = self.threads.saturating_mul(IN_FLIGHT_PER_THREAD);
         for_each_ordered(
             pool,
             running,
             in_flight,
-            |input: Input<'_>| match known.get(&input.id).and_then(|known| known.reload(store, &task, &input)) {
+            |input: Input<'_>| match known
+                .get(&input.id)
+                .and_then(|known| known.reload(store, &task, &input))
+            {
                 Some(processed) => (processed, true),
                 None => (task.process(&input), false),
             },
@@ -191,7 +220,10 @@ impl Run {
         summary.time(&times);
         if counts.total < manifest.len() {
             journal.interrupt()?;
-            return Err(RunError::Interrupted { done: counts.total, total: manifest.len() });
+            return Err(RunError::Interrupted {
+                done: counts.total,
+                total: manifest.len(),
+            });
         }
         Ok(published)
     }
@@ -200,7 +232,9 @@ impl Run {
         rayon::ThreadPoolBuilder::new()
             .num_threads(self.threads.get())
             .build()
-            .map_err(|error| RunError::Threads { problem: error.to_string() })
+            .map_err(|error| RunError::Threads {
+                problem: error.to_string(),
+            })
     }
 
     /// Models by name and hash, in order.
@@ -214,7 +248,10 @@ impl Run {
 
     /// Libraries that decide about bytes, with their versions.
     fn libraries(&self) -> Vec<String> {
-        vec![format!("gdal {}", gdal::version_info("RELEASE_NAME")), self.runtime.clone()]
+        vec![
+            format!("gdal {}", gdal::version_info("RELEASE_NAME")),
+            self.runtime.clone(),
+        ]
     }
 
     fn empty_summary(&self, found: &Intake) -> Summary {
@@ -243,9 +280,17 @@ impl Run {
         }
     }
 
-    fn finish(&self, store: &Store, started: Instant, summary: &mut Summary) -> Result<(), RunError> {
+    fn finish(
+        &self,
+        store: &Store,
+        started: Instant,
+        summary: &mut Summary,
+    ) -> Result<(), RunError> {
         summary.seconds = started.elapsed().as_secs_f64();
-        #[expect(clippy::cast_precision_loss, reason = "frame counts are far below 2^52")]
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "frame counts are far below 2^52"
+        )]
         let frames = summary.frames_total as f64;
         summary.frames_per_second = frames / summary.seconds.max(1e-9);
         summary.peak_rss_bytes = summary::peak_rss_bytes();

@@ -43,7 +43,9 @@ pub fn for_each_ordered<T: Send, R: Send, E>(
                 return Ok(());
             }
             while !waiting.contains_key(&emitted) {
-                let Ok((number, result)) = receive.recv() else { return Ok(()) };
+                let Ok((number, result)) = receive.recv() else {
+                    return Ok(());
+                };
                 waiting.insert(number, result);
             }
             while let Some(result) = waiting.remove(&emitted) {
@@ -61,7 +63,10 @@ mod tests {
     use super::*;
 
     fn pool() -> ThreadPool {
-        rayon::ThreadPoolBuilder::new().num_threads(4).build().unwrap()
+        rayon::ThreadPoolBuilder::new()
+            .num_threads(4)
+            .build()
+            .unwrap()
     }
 
     #[test]
@@ -95,7 +100,9 @@ mod tests {
             item
         };
         let in_flight = NonZeroUsize::new(2).unwrap();
-        let result = for_each_ordered(&pool(), 0..1000, in_flight, work, |item| if item == 3 { Err("full") } else { Ok(()) });
+        let result = for_each_ordered(&pool(), 0..1000, in_flight, work, |item| {
+            if item == 3 { Err("full") } else { Ok(()) }
+        });
         assert_eq!(result, Err("full"));
         assert!(started.load(Ordering::SeqCst) < 10);
     }
@@ -103,7 +110,8 @@ mod tests {
     #[test]
     fn no_items_are_fine() {
         let in_flight = NonZeroUsize::new(2).unwrap();
-        let result: Result<(), ()> = for_each_ordered(&pool(), [0; 0], in_flight, |item| item, |_| Err(()));
+        let result: Result<(), ()> =
+            for_each_ordered(&pool(), [0; 0], in_flight, |item| item, |_| Err(()));
         assert_eq!(result, Ok(()));
     }
 }

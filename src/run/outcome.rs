@@ -24,7 +24,10 @@ impl Cause {
     /// A cause from its parts.
     #[must_use]
     pub fn new(reason: &str, detail: impl Into<String>) -> Self {
-        Self { reason: reason.to_owned(), detail: detail.into() }
+        Self {
+            reason: reason.to_owned(),
+            detail: detail.into(),
+        }
     }
 
     /// The one thing to do about it.
@@ -36,7 +39,9 @@ impl Cause {
             }
             "self-check" => "look at it: something was still found after the mask had grown",
             "detector-failed" | "internal" => "run again; report it if it stays",
-            "unsupported-family" => "convert it to a temperature TIFF with the maker's software first",
+            "unsupported-family" => {
+                "convert it to a temperature TIFF with the maker's software first"
+            }
             "unknown-scale" => "say what a count means: --tiff-scale and --tiff-offset",
             "not-thermal" => "leave visible-light pictures out, or ignore this",
             "no-position" | "no-altitude" | "no-attitude" => {

@@ -43,8 +43,16 @@ pub(super) fn plan(run: &Run) -> Result<Plan, RunError> {
         frames: 0,
         rejected: Vec::new(),
         ignored: found.ignored.len(),
-        unreadable: found.problems.iter().map(|(path, _)| path.clone()).collect(),
-        models: run.models().into_iter().map(|(name, sha256)| (name, super::record::hex(&sha256))).collect(),
+        unreadable: found
+            .problems
+            .iter()
+            .map(|(path, _)| path.clone())
+            .collect(),
+        models: run
+            .models()
+            .into_iter()
+            .map(|(name, sha256)| (name, super::record::hex(&sha256)))
+            .collect(),
         out: run.out.clone(),
     };
     let look = |(number, path): (usize, PathBuf)| {
@@ -54,10 +62,16 @@ pub(super) fn plan(run: &Run) -> Result<Plan, RunError> {
     };
     let files = found.files.iter().cloned().enumerate();
     let two = run.threads.saturating_add(1);
-    each(&pool, two, files, look, |(id, path, outcome)| match outcome {
-        Outcome::Published => plan.frames += 1,
-        outcome => plan.rejected.push(FrameLine::new(id, &path, &outcome)),
-    });
+    each(
+        &pool,
+        two,
+        files,
+        look,
+        |(id, path, outcome)| match outcome {
+            Outcome::Published => plan.frames += 1,
+            outcome => plan.rejected.push(FrameLine::new(id, &path, &outcome)),
+        },
+    );
     Ok(plan)
 }
 
@@ -101,7 +115,11 @@ impl Plan {
     /// The plan for a terminal.
     #[must_use]
     pub fn in_words(&self) -> String {
-        let mut text = format!("would work on {} frames and write to {}", self.frames, self.out.display());
+        let mut text = format!(
+            "would work on {} frames and write to {}",
+            self.frames,
+            self.out.display()
+        );
         for (name, sha256) in &self.models {
             // Writing to a string cannot fail.
             let _ = write!(text, "\nmodel {name}, SHA-256 {sha256}");
@@ -120,7 +138,11 @@ impl Plan {
             let _ = write!(text, "\ncould not read {}", path.display());
         }
         if self.ignored > 0 {
-            let _ = write!(text, "\nwould ignore {} files: not images by their names", self.ignored);
+            let _ = write!(
+                text,
+                "\nwould ignore {} files: not images by their names",
+                self.ignored
+            );
         }
         text
     }

@@ -5,8 +5,8 @@ use std::path::Path;
 use super::frame_task::{Masked, Processed};
 use super::{Outcome, Run, RunError};
 use crate::audit::{
-    self, AuditError, CommitmentKey, Detected, Entry, FlightEvidence, Found, Ingested, Manifest, ModelId,
-    NotPublished, Policy, RunOpened, SelfCheck, Signer, TileEmitted,
+    self, AuditError, CommitmentKey, Detected, Entry, FlightEvidence, Found, Ingested, Manifest,
+    ModelId, NotPublished, Policy, RunOpened, SelfCheck, Signer, TileEmitted,
 };
 use crate::config::Config;
 use crate::detect::{Class, Detections};
@@ -25,7 +25,12 @@ pub(super) struct Keys {
 pub(super) fn keys(store: &Store, config: &Config) -> Result<Keys, RunError> {
     let commitment = match &config.audit.commitment_key {
         Some(path) => CommitmentKey::load(path)?,
-        None => own(store, layout::COMMITMENT_KEY, CommitmentKey::load, CommitmentKey::create)?,
+        None => own(
+            store,
+            layout::COMMITMENT_KEY,
+            CommitmentKey::load,
+            CommitmentKey::create,
+        )?,
     };
     let signer = match &config.audit.log_key {
         Some(path) => Signer::load(path)?,
@@ -45,7 +50,11 @@ fn own<K>(
     create: impl Fn(&Path) -> Result<K, AuditError>,
 ) -> Result<K, AuditError> {
     let path = store.root().join(path);
-    if path.exists() { load(&path) } else { create(&path) }
+    if path.exists() {
+        load(&path)
+    } else {
+        create(&path)
+    }
 }
 
 /// `run.opened`.
@@ -60,21 +69,32 @@ pub(super) fn opened(run: &Run, manifest: Manifest) -> RunOpened {
         libraries: run.libraries(),
         models: models(run),
         policy_sha256: hex(&run.config.policy_sha256()),
-        beyond_envelope: run.config.detect.publish_beyond_envelope.clone().unwrap_or_default(),
+        beyond_envelope: run
+            .config
+            .detect
+            .publish_beyond_envelope
+            .clone()
+            .unwrap_or_default(),
         manifest,
     }
 }
 
 /// Models by name and hash.
 pub(super) fn models(run: &Run) -> Vec<ModelId> {
-    let model = |(name, sha256): (String, [u8; 32])| ModelId { name, sha256: hex(&sha256) };
+    let model = |(name, sha256): (String, [u8; 32])| ModelId {
+        name,
+        sha256: hex(&sha256),
+    };
     run.models().into_iter().map(model).collect()
 }
 
 /// The manifest as the log holds it.
 pub(super) fn manifest(commitments: &[[u8; 32]]) -> Result<Manifest, AuditError> {
     let root = audit::root(commitments.iter().map(<[u8; 32]>::as_slice))?;
-    Ok(Manifest { count: count(commitments.len()), root: hex(&root) })
+    Ok(Manifest {
+        count: count(commitments.len()),
+        root: hex(&root),
+    })
 }
 
 /// All entries of one frame, outcome last.
@@ -85,7 +105,9 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
     let mut entries = vec![Entry::Ingested(Ingested {
         frame,
         commitment: hex(&processed.commitment),
-        format: meta.map(|meta| meta.format.name().to_owned()).unwrap_or_default(),
+        format: meta
+            .map(|meta| meta.format.name().to_owned())
+            .unwrap_or_default(),
         camera: camera.unwrap_or_default().trim().to_owned(),
         bytes: processed.bytes,
     })];
@@ -100,7 +122,9 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
     match (&processed.outcome, &processed.masked) {
         (Outcome::Withheld(cause), _) => entries.push(Entry::Withheld(not_published(cause))),
         (Outcome::Rejected(cause), _) => entries.push(Entry::Rejected(not_published(cause))),
-        (Outcome::Published, Some(made)) => entries.push(Entry::Masked(masked(config, frame, made))),
+        (Outcome::Published, Some(made)) => {
+            entries.push(Entry::Masked(masked(config, frame, made)))
+        }
         (Outcome::Published, None) => {
             let cause = super::Cause::new("internal", "published without a mask");
             entries.push(Entry::Withheld(not_published(&cause)));
@@ -112,8 +136,13 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
 fn detected(frame: u32, model: &str, detections: &Detections) -> Detected {
     let found = |found: &crate::detect::Detection| Found {
         class: found.class.name().to_owned(),
-        bbox: [found.bbox.x0.floor(), found.bbox.y0.floor(), found.bbox.x1.ceil(), found.bbox.y1.ceil()]
-            .map(whole),
+        bbox: [
+            found.bbox.x0.floor(),
+            found.bbox.y0.floor(),
+            found.bbox.x1.ceil(),
+            found.bbox.y1.ceil(),
+        ]
+        .map(whole),
         score: whole((found.score * 1000.0).round()),
     };
     Detected {
@@ -145,7 +174,11 @@ fn masked(config: &Config, frame: u32, made: &Masked) -> audit::Masked {
 }
 
 /// `tile.emitted`.
-pub(super) fn tile(receipt: &Receipt, frames: &[FrameId], flights: &[FlightEvidence]) -> TileEmitted {
+pub(super) fn tile(
+    receipt: &Receipt,
+    frames: &[FrameId],
+    flights: &[FlightEvidence],
+) -> TileEmitted {
     TileEmitted {
         path: receipt.path.clone(),
         sha256: hex(&receipt.sha256),

@@ -142,7 +142,8 @@ pub struct FrameList {
 impl FrameList {
     /// Adds one frame.
     pub fn push(&mut self, line: &FrameLine) {
-        self.lines.extend(serde_json::to_vec(line).unwrap_or_default());
+        self.lines
+            .extend(serde_json::to_vec(line).unwrap_or_default());
         self.lines.push(b'\n');
     }
 }
@@ -174,7 +175,10 @@ impl Summary {
     /// Takes the times over.
     pub(super) fn time(&mut self, times: &Times) {
         self.inference_seconds = times.inference.as_secs_f64();
-        self.stage_seconds = times.by_stage().map(|(stage, time)| (stage, time.as_secs_f64())).collect();
+        self.stage_seconds = times
+            .by_stage()
+            .map(|(stage, time)| (stage, time.as_secs_f64()))
+            .collect();
     }
 
     /// Whether everything asked for was done.

@@ -27,13 +27,29 @@ impl Summary {
             self.inference_seconds
         )?;
         writeln!(text, "  {:>6} published", self.frames_published)?;
-        writeln!(text, "  {:>6} withheld: a human must look, or the flight must be flown otherwise", self.frames_withheld)?;
-        writeln!(text, "  {:>6} rejected: not usable as they are", self.frames_rejected)?;
+        writeln!(
+            text,
+            "  {:>6} withheld: a human must look, or the flight must be flown otherwise",
+            self.frames_withheld
+        )?;
+        writeln!(
+            text,
+            "  {:>6} rejected: not usable as they are",
+            self.frames_rejected
+        )?;
         if self.inputs_unreadable > 0 {
-            writeln!(text, "  {:>6} input paths could not be read (named above)", self.inputs_unreadable)?;
+            writeln!(
+                text,
+                "  {:>6} input paths could not be read (named above)",
+                self.inputs_unreadable
+            )?;
         }
         if self.inputs_ignored > 0 {
-            writeln!(text, "  {:>6} files ignored: not .jpg, .jpeg, .tif, .tiff or .rjpeg", self.inputs_ignored)?;
+            writeln!(
+                text,
+                "  {:>6} files ignored: not .jpg, .jpeg, .tif, .tiff or .rjpeg",
+                self.inputs_ignored
+            )?;
         }
         if !self.reasons.is_empty() {
             writeln!(text, "\nWhy, and what to do:")?;
@@ -41,7 +57,11 @@ impl Summary {
                 let remedy = Cause::new(reason, "").remedy();
                 writeln!(text, "  {count:>6} {reason}: {remedy}")?;
             }
-            writeln!(text, "  each frame by name: {}", out.join(layout::FRAME_LIST).display())?;
+            writeln!(
+                text,
+                "  each frame by name: {}",
+                out.join(layout::FRAME_LIST).display()
+            )?;
         }
         if let Some(reason) = &self.beyond_envelope {
             writeln!(
@@ -51,7 +71,13 @@ impl Summary {
             )?;
         }
         for flight in &self.flights {
-            writeln!(text, "\nFlight of {}: yaw from the {}; {}", plural(flight.frames, "frame"), flight.yaw, flight.reason)?;
+            writeln!(
+                text,
+                "\nFlight of {}: yaw from the {}; {}",
+                plural(flight.frames, "frame"),
+                flight.yaw,
+                flight.reason
+            )?;
         }
         if let Some(mosaic) = &self.mosaic {
             writeln!(
@@ -60,12 +86,24 @@ impl Summary {
                 mosaic.width, mosaic.height, mosaic.resolution_m, mosaic.crs
             )?;
             writeln!(text, "  {}", out.join(layout::TEMPERATURE_COG).display())?;
-            writeln!(text, "  {}", out.join(layout::TEMPERATURE_PMTILES).display())?;
+            writeln!(
+                text,
+                "  {}",
+                out.join(layout::TEMPERATURE_PMTILES).display()
+            )?;
         }
-        writeln!(text, "\nLog: {} (keep a copy of this file elsewhere)", out.join(layout::CHECKPOINT).display())
+        writeln!(
+            text,
+            "\nLog: {} (keep a copy of this file elsewhere)",
+            out.join(layout::CHECKPOINT).display()
+        )
     }
 }
 
 fn plural(count: usize, noun: &str) -> String {
-    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+    if count == 1 {
+        format!("1 {noun}")
+    } else {
+        format!("{count} {noun}s")
+    }
 }

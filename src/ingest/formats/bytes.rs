@@ -14,12 +14,20 @@ impl Endian {
 
     pub(super) fn u16(self, bytes: &[u8], at: usize) -> Option<u16> {
         let two = Self::take(bytes, at)?;
-        Some(if self == Self::Big { u16::from_be_bytes(two) } else { u16::from_le_bytes(two) })
+        Some(if self == Self::Big {
+            u16::from_be_bytes(two)
+        } else {
+            u16::from_le_bytes(two)
+        })
     }
 
     pub(super) fn u32(self, bytes: &[u8], at: usize) -> Option<u32> {
         let four = Self::take(bytes, at)?;
-        Some(if self == Self::Big { u32::from_be_bytes(four) } else { u32::from_le_bytes(four) })
+        Some(if self == Self::Big {
+            u32::from_be_bytes(four)
+        } else {
+            u32::from_le_bytes(four)
+        })
     }
 
     pub(super) fn i32(self, bytes: &[u8], at: usize) -> Option<i32> {
@@ -33,10 +41,18 @@ impl Endian {
     }
 
     pub(super) fn bytes16(self, value: u16) -> [u8; 2] {
-        if self == Self::Big { value.to_be_bytes() } else { value.to_le_bytes() }
+        if self == Self::Big {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        }
     }
 
     pub(super) fn bytes32(self, value: u32) -> [u8; 4] {
-        if self == Self::Big { value.to_be_bytes() } else { value.to_le_bytes() }
+        if self == Self::Big {
+            value.to_be_bytes()
+        } else {
+            value.to_le_bytes()
+        }
     }
 }

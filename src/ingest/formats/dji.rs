@@ -22,7 +22,8 @@ impl FrameDecoder for Dji {
     }
 
     fn sniff(&self, file: &File<'_>) -> bool {
-        file.jpeg().is_some_and(|jpeg| jpeg.app(3).next().is_some() && jpeg.app(4).next().is_some())
+        file.jpeg()
+            .is_some_and(|jpeg| jpeg.app(3).next().is_some() && jpeg.app(4).next().is_some())
     }
 
     fn decode(
@@ -34,7 +35,10 @@ impl FrameDecoder for Dji {
         let Container::Jpeg(jpeg) = &file.container else {
             return Err(file.malformed("not a JPEG file"));
         };
-        let refuse = |family: String| IngestError::UnsupportedFamily { path: file.path.to_path_buf(), family };
+        let refuse = |family: String| IngestError::UnsupportedFamily {
+            path: file.path.to_path_buf(),
+            family,
+        };
         let family = family(jpeg);
         if !matches!(family.as_deref(), None | Some("iirp")) {
             return Err(refuse(family.unwrap_or_default()));
@@ -48,15 +52,20 @@ impl FrameDecoder for Dji {
             });
         };
         file.shape(width as u64, height as u64, &options.limits)?;
-        let counts: Vec<u16> =
-            bytes.chunks_exact(2).map(|pair| u16::from_le_bytes([pair[0], pair[1]])).collect();
+        let counts: Vec<u16> = bytes
+            .chunks_exact(2)
+            .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
+            .collect();
         // Counts of `iirp` are multiples of 4 (DOMAIN section 1.2); an untagged file whose counts are not is another family.
         if family.is_none() && (width != 640 || counts.iter().any(|count| count % 4 != 0)) {
             return Err(refuse("unknown".into()));
         }
         let counts = Raster::new(width, height, counts)
             .map_err(|error| file.malformed(error.to_string()))?;
-        let radiometry = Radiometry::Linear { scale: 1.0 / 64.0, offset: -273.15 };
+        let radiometry = Radiometry::Linear {
+            scale: 1.0 / 64.0,
+            offset: -273.15,
+        };
         let meta = jpeg_tags(jpeg).meta(Format::DjiRjpeg, radiometry, jpeg_leaks(jpeg));
         Ok(Frame::raw(id, meta, Samples::U16(counts)))
     }
@@ -69,5 +78,15 @@ fn family(jpeg: &Jpeg<'_>) -> Option<String> {
         return Some("dirp".into());
     }
     let tag = parameters.strip_prefix(&TAGGED)?;
-    Some(tag.iter().map(|&byte| if byte.is_ascii_alphanumeric() { char::from(byte) } else { '?' }).collect())
+    Some(
+        tag.iter()
+            .map(|&byte| {
+                if byte.is_ascii_alphanumeric() {
+                    char::from(byte)
+                } else {
+                    '?'
+                }
+            })
+            .collect(),
+    )
 }

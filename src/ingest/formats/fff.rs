@@ -25,13 +25,17 @@ impl<'a> Fff<'a> {
             return None;
         }
         let version = |endian: Endian| endian.u32(bytes, 0x14).filter(|v| (100..=200).contains(v));
-        let endian = [Endian::Big, Endian::Little].into_iter().find(|&endian| version(endian).is_some())?;
+        let endian = [Endian::Big, Endian::Little]
+            .into_iter()
+            .find(|&endian| version(endian).is_some())?;
         let directory = usize::try_from(endian.u32(bytes, 0x18)?).ok()?;
         let count = endian.u32(bytes, 0x1c)?.min(MAX_RECORDS);
         let mut records = Vec::new();
         for index in 0..usize::try_from(count).ok()? {
             let at = directory.checked_add(index * ENTRY)?;
-            let Some(kind) = endian.u16(bytes, at) else { break };
+            let Some(kind) = endian.u16(bytes, at) else {
+                break;
+            };
             let offset = usize::try_from(endian.u32(bytes, at + 12)?).ok()?;
             let length = usize::try_from(endian.u32(bytes, at + 16)?).ok()?;
             records.push((kind, offset, length));

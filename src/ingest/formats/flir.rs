@@ -8,7 +8,8 @@ use super::bytes::Endian;
 use super::fff::{CAMERA_INFO, EMBEDDED_IMAGE, Fff, PICTURE_IN_PICTURE, RAW_DATA};
 use super::{File, FrameDecoder, jpeg_leaks, jpeg_tags, tiff};
 use crate::frame::{
-    Atmosphere, Format, Frame, FrameId, Leak, ObjectParameters, PlanckConstants, Radiometry, Raw, Samples,
+    Atmosphere, Format, Frame, FrameId, Leak, ObjectParameters, PlanckConstants, Radiometry, Raw,
+    Samples,
 };
 use crate::ingest::jpeg::Jpeg;
 use crate::ingest::{IngestError, IngestOptions, Limits};
@@ -26,7 +27,8 @@ impl FrameDecoder for Flir {
     }
 
     fn sniff(&self, file: &File<'_>) -> bool {
-        file.jpeg().is_some_and(|jpeg| chunks(jpeg).next().is_some())
+        file.jpeg()
+            .is_some_and(|jpeg| chunks(jpeg).next().is_some())
     }
 
     fn decode(
@@ -35,14 +37,21 @@ impl FrameDecoder for Flir {
         file: &File<'_>,
         options: &IngestOptions,
     ) -> Result<Frame<Raw>, IngestError> {
-        let jpeg = file.jpeg().ok_or_else(|| file.malformed("not a JPEG file"))?;
+        let jpeg = file
+            .jpeg()
+            .ok_or_else(|| file.malformed("not a JPEG file"))?;
         let bytes = assemble(file, jpeg)?;
-        let fff = Fff::parse(&bytes).ok_or_else(|| file.malformed("the FLIR block has no directory"))?;
-        let raw = fff.record(RAW_DATA).ok_or_else(|| file.malformed("no raw thermal record"))?;
-        let info = fff.record(CAMERA_INFO).ok_or_else(|| file.malformed("no camera info record"))?;
+        let fff =
+            Fff::parse(&bytes).ok_or_else(|| file.malformed("the FLIR block has no directory"))?;
+        let raw = fff
+            .record(RAW_DATA)
+            .ok_or_else(|| file.malformed("no raw thermal record"))?;
+        let info = fff
+            .record(CAMERA_INFO)
+            .ok_or_else(|| file.malformed("no camera info record"))?;
         let counts = raw_counts(file, raw, &options.limits)?;
-        let radiometry =
-            radiometry(info).ok_or_else(|| file.malformed("the camera info record is incomplete"))?;
+        let radiometry = radiometry(info)
+            .ok_or_else(|| file.malformed("the camera info record is incomplete"))?;
         let mut leaks = jpeg_leaks(jpeg);
         if fff.has(EMBEDDED_IMAGE) || fff.has(PICTURE_IN_PICTURE) {
             leaks.push(Leak::VisiblePhoto);
@@ -58,10 +67,11 @@ impl FrameDecoder for Flir {
 
 /// Chunk index, last index and payload of each FLIR segment.
 fn chunks<'a>(jpeg: &Jpeg<'a>) -> impl Iterator<Item = (u8, u8, &'a [u8])> {
-    jpeg.app(1).filter_map(|payload| match payload.strip_prefix(CHUNK)? {
-        [index, last, rest @ ..] => Some((*index, *last, rest)),
-        _ => None,
-    })
+    jpeg.app(1)
+        .filter_map(|payload| match payload.strip_prefix(CHUNK)? {
+            [index, last, rest @ ..] => Some((*index, *last, rest)),
+            _ => None,
+        })
 }
 
 /// The FFF block from its chunks; duplicates, gaps and differing last indices are refused.
@@ -72,14 +82,21 @@ fn assemble(file: &File<'_>, jpeg: &Jpeg<'_>) -> Result<Vec<u8>, IngestError> {
     if parts.iter().any(|part| part.1 != last) {
         return Err(file.malformed("FLIR chunks disagree about their number"));
     }
-    if parts.windows(2).any(|pair| matches!(pair, [a, b] if a.0 == b.0)) {
+    if parts
+        .windows(2)
+        .any(|pair| matches!(pair, [a, b] if a.0 == b.0))
+    {
         return Err(file.malformed("a FLIR chunk stands there twice"));
     }
     if parts.len() != usize::from(last) + 1 {
         return Err(if jpeg.truncated {
             file.truncated("the FLIR block")
         } else {
-            file.malformed(format!("{} of {} FLIR chunks", parts.len(), usize::from(last) + 1))
+            file.malformed(format!(
+                "{} of {} FLIR chunks",
+                parts.len(),
+                usize::from(last) + 1
+            ))
         });
     }
     Ok(parts.into_iter().flat_map(|part| part.2).copied().collect())
@@ -87,8 +104,14 @@ fn assemble(file: &File<'_>, jpeg: &Jpeg<'_>) -> Result<Vec<u8>, IngestError> {
 
 /// Counts of the raw data record: plain, PNG or TIFF.
 fn raw_counts(file: &File<'_>, record: &[u8], limits: &Limits) -> Result<Raster<u16>, IngestError> {
-    let endian = record_endian(record).ok_or_else(|| file.malformed("the raw record has no marker"))?;
-    let side = |at| endian.u16(record, at).map(u64::from).ok_or_else(|| file.truncated("the raw record"));
+    let endian =
+        record_endian(record).ok_or_else(|| file.malformed("the raw record has no marker"))?;
+    let side = |at| {
+        endian
+            .u16(record, at)
+            .map(u64::from)
+            .ok_or_else(|| file.truncated("the raw record"))
+    };
     let (width, height) = file.shape(side(2)?, side(4)?, limits)?;
     let payload = record.get(32..).unwrap_or_default();
     let counts = if payload.starts_with(b"\x89PNG") {
@@ -101,7 +124,8 @@ fn raw_counts(file: &File<'_>, record: &[u8], limits: &Limits) -> Result<Raster<
             .take(width * height)
             .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
             .collect();
-        Raster::new(width, height, samples).map_err(|_short| file.truncated("the raw thermal frame"))?
+        Raster::new(width, height, samples)
+            .map_err(|_short| file.truncated("the raw thermal frame"))?
     };
     if counts.shape() != (width, height) {
         return Err(file.malformed("the raw record and its picture differ in size"));
@@ -110,18 +134,26 @@ fn raw_counts(file: &File<'_>, record: &[u8], limits: &Limits) -> Result<Raster<
 }
 
 fn record_endian(record: &[u8]) -> Option<Endian> {
-    [Endian::Little, Endian::Big].into_iter().find(|endian| endian.u16(record, 0) == Some(2))
+    [Endian::Little, Endian::Big]
+        .into_iter()
+        .find(|endian| endian.u16(record, 0) == Some(2))
 }
 
-fn png_counts(file: &File<'_>, payload: &[u8], limits: &Limits) -> Result<Raster<u16>, IngestError> {
+fn png_counts(
+    file: &File<'_>,
+    payload: &[u8],
+    limits: &Limits,
+) -> Result<Raster<u16>, IngestError> {
     let mut reader = ImageReader::with_format(Cursor::new(payload), ImageFormat::Png);
     let mut allowed = image::Limits::default();
     allowed.max_alloc = Some(limits.max_pixels.saturating_mul(4));
     reader.limits(allowed);
     match reader.decode() {
         Ok(DynamicImage::ImageLuma16(picture)) => {
-            let (width, height) = file.shape(picture.width().into(), picture.height().into(), limits)?;
-            Raster::new(width, height, picture.into_raw()).map_err(|error| file.malformed(error.to_string()))
+            let (width, height) =
+                file.shape(picture.width().into(), picture.height().into(), limits)?;
+            Raster::new(width, height, picture.into_raw())
+                .map_err(|error| file.malformed(error.to_string()))
         }
         Ok(_) => Err(file.malformed("the raw record's PNG is not 16-bit grey")),
         Err(error) => Err(file.malformed(format!("the raw record's PNG cannot be read ({error})"))),
@@ -132,11 +164,17 @@ fn png_counts(file: &File<'_>, payload: &[u8], limits: &Limits) -> Result<Raster
 fn smoother_order(counts: Raster<u16>) -> Raster<u16> {
     let roughness = |order: fn(u16) -> u16| -> u64 {
         let row = |row: &[u16]| -> u64 {
-            row.windows(2).map(|pair| u64::from(order(pair[0]).abs_diff(order(pair[1])))).sum()
+            row.windows(2)
+                .map(|pair| u64::from(order(pair[0]).abs_diff(order(pair[1]))))
+                .sum()
         };
         counts.rows().map(row).sum()
     };
-    if roughness(u16::swap_bytes) < roughness(|count| count) { counts.map(|count| count.swap_bytes()) } else { counts }
+    if roughness(u16::swap_bytes) < roughness(|count| count) {
+        counts.map(|count| count.swap_bytes())
+    } else {
+        counts
+    }
 }
 
 /// Constants and parameters of the camera info record (offsets as exiftool documents them, FLIR tags).
@@ -175,5 +213,10 @@ fn radiometry(info: &[u8]) -> Option<Radiometry> {
 fn camera_model(info: &[u8]) -> String {
     let field = info.get(0xd4..0xf4).unwrap_or_default();
     let text = field.split(|&byte| byte == 0).next().unwrap_or_default();
-    String::from_utf8_lossy(text).chars().filter(|c| !c.is_control()).collect::<String>().trim().to_owned()
+    String::from_utf8_lossy(text)
+        .chars()
+        .filter(|c| !c.is_control())
+        .collect::<String>()
+        .trim()
+        .to_owned()
 }

@@ -47,13 +47,19 @@ pub(super) const DECODERS: [&dyn FrameDecoder; 3] = [&flir::Flir, &dji::Dji, &ti
 
 impl<'a> File<'a> {
     /// Finds the container.
-    pub(super) fn open(path: &'a Path, bytes: &'a [u8], limits: &Limits) -> Result<Self, IngestError> {
+    pub(super) fn open(
+        path: &'a Path,
+        bytes: &'a [u8],
+        limits: &Limits,
+    ) -> Result<Self, IngestError> {
         let container = if Jpeg::is(bytes) {
             Container::Jpeg(Jpeg::parse(bytes, limits))
         } else if bytes.starts_with(b"II*\0") || bytes.starts_with(b"MM\0*") {
             Container::Tiff(bytes)
         } else {
-            return Err(IngestError::NotAnImage { path: path.to_path_buf() });
+            return Err(IngestError::NotAnImage {
+                path: path.to_path_buf(),
+            });
         };
         Ok(Self { path, container })
     }
@@ -66,21 +72,37 @@ impl<'a> File<'a> {
     }
 
     fn truncated(&self, what: &'static str) -> IngestError {
-        IngestError::Truncated { path: self.path.to_path_buf(), what }
+        IngestError::Truncated {
+            path: self.path.to_path_buf(),
+            what,
+        }
     }
 
     fn malformed(&self, problem: impl Into<String>) -> IngestError {
-        IngestError::Malformed { path: self.path.to_path_buf(), problem: problem.into() }
+        IngestError::Malformed {
+            path: self.path.to_path_buf(),
+            problem: problem.into(),
+        }
     }
 
     /// Columns and rows within the limits.
-    fn shape(&self, width: u64, height: u64, limits: &Limits) -> Result<(usize, usize), IngestError> {
+    fn shape(
+        &self,
+        width: u64,
+        height: u64,
+        limits: &Limits,
+    ) -> Result<(usize, usize), IngestError> {
         if width == 0 || height == 0 {
             return Err(self.malformed(format!("the header says {width}x{height} pixels")));
         }
         limits.shape(width, height).ok_or_else(|| {
             let max_pixels = limits.max_pixels;
-            IngestError::TooLarge { path: self.path.to_path_buf(), width, height, max_pixels }
+            IngestError::TooLarge {
+                path: self.path.to_path_buf(),
+                width,
+                height,
+                max_pixels,
+            }
         })
     }
 }
@@ -91,13 +113,19 @@ const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
 /// Tags of a JPEG file.
 fn jpeg_tags(jpeg: &Jpeg<'_>) -> Tags {
-    let with = |header: &'static [u8]| jpeg.app(1).filter_map(move |payload| payload.strip_prefix(header));
+    let with = |header: &'static [u8]| {
+        jpeg.app(1)
+            .filter_map(move |payload| payload.strip_prefix(header))
+    };
     Tags::read(with(EXIF), with(XMP))
 }
 
 /// What a JPEG file carries besides its tags.
 fn jpeg_leaks(jpeg: &Jpeg<'_>) -> Vec<Leak> {
-    let preview = jpeg.segments.iter().any(|s| s.marker == app(2) && s.payload.starts_with(b"MPF\0"));
+    let preview = jpeg
+        .segments
+        .iter()
+        .any(|s| s.marker == app(2) && s.payload.starts_with(b"MPF\0"));
     let mut leaks = vec![Leak::ThermalFrame];
     if preview {
         leaks.push(Leak::Preview);

@@ -21,11 +21,41 @@ const KELVIN_ABOVE: f32 = 200.0;
 
 /// What a count means to cameras that never say it: part of the model's name, degrees per count, offset.
 const KNOWN: [(&str, TiffScale); 5] = [
-    ("Duo Pro R", TiffScale { scale: 0.04, offset: -273.15 }),
-    ("Vue Pro R", TiffScale { scale: 0.04, offset: -273.15 }),
-    ("Altum", TiffScale { scale: 0.01, offset: -273.15 }),
-    ("thermoMAP", TiffScale { scale: 0.01, offset: -100.0 }),
-    ("Boson", TiffScale { scale: 0.01, offset: -273.15 }),
+    (
+        "Duo Pro R",
+        TiffScale {
+            scale: 0.04,
+            offset: -273.15,
+        },
+    ),
+    (
+        "Vue Pro R",
+        TiffScale {
+            scale: 0.04,
+            offset: -273.15,
+        },
+    ),
+    (
+        "Altum",
+        TiffScale {
+            scale: 0.01,
+            offset: -273.15,
+        },
+    ),
+    (
+        "thermoMAP",
+        TiffScale {
+            scale: 0.01,
+            offset: -100.0,
+        },
+    ),
+    (
+        "Boson",
+        TiffScale {
+            scale: 0.01,
+            offset: -273.15,
+        },
+    ),
 ];
 
 impl FrameDecoder for Tiff {
@@ -53,8 +83,16 @@ impl FrameDecoder for Tiff {
                 let scale = options
                     .tiff_scale
                     .or_else(|| known_scale(&tags.camera()))
-                    .ok_or_else(|| IngestError::UnknownScale { path: file.path.to_path_buf() })?;
-                (Format::TiffU16, Radiometry::Linear { scale: scale.scale, offset: scale.offset })
+                    .ok_or_else(|| IngestError::UnknownScale {
+                        path: file.path.to_path_buf(),
+                    })?;
+                (
+                    Format::TiffU16,
+                    Radiometry::Linear {
+                        scale: scale.scale,
+                        offset: scale.offset,
+                    },
+                )
             }
             Samples::F32(raster) => (Format::TiffF32, float_unit(raster)),
         };
@@ -64,19 +102,35 @@ impl FrameDecoder for Tiff {
 }
 
 fn known_scale(camera: &CameraName) -> Option<TiffScale> {
-    KNOWN.iter().find(|(part, _)| camera.model.contains(part)).map(|(_, scale)| *scale)
+    KNOWN
+        .iter()
+        .find(|(part, _)| camera.model.contains(part))
+        .map(|(_, scale)| *scale)
 }
 
 fn float_unit(raster: &Raster<f32>) -> Radiometry {
-    let mut finite: Vec<f32> = raster.samples().iter().copied().filter(|value| value.is_finite()).collect();
+    let mut finite: Vec<f32> = raster
+        .samples()
+        .iter()
+        .copied()
+        .filter(|value| value.is_finite())
+        .collect();
     let middle = finite.len() / 2;
     let kelvin = !finite.is_empty()
         && *finite.select_nth_unstable_by(middle, f32::total_cmp).1 > KELVIN_ABOVE;
-    if kelvin { Radiometry::Kelvin } else { Radiometry::Celsius }
+    if kelvin {
+        Radiometry::Kelvin
+    } else {
+        Radiometry::Celsius
+    }
 }
 
 /// 16-bit counts of a TIFF inside another file.
-pub(super) fn counts(file: &File<'_>, bytes: &[u8], limits: &Limits) -> Result<Raster<u16>, IngestError> {
+pub(super) fn counts(
+    file: &File<'_>,
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<Raster<u16>, IngestError> {
     match read(file, bytes, limits)? {
         Samples::U16(raster) => Ok(raster),
         Samples::F32(_) => Err(file.malformed("the raw record's TIFF is not 16-bit")),
@@ -87,7 +141,9 @@ pub(super) fn counts(file: &File<'_>, bytes: &[u8], limits: &Limits) -> Result<R
 fn read(file: &File<'_>, bytes: &[u8], limits: &Limits) -> Result<Samples, IngestError> {
     let unreadable = |error: ::tiff::TiffError| match error {
         ::tiff::TiffError::IoError(_) => file.truncated("the TIFF"),
-        ::tiff::TiffError::LimitsExceeded => file.malformed("the TIFF asks for more memory than allowed"),
+        ::tiff::TiffError::LimitsExceeded => {
+            file.malformed("the TIFF asks for more memory than allowed")
+        }
         error => file.malformed(format!("the TIFF cannot be read ({error})")),
     };
     let mut allowed = ::tiff::decoder::Limits::default();
@@ -96,20 +152,28 @@ fn read(file: &File<'_>, bytes: &[u8], limits: &Limits) -> Result<Samples, Inges
     allowed.intermediate_buffer_size = memory;
     allowed.ifd_value_size = memory;
     let bytes = with_photometric(bytes);
-    let mut decoder = Decoder::new(Cursor::new(bytes.as_ref())).map_err(unreadable)?.with_limits(allowed);
+    let mut decoder = Decoder::new(Cursor::new(bytes.as_ref()))
+        .map_err(unreadable)?
+        .with_limits(allowed);
     let (width, height) = decoder.dimensions().map_err(unreadable)?;
     let (width, height) = file.shape(width.into(), height.into(), limits)?;
     let colour = decoder.colortype().map_err(unreadable)?;
     if !matches!(colour, ColorType::Gray(16 | 32)) {
-        return Err(IngestError::NotThermal { path: file.path.to_path_buf() });
+        return Err(IngestError::NotThermal {
+            path: file.path.to_path_buf(),
+        });
     }
     if decoder.more_images() {
         return Err(file.malformed("more than one picture in the TIFF; split it"));
     }
     let wrong = |error: crate::raster::ShapeError| file.malformed(error.to_string());
     match decoder.read_image().map_err(unreadable)? {
-        DecodingResult::U16(samples) => Ok(Samples::U16(Raster::new(width, height, samples).map_err(wrong)?)),
-        DecodingResult::F32(samples) => Ok(Samples::F32(Raster::new(width, height, samples).map_err(wrong)?)),
+        DecodingResult::U16(samples) => Ok(Samples::U16(
+            Raster::new(width, height, samples).map_err(wrong)?,
+        )),
+        DecodingResult::F32(samples) => Ok(Samples::F32(
+            Raster::new(width, height, samples).map_err(wrong)?,
+        )),
         _ => Err(file.malformed("samples are neither unsigned 16-bit nor float")),
     }
 }
@@ -125,7 +189,11 @@ fn with_photometric(bytes: &[u8]) -> Cow<'_, [u8]> {
 fn completed(bytes: &[u8]) -> Option<Vec<u8>> {
     const PHOTOMETRIC: u16 = 262;
     const ENTRY: usize = 12;
-    let endian = if bytes.starts_with(b"II") { Endian::Little } else { Endian::Big };
+    let endian = if bytes.starts_with(b"II") {
+        Endian::Little
+    } else {
+        Endian::Big
+    };
     let directory = usize::try_from(endian.u32(bytes, 4)?).ok()?;
     let count = endian.u16(bytes, directory)?;
     let start = directory.checked_add(2)?;
@@ -135,8 +203,15 @@ fn completed(bytes: &[u8]) -> Option<Vec<u8>> {
     if entries.iter().any(|entry| tag_of(entry) == PHOTOMETRIC) {
         return None;
     }
-    let before = entries.iter().take_while(|entry| tag_of(entry) < PHOTOMETRIC).count();
-    let (tag, short, one) = (endian.bytes16(PHOTOMETRIC), endian.bytes16(3), endian.bytes16(1));
+    let before = entries
+        .iter()
+        .take_while(|entry| tag_of(entry) < PHOTOMETRIC)
+        .count();
+    let (tag, short, one) = (
+        endian.bytes16(PHOTOMETRIC),
+        endian.bytes16(3),
+        endian.bytes16(1),
+    );
     let added = [&tag[..], &short, &endian.bytes32(1), &one, &[0, 0]].concat();
     let mut whole = bytes.to_vec();
     whole.resize(bytes.len().next_multiple_of(2), 0);
