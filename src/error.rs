@@ -2,6 +2,7 @@
 
 use std::path::PathBuf;
 
+use crate::audit::AuditError;
 use crate::run::RunError;
 use crate::store::StoreError;
 
@@ -23,7 +24,7 @@ pub enum Error {
     Run(RunError),
     /// A log could not be read or written.
     #[error(transparent)]
-    Audit(#[from] crate::audit::AuditError),
+    Audit(#[from] AuditError),
     /// A file could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
@@ -58,6 +59,8 @@ impl Error {
         match self {
             Self::Config(_) | Self::Input { .. } => true,
             Self::Ingest(error) => error.is_input_list(),
+            Self::Detect(error) => error.is_settings(),
+            Self::Audit(error) => matches!(error, AuditError::Key { .. } | AuditError::Io { .. }),
             Self::Run(error) => matches!(
                 error,
                 RunError::Nested { .. }

@@ -16,6 +16,7 @@ pub mod detect;
 mod error;
 pub mod frame;
 pub mod georef;
+pub mod hex;
 pub mod ingest;
 pub mod radiometry;
 pub mod raster;

@@ -6,8 +6,8 @@ use std::path::Path;
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
-use super::{AuditError, hex};
-use crate::store;
+use super::AuditError;
+use crate::{hex, store};
 
 /// The run's key for commitments: HMAC-SHA256 (RFC 2104) of a file under it.
 pub struct CommitmentKey([u8; 32]);
@@ -35,25 +35,12 @@ impl CommitmentKey {
             path: path.to_path_buf(),
             source,
         })?;
-        let digits: Vec<u32> = text
-            .trim()
-            .chars()
-            .filter_map(|digit| digit.to_digit(16))
-            .collect();
-        let wrong = || AuditError::Key {
-            what: path.display().to_string(),
-            problem: "a commitment key has 64 hex digits".into(),
-        };
-        if digits.len() != 64 || text.trim().len() != 64 {
-            return Err(wrong());
-        }
-        let mut key = [0; 32];
-        for (byte, pair) in key.iter_mut().zip(digits.chunks_exact(2)) {
-            *byte = pair.iter().fold(0, |byte, &digit| {
-                byte << 4 | u8::try_from(digit).unwrap_or_default()
-            });
-        }
-        Ok(Self(key))
+        hex::decode_32(text.trim())
+            .map(Self)
+            .ok_or_else(|| AuditError::Key {
+                what: path.display().to_string(),
+                problem: "a commitment key has 64 hex digits".into(),
+            })
     }
 
     /// Makes a key from the system's randomness and writes it where only its owner may read it.
@@ -64,11 +51,15 @@ impl CommitmentKey {
     pub fn create(path: &Path) -> Result<Self, AuditError> {
         let mut key = [0; 32];
         super::keys::fill_random(&mut key)?;
-        store::write_secret(path, format!("{}\n", hex(&key)).as_bytes())?;
+        store::write_secret(path, format!("{}\n", hex::encode(&key)).as_bytes())?;
         Ok(Self(key))
     }
 
     /// The commitment to `bytes`.
+    ///
+    /// # Panics
+    ///
+    /// Never: HMAC takes keys of any length.
     #[must_use]
     pub fn commit(&self, bytes: &[u8]) -> [u8; 32] {
         let mut mac =
@@ -89,7 +80,7 @@ mod tests {
         key[..20].fill(0x0b);
         let expected = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
         assert_eq!(
-            hex(&CommitmentKey::from_bytes(key).commit(b"Hi There")),
+            hex::encode(&CommitmentKey::from_bytes(key).commit(b"Hi There")),
             expected
         );
     }

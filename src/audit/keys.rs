@@ -151,13 +151,13 @@ mod tests {
         let pair = keygen("example.org/heatveil").unwrap();
         let signer = Signer::parse(&pair.signer, "test").unwrap();
         assert_eq!(signer.verifier(), pair.verifier);
-        let signed = signer.checkpoint(3, Hash([7; 32])).unwrap();
+        let note = signer.checkpoint(3, Hash([7; 32])).unwrap();
         assert_eq!(
-            open_checkpoint(&signed, &pair.verifier).unwrap(),
+            open_checkpoint(&note, &pair.verifier).unwrap(),
             (3, Hash([7; 32]))
         );
         let other = keygen("example.org/heatveil").unwrap();
-        assert!(open_checkpoint(&signed, &other.verifier).is_err());
+        assert!(open_checkpoint(&note, &other.verifier).is_err());
     }
 
     #[test]

@@ -263,12 +263,12 @@ mod tests {
         let (mut log, _) = Log::open(&store, &signer).unwrap();
         log.append(&entry(1)).unwrap();
         let root = log.tree.root_at(1).unwrap();
-        let long = NotPublished {
+        let withheld = NotPublished {
             frame: 0,
             reason: "x".into(),
             detail: "y".repeat(400),
         };
-        log.append(&Entry::Withheld(long)).unwrap();
+        log.append(&Entry::Withheld(withheld)).unwrap();
         log.truncate(1).unwrap();
         assert_eq!((log.len(), log.tree.root_at(1).unwrap()), (1, root));
     }

@@ -20,5 +20,5 @@ pub use entry::{
 pub use error::AuditError;
 pub use keys::{KeyPair, Signer, keygen};
 pub use log::Log;
-pub use tree::{hex, root};
+pub use tree::root;
 pub use verify::{Verification, VerifyOptions, verify};

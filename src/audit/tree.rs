@@ -1,8 +1,7 @@
 //! The Merkle tree over the log's lines (RFC 6962, section 2.1; C2SP tlog-tiles).
 
 use tlog_tiles::{
-    EMPTY_HASH, Hash, HashReader, Tile, record_hash, stored_hash_index,
-    stored_hashes_for_record_hash, tree_hash,
+    EMPTY_HASH, Hash, HashReader, Tile, record_hash, stored_hashes_for_record_hash, tree_hash,
 };
 
 use super::AuditError;
@@ -62,14 +61,6 @@ impl Tree {
             return Ok(EMPTY_HASH);
         }
         tree_hash(size, &Stored(&self.hashes)).map_err(failed)
-    }
-
-    /// The leaf hash of a line.
-    #[cfg(test)]
-    pub(super) fn leaf(&self, index: u64) -> Option<Hash> {
-        self.hashes
-            .get(usize::try_from(stored_hash_index(0, index)).ok()?)
-            .copied()
     }
 
     /// Hash tiles and the numbers of entry bundles that a tree grown from `old` leaves needs, as
@@ -133,12 +124,6 @@ pub fn root<'a>(leaves: impl IntoIterator<Item = &'a [u8]>) -> Result<[u8; 32], 
     Ok(tree.root_at(tree.size())?.0)
 }
 
-/// Lower-case hex digits.
-#[must_use]
-pub fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
-}
-
 #[cfg(test)]
 mod tests {
     use ct_merkle::mem_backed_tree::MemoryBackedTree;
@@ -183,6 +168,5 @@ mod tests {
                 "1/000.p/1"
             ]
         );
-        assert!(tree.leaf(299).is_some() && tree.leaf(300).is_none());
     }
 }

@@ -8,7 +8,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::tree::{TileContent, Tree, bundle};
-use super::{AuditError, Entry, hex, keys, root};
+use super::{AuditError, Entry, keys, root};
+use crate::hex;
 use crate::store::{hash_file, layout};
 
 /// What to check a folder against.
@@ -113,7 +114,7 @@ impl Check<'_> {
             self.lines.push(line.to_vec());
         }
         self.result.entries = self.tree.size();
-        self.result.root = hex(&self.tree.root_at(self.tree.size())?.0);
+        self.result.root = hex::encode(&self.tree.root_at(self.tree.size())?.0);
         Ok(entries)
     }
 
@@ -262,8 +263,11 @@ impl Check<'_> {
                 outcomes.len()
             ));
         }
-        let leaves: Vec<Vec<u8>> = commitments.iter().map(|text| unhex(text)).collect();
-        if hex(&root(leaves.iter().map(Vec::as_slice))?) != opened.manifest.root {
+        let leaves: Vec<[u8; 32]> = commitments
+            .iter()
+            .map(|text| hex::decode_32(text).unwrap_or_default())
+            .collect();
+        if hex::encode(&root(leaves.iter().map(<[u8; 32]>::as_slice))?) != opened.manifest.root {
             self.problem("the commitments of the frames do not give the manifest's root");
         }
         Ok(())
@@ -285,7 +289,8 @@ impl Check<'_> {
             }
             listed.insert(tile.path.clone());
             match hash_file(&self.folder.join(&tile.path)) {
-                Ok((sha256, bytes)) if hex(&sha256) == tile.sha256 && bytes == tile.bytes => {}
+                Ok((sha256, bytes))
+                    if hex::encode(&sha256) == tile.sha256 && bytes == tile.bytes => {}
                 Ok(_) => self.problem(format!("{} is not the file of the log", tile.path)),
                 Err(_) => self.problem(format!("{} cannot be read", tile.path)),
             }
@@ -314,19 +319,4 @@ fn list(folder: &Path, below: &Path, into: &mut Vec<String>) {
             into.push(parts.join("/"));
         }
     }
-}
-
-fn unhex(text: &str) -> Vec<u8> {
-    let digits: Vec<u8> = text
-        .chars()
-        .filter_map(|digit| {
-            digit
-                .to_digit(16)
-                .and_then(|digit| u8::try_from(digit).ok())
-        })
-        .collect();
-    digits
-        .chunks(2)
-        .map(|pair| pair.iter().fold(0, |byte, digit| byte << 4 | digit))
-        .collect()
 }

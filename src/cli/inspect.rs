@@ -1,5 +1,6 @@
 //! `heatveil inspect`: what files hold, personal data included. For the operator's own machine.
 
+use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
@@ -37,6 +38,7 @@ struct Found {
 }
 
 impl InspectCommand {
+    #[expect(clippy::unnecessary_wraps, reason = "all commands have one shape")]
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
         let scale = self.tiff_scale.map(|scale| TiffScale {
             scale,
@@ -175,7 +177,8 @@ fn words(path: &Path, found: &Result<Found, String>) -> String {
                 .join(", "),
             value => value.to_string(),
         };
-        text += &format!("\n  {name:20} {value}");
+        // Writing to a string cannot fail.
+        let _ = write!(text, "\n  {name:20} {value}");
     }
     text
 }

@@ -36,8 +36,9 @@ pub(super) fn failure(error: &Error, json: bool) -> Exit {
     if let Some(hint) = error.hint() {
         tell(&format!("  hint: {hint}"));
     }
-    match error.is_usage() {
-        true => Exit::Usage,
-        false => Exit::Failed,
+    if error.is_usage() {
+        Exit::Usage
+    } else {
+        Exit::Failed
     }
 }

@@ -84,7 +84,7 @@ impl Lines {
         if due || self.done == self.total {
             tell(&format!("{}: {} of {}", self.name, self.done, self.total));
             self.last = Some(Instant::now());
-            self.pause = (self.pause * 2).clamp(Duration::from_secs(2), Duration::from_secs(60));
+            self.pause = (self.pause * 2).clamp(Duration::from_secs(2), Duration::from_mins(1));
         }
     }
 }

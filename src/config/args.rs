@@ -109,7 +109,7 @@ pub struct DetectArgs {
     /// Card of a model; repeat for more [default: the one that is built in]
     #[cfg_attr(feature = "cli", arg(long = "model", value_name = "CARD.toml"))]
     pub models: Option<Vec<PathBuf>>,
-    /// ONNX Runtime's library [default: beside heatveil, else $ORT_DYLIB_PATH]
+    /// ONNX Runtime's library [default: beside heatveil, else $`ORT_DYLIB_PATH`]
     #[cfg_attr(
         feature = "cli",
         arg(

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Args, ConfigError, Yaw};
+use super::{Args, CameraArgs, ConfigError, DetectArgs, GeorefArgs, RedactArgs, TilesArgs, Yaw};
 use crate::redact::{Policy, RedactConfig};
 use crate::units::{Celsius, Degrees, Metres};
 
@@ -125,133 +125,145 @@ impl Args {
     ///
     /// [`ConfigError::Range`] naming the key, what was found and what is allowed.
     pub fn resolve(self) -> Result<Config, ConfigError> {
-        let Self {
-            survey,
-            camera,
-            detect,
-            redact,
-            georef,
-            tiles,
-            audit,
-        } = self;
         let not_stated = || "not stated".to_owned();
-        let defaults = RedactConfig::default();
+        Ok(Config {
+            survey: SurveyConfig {
+                operator: self.survey.operator.unwrap_or_else(not_stated),
+                purpose: self.survey.purpose.unwrap_or_else(not_stated),
+                recipients: self.survey.recipients.unwrap_or_default(),
+            },
+            camera: self.camera.resolve()?,
+            detect: self.detect.resolve()?,
+            redact: self.redact.resolve()?,
+            georef: self.georef.resolve()?,
+            tiles: self.tiles.resolve()?,
+            audit: AuditConfig {
+                log_key: self.audit.log_key,
+                commitment_key: self.audit.commitment_key,
+            },
+        })
+    }
+}
+
+impl CameraArgs {
+    fn resolve(self) -> Result<CameraConfig, ConfigError> {
+        let positive = |key, value| within(key, value, 1e-3..=1e5, "between 0.001 and 100000");
         let scale = within(
             "camera.tiff-scale",
-            camera.tiff_scale,
+            self.tiff_scale,
             1e-6..=10.0,
             "between 0 and 10",
         )?;
+        let offset = self.tiff_offset;
         let offset = within(
             "camera.tiff-offset",
-            camera.tiff_offset,
-            -1000.0..=1000.0,
+            offset,
+            -1e3..=1e3,
             "between -1000 and 1000",
         )?;
-        let padding = within(
-            "redact.padding-m",
-            redact.padding_m,
-            0.0..=10.0,
-            "between 0 and 10 m",
-        )?;
-        if let Some(grid) = redact.grid_px.filter(|grid| !(1..=64).contains(grid)) {
-            let (key, expected) = ("redact.grid-px", "between 1 and 64");
-            return Err(ConfigError::Range {
-                key,
-                found: grid.to_string(),
-                expected,
-            });
-        }
-        let max_off_nadir = within(
-            "georef.max-off-nadir-deg",
-            georef.max_off_nadir_deg,
-            1.0..=85.0,
-            "between 1 and 85",
-        )?;
-        let positive = |key, value| within(key, value, 1e-3..=1e5, "between 0.001 and 100000");
-        let min = within(
-            "tiles.min-celsius",
-            tiles.min_celsius,
-            -100.0..=500.0,
-            "between -100 and 500",
-        )?
-        .unwrap_or(-10.0);
-        let max = within(
-            "tiles.max-celsius",
-            tiles.max_celsius,
-            -100.0..=500.0,
-            "between -100 and 500",
-        )?
-        .unwrap_or(20.0);
-        if max <= min {
-            let (key, expected) = ("tiles.max-celsius", "above tiles.min-celsius");
-            return Err(ConfigError::Range {
-                key,
-                found: max.to_string(),
-                expected,
-            });
-        }
-        if detect
-            .publish_beyond_envelope
+        let offset = Celsius(offset.unwrap_or(-273.15));
+        Ok(CameraConfig {
+            focal_length_px: positive("camera.focal-length-px", self.focal_length_px)?,
+            focal_length_mm: positive("camera.focal-length-mm", self.focal_length_mm)?,
+            pixel_pitch_um: positive("camera.pixel-pitch-um", self.pixel_pitch_um)?,
+            tiff_scale: scale.map(|scale| TiffScale { scale, offset }),
+        })
+    }
+}
+
+impl DetectArgs {
+    fn resolve(self) -> Result<DetectConfig, ConfigError> {
+        let reason = self.publish_beyond_envelope;
+        if reason
             .as_ref()
             .is_some_and(|reason| reason.trim().is_empty())
         {
-            let (key, expected) = ("detect.publish-beyond-envelope", "a reason in words");
-            return Err(ConfigError::Range {
-                key,
-                found: "\"\"".into(),
-                expected,
-            });
+            return Err(out_of_range(
+                "detect.publish-beyond-envelope",
+                &"\"\"",
+                "a reason in words",
+            ));
         }
-        let policy = |class: super::ClassArgs, default: Policy| class.policy.unwrap_or(default);
-        Ok(Config {
-            survey: SurveyConfig {
-                operator: survey.operator.unwrap_or_else(not_stated),
-                purpose: survey.purpose.unwrap_or_else(not_stated),
-                recipients: survey.recipients.unwrap_or_default(),
-            },
-            camera: CameraConfig {
-                focal_length_px: positive("camera.focal-length-px", camera.focal_length_px)?,
-                focal_length_mm: positive("camera.focal-length-mm", camera.focal_length_mm)?,
-                pixel_pitch_um: positive("camera.pixel-pitch-um", camera.pixel_pitch_um)?,
-                tiff_scale: scale.map(|scale| TiffScale {
-                    scale,
-                    offset: Celsius(offset.unwrap_or(-273.15)),
-                }),
-            },
-            detect: DetectConfig {
-                models: detect.models.unwrap_or_default(),
-                onnx_runtime: detect.onnx_runtime,
-                publish_beyond_envelope: detect.publish_beyond_envelope,
-            },
-            redact: RedactConfig {
-                person: policy(redact.person, defaults.person),
-                vehicle: policy(redact.vehicle, defaults.vehicle),
-                bicycle: policy(redact.bicycle, defaults.bicycle),
-                window: policy(redact.window, defaults.window),
-                padding: padding.map_or(defaults.padding, Metres),
-                grid_px: redact.grid_px.unwrap_or(defaults.grid_px),
-            },
-            georef: GeorefConfig {
-                yaw: georef.yaw.unwrap_or_default(),
-                max_off_nadir: Degrees(max_off_nadir.unwrap_or(60.0)),
-            },
-            tiles: TilesConfig {
-                resolution: within(
-                    "tiles.resolution-m",
-                    tiles.resolution_m,
-                    0.005..=10.0,
-                    "between 0.005 and 10 m",
-                )?
-                .map(Metres),
-                min: Celsius(min),
-                max: Celsius(max),
-            },
-            audit: AuditConfig {
-                log_key: audit.log_key,
-                commitment_key: audit.commitment_key,
-            },
+        Ok(DetectConfig {
+            models: self.models.unwrap_or_default(),
+            onnx_runtime: self.onnx_runtime,
+            publish_beyond_envelope: reason,
         })
+    }
+}
+
+impl RedactArgs {
+    fn resolve(self) -> Result<RedactConfig, ConfigError> {
+        let defaults = RedactConfig::default();
+        let padding = within(
+            "redact.padding-m",
+            self.padding_m,
+            0.0..=10.0,
+            "between 0 and 10 m",
+        )?;
+        let grid_px = self.grid_px.unwrap_or(defaults.grid_px);
+        if !(1..=64).contains(&grid_px) {
+            return Err(out_of_range("redact.grid-px", &grid_px, "between 1 and 64"));
+        }
+        Ok(RedactConfig {
+            person: self.person.policy.unwrap_or(defaults.person),
+            vehicle: self.vehicle.policy.unwrap_or(defaults.vehicle),
+            bicycle: self.bicycle.policy.unwrap_or(defaults.bicycle),
+            window: self.window.policy.unwrap_or(defaults.window),
+            padding: padding.map_or(defaults.padding, Metres),
+            grid_px,
+        })
+    }
+}
+
+impl GeorefArgs {
+    fn resolve(self) -> Result<GeorefConfig, ConfigError> {
+        let limit = self.max_off_nadir_deg;
+        let limit = within(
+            "georef.max-off-nadir-deg",
+            limit,
+            1.0..=85.0,
+            "between 1 and 85",
+        )?;
+        Ok(GeorefConfig {
+            yaw: self.yaw.unwrap_or_default(),
+            max_off_nadir: Degrees(limit.unwrap_or(60.0)),
+        })
+    }
+}
+
+impl TilesArgs {
+    fn resolve(self) -> Result<TilesConfig, ConfigError> {
+        let end = |key, value| within(key, value, -100.0..=500.0, "between -100 and 500");
+        let min = end("tiles.min-celsius", self.min_celsius)?.unwrap_or(-10.0);
+        let max = end("tiles.max-celsius", self.max_celsius)?.unwrap_or(20.0);
+        if max <= min {
+            return Err(out_of_range(
+                "tiles.max-celsius",
+                &max,
+                "above tiles.min-celsius",
+            ));
+        }
+        let resolution = self.resolution_m;
+        let resolution = within(
+            "tiles.resolution-m",
+            resolution,
+            0.005..=10.0,
+            "between 0.005 and 10 m",
+        )?;
+        Ok(TilesConfig {
+            resolution: resolution.map(Metres),
+            min: Celsius(min),
+            max: Celsius(max),
+        })
+    }
+}
+
+fn out_of_range(key: &'static str, found: &dyn ToString, expected: &'static str) -> ConfigError {
+    ConfigError::Range {
+        key,
+        found: found.to_string(),
+        expected,
     }
 }
 
@@ -288,6 +300,10 @@ struct PolicyText<'a> {
 impl Config {
     /// SHA-256 of every setting that can change a published byte; two runs with equal digests, inputs and
     /// models publish equal bytes.
+    ///
+    /// # Panics
+    ///
+    /// Never: plain numbers and strings serialise.
     #[must_use]
     pub fn policy_sha256(&self) -> [u8; 32] {
         let redact = &self.redact;

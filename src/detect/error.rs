@@ -70,3 +70,14 @@ pub enum DetectError {
         limit: usize,
     },
 }
+
+impl DetectError {
+    /// Whether the settings name a model that is not there or not the one on its card.
+    #[must_use]
+    pub fn is_settings(&self) -> bool {
+        matches!(
+            self,
+            Self::Io { .. } | Self::Card { .. } | Self::WrongHash { .. }
+        )
+    }
+}

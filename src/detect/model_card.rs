@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use sha2::{Digest, Sha256};
 
 use super::{Class, DetectError, Envelope, Padding};
+use crate::hex;
 
 /// What a model's TOML card says; `models/README.md` explains the fields.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -159,7 +160,7 @@ impl Model {
     fn new(card_path: &Path, text: &str, bytes: Vec<u8>) -> Result<Self, DetectError> {
         let card = parse(card_path, text)?;
         let sha256: [u8; 32] = Sha256::digest(&bytes).into();
-        let found: String = sha256.iter().map(|byte| format!("{byte:02x}")).collect();
+        let found = hex::encode(&sha256);
         if found != card.sha256 {
             let path: PathBuf = card_path.with_file_name(&card.file);
             return Err(DetectError::WrongHash {

@@ -1,7 +1,7 @@
 //! From the network's grids to boxes in frame pixels.
 //!
 //! Each cell of the grid stands for `stride` pixels; its centre plus the four distances gives the box
-//! (as CenterNet and TTFNet: Liu et al., Training-Time-Friendly Network, AAAI 2020).
+//! (as `CenterNet` and `TTFNet`: Liu et al., Training-Time-Friendly Network, AAAI 2020).
 
 use super::{BoxPx, ClassCard, DetectError, Detection};
 

@@ -67,12 +67,12 @@ impl Runtime {
 
     /// Version of the loaded library, as it says itself.
     #[must_use]
-    pub fn version(&self) -> String {
+    pub fn version(self) -> String {
         ort::info().to_owned()
     }
 
     /// A session with one thread, and equal answers for equal input.
-    fn session(&self, model: &Model) -> Result<Session, DetectError> {
+    fn session(self, model: &Model) -> Result<Session, DetectError> {
         let problem = |problem: String| DetectError::Inference {
             model: name(model),
             problem,
@@ -142,7 +142,7 @@ impl Onnx {
                     idle = self
                         .returned
                         .wait(idle)
-                        .unwrap_or_else(PoisonError::into_inner)
+                        .unwrap_or_else(PoisonError::into_inner);
                 }
             }
         };

@@ -30,9 +30,15 @@ impl std::fmt::Debug for Calibration {
 
 impl Calibration {
     /// Builds the table of a function from counts to degrees Celsius; what is not finite becomes no data.
+    ///
+    /// # Panics
+    ///
+    /// Never: the table has the length of the array.
     #[must_use]
     pub fn from_counts(celsius: impl Fn(u16) -> f64) -> Self {
-        let mut table = Box::new([Celsius::NO_DATA; 65_536]);
+        let table: Box<[f32]> = vec![Celsius::NO_DATA; 65_536].into_boxed_slice();
+        let mut table: Box<[f32; 65_536]> =
+            table.try_into().expect("the length is that of the array");
         for (entry, counts) in table.iter_mut().zip(0..=u16::MAX) {
             let value = celsius(counts);
             if value.is_finite() {

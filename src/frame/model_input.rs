@@ -172,7 +172,7 @@ fn halve(raster: &Raster<f32>) -> Raster<f32> {
 fn smooth(coarse: &Raster<f32>, x: usize, y: usize) -> f32 {
     let near = |at: usize, len: usize| {
         let nearest = at / 2;
-        let other = if at % 2 == 0 {
+        let other = if at.is_multiple_of(2) {
             nearest.saturating_sub(1)
         } else {
             (nearest + 1).min(len - 1)

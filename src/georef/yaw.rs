@@ -7,7 +7,6 @@
 //! degrees off and only the airframe's yaw assembles the flight; looking obliquely the airframe's differs
 //! from the camera's for good reason (DOMAIN section 2).
 
-use std::ops::Range;
 use std::sync::Arc;
 
 use super::{GeorefError, Located, Projector, View};

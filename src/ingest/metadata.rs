@@ -107,7 +107,7 @@ impl Tags {
         })
     }
 
-    /// DJI's gimbal, else Pix4D's camera angles, whose pitch is 0 straight down (DOMAIN section 2).
+    /// DJI's gimbal, else `Pix4D`'s camera angles, whose pitch is 0 straight down (DOMAIN section 2).
     fn gimbal(&self) -> Option<Attitude> {
         let pix4d = |name| self.xmp.number(Namespace::Pix4d, name);
         self.attitude("GimbalYawDegree", "GimbalPitchDegree", "GimbalRollDegree")

@@ -54,6 +54,10 @@ pub fn decode(
             tracing::debug!("{}: {}", path.display(), decoder.name());
             decoder.decode(id, &file, options)
         }
+        None if file.is_truncated() => Err(IngestError::Truncated {
+            path: path.to_path_buf(),
+            what: "its header",
+        }),
         None => Err(IngestError::NotThermal {
             path: path.to_path_buf(),
         }),

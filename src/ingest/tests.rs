@@ -233,7 +233,11 @@ fn an_absurd_header_is_refused_before_anything_is_allocated() {
     assert!(decode(&header(0, 0)).is_err());
     assert_eq!(decode(b"").unwrap_err().reason(), "not-an-image");
     assert_eq!(decode(b"hello").unwrap_err().reason(), "not-an-image");
-    assert_eq!(decode(b"\xFF\xD8").unwrap_err().reason(), "not-thermal");
+    assert_eq!(decode(b"\xFF\xD8").unwrap_err().reason(), "truncated");
+    assert_eq!(
+        decode(b"\xFF\xD8\xFF\xDA").unwrap_err().reason(),
+        "not-thermal"
+    );
 }
 
 #[test]

@@ -12,7 +12,7 @@ use quick_xml::reader::NsReader;
 pub(super) enum Namespace {
     /// DJI's drones.
     Dji,
-    /// Pix4D's camera tags.
+    /// `Pix4D`'s camera tags.
     Pix4d,
     /// Dynamic media: the camera's model.
     Media,

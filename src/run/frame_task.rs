@@ -62,7 +62,7 @@ pub(super) struct Processed {
 pub(super) struct Masked {
     pub(super) frame: Frame<Redacted>,
     pub(super) mask_sha256: [u8; 32],
-    pub(super) masked_pixels: usize,
+    pub(super) hidden_pixels: usize,
     pub(super) output_sha256: [u8; 32],
     pub(super) self_check: SelfCheck,
 }
@@ -320,7 +320,7 @@ impl<'a> FrameTask<'a> {
         let output_sha256 = store::digest(&frame);
         processed.masked = Some(Masked {
             mask_sha256: mask.sha256(),
-            masked_pixels: mask.masked_pixels(),
+            hidden_pixels: mask.masked_pixels(),
             output_sha256,
             self_check,
             frame,
@@ -353,13 +353,16 @@ impl<'a> FrameTask<'a> {
         input: impl Fn(usize) -> crate::frame::ModelInput,
         inference: &mut Duration,
     ) -> Result<Vec<Detections>, Outcome> {
-        let look = |detector: &Box<dyn Detector>| {
+        let mut look = |detector: &dyn Detector| {
             let input = input(detector.multiple_of());
             timed(inference, || detector.detect(id, &input)).map_err(|error| {
                 Outcome::Withheld(Cause::new("detector-failed", error.to_string()))
             })
         };
-        self.detectors.iter().map(look).collect()
+        self.detectors
+            .iter()
+            .map(|detector| look(detector.as_ref()))
+            .collect()
     }
 }
 

@@ -11,6 +11,7 @@ use super::{Cause, Counts, Outcome, Run, RunError, record};
 use crate::audit::{Entry, FlightEvidence, Log, ModelId, RunClosed, RunResumed};
 use crate::config::Config;
 use crate::frame::{Frame, FrameId};
+use crate::hex;
 use crate::raster::Raster;
 use crate::redact::SelfCheck;
 use crate::store::{self, Existing, Receipt, Staged, Store, layout};
@@ -157,7 +158,7 @@ impl<'a> Journal<'a> {
             let output = processed
                 .masked
                 .as_ref()
-                .map(|masked| record::hex(&masked.output_sha256));
+                .map(|masked| hex::encode(&masked.output_sha256));
             let same = known.outcome == processed.outcome
                 && known.output_sha256 == output.unwrap_or_default();
             return if same {
@@ -251,14 +252,14 @@ impl Known {
             let frame = load(store, input.id, (meta.width, meta.height))?;
             let frame = Frame::reload(input.id, meta.clone(), frame);
             let output_sha256 = store::digest(&frame);
-            if record::hex(&output_sha256) != self.output_sha256 {
+            if hex::encode(&output_sha256) != self.output_sha256 {
                 return None;
             }
             processed.meta = Some(meta);
             processed.masked = Some(Masked {
                 frame,
                 mask_sha256: [0; 32],
-                masked_pixels: 0,
+                hidden_pixels: 0,
                 output_sha256,
                 self_check: SelfCheck::default(),
             });

@@ -47,8 +47,8 @@ pub(super) fn map(
     let positions = published.iter().filter_map(|frame| frame.meta.position);
     let crs = Crs::for_positions(positions).ok_or(georef::GeorefError::NoPosition)?;
     let (frames, flights) = place(run, crs, published, &rasters)?;
-    summary.flights = flights.iter().map(|flight| flight.summary()).collect();
-    let evidence: Vec<FlightEvidence> = flights.iter().map(|flight| flight.evidence()).collect();
+    summary.flights = flights.iter().map(Flight::summary).collect();
+    let evidence: Vec<FlightEvidence> = flights.iter().map(Flight::evidence).collect();
     progress.step();
 
     let options = MosaicOptions {

@@ -151,7 +151,7 @@ impl Run {
         }
         summary.checkpoint = journal.close(self.now)?;
         store.stage(layout::FRAME_LIST, &list)?.commit()?;
-        self.finish(&store, started, &mut summary)?;
+        finish(&store, started, &mut summary)?;
         Ok(summary)
     }
 
@@ -194,10 +194,8 @@ impl Run {
             },
             |(processed, reloaded): (Processed, bool)| -> Result<(), RunError> {
                 let file = manifest.path(processed.id);
-                if !reloaded {
-                    if let Some(masked) = &processed.masked {
-                        store.spill(&layout::spilled_frame(processed.id), &masked.frame)?;
-                    }
+                if !reloaded && let Some(masked) = &processed.masked {
+                    store.spill(&layout::spilled_frame(processed.id), &masked.frame)?;
                 }
                 journal.frame(&self.config, &processed)?;
                 counts.add(&processed.outcome);
@@ -239,11 +237,14 @@ impl Run {
 
     /// Models by name and hash, in order.
     fn models(&self) -> Vec<(String, [u8; 32])> {
-        let model = |detector: &Box<dyn Detector>| {
+        let model = |detector: &dyn Detector| {
             let (name, sha256) = detector.model();
             (name.to_owned(), sha256)
         };
-        self.detectors.iter().map(model).collect()
+        self.detectors
+            .iter()
+            .map(|detector| model(detector.as_ref()))
+            .collect()
     }
 
     /// Libraries that decide about bytes, with their versions.
@@ -279,25 +280,20 @@ impl Run {
             ]),
         }
     }
+}
 
-    fn finish(
-        &self,
-        store: &Store,
-        started: Instant,
-        summary: &mut Summary,
-    ) -> Result<(), RunError> {
-        summary.seconds = started.elapsed().as_secs_f64();
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "frame counts are far below 2^52"
-        )]
-        let frames = summary.frames_total as f64;
-        summary.frames_per_second = frames / summary.seconds.max(1e-9);
-        summary.peak_rss_bytes = summary::peak_rss_bytes();
-        store.stage(layout::SUMMARY, summary)?.commit()?;
-        store.clear_work()?;
-        Ok(())
-    }
+fn finish(store: &Store, started: Instant, summary: &mut Summary) -> Result<(), RunError> {
+    summary.seconds = started.elapsed().as_secs_f64();
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "frame counts are far below 2^52"
+    )]
+    let frames = summary.frames_total as f64;
+    summary.frames_per_second = frames / summary.seconds.max(1e-9);
+    summary.peak_rss_bytes = summary::peak_rss_bytes();
+    store.stage(layout::SUMMARY, summary)?.commit()?;
+    store.clear_work()?;
+    Ok(())
 }
 
 /// Items alive at a time, per worker: enough that no worker waits for a slow neighbour.

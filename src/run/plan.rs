@@ -51,7 +51,7 @@ pub(super) fn plan(run: &Run) -> Result<Plan, RunError> {
         models: run
             .models()
             .into_iter()
-            .map(|(name, sha256)| (name, super::record::hex(&sha256)))
+            .map(|(name, sha256)| (name, crate::hex::encode(&sha256)))
             .collect(),
         out: run.out.clone(),
     };

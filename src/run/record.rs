@@ -11,9 +11,8 @@ use crate::audit::{
 use crate::config::Config;
 use crate::detect::{Class, Detections};
 use crate::frame::FrameId;
+use crate::hex;
 use crate::store::{self, Receipt, Store, layout};
-
-pub(super) use crate::audit::hex;
 
 /// Keys of a run.
 pub(super) struct Keys {
@@ -68,7 +67,7 @@ pub(super) fn opened(run: &Run, manifest: Manifest) -> RunOpened {
         heatveil: env!("CARGO_PKG_VERSION").into(),
         libraries: run.libraries(),
         models: models(run),
-        policy_sha256: hex(&run.config.policy_sha256()),
+        policy_sha256: hex::encode(&run.config.policy_sha256()),
         beyond_envelope: run
             .config
             .detect
@@ -83,7 +82,7 @@ pub(super) fn opened(run: &Run, manifest: Manifest) -> RunOpened {
 pub(super) fn models(run: &Run) -> Vec<ModelId> {
     let model = |(name, sha256): (String, [u8; 32])| ModelId {
         name,
-        sha256: hex(&sha256),
+        sha256: hex::encode(&sha256),
     };
     run.models().into_iter().map(model).collect()
 }
@@ -93,7 +92,7 @@ pub(super) fn manifest(commitments: &[[u8; 32]]) -> Result<Manifest, AuditError>
     let root = audit::root(commitments.iter().map(<[u8; 32]>::as_slice))?;
     Ok(Manifest {
         count: count(commitments.len()),
-        root: hex(&root),
+        root: hex::encode(&root),
     })
 }
 
@@ -104,7 +103,7 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
     let camera = meta.map(|meta| format!("{} {}", meta.camera.make, meta.camera.model));
     let mut entries = vec![Entry::Ingested(Ingested {
         frame,
-        commitment: hex(&processed.commitment),
+        commitment: hex::encode(&processed.commitment),
         format: meta
             .map(|meta| meta.format.name().to_owned())
             .unwrap_or_default(),
@@ -123,7 +122,7 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
         (Outcome::Withheld(cause), _) => entries.push(Entry::Withheld(not_published(cause))),
         (Outcome::Rejected(cause), _) => entries.push(Entry::Rejected(not_published(cause))),
         (Outcome::Published, Some(made)) => {
-            entries.push(Entry::Masked(masked(config, frame, made)))
+            entries.push(Entry::Masked(masked(config, frame, made)));
         }
         (Outcome::Published, None) => {
             let cause = super::Cause::new("internal", "published without a mask");
@@ -163,9 +162,9 @@ fn masked(config: &Config, frame: u32, made: &Masked) -> audit::Masked {
         policies: Class::ALL.map(policy).to_vec(),
         padding_mm: milli(redact.padding.0),
         grid_px: count(redact.grid_px),
-        mask_sha256: hex(&made.mask_sha256),
-        masked_pixels: made.masked_pixels as u64,
-        output_sha256: hex(&made.output_sha256),
+        mask_sha256: hex::encode(&made.mask_sha256),
+        masked_pixels: made.hidden_pixels as u64,
+        output_sha256: hex::encode(&made.output_sha256),
         self_check: SelfCheck {
             found: count(made.self_check.found),
             rounds: count(made.self_check.rounds),
@@ -181,7 +180,7 @@ pub(super) fn tile(
 ) -> TileEmitted {
     TileEmitted {
         path: receipt.path.clone(),
-        sha256: hex(&receipt.sha256),
+        sha256: hex::encode(&receipt.sha256),
         bytes: receipt.bytes,
         source_frames: ranges(frames),
         flights: flights.to_vec(),

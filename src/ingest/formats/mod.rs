@@ -64,6 +64,11 @@ impl<'a> File<'a> {
         Ok(Self { path, container })
     }
 
+    /// Whether the file ends before its picture begins.
+    pub(super) fn is_truncated(&self) -> bool {
+        self.jpeg().is_some_and(|jpeg| jpeg.truncated)
+    }
+
     fn jpeg(&self) -> Option<&Jpeg<'a>> {
         match &self.container {
             Container::Jpeg(jpeg) => Some(jpeg),

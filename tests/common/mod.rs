@@ -1,0 +1,69 @@
+//! What the tests of the built program and of the public API share.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+/// The committed synthetic flight.
+pub(crate) fn fixture_frames() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/flight/frames")
+}
+
+/// Writes a file of a test.
+#[expect(clippy::disallowed_methods, reason = "tests prepare their own inputs")]
+pub(crate) fn write(path: &Path, bytes: &[u8]) {
+    fs::create_dir_all(path.parent().unwrap()).unwrap();
+    fs::write(path, bytes).unwrap();
+}
+
+/// The DJI frames of the fixture, by name.
+pub(crate) fn dji_frames() -> Vec<(String, Vec<u8>)> {
+    let mut frames: Vec<_> = fs::read_dir(fixture_frames())
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.to_string_lossy().ends_with("_T.JPG"))
+        .map(|path| {
+            (
+                path.file_name().unwrap().to_string_lossy().into_owned(),
+                fs::read(&path).unwrap(),
+            )
+        })
+        .collect();
+    frames.sort();
+    frames
+}
+
+/// Offsets in a DJI R-JPEG of the two bytes of each raw sample, row by row.
+pub(crate) fn raw_offsets(bytes: &[u8]) -> Vec<usize> {
+    let mut offsets = Vec::new();
+    let mut at = 2;
+    while bytes[at] == 0xFF && bytes[at + 1] != 0xDA {
+        let length = usize::from(u16::from_be_bytes([bytes[at + 2], bytes[at + 3]]));
+        if bytes[at + 1] == 0xE3 {
+            offsets.extend(at + 4..at + 2 + length);
+        }
+        at += 2 + length;
+    }
+    assert_eq!(offsets.len(), 2 * 640 * 512, "raw frame of the fixture");
+    offsets
+}
+
+/// All files below a folder with their bytes, by relative path.
+pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
+    let mut found = Vec::new();
+    let mut open = vec![folder.to_path_buf()];
+    while let Some(folder_now) = open.pop() {
+        for entry in fs::read_dir(&folder_now).unwrap() {
+            let path = entry.unwrap().path();
+            if path.is_dir() {
+                open.push(path);
+            } else {
+                found.push((
+                    path.strip_prefix(folder).unwrap().to_path_buf(),
+                    fs::read(&path).unwrap(),
+                ));
+            }
+        }
+    }
+    found.sort();
+    found
+}

@@ -1,0 +1,354 @@
+//! What stands under a mask changes no published byte, whatever the number of threads or interruptions.
+
+#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::Path;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::{dji_frames, files, raw_offsets, write};
+use heatveil::audit::{Entry, VerifyOptions, keygen, verify};
+use heatveil::config::Args;
+use heatveil::detect::{BoxPx, Class, Detection, Padding, Scripted};
+use heatveil::frame::FrameId;
+use heatveil::run::{Outcome, Progress, Run, RunError, Silent, Summary};
+use heatveil::store::Existing;
+
+/// A folder of frames, keys and outputs.
+struct Bench {
+    folder: tempfile::TempDir,
+    detector: Scripted,
+}
+
+fn find(class: Class, [x0, y0, x1, y1]: [f32; 4]) -> Detection {
+    let bbox = BoxPx { x0, y0, x1, y1 };
+    Detection {
+        class,
+        bbox,
+        score: 0.9,
+        padding: Padding {
+            fraction: 0.0,
+            px: 0.0,
+        },
+        alarm: 0.5,
+    }
+}
+
+/// A person and a window in every frame.
+const PERSON: [f32; 4] = [300.0, 200.0, 340.0, 260.0];
+const WINDOW: [f32; 4] = [100.0, 320.0, 132.0, 352.0];
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let keys = keygen("test.example/heatveil").unwrap();
+        write(&folder.path().join("log.key"), keys.signer.as_bytes());
+        write(
+            &folder.path().join("commitment.key"),
+            "07".repeat(32).as_bytes(),
+        );
+        let finds = vec![find(Class::Person, PERSON), find(Class::Window, WINDOW)];
+        let found: BTreeMap<_, _> = (0..9)
+            .map(|frame| (FrameId(frame), finds.clone()))
+            .collect();
+        let bench = Self {
+            folder,
+            detector: Scripted {
+                found,
+                ..Scripted::default()
+            },
+        };
+        bench.flight("in", |_, _| {});
+        bench
+    }
+
+    fn path(&self, name: &str) -> std::path::PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Writes the fixture's DJI frames, changed.
+    fn flight(&self, name: &str, change: impl Fn(&mut [u8], &[usize])) {
+        for (file, mut bytes) in dji_frames() {
+            let offsets = raw_offsets(&bytes);
+            change(&mut bytes, &offsets);
+            write(&self.path(name).join(file), &bytes);
+        }
+    }
+
+    fn run(&self, input: &str, out: &str, threads: usize, existing: Existing) -> Run {
+        let settings = format!(
+            "[audit]\nlog-key = '{}'\ncommitment-key = '{}'",
+            self.path("log.key").display(),
+            self.path("commitment.key").display()
+        );
+        Run {
+            inputs: vec![self.path(input)],
+            out: self.path(out),
+            config: toml::from_str::<Args>(&settings)
+                .unwrap()
+                .resolve()
+                .unwrap(),
+            detectors: vec![Box::new(self.detector.clone())],
+            existing,
+            threads: NonZeroUsize::new(threads).unwrap(),
+            now: 1_768_516_200,
+            runtime: "none".into(),
+            interrupted: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    fn execute(&self, input: &str, out: &str, threads: usize) -> Summary {
+        self.run(input, out, threads, Existing::Refuse)
+            .execute(&mut Silent)
+            .unwrap()
+    }
+
+    fn tiles(&self, out: &str) -> Vec<(std::path::PathBuf, Vec<u8>)> {
+        let tiles = files(&self.path(out).join("tiles"));
+        assert_eq!(tiles.len(), 3);
+        tiles
+    }
+
+    fn entries(&self, out: &str) -> Vec<Entry> {
+        let log = fs::read(self.path(out).join("audit/entries.jsonl")).unwrap();
+        log.split(|&byte| byte == b'\n')
+            .filter(|line| !line.is_empty())
+            .map(|line| Entry::from_line(line).unwrap())
+            .collect()
+    }
+}
+
+/// Sets one raw sample.
+fn set_raw(bytes: &mut [u8], offsets: &[usize], (x, y): (usize, usize), count: u16) {
+    let sample = 2 * (y * 640 + x);
+    for (offset, byte) in offsets[sample..sample + 2].iter().zip(count.to_le_bytes()) {
+        bytes[*offset] = byte;
+    }
+}
+
+/// Pixels of a box, in whole numbers.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    reason = "small and not negative"
+)]
+fn pixels([x0, y0, x1, y1]: [f32; 4]) -> impl Iterator<Item = (usize, usize)> {
+    let whole = |edge: f32| edge.round() as usize;
+    (whole(y0)..whole(y1)).flat_map(move |y| (whole(x0)..whole(x1)).map(move |x| (x, y)))
+}
+
+#[test]
+fn pixels_under_a_mask_change_no_published_byte_and_no_entry_but_the_commitment() {
+    let bench = Bench::new();
+    bench.flight("changed", |bytes, offsets| {
+        for (number, at) in pixels(PERSON).enumerate() {
+            // Anything from -60 to 190 °C.
+            let count = 13_640 + u16::try_from(number * 37 % 4_000).unwrap() * 4;
+            set_raw(bytes, offsets, at, count);
+        }
+    });
+    bench.execute("in", "a", 2);
+    bench.execute("changed", "b", 2);
+    assert_eq!(bench.tiles("a"), bench.tiles("b"));
+    let (a, b) = (bench.entries("a"), bench.entries("b"));
+    assert_eq!(a.len(), b.len());
+    for (a, b) in a.iter().zip(&b) {
+        match (a, b) {
+            (Entry::Ingested(a), Entry::Ingested(b)) => assert_ne!(a.commitment, b.commitment),
+            (Entry::RunOpened(a), Entry::RunOpened(b)) => {
+                assert_ne!(a.manifest.root, b.manifest.root);
+            }
+            (a, b) => assert_eq!(a, b),
+        }
+    }
+}
+
+#[test]
+fn a_pixel_beside_the_mask_does_change_a_published_byte() {
+    let bench = Bench::new();
+    bench.flight("changed", |bytes, offsets| {
+        set_raw(bytes, offsets, (320, 290), 24_000);
+    });
+    bench.execute("in", "a", 2);
+    bench.execute("changed", "b", 2);
+    assert_ne!(bench.tiles("a"), bench.tiles("b"));
+}
+
+#[test]
+fn of_a_window_nothing_but_its_mean_is_published() {
+    let bench = Bench::new();
+    let shuffle = |shift: u16| {
+        move |bytes: &mut [u8], offsets: &[usize]| {
+            for (number, at) in pixels(WINDOW).enumerate() {
+                // Two values in equal numbers, in another order for each shift: the mean stays.
+                let high = (u16::try_from(number).unwrap() + shift).is_multiple_of(2);
+                set_raw(bytes, offsets, at, if high { 18_000 } else { 17_600 });
+            }
+        }
+    };
+    bench.flight("even", shuffle(0));
+    bench.flight("odd", shuffle(1));
+    bench.execute("even", "a", 2);
+    bench.execute("odd", "b", 2);
+    assert_eq!(bench.tiles("a"), bench.tiles("b"));
+}
+
+#[test]
+fn a_temperature_planted_under_a_mask_is_in_no_output() {
+    let bench = Bench::new();
+    // 77.1875 °C: nothing else in the scene is that warm.
+    let canary = 22_422;
+    bench.flight("canary", |bytes, offsets| {
+        pixels(PERSON).for_each(|at| set_raw(bytes, offsets, at, canary & !3));
+    });
+    bench.execute("canary", "out", 2);
+    let dataset = gdal::Dataset::open(bench.path("out/tiles/temperature.tif")).unwrap();
+    let band = dataset.rasterband(1).unwrap();
+    let samples = band
+        .read_as::<f32>((0, 0), band.size(), band.size(), None)
+        .unwrap();
+    let warmest = samples
+        .data()
+        .iter()
+        .copied()
+        .filter(|value| value.is_finite())
+        .fold(f32::MIN, f32::max);
+    assert!(warmest < 60.0, "{warmest}");
+    for (path, bytes) in files(&bench.path("out")) {
+        let planted = (f32::from(canary & !3) / 64.0 - 273.15).to_le_bytes();
+        assert!(
+            !bytes.windows(4).any(|four| four == planted),
+            "{}",
+            path.display()
+        );
+    }
+}
+
+#[test]
+fn neither_thread_count_nor_interruption_changes_a_published_byte() {
+    /// Stops the run after the third frame.
+    struct Stop(Arc<AtomicBool>, u32);
+    impl Progress for Stop {
+        fn frame(&mut self, id: FrameId, _file: &Path, _outcome: &Outcome) {
+            if id.0 == self.1 {
+                self.0.store(true, Ordering::SeqCst);
+            }
+        }
+    }
+    let bench = Bench::new();
+    bench.execute("in", "one", 1);
+    bench.execute("in", "four", 4);
+    assert_eq!(
+        files(&bench.path("one/tiles")),
+        files(&bench.path("four/tiles"))
+    );
+    assert_eq!(
+        files(&bench.path("one/audit")),
+        files(&bench.path("four/audit"))
+    );
+
+    let run = bench.run("in", "stopped", 1, Existing::Refuse);
+    let stopped = run.execute(&mut Stop(Arc::clone(&run.interrupted), 2));
+    assert!(matches!(
+        stopped,
+        Err(RunError::Interrupted { done: 3.., .. })
+    ));
+    drop(run);
+    let kept = bench.path("kept-checkpoint");
+    write(
+        &kept,
+        &fs::read(bench.path("stopped/audit/checkpoint")).unwrap(),
+    );
+    let resumed = bench
+        .run("in", "stopped", 2, Existing::Keep)
+        .execute(&mut Silent)
+        .unwrap();
+    assert_eq!(resumed.frames_published, 9);
+    assert_eq!(bench.tiles("one"), bench.tiles("stopped"));
+    let options = VerifyOptions {
+        checkpoint: Some(kept),
+        key: None,
+    };
+    let found = verify(&bench.path("stopped"), &options).unwrap();
+    assert!(found.ok(), "{:?}", found.problems);
+
+    let other = bench
+        .run("in", "one", 2, Existing::Keep)
+        .execute(&mut Silent)
+        .unwrap();
+    assert_eq!(other.frames_total, 9, "a finished run has nothing to do");
+}
+
+#[test]
+fn a_run_is_not_resumed_with_other_inputs_or_settings() {
+    let bench = Bench::new();
+    bench.execute("in", "out", 2);
+    bench.flight("changed", |bytes, offsets| {
+        set_raw(bytes, offsets, (0, 0), 20_000);
+    });
+    let other = bench
+        .run("changed", "out", 2, Existing::Keep)
+        .execute(&mut Silent);
+    assert!(matches!(
+        other,
+        Err(RunError::NotSame {
+            what: "manifest",
+            ..
+        })
+    ));
+    let mut run = bench.run("in", "out", 2, Existing::Keep);
+    run.config.redact.grid_px = 8;
+    assert!(matches!(
+        run.execute(&mut Silent),
+        Err(RunError::NotSame {
+            what: "configuration",
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_failed_detector_withholds_its_frame_alone() {
+    let mut bench = Bench::new();
+    bench.detector.fails.push(FrameId(4));
+    let summary = bench.execute("in", "out", 2);
+    assert_eq!((summary.frames_published, summary.frames_withheld), (8, 1));
+    assert_eq!(
+        summary.reasons.keys().collect::<Vec<_>>(),
+        ["detector-failed"]
+    );
+    let used: Vec<_> = bench
+        .entries("out")
+        .into_iter()
+        .filter_map(|entry| match entry {
+            Entry::TileEmitted(tile) => Some(tile.source_frames),
+            _ => None,
+        })
+        .collect();
+    assert!(
+        used.iter()
+            .flatten()
+            .all(|range| !(range[0]..=range[1]).contains(&4))
+    );
+}
+
+#[test]
+fn frames_beyond_the_envelope_are_withheld_unless_published_on_purpose() {
+    let mut bench = Bench::new();
+    bench.detector.envelope.max_ground_resolution_m = 0.01;
+    let summary = bench.execute("in", "out", 2);
+    assert_eq!((summary.frames_published, summary.frames_withheld), (0, 9));
+    let mut run = bench.run("in", "purpose", 2, Existing::Refuse);
+    run.config.detect.publish_beyond_envelope = Some("test of the envelope".into());
+    let summary = run.execute(&mut Silent).unwrap();
+    assert_eq!(summary.frames_published, 9);
+    let Some(Entry::RunOpened(opened)) = bench.entries("purpose").into_iter().next() else {
+        unreachable!("the log begins with run.opened")
+    };
+    assert_eq!(opened.beyond_envelope, "test of the envelope");
+}
