@@ -11,6 +11,7 @@ setup:
 
 demo: setup
 	$(CARGO) build --release --quiet
+	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
 	rm -rf demo-out
 	target/release/heatveil run fixtures/flight/frames --out demo-out || test $$? -eq 3
 	target/release/heatveil verify demo-out

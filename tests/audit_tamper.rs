@@ -208,16 +208,18 @@ fn a_log_rewritten_with_the_same_key_is_caught_by_a_checkpoint_kept_elsewhere() 
     let signer = Signer::parse(&pair.signer, "test").unwrap();
     let checkpoint_of = |entries: &[Entry]| {
         let (mut log, _) = Log::open(&store, &signer).unwrap();
-        entries.iter().for_each(|entry| log.append(entry).unwrap());
+        for entry in entries {
+            log.append(entry).unwrap();
+        }
         log.checkpoint().unwrap()
     };
     write(&kept, checkpoint_of(&entries()).as_bytes());
     drop(store);
     let store = Store::open(folder.path(), Existing::Replace).unwrap();
     let (mut log, _) = Log::open(&store, &signer).unwrap();
-    rewritten
-        .iter()
-        .for_each(|entry| log.append(entry).unwrap());
+    for entry in &rewritten {
+        log.append(entry).unwrap();
+    }
     log.checkpoint().unwrap();
     let options = VerifyOptions {
         checkpoint: None,
@@ -301,9 +303,9 @@ fn below(folder: &Path, into: &mut Vec<PathBuf>) {
     for entry in fs::read_dir(folder).unwrap() {
         let path = entry.unwrap().path();
         if path.is_dir() {
-            below(&path, into)
+            below(&path, into);
         } else {
-            into.push(path)
+            into.push(path);
         }
     }
 }
@@ -312,6 +314,7 @@ fn below(folder: &Path, into: &mut Vec<PathBuf>) {
 #[test]
 fn merkle_proofs_agree_with_the_published_vectors() {
     use base64::Engine;
+    use sha2::{Digest, Sha256};
     use tlog_tiles::{Hash, check_record, check_tree};
 
     let Some(folder) = vectors("merkle/testdata") else {
@@ -330,35 +333,37 @@ fn merkle_proofs_agree_with_the_published_vectors() {
                 .decode(value.as_str().unwrap_or_default())
                 .unwrap()
         };
-        let hash = |value: &serde_json::Value| <[u8; 32]>::try_from(bytes(value)).ok().map(Hash);
-        let proof: Option<Vec<Hash>> = vector["proof"]
-            .as_array()
-            .map_or(Some(Vec::new()), |proof| proof.iter().map(hash).collect());
+        // Some vectors hold texts instead of hashes: their digests stand for them. Nothing is no hash.
+        let hash = |value: &serde_json::Value| {
+            let bytes = bytes(value);
+            let digest = || Sha256::digest(&bytes).into();
+            (!bytes.is_empty())
+                .then(|| Hash(<[u8; 32]>::try_from(bytes.as_slice()).unwrap_or_else(|_| digest())))
+        };
+        let proof = vector["proof"].as_array();
+        let proof: Vec<Hash> = proof
+            .into_iter()
+            .flatten()
+            .map(|v| hash(v).unwrap_or(Hash([0; 32])))
+            .collect();
         let number = |name: &str| vector[name].as_u64().unwrap_or_default();
-        // A hash or proof of another length cannot even be asked about: that is a refusal.
-        let accepted = proof.is_some_and(|proof| {
-            if file
-                .components()
-                .any(|part| part.as_os_str() == "inclusion")
-            {
-                let (Some(root), Some(leaf)) = (hash(&vector["root"]), hash(&vector["leafHash"]))
-                else {
-                    return false;
-                };
-                let (size, index) = (number("treeSize"), number("leafIdx"));
-                index < size && check_record(&proof, size, root, index, leaf).is_ok()
-            } else {
-                let (Some(new), Some(old)) = (hash(&vector["root2"]), hash(&vector["root1"]))
-                else {
-                    return false;
-                };
-                let (new_size, old_size) = (number("size2"), number("size1"));
-                (1..=new_size).contains(&old_size)
-                    && check_tree(&proof, new_size, new, old_size, old).is_ok()
-            }
-        });
+        let inclusion = file
+            .components()
+            .any(|part| part.as_os_str() == "inclusion");
+        let accepted = if inclusion {
+            let (size, index) = (number("treeSize"), number("leafIdx"));
+            let hashes = hash(&vector["root"]).zip(hash(&vector["leafHash"]));
+            let check = |(root, leaf)| check_record(&proof, size, root, index, leaf).is_ok();
+            index < size && hashes.is_some_and(check)
+        } else {
+            let (new_size, old_size) = (number("size2"), number("size1"));
+            let hashes = hash(&vector["root2"]).zip(hash(&vector["root1"]));
+            let check = |(new, old)| check_tree(&proof, new_size, new, old_size, old).is_ok();
+            (1..=new_size).contains(&old_size) && hashes.is_some_and(check)
+        };
         let wanted = !vector["wantErr"].as_bool().unwrap_or_default();
-        let empty_prefix = number("size1") == 0 && vector.get("size1").is_some();
+        // That a log continues the empty log says nothing; the library refuses to be asked.
+        let empty_prefix = !inclusion && number("size1") == 0;
         assert!(
             accepted == wanted || empty_prefix,
             "{}: {accepted} instead of {wanted}",

@@ -1,6 +1,7 @@
 //! The built program on good and bad input: messages that name the file and the remedy, exit codes, and the
 //! rest of the frames still worked on.
 
+#![cfg(all(feature = "cli", feature = "onnx"))]
 #![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
 
 mod common;

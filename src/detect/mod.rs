@@ -7,6 +7,7 @@
 mod envelope;
 mod error;
 mod model_card;
+#[cfg(any(test, feature = "onnx"))]
 mod postprocess;
 mod scripted;
 #[cfg(feature = "onnx")]

@@ -27,6 +27,10 @@ impl ModelInput {
     }
 
     /// The padded picture, for the detector alone.
+    #[cfg_attr(
+        all(not(test), not(feature = "onnx")),
+        expect(dead_code, reason = "read by the networks alone")
+    )]
     pub(crate) fn grey(&self) -> &Raster<f32> {
         &self.grey
     }
