@@ -20,3 +20,12 @@ demo: setup
 test:
 	@.ci/setup test
 	@.ci/check
+
+# Figures of BENCHMARKS.md: about ten minutes on two free cores.
+bench: setup
+	$(CARGO) build --release --quiet
+	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
+	test -x .setup/bench/bin/python || python3 -m venv .setup/bench
+	.setup/bench/bin/pip install --quiet --disable-pip-version-check onnxruntime==1.32.0 numpy
+	.setup/bench/bin/python benches/peers/onnxruntime_limit.py
+	$(CARGO) bench --bench stages -- --quiet

@@ -76,8 +76,10 @@ pub(super) struct Times {
     pub(super) detect: Duration,
     pub(super) redact: Duration,
     pub(super) self_check: Duration,
-    /// Inside the detectors, both looks.
+    /// Inside the detectors, all looks.
     pub(super) inference: Duration,
+    /// Times that a network looked at a frame.
+    pub(super) looks: u32,
 }
 
 impl Times {
@@ -89,6 +91,7 @@ impl Times {
         self.redact += other.redact;
         self.self_check += other.self_check;
         self.inference += other.inference;
+        self.looks += other.looks;
     }
 
     /// Stages by name; `detect` and `self-check` hold the time inside the networks too.
@@ -269,11 +272,7 @@ impl<'a> FrameTask<'a> {
         let (id, shape) = (calibrated.id(), calibrated.shape());
         let times = &mut processed.times;
         let started = Instant::now();
-        let mut looks = self.look(
-            id,
-            |multiple_of| calibrated.model_input(multiple_of),
-            &mut times.inference,
-        )?;
+        let mut looks = self.look(id, |multiple_of| calibrated.model_input(multiple_of), times)?;
         times.detect += started.elapsed();
         let started = Instant::now();
         processed.detections.clone_from(&looks);
@@ -296,9 +295,9 @@ impl<'a> FrameTask<'a> {
         processed.times.redact += started.elapsed();
 
         let started = Instant::now();
-        let inference = &mut processed.times.inference;
+        let times = &mut processed.times;
         let mut self_check = SelfCheck::default();
-        let mut missed = self.missed(&frame, &mask, inference)?;
+        let mut missed = self.missed(&frame, &mask, times)?;
         while !missed.is_empty() && self_check.rounds < MAX_ROUNDS {
             self_check.found += missed.len();
             self_check.rounds += 1;
@@ -307,7 +306,7 @@ impl<'a> FrameTask<'a> {
             frame = frame
                 .redact(&mask)
                 .map_err(|error| internal(error.to_string()))?;
-            missed = self.missed(&frame, &mask, inference)?;
+            missed = self.missed(&frame, &mask, times)?;
             if !missed.iter().any(Detection::is_alarming) {
                 missed.clear();
             }
@@ -333,12 +332,12 @@ impl<'a> FrameTask<'a> {
         &self,
         frame: &Frame<Redacted>,
         mask: &RedactionMask,
-        inference: &mut Duration,
+        times: &mut Times,
     ) -> Result<Vec<Detection>, Outcome> {
         let looks = self.look(
             frame.id(),
             |multiple_of| frame.model_input(multiple_of),
-            inference,
+            times,
         )?;
         Ok(looks
             .iter()
@@ -351,11 +350,12 @@ impl<'a> FrameTask<'a> {
         &self,
         id: FrameId,
         input: impl Fn(usize) -> crate::frame::ModelInput,
-        inference: &mut Duration,
+        times: &mut Times,
     ) -> Result<Vec<Detections>, Outcome> {
         let mut look = |detector: &dyn Detector| {
             let input = input(detector.multiple_of());
-            timed(inference, || detector.detect(id, &input)).map_err(|error| {
+            times.looks += 1;
+            timed(&mut times.inference, || detector.detect(id, &input)).map_err(|error| {
                 Outcome::Withheld(Cause::new("detector-failed", error.to_string()))
             })
         };

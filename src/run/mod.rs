@@ -268,6 +268,7 @@ impl Run {
             frames_per_second: 0.0,
             peak_rss_bytes: 0,
             inference_seconds: 0.0,
+            inference_passes: 0,
             stage_seconds: BTreeMap::new(),
             checkpoint: String::new(),
             reasons: BTreeMap::new(),

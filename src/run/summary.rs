@@ -36,6 +36,8 @@ pub struct Summary {
     pub peak_rss_bytes: u64,
     /// Seconds inside the networks, summed over workers.
     pub inference_seconds: f64,
+    /// Times that a network looked at a frame: at least two for each published one.
+    pub inference_passes: u32,
     /// Seconds by stage, summed over workers.
     pub stage_seconds: BTreeMap<&'static str, f64>,
     /// Signed tree head of the log.
@@ -175,6 +177,7 @@ impl Summary {
     /// Takes the times over.
     pub(super) fn time(&mut self, times: &Times) {
         self.inference_seconds = times.inference.as_secs_f64();
+        self.inference_passes = times.looks;
         self.stage_seconds = times
             .by_stage()
             .map(|(stage, time)| (stage, time.as_secs_f64()))
