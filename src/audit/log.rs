@@ -242,7 +242,7 @@ fn read_part(path: &std::path::Path, part: Range<u64>) -> io::Result<Vec<u8>> {
 mod tests {
     use super::*;
     use crate::audit::entry::{NotPublished, RunResumed};
-    use crate::store::Existing;
+    use crate::store::{self, Existing};
 
     fn entry(number: u32) -> Entry {
         Entry::RunResumed(RunResumed {
@@ -307,5 +307,37 @@ mod tests {
         log.append(&Entry::Withheld(withheld)).unwrap();
         log.truncate(1).unwrap();
         assert_eq!((log.len(), log.tree.root_at(1).unwrap()), (1, root));
+    }
+
+    #[test]
+    fn what_a_failed_append_left_is_cut_before_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Existing::Refuse).unwrap();
+        let signer = signer();
+        let (mut log, _) = Log::open(&store, &signer).unwrap();
+        for number in 1..3 {
+            log.append(&entry(number)).unwrap();
+            log.file.append(br#"{"at":1,"fra"#).unwrap();
+            log.torn = true;
+        }
+        log.checkpoint().unwrap();
+        let (_, entries) = Log::open(&store, &signer).unwrap();
+        assert_eq!(entries, [entry(1), entry(2)]);
+        let text = fs::read(folder.path().join(layout::LOG)).unwrap();
+        assert_eq!(text.last(), Some(&b'\n'));
+    }
+
+    #[test]
+    fn a_checkpoint_that_cannot_be_read_is_not_taken_for_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Existing::Refuse).unwrap();
+        let signer = signer();
+        // A folder in its place: even root cannot read it as a file.
+        let inside = format!("{}/x", layout::CHECKPOINT);
+        store::write_secret(&folder.path().join(inside), b"").unwrap();
+        assert!(matches!(
+            Log::open(&store, &signer),
+            Err(AuditError::Io { .. })
+        ));
     }
 }
