@@ -342,7 +342,7 @@ fn published_files_that_are_changed_gone_or_not_in_the_log_are_found() {
     write(&bench.path("tiles/deep/er/extra.png"), b"x");
     assert_eq!(
         bench.problems(),
-        ["\"tiles/deep/er/extra.png\" is not in the log"]
+        ["tiles/deep/er/extra.png is not in the log"]
     );
 }
 

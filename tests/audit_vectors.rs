@@ -78,18 +78,16 @@ fn merkle_proofs_agree_with_the_published_vectors() {
             let (size, index) = (number("treeSize"), number("leafIdx"));
             let hashes = hash(&vector["root"]).zip(hash(&vector["leafHash"]));
             let check = |(root, leaf)| check_record(&proof, size, root, index, leaf).is_ok();
-            index < size && hashes.is_some_and(check)
+            hashes.is_some_and(check)
         } else {
             let (new_size, old_size) = (number("size2"), number("size1"));
             let hashes = hash(&vector["root2"]).zip(hash(&vector["root1"]));
             let check = |(new, old)| check_tree(&proof, new_size, new, old_size, old).is_ok();
-            (1..=new_size).contains(&old_size) && hashes.is_some_and(check)
+            hashes.is_some_and(check)
         };
         let wanted = !vector["wantErr"].as_bool().unwrap_or_default();
-        // That a log continues the empty log says nothing; the library refuses to be asked.
-        let empty_prefix = !inclusion && number("size1") == 0;
         assert!(
-            accepted == wanted || empty_prefix,
+            accepted == wanted,
             "{}: {accepted} instead of {wanted}",
             file.display()
         );

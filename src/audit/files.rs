@@ -1,7 +1,8 @@
 //! Whether the files of a folder that nobody trusts are those of its log.
 //!
 //! Refuses: to follow links, to read anything but plain files (a pipe would block, a device never end),
-//! and to take a folder that cannot be listed for an empty one.
+//! and to take a folder that cannot be listed for an empty one. Names are shown with control characters
+//! escaped, since whoever made them may aim at the reader's terminal.
 
 use std::collections::BTreeSet;
 use std::fs;
@@ -33,7 +34,7 @@ pub(super) fn problems<'a>(
     }
     list(folder, PUBLISHED, &mut |path| match path {
         Ok(path) if listed.contains(path) => {}
-        Ok(path) => problems.push(format!("{path:?} is not in the log")),
+        Ok(path) => problems.push(format!("{} is not in the log", path.escape_debug())),
         Err(problem) => problems.push(problem),
     });
     problems
@@ -46,28 +47,31 @@ fn changed(folder: &Path, tile: &TileEmitted) -> Option<String> {
     let below = parts.next() == Some(Component::Normal(PUBLISHED.as_ref()))
         && parts.all(|part| matches!(part, Component::Normal(_)));
     if !below {
-        return Some(format!("{path:?} is not a path of a tile"));
+        return Some(format!("{} is not a path of a tile", path.escape_debug()));
     }
     if let Err(problem) = plain(folder, path) {
         return Some(problem);
     }
     match hash_file(&folder.join(path)) {
         Ok((sha256, bytes)) if hex::encode(&sha256) == tile.sha256 && bytes == tile.bytes => None,
-        Ok(_) => Some(format!("{path:?} is not the file of the log")),
-        Err(_) => Some(format!("{path:?} cannot be read")),
+        Ok(_) => Some(format!(
+            "{} is not the file of the log",
+            path.escape_debug()
+        )),
+        Err(_) => Some(format!("{} cannot be read", path.escape_debug())),
     }
 }
 
 fn plain(folder: &Path, path: &str) -> Result<(), String> {
     match fs::symlink_metadata(folder.join(path)) {
         Ok(found) if found.is_file() => Ok(()),
-        Ok(_) => Err(format!("{path:?} is not a plain file")),
+        Ok(_) => Err(format!("{} is not a plain file", path.escape_debug())),
         Err(error) => Err(unreadable(path, &error)),
     }
 }
 
 fn unreadable(path: &str, error: &std::io::Error) -> String {
-    format!("{path:?} cannot be read ({})", error.kind())
+    format!("{} cannot be read ({})", path.escape_debug(), error.kind())
 }
 
 /// Calls `found` for everything below `below` that is not a folder, as a path relative to `root`.
@@ -82,7 +86,10 @@ fn list(root: &Path, below: &str, found: &mut impl FnMut(Result<&str, String>)) 
         match entry.and_then(|entry| Ok((entry.file_name(), entry.file_type()?))) {
             Err(error) => found(Err(unreadable(below, &error))),
             Ok((name, kind)) => match name.to_str() {
-                None => found(Err(format!("{below:?} holds a name that is not text"))),
+                None => found(Err(format!(
+                    "{} holds a name that is not text",
+                    below.escape_debug()
+                ))),
                 Some(name) if kind.is_dir() => list(root, &format!("{below}/{name}"), found),
                 Some(name) => found(Ok(&format!("{below}/{name}"))),
             },
@@ -110,7 +117,7 @@ mod tests {
         found.sort();
         assert_eq!(
             found,
-            ["a/b", "a/two", "one"].map(|name| format!("\"tiles/{name}\" is not in the log"))
+            ["a/b", "a/two", "one"].map(|name| format!("tiles/{name} is not in the log"))
         );
     }
 
@@ -131,7 +138,7 @@ mod tests {
         };
         assert_eq!(
             problems(folder.path(), [tile("tiles/a"), tile("tiles/b")].iter()),
-            ["\"tiles/a\" is not a plain file"]
+            ["tiles/a is not a plain file"]
         );
     }
 
