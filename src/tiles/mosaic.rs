@@ -21,6 +21,8 @@ use crate::units::{Degrees, Metres};
 
 /// Side of a block.
 const BLOCK: usize = 512;
+/// Megabytes that GDAL may hold of rasters being written and read.
+const GDAL_CACHE_MB: &str = "64";
 /// Blocks of a row drawn before they are written.
 const BATCH: usize = 16;
 
@@ -59,7 +61,7 @@ impl Default for MosaicOptions {
             max_off_nadir: Degrees(60.0),
             max_ground_resolution: None,
             max_pixels: 4_000_000_000,
-            cache_bytes: 256 << 20,
+            cache_bytes: 128 << 20,
         }
     }
 }
@@ -124,6 +126,7 @@ pub fn build<E>(
 where
     E: From<TilesError> + Send,
 {
+    bound_gdal()?;
     let mut frames = frames.to_vec();
     frames.sort_by_key(|frame| frame.id);
     let (grid, bounds) = Grid::over(crs, &frames, options)?;
@@ -159,6 +162,16 @@ where
     output.close()?;
     let report = totals.report(&grid);
     Ok(Mosaic { grid, file, report })
+}
+
+/// Bounds GDAL's own cache of raster blocks, which by default takes a twentieth of the machine's memory.
+fn bound_gdal() -> Result<(), TilesError> {
+    gdal::config::set_config_option("GDAL_CACHEMAX", GDAL_CACHE_MB).map_err(|source| {
+        TilesError::Gdal {
+            task: "bound its cache",
+            source,
+        }
+    })
 }
 
 /// A drawn block: per pixel the best view and the next best.
