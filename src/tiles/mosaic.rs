@@ -256,7 +256,7 @@ impl Block {
                 if east < bounds.west || tangent > limit || tangent >= best.next_tangent {
                     continue;
                 }
-                let Some(celsius) = sample(&frame.view, raster, east, north) else {
+                let Some(celsius) = frame.view.sample(raster, east, north) else {
                     continue;
                 };
                 if tangent < best.tangent {
@@ -286,21 +286,6 @@ fn max_tangent_squared(view: &View, options: &MosaicOptions) -> f64 {
             (limit.0 * view.camera().fx / view.height().0).powi(2) - 1.0
         });
     by_angle.min(by_resolution)
-}
-
-/// The temperature of the pixel that sees a point: the nearest one, never a mean of several.
-fn sample(view: &View, raster: &Raster<f32>, east: f64, north: f64) -> Option<f32> {
-    let (u, v) = view.pixel(east, north)?;
-    if u < 0.0 || v < 0.0 {
-        return None;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative; `as` saturates and `get` checks the other end"
-    )]
-    let value = *raster.get(u as usize, v as usize)?;
-    value.is_finite().then_some(value)
 }
 
 fn quantised(value: f32) -> f32 {
