@@ -2,7 +2,8 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::AuditError;
+use super::{AuditError, canonical};
+use crate::hex;
 
 /// One line of the log. Frame entries carry no wall clock, no position and no file name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -134,6 +135,16 @@ pub struct Found {
     pub score: u32,
 }
 
+impl Found {
+    fn problem(&self) -> Option<String> {
+        let [x0, y0, x1, y1] = self.bbox;
+        if x0 > x1 || y0 > y1 {
+            return Some("a box is the wrong way round".into());
+        }
+        (self.score > FULL_SCORE).then(|| "a score is beyond 1000".into())
+    }
+}
+
 /// `frame.masked`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -241,16 +252,21 @@ pub struct RunClosed {
 /// Longest line: an entry bundle holds lengths of 16 bits (C2SP tlog-tiles).
 const LONGEST: usize = u16::MAX as usize;
 
+/// Scores are parts of a thousand.
+const FULL_SCORE: u32 = 1000;
+
 impl Entry {
     /// The canonical line (RFC 8785), without a newline.
     ///
     /// # Errors
     ///
-    /// [`AuditError::TooLong`] beyond 65,535 bytes.
+    /// [`AuditError::TooLong`] beyond 65,535 bytes; [`AuditError::Entry`] when a digest is not 64 lower-case
+    /// hex digits, an integer is beyond 2^53 - 1, a score beyond 1000, a box or range the wrong way round.
     pub fn to_line(&self) -> Result<Vec<u8>, AuditError> {
-        let line = serde_jcs::to_vec(self).map_err(|error| AuditError::Entry {
-            problem: error.to_string(),
-        })?;
+        if let Some(problem) = self.problem() {
+            return Err(AuditError::Entry { problem });
+        }
+        let line = canonical::to_vec(self)?;
         if line.len() > LONGEST {
             Err(AuditError::TooLong { bytes: line.len() })
         } else {
@@ -258,11 +274,39 @@ impl Entry {
         }
     }
 
-    /// Parses a line; `None` where it is not an entry in canonical form.
+    /// Parses a line; `None` where it is not an entry in canonical form that [`Entry::to_line`] would write.
     #[must_use]
     pub fn from_line(line: &[u8]) -> Option<Self> {
         let entry: Self = serde_json::from_slice(line).ok()?;
         (entry.to_line().ok()? == line).then_some(entry)
+    }
+
+    /// What the types alone do not rule out.
+    fn problem(&self) -> Option<String> {
+        let digests: Vec<&str> = match self {
+            Self::RunOpened(opened) => {
+                let models = opened.models.iter().map(|model| model.sha256.as_str());
+                models
+                    .chain([opened.policy_sha256.as_str(), &opened.manifest.root])
+                    .collect()
+            }
+            Self::Ingested(ingested) => vec![&ingested.commitment],
+            Self::Masked(masked) => vec![&masked.mask_sha256, &masked.output_sha256],
+            Self::TileEmitted(tile) => vec![&tile.sha256],
+            _ => Vec::new(),
+        };
+        if !digests.into_iter().all(is_digest) {
+            return Some("a digest is not 64 lower-case hex digits".into());
+        }
+        match self {
+            Self::Detected(detected) => detected.found.iter().find_map(Found::problem),
+            Self::TileEmitted(tile) => {
+                let flights = tile.flights.iter().map(|flight| &flight.frames);
+                let ascending = flights.chain([&tile.source_frames]).all(|r| ascend(r));
+                (!ascending).then(|| "ranges of frames do not ascend".into())
+            }
+            _ => None,
+        }
     }
 
     /// The frame this entry is about.
@@ -286,6 +330,17 @@ impl Entry {
             Self::Masked(_) | Self::Withheld(_) | Self::Rejected(_)
         )
     }
+}
+
+/// SHA-256 or HMAC-SHA256 as the log writes it: hex in one spelling.
+fn is_digest(text: &str) -> bool {
+    hex::decode_32(text).is_some_and(|bytes| hex::encode(&bytes) == text)
+}
+
+/// Whether inclusive ranges stand in order and do not overlap.
+fn ascend(ranges: &[[u32; 2]]) -> bool {
+    ranges.iter().all(|[first, last]| first <= last)
+        && ranges.is_sorted_by(|[_, last], [first, _]| last < first)
 }
 
 #[cfg(test)]
@@ -330,5 +385,60 @@ mod tests {
             detail,
         });
         assert!(matches!(entry.to_line(), Err(AuditError::TooLong { .. })));
+    }
+
+    #[test]
+    fn digests_boxes_scores_and_ranges_that_mean_nothing_are_refused() {
+        let digest = "0a".repeat(32);
+        let ingested = |commitment: &str| {
+            format!(
+                r#"{{"bytes":1,"camera":"","commitment":"{commitment}","format":"","frame":0,"type":"frame.ingested"}}"#
+            )
+        };
+        let found = |bbox: &str, score: u32| {
+            format!(
+                r#"{{"found":[{{"box":{bbox},"class":"person","score":{score}}}],"frame":0,"model":"m","type":"frame.detected"}}"#
+            )
+        };
+        let tile = |ranges: &str| {
+            format!(
+                r#"{{"bytes":1,"flights":[],"path":"tiles/a","sha256":"{digest}","source_frames":{ranges},"type":"tile.emitted"}}"#
+            )
+        };
+        let good = [
+            ingested(&digest),
+            found("[1,2,3,4]", 1000),
+            tile("[[0,0],[2,4]]"),
+        ];
+        let bad = [
+            ingested(&digest.to_uppercase()),
+            ingested("0a"),
+            found("[3,2,1,4]", 1),
+            found("[1,2,3,4]", 1001),
+            tile("[[1,0]]"),
+            tile("[[0,2],[2,3]]"),
+            tile("[[4,5],[0,1]]"),
+        ];
+        for line in good {
+            assert!(Entry::from_line(line.as_bytes()).is_some(), "{line}");
+        }
+        for line in bad {
+            assert!(Entry::from_line(line.as_bytes()).is_none(), "{line}");
+        }
+    }
+
+    #[test]
+    fn a_length_that_javascript_would_round_is_refused() {
+        let entry = |bytes| {
+            Entry::Ingested(Ingested {
+                frame: 0,
+                commitment: "00".repeat(32),
+                format: String::new(),
+                camera: String::new(),
+                bytes,
+            })
+        };
+        assert!(entry(canonical::LARGEST).to_line().is_ok());
+        assert!(entry(canonical::LARGEST + 1).to_line().is_err());
     }
 }

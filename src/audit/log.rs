@@ -1,4 +1,11 @@
 //! The log on disk: append, make durable, sign, recover.
+//!
+//! In: entries. Out: `audit/` of the output folder. Refuses: to go on behind a checkpoint that is not a
+//! prefix. Memory: 72 bytes an entry while it is open, and once the whole log when it is opened again.
+
+use std::fs;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::ops::Range;
 
 use super::tree::{TileContent, Tree, bundle};
 use super::{AuditError, Entry, Signer, keys};
@@ -15,6 +22,8 @@ pub struct Log<'a> {
     ends: Vec<u64>,
     /// Size of the tree at the last checkpoint.
     signed: u64,
+    /// Whether part of a line may stand behind the last whole one: an append failed.
+    torn: bool,
 }
 
 /// Bytes of the log's own files.
@@ -54,6 +63,7 @@ impl<'a> Log<'a> {
             tree: Tree::default(),
             ends: Vec::new(),
             signed: 0,
+            torn: false,
         };
         let mut entries = Vec::new();
         let lines = bytes
@@ -92,8 +102,13 @@ impl<'a> Log<'a> {
     /// [`AuditError`] when the entry is too long or the file cannot be written.
     pub fn append(&mut self, entry: &Entry) -> Result<(), AuditError> {
         let mut line = entry.to_line()?;
+        if self.torn {
+            self.file.truncate(self.end())?;
+        }
         line.push(b'\n');
+        self.torn = true;
         self.file.append(&line)?;
+        self.torn = false;
         line.pop();
         self.take(&line)
     }
@@ -116,13 +131,9 @@ impl<'a> Log<'a> {
         if keep < self.signed {
             return Err(self.damaged("a checkpoint covers entries of an unfinished frame".into()));
         }
-        let kept = usize::try_from(keep).unwrap_or(usize::MAX);
-        let end = if kept == 0 {
-            0
-        } else {
-            self.ends.get(kept - 1).copied().unwrap_or_default()
-        };
-        self.file.truncate(end)?;
+        self.ends
+            .truncate(usize::try_from(keep).unwrap_or(usize::MAX));
+        self.file.truncate(self.end())?;
         let bytes = self.file.read()?;
         self.tree = Tree::default();
         self.ends.clear();
@@ -137,12 +148,15 @@ impl<'a> Log<'a> {
     ///
     /// [`AuditError`] when a file cannot be read or written.
     pub fn checkpoint(&mut self) -> Result<String, AuditError> {
+        if self.torn {
+            self.file.truncate(self.end())?;
+            self.torn = false;
+        }
         self.sync()?;
-        let bytes = self.file.read()?;
         for (path, content) in self.tree.tiles_since(self.signed)? {
             let data = match content {
                 TileContent::Hashes(hashes) => hashes,
-                TileContent::Entries(leaves) => bundle(leaves.map(|leaf| self.line(&bytes, leaf))),
+                TileContent::Entries(leaves) => self.bundle(leaves)?,
             };
             self.store
                 .stage(&format!("{}/{path}", layout::LOG_TILES), &Record(data))?
@@ -161,29 +175,43 @@ impl<'a> Log<'a> {
         Ok(String::from_utf8_lossy(&signed).into_owned())
     }
 
-    fn line<'b>(&self, bytes: &'b [u8], leaf: u64) -> &'b [u8] {
-        let leaf = usize::try_from(leaf).unwrap_or(usize::MAX);
-        let offset = |end: u64| usize::try_from(end).unwrap_or(usize::MAX);
-        let start = if leaf == 0 {
-            0
-        } else {
-            self.ends.get(leaf - 1).copied().map_or(usize::MAX, offset)
+    /// The entry bundle of a range of leaves, read from the file.
+    fn bundle(&self, leaves: Range<u64>) -> Result<Vec<u8>, AuditError> {
+        let at = |leaf: u64| {
+            let before = usize::try_from(leaf)
+                .ok()
+                .and_then(|leaf| leaf.checked_sub(1));
+            before.map_or(Some(0), |before| self.ends.get(before).copied())
         };
-        let end = self.ends.get(leaf).copied().map_or(0, offset);
-        bytes.get(start..end.saturating_sub(1)).unwrap_or_default()
+        let (start, end) = at(leaves.start)
+            .zip(at(leaves.end))
+            .ok_or_else(|| self.damaged("a bundle reaches beyond its end".into()))?;
+        let path = self.store.root().join(layout::LOG);
+        let bytes =
+            read_part(&path, start..end).map_err(|source| AuditError::Io { path, source })?;
+        let lines = bytes.split_inclusive(|&byte| byte == b'\n');
+        Ok(bundle(
+            lines.map(|line| line.strip_suffix(b"\n").unwrap_or(line)),
+        ))
+    }
+
+    /// Where the last whole line ends.
+    fn end(&self) -> u64 {
+        self.ends.last().copied().unwrap_or_default()
     }
 
     fn take(&mut self, line: &[u8]) -> Result<(), AuditError> {
         self.tree.push(line)?;
-        let start = self.ends.last().copied().unwrap_or_default();
-        self.ends.push(start + line.len() as u64 + 1);
+        self.ends.push(self.end() + line.len() as u64 + 1);
         Ok(())
     }
 
     fn check_prefix(&mut self) -> Result<(), AuditError> {
         let path = self.store.root().join(layout::CHECKPOINT);
-        let Ok(bytes) = std::fs::read(&path) else {
-            return Ok(());
+        let bytes = match fs::read(&path) {
+            Ok(bytes) => bytes,
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(source) => return Err(AuditError::Io { path, source }),
         };
         let (size, root) = keys::open_checkpoint(&bytes, self.signer.verifier())
             .map_err(|problem| self.damaged(format!("its checkpoint: {problem}")))?;
@@ -202,11 +230,19 @@ impl<'a> Log<'a> {
     }
 }
 
+fn read_part(path: &std::path::Path, part: Range<u64>) -> io::Result<Vec<u8>> {
+    let mut file = fs::File::open(path)?;
+    file.seek(SeekFrom::Start(part.start))?;
+    let mut bytes = Vec::new();
+    file.take(part.end - part.start).read_to_end(&mut bytes)?;
+    Ok(bytes)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::audit::entry::{NotPublished, RunResumed};
-    use crate::store::Existing;
+    use crate::store::{self, Existing};
 
     fn entry(number: u32) -> Entry {
         Entry::RunResumed(RunResumed {
@@ -271,5 +307,37 @@ mod tests {
         log.append(&Entry::Withheld(withheld)).unwrap();
         log.truncate(1).unwrap();
         assert_eq!((log.len(), log.tree.root_at(1).unwrap()), (1, root));
+    }
+
+    #[test]
+    fn what_a_failed_append_left_is_cut_before_the_next() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Existing::Refuse).unwrap();
+        let signer = signer();
+        let (mut log, _) = Log::open(&store, &signer).unwrap();
+        for number in 1..3 {
+            log.append(&entry(number)).unwrap();
+            log.file.append(br#"{"at":1,"fra"#).unwrap();
+            log.torn = true;
+        }
+        log.checkpoint().unwrap();
+        let (_, entries) = Log::open(&store, &signer).unwrap();
+        assert_eq!(entries, [entry(1), entry(2)]);
+        let text = fs::read(folder.path().join(layout::LOG)).unwrap();
+        assert_eq!(text.last(), Some(&b'\n'));
+    }
+
+    #[test]
+    fn a_checkpoint_that_cannot_be_read_is_not_taken_for_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Existing::Refuse).unwrap();
+        let signer = signer();
+        // A folder in its place: even root cannot read it as a file.
+        let inside = format!("{}/x", layout::CHECKPOINT);
+        store::write_secret(&folder.path().join(inside), b"").unwrap();
+        assert!(matches!(
+            Log::open(&store, &signer),
+            Err(AuditError::Io { .. })
+        ));
     }
 }

@@ -4,11 +4,14 @@
 //! (C2SP tlog-tiles, tlog-checkpoint and signed-note), and [`verify`]. Refuses: floats, lines that are
 //! not canonical, to go on behind a checkpoint that is not a prefix. Format: `docs/audit-log.md`.
 
+mod canonical;
 mod commitment;
 mod entry;
 mod error;
+mod files;
 mod keys;
 mod log;
+mod story;
 mod tree;
 mod verify;
 

@@ -1,16 +1,17 @@
 //! Checks a finished run: the log, its signature, the balance of outcomes, every published file.
 //!
 //! In: an output folder that nobody trusts. Out: a list of problems, empty when there are none. Refuses:
-//! to stop at the first problem, or to panic on any bytes.
+//! to stop at the first problem, to follow links, to panic on any bytes.
+//!
+//! Memory grows with the log: its lines, entries and 64 bytes of hashes an entry are held at once.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::tree::{TileContent, Tree, bundle};
-use super::{AuditError, Entry, keys, root};
+use super::{AuditError, Entry, files, keys, story};
 use crate::hex;
-use crate::store::{hash_file, layout};
+use crate::store::layout;
 
 /// What to check a folder against.
 #[derive(Debug, Clone, Default)]
@@ -68,9 +69,14 @@ pub fn verify(folder: &Path, options: &VerifyOptions) -> Result<Verification, Au
         check.prefix(&bytes, key.as_deref(), "the checkpoint kept elsewhere")?;
     }
     check.tiles()?;
-    check.story(&entries)?;
-    check.files(&entries);
-    Ok(check.result)
+    let mut result = check.result;
+    result.problems.extend(story::problems(&entries)?);
+    let emitted = entries.iter().filter_map(|entry| match entry {
+        Entry::TileEmitted(tile) => Some(tile),
+        _ => None,
+    });
+    result.problems.extend(files::problems(folder, emitted));
+    Ok(result)
 }
 
 struct Check<'a> {
@@ -86,13 +92,9 @@ impl Check<'_> {
     }
 
     fn read(&mut self, path: &str) -> Option<Vec<u8>> {
-        match fs::read(self.folder.join(path)) {
-            Ok(bytes) => Some(bytes),
-            Err(error) => {
-                self.problem(format!("{path} cannot be read ({})", error.kind()));
-                None
-            }
-        }
+        files::read(self.folder, path)
+            .map_err(|problem| self.problem(problem))
+            .ok()
     }
 
     fn read_log(&mut self) -> Result<Vec<Entry>, AuditError> {
@@ -197,126 +199,5 @@ impl Check<'_> {
             }
         }
         Ok(())
-    }
-
-    /// Whether the entries tell a whole story: opened, every frame of the manifest once, closed, balanced.
-    fn story(&mut self, entries: &[Entry]) -> Result<(), AuditError> {
-        let Some(Entry::RunOpened(opened)) = entries.first() else {
-            self.problem("the log does not begin with run.opened");
-            return Ok(());
-        };
-        let Some(Entry::RunClosed(closed)) = entries.last() else {
-            self.problem("the log does not end with run.closed: the run is not finished");
-            return Ok(());
-        };
-        let mut commitments = Vec::new();
-        let mut outcomes: BTreeMap<u32, usize> = BTreeMap::new();
-        let [mut published, mut withheld, mut rejected] = [0_u32; 3];
-        let mut latest = None;
-        for entry in entries.get(1..entries.len() - 1).unwrap_or_default() {
-            match entry {
-                Entry::RunOpened(_) => self.problem("run.opened stands there twice"),
-                Entry::RunClosed(_) => self.problem("entries follow run.closed"),
-                Entry::Ingested(ingested) => {
-                    if usize::try_from(ingested.frame) != Ok(commitments.len()) {
-                        self.problem(format!("frame {} is not in manifest order", ingested.frame));
-                    }
-                    commitments.push(ingested.commitment.clone());
-                    latest = Some(ingested.frame);
-                }
-                Entry::Masked(_) => published += 1,
-                Entry::Withheld(_) => withheld += 1,
-                Entry::Rejected(_) => rejected += 1,
-                _ => {}
-            }
-            if let Some(frame) = entry.frame() {
-                if latest != Some(frame) || outcomes.contains_key(&frame) {
-                    self.problem(format!(
-                        "an entry of frame {frame} stands outside its frame"
-                    ));
-                }
-                if entry.is_outcome() {
-                    *outcomes.entry(frame).or_default() += 1;
-                }
-            }
-        }
-        let count = opened.manifest.count;
-        for frame in 0..count.min(u32::try_from(entries.len()).unwrap_or(u32::MAX)) {
-            match outcomes.get(&frame) {
-                Some(1) => {}
-                Some(many) => self.problem(format!("frame {frame} has {many} outcomes")),
-                None => self.problem(format!("frame {frame} has no outcome")),
-            }
-        }
-        let told = (
-            closed.total,
-            closed.published,
-            closed.withheld,
-            closed.rejected,
-        );
-        if told != (count, published, withheld, rejected)
-            || usize::try_from(count) != Ok(outcomes.len())
-        {
-            self.problem(format!(
-                "run.closed tells {told:?} (total, published, withheld, rejected), the entries hold \
-                 ({count}, {published}, {withheld}, {rejected}) over {} frames",
-                outcomes.len()
-            ));
-        }
-        let leaves: Vec<[u8; 32]> = commitments
-            .iter()
-            .map(|text| hex::decode_32(text).unwrap_or_default())
-            .collect();
-        if hex::encode(&root(leaves.iter().map(<[u8; 32]>::as_slice))?) != opened.manifest.root {
-            self.problem("the commitments of the frames do not give the manifest's root");
-        }
-        Ok(())
-    }
-
-    /// Whether the files under `tiles/` are those of the log, all of them and no others.
-    fn files(&mut self, entries: &[Entry]) {
-        let mut listed = BTreeSet::new();
-        for entry in entries {
-            let Entry::TileEmitted(tile) = entry else {
-                continue;
-            };
-            let outside = Path::new(&tile.path)
-                .components()
-                .any(|part| !matches!(part, std::path::Component::Normal(_)));
-            if outside || !tile.path.starts_with("tiles/") {
-                self.problem(format!("{:?} is not a path of a tile", tile.path));
-                continue;
-            }
-            listed.insert(tile.path.clone());
-            match hash_file(&self.folder.join(&tile.path)) {
-                Ok((sha256, bytes))
-                    if hex::encode(&sha256) == tile.sha256 && bytes == tile.bytes => {}
-                Ok(_) => self.problem(format!("{} is not the file of the log", tile.path)),
-                Err(_) => self.problem(format!("{} cannot be read", tile.path)),
-            }
-        }
-        let mut found = Vec::new();
-        list(self.folder, Path::new("tiles"), &mut found);
-        for path in found {
-            if !listed.contains(&path) {
-                self.problem(format!("{path} is not in the log"));
-            }
-        }
-    }
-}
-
-/// Files below `below`, relative to `folder`, with `/` between parts.
-fn list(folder: &Path, below: &Path, into: &mut Vec<String>) {
-    let Ok(entries) = fs::read_dir(folder.join(below)) else {
-        return;
-    };
-    for entry in entries.flatten() {
-        let path = below.join(entry.file_name());
-        if folder.join(&path).is_dir() {
-            list(folder, &path, into);
-        } else {
-            let parts: Vec<_> = path.iter().map(|part| part.to_string_lossy()).collect();
-            into.push(parts.join("/"));
-        }
     }
 }

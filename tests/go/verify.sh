@@ -6,9 +6,8 @@ dir=$(realpath "$1")
 key=$(realpath "${2:-$1/audit/verifier.key}")
 older=${3:+$(realpath "$3")}
 cd "$(dirname "$0")"
-binary=${TMPDIR:-/tmp}/heatveil-verify-$(sha256sum verify.go | cut -c1-16)
-if [ ! -x "$binary" ]; then
-  GOPROXY=off GOFLAGS=-mod=mod GONOSUMDB=* GOTOOLCHAIN=local go build -o "$binary.$$" verify.go
-  mv "$binary.$$" "$binary"
-fi
-exec "$binary" "$dir" "$key" ${older:+"$older"}
+# Built anew from the source beside this file each time (Go caches the work): never a binary left by someone else.
+binary=$(mktemp)
+trap 'rm -f "$binary"' EXIT
+GOPROXY=off GOFLAGS=-mod=mod GONOSUMDB=* GOTOOLCHAIN=local go build -o "$binary" verify.go
+"$binary" "$dir" "$key" ${older:+"$older"}
