@@ -71,9 +71,9 @@ impl InspectCommand {
 }
 
 fn inspect(path: &Path, options: &IngestOptions) -> Result<Found, String> {
-    let bytes = std::fs::read(path).map_err(|error| format!("{}: {error}", path.display()))?;
-    let raw: Frame<Raw> =
-        ingest::decode(FrameId(0), path, &bytes, options).map_err(|error| error.to_string())?;
+    let raw: Frame<Raw> = ingest::read(path, &options.limits)
+        .and_then(|bytes| ingest::decode(FrameId(0), path, &bytes, options))
+        .map_err(|error| error.to_string())?;
     let calibration = radiometry::calibration(&raw.meta().radiometry);
     let frame = raw
         .calibrate(&calibration)

@@ -103,9 +103,7 @@ impl RunCommand {
         } else {
             answer(&summary.in_words(&self.out));
         }
-        if summary.frames_published == 0 {
-            Exit::Failed
-        } else if summary.is_complete() {
+        if summary.is_complete() {
             Exit::Done
         } else {
             Exit::Partial
@@ -171,11 +169,16 @@ fn now() -> i64 {
     })
 }
 
-/// Becomes true on the first Ctrl-C or termination signal.
+/// Becomes true on the first Ctrl-C or termination signal; the second one ends the program at once, which a
+/// run survives (`--resume`).
 fn interrupted() -> Arc<AtomicBool> {
     let flag = Arc::new(AtomicBool::new(false));
     let raise = Arc::clone(&flag);
-    if let Err(error) = ctrlc::set_handler(move || raise.store(true, Ordering::SeqCst)) {
+    if let Err(error) = ctrlc::set_handler(move || {
+        if raise.swap(true, Ordering::SeqCst) {
+            std::process::exit(Exit::Interrupted as i32);
+        }
+    }) {
         tracing::warn!("Ctrl-C will stop the run without a checkpoint: {error}");
     }
     flag

@@ -8,6 +8,7 @@
 
 use super::Intrinsics;
 use crate::frame::Attitude;
+use crate::raster::Raster;
 use crate::units::{Degrees, Metres};
 
 /// One frame's view of flat ground.
@@ -164,6 +165,23 @@ impl View {
             self.camera.cx + self.camera.fx * dot(to_ground, self.right) / depth,
             self.camera.cy + self.camera.fy * dot(to_ground, self.down) / depth,
         ))
+    }
+
+    /// What the pixel that sees a point of the ground measured: the nearest one, never a mean of several.
+    /// `None` outside the raster, behind the camera, and where there is no data.
+    #[must_use]
+    pub fn sample(&self, celsius: &Raster<f32>, east: f64, north: f64) -> Option<f32> {
+        let (u, v) = self.pixel(east, north)?;
+        if u < 0.0 || v < 0.0 {
+            return None;
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not negative; `as` saturates and `get` checks the other end"
+        )]
+        let value = *celsius.get(u as usize, v as usize)?;
+        value.is_finite().then_some(value)
     }
 
     /// Metres of a pixel across the line of sight: slant range / focal length. `None` above the horizon.

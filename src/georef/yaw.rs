@@ -209,23 +209,13 @@ impl Disagreement {
     }
 }
 
-/// The temperature that a frame measured at a point of the ground.
+/// The temperature that a frame measured at a point of the ground, where it saw it steeply enough.
 fn sample((view, raster): (&View, &Raster<f32>), east: f64, north: f64) -> Option<f32> {
     let limit = MAX_OFF_NADIR.to_radians().tan();
     if view.tangent_squared(east, north) > limit * limit {
         return None;
     }
-    let (u, v) = view.pixel(east, north)?;
-    if u < 0.0 || v < 0.0 {
-        return None;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative; `as` saturates and `get` checks the other end"
-    )]
-    let value = *raster.get(u as usize, v as usize)?;
-    value.is_finite().then_some(value)
+    view.sample(raster, east, north)
 }
 
 /// Where each frame's centre meets the ground, for nadir frames near enough under both yaws.

@@ -26,7 +26,7 @@ pub enum IngestError {
         ignored: usize,
     },
     /// The file is larger than allowed.
-    #[error("{}: {found} bytes exceed the limit of {max}", path.display())]
+    #[error("{}: more than the limit of {max} bytes", path.display())]
     FileTooLarge {
         /// The file.
         path: PathBuf,

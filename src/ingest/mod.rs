@@ -13,6 +13,8 @@ mod limits;
 mod metadata;
 mod xmp;
 
+use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 pub use error::IngestError;
@@ -22,6 +24,41 @@ pub use limits::{IngestOptions, Limits, TiffScale};
 use crate::frame::{Frame, FrameId, Raw};
 
 use formats::File;
+
+/// Reads a file within the limits; anything but a regular file is refused, so that no pipe is waited for.
+///
+/// # Errors
+///
+/// [`IngestError::Io`] or [`IngestError::FileTooLarge`].
+pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, IngestError> {
+    let io = |source| IngestError::Io {
+        path: path.to_path_buf(),
+        source,
+    };
+    if !fs::metadata(path).map_err(io)?.is_file() {
+        return Err(io(std::io::Error::other("not a regular file")));
+    }
+    let mut bytes = Vec::new();
+    let file = fs::File::open(path).map_err(io)?;
+    file.take(limits.max_bytes.saturating_add(1))
+        .read_to_end(&mut bytes)
+        .map_err(io)?;
+    check_size(path, &bytes, limits)?;
+    Ok(bytes)
+}
+
+fn check_size(path: &Path, bytes: &[u8], limits: &Limits) -> Result<(), IngestError> {
+    let (found, max) = (bytes.len() as u64, limits.max_bytes);
+    if found <= max {
+        Ok(())
+    } else {
+        Err(IngestError::FileTooLarge {
+            path: path.to_path_buf(),
+            found,
+            max,
+        })
+    }
+}
 
 /// Decodes one file's `bytes` into a raw frame. `path` is for messages alone.
 ///
@@ -37,14 +74,7 @@ pub fn decode(
     options: &IngestOptions,
 ) -> Result<Frame<Raw>, IngestError> {
     let limits = &options.limits;
-    if bytes.len() as u64 > limits.max_bytes {
-        let (found, max) = (bytes.len() as u64, limits.max_bytes);
-        return Err(IngestError::FileTooLarge {
-            path: path.to_path_buf(),
-            found,
-            max,
-        });
-    }
+    check_size(path, bytes, limits)?;
     let file = File::open(path, bytes, limits)?;
     match formats::DECODERS
         .iter()

@@ -26,7 +26,7 @@ fn data() -> Option<PathBuf> {
 }
 
 fn read(path: &Path, options: &IngestOptions) -> Result<Frame<Raw>, IngestError> {
-    decode(FrameId(0), path, &std::fs::read(path).unwrap(), options)
+    decode(FrameId(0), path, &fs::read(path).unwrap(), options)
 }
 
 /// One line of a CSV file whose quoted fields may hold commas.
@@ -46,7 +46,7 @@ fn fields(line: &str) -> Vec<String> {
 #[test]
 fn real_files_agree_with_independent_tools_or_are_refused_by_name() {
     let Some(data) = data() else { return };
-    let oracle = std::fs::read_to_string(data.join("oracle.csv")).unwrap();
+    let oracle = fs::read_to_string(data.join("oracle.csv")).unwrap();
     let wiris = TiffScale {
         scale: 0.025,
         offset: -100.0,
@@ -156,7 +156,7 @@ fn a_tiff_of_unknown_scale_is_refused_with_the_option_to_give() {
 #[test]
 fn a_plain_picture_is_not_thermal() {
     let Some(data) = data() else { return };
-    let photo = std::fs::read_dir(data.join("hit-uav/images"))
+    let photo = fs::read_dir(data.join("hit-uav/images"))
         .unwrap()
         .next()
         .unwrap()
@@ -181,7 +181,7 @@ fn damaged_real_files_never_panic() {
         "radiometric/tiff/flir-duo-pro-r.tiff",
     ] {
         let path = data.join(name);
-        let bytes = std::fs::read(&path).unwrap();
+        let bytes = fs::read(&path).unwrap();
         for step in 0..60_usize {
             // A multiplicative hash spreads the places over the file, denser at its start.
             let place =

@@ -1,6 +1,6 @@
 //! From what was found to a mask.
 //!
-//! In: completed [`Detections`], the frame's ground resolution, the policies. Out: a [`RedactionMask`]
+//! In: completed [`Detections`](crate::detect::Detections), the frame's ground resolution, the policies. Out: a [`RedactionMask`]
 //! for that frame. Refuses: to round inwards, to follow an outline, to leave a class without a policy.
 
 mod policy;

@@ -2,7 +2,6 @@
 //!
 //! Whatever fails ends in an [`Outcome`] that says so; nothing here publishes.
 
-use std::fs;
 use std::panic::{self, AssertUnwindSafe};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -194,8 +193,10 @@ impl<'a> FrameTask<'a> {
             return Err(Outcome::Rejected(Cause::new("duplicate", detail)));
         }
         let reject = |reason: &str, detail: String| Outcome::Rejected(Cause::new(reason, detail));
-        let bytes = timed(&mut processed.times.read, || fs::read(input.path))
-            .map_err(|error| reject("io", error.kind().to_string()))?;
+        let bytes = timed(&mut processed.times.read, || {
+            ingest::read(input.path, &self.ingest.limits)
+        })
+        .map_err(|error| reject(error.reason(), error.detail()))?;
         processed.bytes = bytes.len() as u64;
         if self.key.commit(&bytes) != input.commitment {
             return Err(reject(

@@ -28,7 +28,7 @@ struct Line {
 pub(super) fn discover(inputs: &[PathBuf]) -> Result<Intake, RunError> {
     let found = ingest::discover(inputs)?;
     for problem in &found.problems {
-        tracing::warn!("could not read {}: {}", problem.0.display(), problem.1);
+        tracing::error!("could not read {}: {}", problem.0.display(), problem.1);
     }
     Ok(found)
 }
@@ -74,7 +74,8 @@ impl Manifest {
         let mut first = HashMap::new();
         progress.stage("inspecting", found.files.len());
         let in_flight = threads.saturating_add(1);
-        let commit = |path: &PathBuf| match fs::read(path) {
+        let limits = ingest::Limits::default();
+        let commit = |path: &PathBuf| match ingest::read(path, &limits) {
             Ok(bytes) => (path.clone(), key.commit(&bytes), true),
             Err(_) => (path.clone(), key.commit(&unreadable(path)), false),
         };

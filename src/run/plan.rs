@@ -1,7 +1,6 @@
 //! What a run would do, found out without writing anything.
 
 use std::fmt::Write;
-use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 
@@ -98,11 +97,9 @@ fn usable(
     (options, camera): &(IngestOptions, georef::CameraOverrides),
 ) -> Outcome {
     let reject = |reason: &str, detail: String| Outcome::Rejected(Cause::new(reason, detail));
-    let bytes = match fs::read(path) {
-        Ok(bytes) => bytes,
-        Err(error) => return reject("io", error.kind().to_string()),
-    };
-    match ingest::decode(id, path, &bytes, options) {
+    let decoded = ingest::read(path, &options.limits)
+        .and_then(|bytes| ingest::decode(id, path, &bytes, options));
+    match decoded {
         Err(error) => reject(error.reason(), error.detail()),
         Ok(frame) => match georef::locate(frame.meta(), camera) {
             Err(error) => reject(error.reason(), error.to_string()),
@@ -129,7 +126,7 @@ impl Plan {
             let _ = write!(
                 text,
                 "\nwould reject {}: {}: {}",
-                line.file.display(),
+                line.file,
                 reason.unwrap_or_default(),
                 detail.unwrap_or_default()
             );

@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use serde::Serialize;
 
@@ -103,8 +103,8 @@ impl Artifact for Summary {
 pub struct FrameLine {
     /// Number in the manifest.
     pub frame: u32,
-    /// The file.
-    pub file: PathBuf,
+    /// The file; what is not UTF-8 in its name is shown as U+FFFD.
+    pub file: String,
     /// `published`, `withheld` or `rejected`.
     pub outcome: &'static str,
     /// Short machine name of the reason.
@@ -126,7 +126,7 @@ impl FrameLine {
         };
         Self {
             frame: id.0,
-            file: file.to_path_buf(),
+            file: file.to_string_lossy().into_owned(),
             outcome: name,
             reason: cause.map(|cause| cause.reason.clone()),
             detail: cause.map(|cause| cause.detail.clone()),

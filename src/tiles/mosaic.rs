@@ -21,6 +21,8 @@ use crate::units::{Degrees, Metres};
 
 /// Side of a block.
 const BLOCK: usize = 512;
+/// Megabytes that GDAL may hold of rasters being written and read.
+const GDAL_CACHE_MB: &str = "64";
 /// Blocks of a row drawn before they are written.
 const BATCH: usize = 16;
 
@@ -59,7 +61,7 @@ impl Default for MosaicOptions {
             max_off_nadir: Degrees(60.0),
             max_ground_resolution: None,
             max_pixels: 4_000_000_000,
-            cache_bytes: 256 << 20,
+            cache_bytes: 128 << 20,
         }
     }
 }
@@ -124,6 +126,7 @@ pub fn build<E>(
 where
     E: From<TilesError> + Send,
 {
+    bound_gdal()?;
     let mut frames = frames.to_vec();
     frames.sort_by_key(|frame| frame.id);
     let (grid, bounds) = Grid::over(crs, &frames, options)?;
@@ -159,6 +162,16 @@ where
     output.close()?;
     let report = totals.report(&grid);
     Ok(Mosaic { grid, file, report })
+}
+
+/// Bounds GDAL's own cache of raster blocks, which by default takes a twentieth of the machine's memory.
+fn bound_gdal() -> Result<(), TilesError> {
+    gdal::config::set_config_option("GDAL_CACHEMAX", GDAL_CACHE_MB).map_err(|source| {
+        TilesError::Gdal {
+            task: "bound its cache",
+            source,
+        }
+    })
 }
 
 /// A drawn block: per pixel the best view and the next best.
@@ -243,7 +256,7 @@ impl Block {
                 if east < bounds.west || tangent > limit || tangent >= best.next_tangent {
                     continue;
                 }
-                let Some(celsius) = sample(&frame.view, raster, east, north) else {
+                let Some(celsius) = frame.view.sample(raster, east, north) else {
                     continue;
                 };
                 if tangent < best.tangent {
@@ -273,21 +286,6 @@ fn max_tangent_squared(view: &View, options: &MosaicOptions) -> f64 {
             (limit.0 * view.camera().fx / view.height().0).powi(2) - 1.0
         });
     by_angle.min(by_resolution)
-}
-
-/// The temperature of the pixel that sees a point: the nearest one, never a mean of several.
-fn sample(view: &View, raster: &Raster<f32>, east: f64, north: f64) -> Option<f32> {
-    let (u, v) = view.pixel(east, north)?;
-    if u < 0.0 || v < 0.0 {
-        return None;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative; `as` saturates and `get` checks the other end"
-    )]
-    let value = *raster.get(u as usize, v as usize)?;
-    value.is_finite().then_some(value)
 }
 
 fn quantised(value: f32) -> f32 {
