@@ -13,7 +13,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("raster", &[]),
     ("frame", &["units", "raster"]),
     ("store", &["frame"]),
-    ("config", &["units", "redact"]),
+    ("config", &["units", "detect", "redact"]),
     ("ingest", &["units", "raster", "frame"]),
     ("radiometry", &["units", "frame"]),
     ("detect", &["hex", "units", "raster", "frame"]),

@@ -162,6 +162,9 @@ pub struct RedactArgs {
     /// Windows.
     #[cfg_attr(feature = "cli", arg(skip))]
     pub window: ClassArgs,
+    /// Warm spots.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub warm_spot: ClassArgs,
 }
 
 /// Settings of one class, in the file only: `[redact.person]`.
@@ -302,6 +305,7 @@ impl Args {
                 vehicle: redact.vehicle.or(&other.redact.vehicle),
                 bicycle: redact.bicycle.or(&other.redact.bicycle),
                 window: redact.window.or(&other.redact.window),
+                warm_spot: redact.warm_spot.or(&other.redact.warm_spot),
             },
             georef: GeorefArgs {
                 yaw: georef.yaw.or(other.georef.yaw),

@@ -7,7 +7,8 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{Args, CameraArgs, ConfigError, DetectArgs, GeorefArgs, RedactArgs, TilesArgs, Yaw};
-use crate::redact::{Policy, RedactConfig};
+use crate::detect::Class;
+use crate::redact::RedactConfig;
 use crate::units::{Celsius, Degrees, Metres};
 
 /// All settings, complete and checked.
@@ -210,6 +211,7 @@ impl RedactArgs {
             vehicle: self.vehicle.policy.unwrap_or(defaults.vehicle),
             bicycle: self.bicycle.policy.unwrap_or(defaults.bicycle),
             window: self.window.policy.unwrap_or(defaults.window),
+            warm_spot: self.warm_spot.policy.unwrap_or(defaults.warm_spot),
             padding: padding.map_or(defaults.padding, Metres),
             grid_px,
         })
@@ -288,7 +290,7 @@ fn within(
 struct PolicyText<'a> {
     camera: [Option<f64>; 5],
     beyond_envelope: Option<&'a str>,
-    policies: [&'a str; 4],
+    policies: [&'a str; Class::ALL.len()],
     padding_m: f64,
     grid_px: usize,
     yaw: Yaw,
@@ -316,8 +318,7 @@ impl Config {
                 self.camera.tiff_scale.map(|scale| scale.offset.0),
             ],
             beyond_envelope: self.detect.publish_beyond_envelope.as_deref(),
-            policies: [redact.person, redact.vehicle, redact.bicycle, redact.window]
-                .map(Policy::name),
+            policies: Class::ALL.map(|class| redact.policy(class).name()),
             padding_m: redact.padding.0,
             grid_px: redact.grid_px,
             yaw: self.georef.yaw,
@@ -333,6 +334,7 @@ impl Config {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::redact::Policy;
 
     fn parse(text: &str) -> Result<Args, toml::de::Error> {
         toml::from_str(text)

@@ -36,11 +36,19 @@ pub enum Class {
     Bicycle,
     /// A window, glazed door or rooflight.
     Window,
+    /// Something as warm and as large as a person or an animal, found without a model.
+    WarmSpot,
 }
 
 impl Class {
     /// All classes, in the order of the log.
-    pub const ALL: [Self; 4] = [Self::Person, Self::Vehicle, Self::Bicycle, Self::Window];
+    pub const ALL: [Self; 5] = [
+        Self::Person,
+        Self::Vehicle,
+        Self::Bicycle,
+        Self::Window,
+        Self::WarmSpot,
+    ];
 
     /// Lower-case name for cards, configuration and the log.
     #[must_use]
@@ -50,6 +58,7 @@ impl Class {
             Self::Vehicle => "vehicle",
             Self::Bicycle => "bicycle",
             Self::Window => "window",
+            Self::WarmSpot => "warm-spot",
         }
     }
 }
@@ -120,24 +129,54 @@ pub struct Padding {
     pub px: f32,
 }
 
+/// Which line of defence found something (DESIGN section 3).
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub enum Line {
+    /// A network.
+    Model,
+    /// Warm regions of a person's size, without a network.
+    WarmSpots,
+    /// Finds in overlapping frames near in time.
+    Carry,
+}
+
+impl Line {
+    /// Name for the log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Model => "model",
+            Self::WarmSpots => "warm-spots",
+            Self::Carry => "carry",
+        }
+    }
+}
+
 /// Everything found in one frame by one completed pass.
 ///
 /// It has no public constructor: it exists only where a detector ran to its end.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detections {
     frame: FrameId,
+    line: Line,
     found: Vec<Detection>,
 }
 
 impl Detections {
-    pub(crate) fn completed(frame: FrameId, found: Vec<Detection>) -> Self {
-        Self { frame, found }
+    pub(crate) fn completed(frame: FrameId, line: Line, found: Vec<Detection>) -> Self {
+        Self { frame, line, found }
     }
 
     /// The frame that was looked at.
     #[must_use]
     pub fn frame(&self) -> FrameId {
         self.frame
+    }
+
+    /// The line of defence that looked.
+    #[must_use]
+    pub fn line(&self) -> Line {
+        self.line
     }
 
     /// What was found, best score first.

@@ -57,6 +57,7 @@ impl Detector for Scripted {
         }
         Ok(Detections::completed(
             frame,
+            super::Line::Model,
             self.found.get(&frame).cloned().unwrap_or_default(),
         ))
     }

@@ -226,6 +226,6 @@ impl Detector for Onnx {
 
     fn detect(&self, frame: FrameId, input: &ModelInput) -> Result<Detections, DetectError> {
         let found = self.with_session(|session| self.run(session, input))?;
-        Ok(Detections::completed(frame, found))
+        Ok(Detections::completed(frame, super::Line::Model, found))
     }
 }

@@ -39,6 +39,8 @@ pub struct RedactConfig {
     pub bicycle: Policy,
     /// Policy of windows.
     pub window: Policy,
+    /// Policy of warm spots.
+    pub warm_spot: Policy,
     /// Padding on the ground, on each side of a box, whatever the box's own padding is.
     pub padding: Metres,
     /// Masks start and end on multiples of this many pixels, so that outlines carry no silhouette.
@@ -54,6 +56,7 @@ impl RedactConfig {
             Class::Vehicle => self.vehicle,
             Class::Bicycle => self.bicycle,
             Class::Window => self.window,
+            Class::WarmSpot => self.warm_spot,
         }
     }
 }
@@ -65,6 +68,7 @@ impl Default for RedactConfig {
             vehicle: Policy::NoData,
             bicycle: Policy::NoData,
             window: Policy::Mean,
+            warm_spot: Policy::NoData,
             padding: Metres(0.25),
             grid_px: 4,
         }

@@ -114,6 +114,7 @@ mod tests {
         let padding = Padding { fraction, px: 0.0 };
         Detections::completed(
             FrameId(0),
+            crate::detect::Line::Model,
             vec![Detection {
                 class: Class::Person,
                 bbox,
@@ -196,7 +197,11 @@ mod tests {
 
     #[test]
     fn without_a_completed_look_at_this_frame_there_is_no_mask() {
-        let other = [Detections::completed(FrameId(1), vec![])];
+        let other = [Detections::completed(
+            FrameId(1),
+            crate::detect::Line::Model,
+            vec![],
+        )];
         for looks in [&[][..], &other] {
             assert!(mask(FrameId(0), (64, 48), looks, &[], Metres(0.1), &config(4)).is_err());
         }
@@ -212,7 +217,11 @@ mod tests {
         let mask = mask(
             FrameId(0),
             (64, 48),
-            &[Detections::completed(FrameId(0), vec![])],
+            &[Detections::completed(
+                FrameId(0),
+                crate::detect::Line::Model,
+                vec![],
+            )],
             &rows,
             Metres(0.1),
             &config(4),

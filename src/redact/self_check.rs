@@ -77,7 +77,11 @@ mod tests {
             x1: 10,
             y1: 10,
         });
-        let look = Detections::completed(FrameId(0), vec![at(0.0), at(2.0), at(3.0), at(30.0)]);
+        let look = Detections::completed(
+            FrameId(0),
+            crate::detect::Line::Model,
+            vec![at(0.0), at(2.0), at(3.0), at(30.0)],
+        );
         let left: Vec<f32> = uncovered(&look, &mask)
             .iter()
             .map(|found| found.bbox.x0)

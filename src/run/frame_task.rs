@@ -302,7 +302,11 @@ impl<'a> FrameTask<'a> {
         while !missed.is_empty() && self_check.rounds < MAX_ROUNDS {
             self_check.found += missed.len();
             self_check.rounds += 1;
-            looks.push(Detections::completed(id, missed));
+            looks.push(Detections::completed(
+                id,
+                crate::detect::Line::Model,
+                missed,
+            ));
             mask = mask_of(&looks)?;
             frame = frame
                 .redact(&mask)
