@@ -74,6 +74,18 @@ def table(name: str, entries: dict[str, Any]) -> str:
     return "\n".join(lines)
 
 
+def files(model: Path) -> dict[str, Any]:
+    """The model's files with their hashes: fp32, and int8 (then the default) where it was made."""
+
+    def entry(path: Path) -> dict[str, str]:
+        return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
+
+    int8 = model.with_suffix(".int8.onnx")
+    if not int8.exists():
+        return {"default": "fp32", "fp32": entry(model)}
+    return {"default": "int8", "fp32": entry(model), "int8": entry(int8)}
+
+
 def operating_rows(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
     """Per class at the card's threshold: what is found, and what the mask covers."""
     points = {(row["class"], row["threshold"]): row for row in evaluation["operating_points_iou30"]}
@@ -100,7 +112,6 @@ def operating_rows(evaluation: dict[str, Any]) -> list[dict[str, Any]]:
 
 def card(evaluation: dict[str, Any], curve: list[dict[str, Any]], model: Path, date: str, seed: int) -> str:
     """The text of the card."""
-    digest = hashlib.sha256(model.read_bytes()).hexdigest()
     summary = evaluation["summary"]
     classes = [
         "\n".join(
@@ -116,11 +127,9 @@ def card(evaluation: dict[str, Any], curve: list[dict[str, Any]], model: Path, d
         for name, threshold, padding in zip(CLASSES, OPERATING_THRESHOLDS, OPERATING_PADDINGS, strict=True)
     ]
     head = {
-        "schema": 1,
+        "schema": 2,
         "name": NAME,
         "version": VERSION,
-        "file": model.name,
-        "sha256": digest,
         "licence": "MIT OR Apache-2.0",
     }
     training = {
@@ -157,6 +166,7 @@ def card(evaluation: dict[str, Any], curve: list[dict[str, Any]], model: Path, d
     parts = [
         "# Model card. Written by models/train/card.py from the evaluation: do not edit by hand.",
         "\n".join(f"{key} = {value(item)}" for key, item in head.items()),
+        table("files", files(model)),
         f'[input]\ntensor = "frame"  # [1, 1, H, W] float32\nmultiple_of = {SIZE_MULTIPLE}\n'
         'scale = "grey-255"  # p0.1..p99.9 of the frame stretched to 0..255',
         f'[output]\nscores = "scores"  # [1, {len(CLASSES)}, H/{STRIDE}, W/{STRIDE}], 3x3 local maxima, all else 0\n'

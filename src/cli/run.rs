@@ -117,13 +117,13 @@ fn detectors(
     threads: NonZeroUsize,
 ) -> Result<(Vec<Box<dyn Detector>>, String), Error> {
     let models = if config.detect.models.is_empty() {
-        vec![Model::embedded()?]
+        Model::embedded(None)?
     } else {
         config
             .detect
             .models
             .iter()
-            .map(|card| Model::load(card))
+            .map(|card| Model::load(card, None))
             .collect::<Result<_, _>>()?
     };
     let runtime = Runtime::load(&runtime_library(config.detect.onnx_runtime.as_deref()))?;

@@ -4,6 +4,7 @@
 //! only when a network ran to its end. Refuses: a model whose bytes do not match its card, outputs of
 //! another shape, numbers that are not finite. An error is never "nothing found".
 
+mod embedded;
 mod envelope;
 mod error;
 mod model_card;
@@ -15,7 +16,9 @@ mod session;
 
 pub use envelope::{Envelope, View};
 pub use error::DetectError;
-pub use model_card::{ClassCard, Model, ModelCard};
+pub use model_card::{
+    ClassCard, FileCard, FilesCard, InputCard, Model, ModelCard, OutputCard, Precision,
+};
 pub use scripted::Scripted;
 #[cfg(feature = "onnx")]
 pub use session::{Onnx, Runtime, runtime_library};
