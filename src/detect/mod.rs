@@ -7,6 +7,8 @@
 mod embedded;
 mod envelope;
 mod error;
+#[cfg(any(test, feature = "onnx"))]
+mod looks;
 mod model_card;
 #[cfg(any(test, feature = "onnx"))]
 mod postprocess;
@@ -86,16 +88,22 @@ impl BoxPx {
         (self.x1 - self.x0).max(0.0) * (self.y1 - self.y0).max(0.0)
     }
 
-    /// Intersection over union, 0 to 1.
+    /// Area that both cover.
     #[must_use]
-    pub fn iou(&self, other: &Self) -> f32 {
-        let shared = Self {
+    pub fn shared(&self, other: &Self) -> f32 {
+        Self {
             x0: self.x0.max(other.x0),
             y0: self.y0.max(other.y0),
             x1: self.x1.min(other.x1),
             y1: self.y1.min(other.y1),
         }
-        .area();
+        .area()
+    }
+
+    /// Intersection over union, 0 to 1.
+    #[must_use]
+    pub fn iou(&self, other: &Self) -> f32 {
+        let shared = self.shared(other);
         shared / (self.area() + other.area() - shared).max(f32::MIN_POSITIVE)
     }
 }

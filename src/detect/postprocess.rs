@@ -6,9 +6,9 @@
 use super::{BoxPx, ClassCard, DetectError, Detection};
 
 /// Boxes of one class that overlap a better one by more than this are the same thing.
-const SAME: f32 = 0.5;
+pub(super) const SAME: f32 = 0.5;
 /// More boxes than this in one frame mean that the network does not understand it.
-const MOST: usize = 600;
+pub(super) const MOST: usize = 600;
 
 /// One output of the network: `channels` planes of `rows` times `columns` cells.
 #[derive(Debug, Clone, Copy)]

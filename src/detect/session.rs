@@ -8,6 +8,7 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
 
+use super::looks;
 use super::postprocess::{self, Grid, Layout};
 use super::{DetectError, Detection, Detections, Detector, Envelope, Model};
 use crate::frame::{FrameId, ModelInput};
@@ -225,7 +226,10 @@ impl Detector for Onnx {
     }
 
     fn detect(&self, frame: FrameId, input: &ModelInput) -> Result<Detections, DetectError> {
-        let found = self.with_session(|session| self.run(session, input))?;
+        let card = self.model.card();
+        let found = self.with_session(|session| {
+            looks::look(card, input, |picture| self.run(session, picture))
+        })?;
         Ok(Detections::completed(frame, super::Line::Model, found))
     }
 }
