@@ -210,7 +210,8 @@ mod tests {
         ModelInput::from_grey8(&picture, 32)
     }
 
-    /// The box around everything bright, scored by its size: what it sees of one square.
+    /// The box around everything bright: what a network sees of one square.
+    #[expect(clippy::unnecessary_wraps, reason = "it stands for a network")]
     fn bright(input: &ModelInput) -> Result<Vec<Detection>, DetectError> {
         let (width, height) = input.frame_shape();
         let mut bbox: Option<BoxPx> = None;

@@ -7,23 +7,33 @@
 mod embedded;
 mod envelope;
 mod error;
-#[cfg(any(test, feature = "onnx"))]
+#[cfg(feature = "onnx")]
+mod library;
+#[cfg(any(test, feature = "onnx", feature = "tract"))]
 mod looks;
 mod model_card;
-#[cfg(any(test, feature = "onnx"))]
+mod open;
+#[cfg(any(test, feature = "onnx", feature = "tract"))]
 mod postprocess;
 mod scripted;
 #[cfg(feature = "onnx")]
 mod session;
+#[cfg(feature = "tract")]
+mod tract;
 
 pub use envelope::{Envelope, View};
 pub use error::DetectError;
+#[cfg(feature = "onnx")]
+pub use library::runtime_library;
 pub use model_card::{
     ClassCard, FileCard, FilesCard, InputCard, Model, ModelCard, OutputCard, Precision,
 };
+pub use open::{Choice, Engine, Opened, open};
 pub use scripted::Scripted;
 #[cfg(feature = "onnx")]
-pub use session::{Onnx, Runtime, runtime_library};
+pub use session::{Onnx, Runtime};
+#[cfg(feature = "tract")]
+pub use tract::Tract;
 
 use crate::frame::{FrameId, ModelInput};
 

@@ -261,6 +261,12 @@ impl Model {
         &self.card
     }
 
+    /// Name and precision, for the log: `person-vehicle-bicycle int8`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("{} {}", self.card.name, self.precision.name())
+    }
+
     /// Which of the card's files this is.
     #[must_use]
     pub fn precision(&self) -> Precision {

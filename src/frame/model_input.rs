@@ -28,7 +28,7 @@ impl ModelInput {
 
     /// The padded picture, for the detector alone.
     #[cfg_attr(
-        all(not(test), not(feature = "onnx")),
+        not(any(test, feature = "onnx", feature = "tract")),
         expect(dead_code, reason = "read by the networks alone")
     )]
     pub(crate) fn grey(&self) -> &Raster<f32> {
@@ -37,7 +37,7 @@ impl ModelInput {
 
     /// The picture made smaller: `factor` times its sides, rounded, every pixel the mean of the area it covers.
     #[cfg_attr(
-        all(not(test), not(feature = "onnx")),
+        not(any(test, feature = "onnx", feature = "tract")),
         expect(dead_code, reason = "asked for by the networks alone")
     )]
     pub(crate) fn reduced(&self, factor: f64, multiple_of: usize) -> Self {
@@ -61,7 +61,7 @@ impl ModelInput {
 
     /// The piece of the padded picture that starts at `corner` and has `size`, cut off at the picture's end.
     #[cfg_attr(
-        all(not(test), not(feature = "onnx")),
+        not(any(test, feature = "onnx", feature = "tract")),
         expect(dead_code, reason = "asked for by the networks alone")
     )]
     pub(crate) fn part(&self, (x, y): (usize, usize), (width, height): (usize, usize)) -> Self {
