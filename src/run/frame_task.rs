@@ -7,15 +7,16 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Cause, Outcome};
+use super::{Cause, Outcome, RunError};
 use crate::audit::CommitmentKey;
 use crate::config::Config;
 use crate::detect::{Detection, Detections, Detector, View};
 use crate::frame::{Calibrated, Calibration, Frame, FrameId, FrameMeta, Radiometry, Raw, Redacted};
 use crate::georef::{self, CameraOverrides, Located};
 use crate::ingest::{self, IngestOptions};
+use crate::radiometry;
 use crate::redact::{self, HiddenRows, RedactionMask, SelfCheck, uncovered};
-use crate::{radiometry, store};
+use crate::store::{Store, StoreError, layout};
 
 /// Times that the mask grows by what a second look still finds, before the frame is withheld. Masking
 /// changes the picture, so that a new edge may look like something once or twice.
@@ -28,6 +29,7 @@ pub(super) struct FrameTask<'a> {
     pub(super) ingest: IngestOptions,
     pub(super) camera: CameraOverrides,
     pub(super) key: &'a CommitmentKey,
+    pub(super) store: &'a Store,
     calibration: Mutex<Option<(Radiometry, Arc<Calibration>)>>,
 }
 
@@ -56,10 +58,9 @@ pub(super) struct Processed {
     pub(super) times: Times,
 }
 
-/// A redacted frame and how it came to be.
+/// A redacted frame in the work folder and how it came to be.
 #[derive(Debug)]
 pub(super) struct Masked {
-    pub(super) frame: Frame<Redacted>,
     pub(super) mask_sha256: [u8; 32],
     pub(super) hidden_pixels: usize,
     pub(super) output_sha256: [u8; 32],
@@ -133,6 +134,7 @@ impl<'a> FrameTask<'a> {
         detectors: &'a [Box<dyn Detector>],
         config: &'a Config,
         key: &'a CommitmentKey,
+        store: &'a Store,
     ) -> Self {
         let (ingest, camera) = options(config);
         Self {
@@ -141,12 +143,18 @@ impl<'a> FrameTask<'a> {
             ingest,
             camera,
             key,
+            store,
             calibration: Mutex::new(None),
         }
     }
 
-    /// Takes one frame to its outcome. A panic in any stage withholds the frame.
-    pub(super) fn process(&self, input: &Input<'_>) -> Processed {
+    /// Takes one frame to its outcome, its redacted raster to the work folder. A panic in any stage withholds
+    /// the frame.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Store`] when the work folder cannot be written: that ends the run, not the frame.
+    pub(super) fn process(&self, input: &Input<'_>) -> Result<Processed, RunError> {
         let mut processed = Processed {
             id: input.id,
             commitment: input.commitment,
@@ -161,7 +169,8 @@ impl<'a> FrameTask<'a> {
             panic::catch_unwind(AssertUnwindSafe(|| self.try_process(input, &mut processed)));
         processed.outcome = match result {
             Ok(Ok(())) => Outcome::Published,
-            Ok(Err(outcome)) => outcome,
+            Ok(Err(Stop::Frame(outcome))) => outcome,
+            Ok(Err(Stop::Run(error))) => return Err(error.into()),
             Err(_) => Outcome::Withheld(Cause::new(
                 "internal",
                 "a stage stopped with an internal error",
@@ -170,10 +179,10 @@ impl<'a> FrameTask<'a> {
         if processed.outcome != Outcome::Published {
             processed.masked = None;
         }
-        processed
+        Ok(processed)
     }
 
-    fn try_process(&self, input: &Input<'_>, processed: &mut Processed) -> Result<(), Outcome> {
+    fn try_process(&self, input: &Input<'_>, processed: &mut Processed) -> Result<(), Stop> {
         let raw = self.decode(input, processed)?;
         processed.meta = Some(raw.meta().clone());
         let located = georef::locate(raw.meta(), &self.camera)
@@ -269,7 +278,7 @@ impl<'a> FrameTask<'a> {
         located: &Located,
         hidden: &[HiddenRows],
         processed: &mut Processed,
-    ) -> Result<(), Outcome> {
+    ) -> Result<(), Stop> {
         let (id, shape) = (calibrated.id(), calibrated.shape());
         let times = &mut processed.times;
         let started = Instant::now();
@@ -319,15 +328,14 @@ impl<'a> FrameTask<'a> {
         processed.times.self_check += started.elapsed();
         if !missed.is_empty() {
             let detail = format!("still found after the mask had grown: {}", named(&missed));
-            return Err(Outcome::Withheld(Cause::new("self-check", detail)));
+            return Err(Outcome::Withheld(Cause::new("self-check", detail)).into());
         }
-        let output_sha256 = store::digest(&frame);
+        let output_sha256 = self.store.spill(&layout::spilled_frame(id), &frame)?;
         processed.masked = Some(Masked {
             mask_sha256: mask.sha256(),
             hidden_pixels: mask.masked_pixels(),
             output_sha256,
             self_check,
-            frame,
         });
         Ok(())
     }
@@ -368,6 +376,24 @@ impl<'a> FrameTask<'a> {
             .iter()
             .map(|detector| look(detector.as_ref()))
             .collect()
+    }
+}
+
+/// Why a frame goes no further: its own outcome, or the end of the run.
+enum Stop {
+    Frame(Outcome),
+    Run(StoreError),
+}
+
+impl From<Outcome> for Stop {
+    fn from(outcome: Outcome) -> Self {
+        Self::Frame(outcome)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Run(error)
     }
 }
 

@@ -171,7 +171,7 @@ impl Run {
         list: &mut FrameList,
         progress: &mut dyn Progress,
     ) -> Result<Vec<Published>, RunError> {
-        let task = FrameTask::new(&self.detectors, &self.config, &keys.commitment);
+        let task = FrameTask::new(&self.detectors, &self.config, &keys.commitment, store);
         let mut counts = Counts::default();
         let mut times = Times::default();
         let mut published = Vec::new();
@@ -187,16 +187,14 @@ impl Run {
             in_flight,
             |input: Input<'_>| match known
                 .get(&input.id)
-                .and_then(|known| known.reload(store, &task, &input))
+                .and_then(|known| known.reload(&task, &input))
             {
-                Some(processed) => (processed, true),
-                None => (task.process(&input), false),
+                Some(processed) => Ok(processed),
+                None => task.process(&input),
             },
-            |(processed, reloaded): (Processed, bool)| -> Result<(), RunError> {
+            |processed: Result<Processed, RunError>| -> Result<(), RunError> {
+                let processed = processed?;
                 let file = manifest.path(processed.id);
-                if !reloaded && let Some(masked) = &processed.masked {
-                    store.spill(&layout::spilled_frame(processed.id), &masked.frame)?;
-                }
                 journal.frame(&self.config, &processed)?;
                 counts.add(&processed.outcome);
                 times.add(&processed.times);
