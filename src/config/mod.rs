@@ -13,6 +13,5 @@ pub use args::{
 };
 pub use error::ConfigError;
 pub use resolve::{
-    AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, SurveyConfig, TiffScale,
-    TilesConfig,
+    AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, SurveyConfig, TilesConfig,
 };

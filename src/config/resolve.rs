@@ -8,6 +8,8 @@ use sha2::{Digest, Sha256};
 
 use super::{Args, CameraArgs, ConfigError, DetectArgs, GeorefArgs, RedactArgs, TilesArgs, Yaw};
 use crate::detect::Class;
+use crate::georef::CameraOverrides;
+use crate::ingest::TiffScale;
 use crate::redact::RedactConfig;
 use crate::units::{Celsius, Degrees, Metres};
 
@@ -44,23 +46,10 @@ pub struct SurveyConfig {
 /// What the files do not say about the camera.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct CameraConfig {
-    /// Focal length in pixels of the thermal raster.
-    pub focal_length_px: Option<f64>,
-    /// Focal length in millimetres.
-    pub focal_length_mm: Option<f64>,
-    /// Distance between pixels on the sensor in micrometres.
-    pub pixel_pitch_um: Option<f64>,
+    /// Its lens.
+    pub lens: CameraOverrides,
     /// Scale of 16-bit TIFFs that do not say it themselves.
     pub tiff_scale: Option<TiffScale>,
-}
-
-/// `celsius = counts * scale + offset`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TiffScale {
-    /// Degrees per count.
-    pub scale: f64,
-    /// Temperature at count 0.
-    pub offset: Celsius,
 }
 
 /// Which models look for people.
@@ -162,11 +151,13 @@ impl CameraArgs {
             -1e3..=1e3,
             "between -1000 and 1000",
         )?;
-        let offset = Celsius(offset.unwrap_or(-273.15));
+        let offset = offset.unwrap_or(-273.15);
         Ok(CameraConfig {
-            focal_length_px: positive("camera.focal-length-px", self.focal_length_px)?,
-            focal_length_mm: positive("camera.focal-length-mm", self.focal_length_mm)?,
-            pixel_pitch_um: positive("camera.pixel-pitch-um", self.pixel_pitch_um)?,
+            lens: CameraOverrides {
+                focal_length_px: positive("camera.focal-length-px", self.focal_length_px)?,
+                focal_length_mm: positive("camera.focal-length-mm", self.focal_length_mm)?,
+                pixel_pitch_um: positive("camera.pixel-pitch-um", self.pixel_pitch_um)?,
+            },
             tiff_scale: scale.map(|scale| TiffScale { scale, offset }),
         })
     }
@@ -311,11 +302,11 @@ impl Config {
         let redact = &self.redact;
         let text = PolicyText {
             camera: [
-                self.camera.focal_length_px,
-                self.camera.focal_length_mm,
-                self.camera.pixel_pitch_um,
+                self.camera.lens.focal_length_px,
+                self.camera.lens.focal_length_mm,
+                self.camera.lens.pixel_pitch_um,
                 self.camera.tiff_scale.map(|scale| scale.scale),
-                self.camera.tiff_scale.map(|scale| scale.offset.0),
+                self.camera.tiff_scale.map(|scale| scale.offset),
             ],
             beyond_envelope: self.detect.publish_beyond_envelope.as_deref(),
             policies: Class::ALL.map(|class| redact.policy(class).name()),

@@ -5,6 +5,7 @@
 
 use super::{CameraOverrides, GeorefError, Intrinsics, Projector, View, YawSource, intrinsics};
 use crate::frame::{Attitude, FrameMeta, Position};
+use crate::raster::RowSpan;
 use crate::units::{Degrees, Metres};
 
 /// A frame with all that places it on the ground.
@@ -18,17 +19,6 @@ pub struct Located {
     /// The view with its foot at (0, 0) and yaw 0: all that does not depend on either.
     local: View,
     ground_resolution: Metres,
-}
-
-/// Pixels `x0..x1` of row `row`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RowSpan {
-    /// The row, from the top.
-    pub row: usize,
-    /// First column.
-    pub x0: usize,
-    /// Column after the last.
-    pub x1: usize,
 }
 
 /// Checks that position, height, attitude and camera of a frame are known and that its centre meets the ground.

@@ -17,6 +17,6 @@ mod yaw;
 pub use camera::{CameraOverrides, Intrinsics, intrinsics};
 pub use crs::{Crs, Projector, WebMercator};
 pub use error::GeorefError;
-pub use locate::{Located, RowSpan, locate};
+pub use locate::{Located, locate};
 pub use view::{Bounds, View};
 pub use yaw::{YawChoice, YawReason, YawSource, choose_yaw};

@@ -15,8 +15,10 @@ use crate::frame::{Calibrated, Calibration, Frame, FrameId, FrameMeta, Radiometr
 use crate::georef::{self, CameraOverrides, Located};
 use crate::ingest::{self, IngestOptions};
 use crate::radiometry;
-use crate::redact::{self, HiddenRows, RedactionMask, SelfCheck, uncovered};
+use crate::raster::RowSpan;
+use crate::redact::{self, RedactionMask, SelfCheck, uncovered};
 use crate::store::{Store, StoreError, layout};
+use crate::units::Metres;
 
 /// Times that the mask grows by what a second look still finds, before the frame is withheld. Masking
 /// changes the picture, so that a new edge may look like something once or twice.
@@ -110,23 +112,11 @@ impl Times {
 
 /// What decoding and placing frames need to know, from the settings.
 pub(super) fn options(config: &Config) -> (IngestOptions, CameraOverrides) {
-    let camera = &config.camera;
-    let tiff_scale = camera.tiff_scale.map(|given| ingest::TiffScale {
-        scale: given.scale,
-        offset: given.offset.0,
-    });
-    let overrides = CameraOverrides {
-        focal_length_px: camera.focal_length_px,
-        focal_length_mm: camera.focal_length_mm,
-        pixel_pitch_um: camera.pixel_pitch_um,
+    let ingest = IngestOptions {
+        tiff_scale: config.camera.tiff_scale,
+        ..IngestOptions::default()
     };
-    (
-        IngestOptions {
-            tiff_scale,
-            ..IngestOptions::default()
-        },
-        overrides,
-    )
+    (ingest, config.camera.lens)
 }
 
 impl<'a> FrameTask<'a> {
@@ -246,7 +236,7 @@ impl<'a> FrameTask<'a> {
         &self,
         frame: &Frame<Calibrated>,
         located: &Located,
-    ) -> Result<Vec<HiddenRows>, Outcome> {
+    ) -> Result<Vec<RowSpan>, Outcome> {
         let withheld = |detail: String| Outcome::Withheld(Cause::new("beyond-envelope", detail));
         let Some(temperatures) = frame.summary() else {
             return Err(Outcome::Rejected(Cause::new(
@@ -255,7 +245,7 @@ impl<'a> FrameTask<'a> {
             )));
         };
         if self.config.detect.publish_beyond_envelope.is_some() {
-            return Ok(hidden_rows(located, f64::INFINITY));
+            return Ok(located.beyond(Metres(f64::INFINITY)));
         }
         let view = View {
             ground_resolution: located.ground_resolution(),
@@ -269,14 +259,14 @@ impl<'a> FrameTask<'a> {
             }
             limit = limit.min(detector.envelope().max_ground_resolution_m);
         }
-        Ok(hidden_rows(located, limit))
+        Ok(located.beyond(Metres(limit)))
     }
 
     fn redact(
         &self,
         calibrated: Frame<Calibrated>,
         located: &Located,
-        hidden: &[HiddenRows],
+        hidden: &[RowSpan],
         processed: &mut Processed,
     ) -> Result<(), Stop> {
         let (id, shape) = (calibrated.id(), calibrated.shape());
@@ -401,17 +391,6 @@ impl From<StoreError> for Stop {
 fn named(found: &[Detection]) -> String {
     let name = |find: &Detection| format!("{} {:.2}", find.class.name(), find.score);
     found.iter().map(name).collect::<Vec<_>>().join(", ")
-}
-
-fn hidden_rows(located: &Located, limit: f64) -> Vec<HiddenRows> {
-    let rows = located.beyond(crate::units::Metres(limit));
-    rows.into_iter()
-        .map(|span| HiddenRows {
-            y: span.row,
-            x0: span.x0,
-            x1: span.x1,
-        })
-        .collect()
 }
 
 fn timed<R>(total: &mut Duration, work: impl FnOnce() -> R) -> R {

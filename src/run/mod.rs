@@ -109,7 +109,7 @@ impl Run {
     pub fn execute(&self, progress: &mut dyn Progress) -> Result<Summary, RunError> {
         let started = Instant::now();
         let pool = self.pool()?;
-        intake::check_folders(&self.inputs, &self.out)?;
+        self.check_folders()?;
         let found = intake::discover(&self.inputs)?;
         let store = Store::open(&self.out, self.existing)?;
         let keys = record::keys(&store, &self.config)?;
@@ -222,6 +222,15 @@ impl Run {
             });
         }
         Ok(published)
+    }
+
+    /// Refuses folders before anything is written.
+    fn check_folders(&self) -> Result<(), RunError> {
+        if self.existing == Existing::Keep && !self.out.join(layout::LOG).exists() {
+            let path = self.out.clone();
+            return Err(RunError::NothingToResume { path });
+        }
+        intake::check_folders(&self.inputs, &self.out)
     }
 
     fn pool(&self) -> Result<ThreadPool, RunError> {
