@@ -87,12 +87,19 @@ impl Located {
         &self.camera
     }
 
+    /// Attitude of the camera: the gimbal's where known, else the airframe's. Its yaw may be wrong.
+    pub(super) fn attitude(&self) -> Attitude {
+        self.gimbal.or(self.flight).unwrap_or(Attitude {
+            yaw: Degrees(0.0),
+            pitch: Degrees(-90.0),
+            roll: Degrees(0.0),
+        })
+    }
+
     /// Pitch of the camera; -90 looks straight down.
     #[must_use]
     pub fn pitch(&self) -> Degrees {
-        self.gimbal
-            .or(self.flight)
-            .map_or(Degrees(-90.0), |attitude| attitude.pitch)
+        self.attitude().pitch
     }
 
     /// Metres of a pixel across the line of sight, at the centre of the frame.
@@ -124,7 +131,6 @@ impl Located {
             .yaw(source)
             .or_else(|| self.yaw(source.other()))
             .ok_or(GeorefError::NoAttitude)?;
-        let attitude = self.gimbal.or(self.flight).ok_or(GeorefError::NoAttitude)?;
         let grid_yaw = Degrees(yaw.0 + projector.convergence(longitude, latitude)?);
         Ok(View::new(
             self.camera,
@@ -132,7 +138,7 @@ impl Located {
             self.height,
             Attitude {
                 yaw: grid_yaw,
-                ..attitude
+                ..self.attitude()
             },
         ))
     }

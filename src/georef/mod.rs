@@ -8,6 +8,7 @@
 //! scale (0.9996 to 1.001) as 1: together some centimetres in a footprint of 100 m.
 
 mod camera;
+mod carry;
 mod crs;
 mod error;
 mod locate;
@@ -15,6 +16,7 @@ mod view;
 mod yaw;
 
 pub use camera::{CameraOverrides, Intrinsics, intrinsics};
+pub use carry::Neighbours;
 pub use crs::{Crs, Projector, WebMercator};
 pub use error::GeorefError;
 pub use locate::{Located, locate};

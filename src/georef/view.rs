@@ -156,7 +156,17 @@ impl View {
     /// The pixel that sees a point of the ground; it may lie outside the raster. `None` behind the camera.
     #[must_use]
     pub fn pixel(&self, east: f64, north: f64) -> Option<(f64, f64)> {
-        let to_ground = [east - self.centre.0, north - self.centre.1, -self.height];
+        self.pixel_above(east, north, 0.0)
+    }
+
+    /// The pixel that sees a point `up` metres above the ground. `None` behind the camera.
+    #[must_use]
+    pub fn pixel_above(&self, east: f64, north: f64, up: f64) -> Option<(f64, f64)> {
+        let to_ground = [
+            east - self.centre.0,
+            north - self.centre.1,
+            up - self.height,
+        ];
         let depth = dot(to_ground, self.forward);
         if depth <= 0.0 {
             return None;
