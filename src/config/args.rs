@@ -101,7 +101,7 @@ pub struct CameraArgs {
 }
 
 /// Which models look for people.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 #[cfg_attr(feature = "cli", command(next_help_heading = "Detect"))]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
@@ -122,6 +122,23 @@ pub struct DetectArgs {
     /// Publish frames outside what the models were evaluated for, for this reason (logged)
     #[cfg_attr(feature = "cli", arg(long, value_name = "REASON"))]
     pub publish_beyond_envelope: Option<String>,
+    /// What neighbouring frames saw.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub carry: CarryArgs,
+}
+
+/// How finds are carried into neighbouring frames, in the file only: `[detect.carry]`.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct CarryArgs {
+    /// Whether they are.
+    pub enabled: Option<bool>,
+    /// Neighbours on each side at most.
+    pub frames: Option<usize>,
+    /// Seconds between neighbours at most.
+    pub seconds: Option<u64>,
+    /// Metres by which the positions of two neighbours may be wrong against each other.
+    pub position_error_m: Option<f64>,
 }
 
 /// What happens to what is found.
@@ -297,6 +314,7 @@ impl Args {
                 publish_beyond_envelope: detect
                     .publish_beyond_envelope
                     .or(other.detect.publish_beyond_envelope),
+                carry: detect.carry.or(&other.detect.carry),
             },
             redact: RedactArgs {
                 padding_m: redact.padding_m.or(other.redact.padding_m),
@@ -320,6 +338,17 @@ impl Args {
                 log_key: audit.log_key.or(other.audit.log_key),
                 commitment_key: audit.commitment_key.or(other.audit.commitment_key),
             },
+        }
+    }
+}
+
+impl CarryArgs {
+    fn or(&self, other: &Self) -> Self {
+        Self {
+            enabled: self.enabled.or(other.enabled),
+            frames: self.frames.or(other.frames),
+            seconds: self.seconds.or(other.seconds),
+            position_error_m: self.position_error_m.or(other.position_error_m),
         }
     }
 }

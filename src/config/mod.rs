@@ -8,10 +8,11 @@ mod error;
 mod resolve;
 
 pub use args::{
-    Args, AuditArgs, CameraArgs, ClassArgs, DetectArgs, GeorefArgs, RedactArgs, SurveyArgs,
-    TilesArgs, Yaw,
+    Args, AuditArgs, CameraArgs, CarryArgs, ClassArgs, DetectArgs, GeorefArgs, RedactArgs,
+    SurveyArgs, TilesArgs, Yaw,
 };
 pub use error::ConfigError;
 pub use resolve::{
-    AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, SurveyConfig, TilesConfig,
+    AuditConfig, CameraConfig, CarryConfig, Config, DetectConfig, GeorefConfig, SurveyConfig,
+    TilesConfig,
 };

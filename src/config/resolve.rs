@@ -6,7 +6,9 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Args, CameraArgs, ConfigError, DetectArgs, GeorefArgs, RedactArgs, TilesArgs, Yaw};
+use super::{
+    Args, CameraArgs, CarryArgs, ConfigError, DetectArgs, GeorefArgs, RedactArgs, TilesArgs, Yaw,
+};
 use crate::detect::Class;
 use crate::georef::CameraOverrides;
 use crate::ingest::TiffScale;
@@ -53,7 +55,7 @@ pub struct CameraConfig {
 }
 
 /// Which models look for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DetectConfig {
     /// Cards of models; empty for the one that is built in.
     pub models: Vec<PathBuf>,
@@ -61,6 +63,19 @@ pub struct DetectConfig {
     pub onnx_runtime: Option<PathBuf>,
     /// Why frames outside the models' envelope are published; `None` withholds them.
     pub publish_beyond_envelope: Option<String>,
+    /// How finds are carried into neighbouring frames; `None` where they are not.
+    pub carry: Option<CarryConfig>,
+}
+
+/// How finds are carried into neighbouring frames.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct CarryConfig {
+    /// Neighbours on each side at most.
+    pub frames: usize,
+    /// Seconds between neighbours at most.
+    pub seconds: u64,
+    /// By how much the positions of two neighbours may be wrong against each other.
+    pub position_error: Metres,
 }
 
 /// How frames come to lie on the ground.
@@ -180,7 +195,39 @@ impl DetectArgs {
             models: self.models.unwrap_or_default(),
             onnx_runtime: self.onnx_runtime,
             publish_beyond_envelope: reason,
+            carry: self.carry.resolve()?,
         })
+    }
+}
+
+impl CarryArgs {
+    fn resolve(self) -> Result<Option<CarryConfig>, ConfigError> {
+        let (frames, seconds) = (self.frames.unwrap_or(4), self.seconds.unwrap_or(10));
+        if !(1..=16).contains(&frames) {
+            return Err(out_of_range(
+                "detect.carry.frames",
+                &frames,
+                "between 1 and 16",
+            ));
+        }
+        if seconds > 60 {
+            return Err(out_of_range(
+                "detect.carry.seconds",
+                &seconds,
+                "between 0 and 60",
+            ));
+        }
+        let error = within(
+            "detect.carry.position-error-m",
+            self.position_error_m,
+            0.0..=10.0,
+            "between 0 and 10 m",
+        )?;
+        Ok(self.enabled.unwrap_or(true).then_some(CarryConfig {
+            frames,
+            seconds,
+            position_error: Metres(error.unwrap_or(1.0)),
+        }))
     }
 }
 
@@ -281,6 +328,7 @@ fn within(
 struct PolicyText<'a> {
     camera: [Option<f64>; 5],
     beyond_envelope: Option<&'a str>,
+    carry: Option<(usize, u64, f64)>,
     policies: [&'a str; Class::ALL.len()],
     padding_m: f64,
     grid_px: usize,
@@ -309,6 +357,10 @@ impl Config {
                 self.camera.tiff_scale.map(|scale| scale.offset),
             ],
             beyond_envelope: self.detect.publish_beyond_envelope.as_deref(),
+            carry: self
+                .detect
+                .carry
+                .map(|carry| (carry.frames, carry.seconds, carry.position_error.0)),
             policies: Class::ALL.map(|class| redact.policy(class).name()),
             padding_m: redact.padding.0,
             grid_px: redact.grid_px,
@@ -381,6 +433,7 @@ mod tests {
     fn the_digest_changes_with_what_changes_bytes_and_with_nothing_else() {
         let digest = |text| parse(text).unwrap().resolve().unwrap().policy_sha256();
         assert_ne!(digest(""), digest("[redact]\ngrid-px = 8"));
+        assert_ne!(digest(""), digest("[detect.carry]\nenabled = false"));
         assert_eq!(digest(""), digest("[audit]\nlog-key = \"k\""));
     }
 }

@@ -1,7 +1,7 @@
 //! Boxes to pixels: padded, rounded outwards, on a coarse grid.
 
 use super::{Policy, RedactConfig};
-use crate::detect::{BoxPx, Detection, Detections};
+use crate::detect::{BoxPx, Detection, Detections, Line};
 use crate::frame::{FrameId, PixelRect, RedactionMask};
 use crate::raster::RowSpan;
 use crate::units::Metres;
@@ -31,7 +31,8 @@ pub fn mask(
     ground_resolution: Metres,
     config: &RedactConfig,
 ) -> Result<RedactionMask, NotLookedAt> {
-    if looks.is_empty() || looks.iter().any(|look| look.frame() != frame) {
+    let by_model = |look: &Detections| look.line() == Line::Model;
+    if !looks.iter().any(by_model) || looks.iter().any(|look| look.frame() != frame) {
         return Err(NotLookedAt { frame });
     }
     let mut mask = RedactionMask::new(frame, width, height);

@@ -4,9 +4,12 @@
 //! cut off on resume. There is no second state file that could disagree.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::frame_task::{FrameTask, Input, Masked, Processed, Times};
+use super::carry::Find;
+use super::frame_task::{FrameTask, guarded};
 use super::intake;
+use super::processed::{Input, Looked, Masked, Processed};
 use super::{Cause, Counts, Outcome, Run, RunError, record};
 use crate::audit::{Entry, FlightEvidence, Log, ModelId, RunClosed, RunResumed};
 use crate::config::Config;
@@ -37,6 +40,8 @@ pub(super) struct Known {
     /// Hash of the redacted raster, where it was published.
     output_sha256: Option<[u8; 32]>,
     bytes: u64,
+    /// What its neighbours may have to hide.
+    finds: Arc<[Find]>,
 }
 
 impl<'a> Journal<'a> {
@@ -101,10 +106,17 @@ impl<'a> Journal<'a> {
         }
         self.log.truncate(entries.len() as u64)?;
         let mut bytes = 0;
+        let mut finds = Vec::new();
         for entry in entries {
             let (frame, outcome, output_sha256) = match entry {
                 Entry::Ingested(ingested) => {
                     bytes = ingested.bytes;
+                    continue;
+                }
+                Entry::Detected(detected) => {
+                    if detected.is_first_look() {
+                        finds.extend(detected.found.iter().filter_map(Find::of));
+                    }
                     continue;
                 }
                 Entry::Masked(masked) => {
@@ -136,6 +148,7 @@ impl<'a> Journal<'a> {
                     outcome,
                     output_sha256,
                     bytes,
+                    finds: std::mem::take(&mut finds).into(),
                 },
             );
         }
@@ -231,21 +244,15 @@ impl<'a> Journal<'a> {
 impl Known {
     /// The frame as the earlier run left it; `None` where its working file is gone or damaged, so that it
     /// must be made again.
-    pub(super) fn reload(&self, task: &FrameTask<'_>, input: &Input<'_>) -> Option<Processed> {
-        let mut processed = Processed {
-            id: input.id,
-            commitment: input.commitment,
-            bytes: self.bytes,
-            meta: None,
-            detections: Vec::new(),
-            masked: None,
-            outcome: self.outcome.clone(),
-            times: Times::default(),
-        };
+    pub(super) fn reload(&self, task: &FrameTask<'_>, input: &Input<'_>) -> Option<Looked> {
+        let mut processed = Processed::new(input);
+        // What was rejected will not decode now either.
+        let decoded = guarded(|| task.decode(input, &mut processed).map(drop));
+        processed.bytes = self.bytes;
+        processed.outcome = self.outcome.clone();
         if let Some(output_sha256) = self.output_sha256 {
-            let meta = task.decode(input, &mut processed).ok()?.meta().clone();
-            load(task.store, input.id, &meta, &output_sha256)?;
-            processed.meta = Some(meta);
+            let meta = processed.meta.as_ref().filter(|_| decoded.is_ok())?;
+            load(task.store, input.id, meta, &output_sha256)?;
             processed.masked = Some(Masked {
                 mask_sha256: [0; 32],
                 hidden_pixels: 0,
@@ -253,7 +260,11 @@ impl Known {
                 self_check: SelfCheck::default(),
             });
         }
-        Some(processed)
+        Some(Looked {
+            seen: task.seen(input, processed.meta.as_ref(), Arc::clone(&self.finds)),
+            ready: None,
+            processed,
+        })
     }
 }
 
