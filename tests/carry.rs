@@ -259,6 +259,24 @@ fn a_person_is_hidden_in_a_frame_in_which_the_model_was_blind() {
         alone.hidden_share(),
         sighted.hidden_share()
     );
+    for frames in [1, 2, 4] {
+        for error in [0.5] {
+            let settings =
+                format!("[detect.carry]\nframes = {frames}\nposition-error-m = {error:?}");
+            let with = bench.watch(&format!("b{frames}{error}"), bench.detector(odd), &settings);
+            let sighted = bench.watch(
+                &format!("s{frames}{error}"),
+                bench.detector(|_| false),
+                &settings,
+            );
+            println!(
+                "{frames} {error}: {:?} {:.4} sighted {:.4}",
+                with.covered(odd),
+                with.hidden_share(),
+                sighted.hidden_share()
+            );
+        }
+    }
     assert!(sighted.hidden_share() - alone.hidden_share() < 0.015);
     for entry in bench.entries("with") {
         if let Entry::Detected(look) = entry {

@@ -155,11 +155,8 @@ impl<'a> Story<'a> {
             return self.outside(detected.frame);
         };
         let next_model = (0, 0, looks.models);
-        let in_order = match place {
-            Some((0, 0, _)) => place == Some(next_model),
-            Some(_) => place > looks.last,
-            None => false,
-        };
+        let in_order =
+            place > looks.last && (!matches!(place, Some((0, 0, _))) || place == Some(next_model));
         looks.last = looks.last.max(place);
         match (detected.round, &detected.model, detected.source) {
             (0, Some(_), _) => looks.models += 1,

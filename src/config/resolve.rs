@@ -202,7 +202,7 @@ impl DetectArgs {
 
 impl CarryArgs {
     fn resolve(self) -> Result<Option<CarryConfig>, ConfigError> {
-        let (frames, seconds) = (self.frames.unwrap_or(4), self.seconds.unwrap_or(10));
+        let (frames, seconds) = (self.frames.unwrap_or(2), self.seconds.unwrap_or(10));
         if !(1..=16).contains(&frames) {
             return Err(out_of_range(
                 "detect.carry.frames",
@@ -226,7 +226,7 @@ impl CarryArgs {
         Ok(self.enabled.unwrap_or(true).then_some(CarryConfig {
             frames,
             seconds,
-            position_error: Metres(error.unwrap_or(1.0)),
+            position_error: Metres(error.unwrap_or(0.5)),
         }))
     }
 }

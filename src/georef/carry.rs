@@ -10,12 +10,13 @@ use super::{Located, View, YawSource};
 use crate::frame::{Attitude, Position};
 use crate::units::{Degrees, Metres};
 
-/// Nothing that is carried stands higher than this above the ground: people, riders.
-const TALL: f64 = 2.0;
+/// Metres above the ground of the middle of a person, on whose level boxes are carried: how far head and feet
+/// lean away from there is in the box.
+const MIDDLE: f64 = 1.0;
 /// Yaws that differ by less lay neighbouring frames on the same ground to some decimetres.
 const SAME_YAW: f64 = 2.0;
 /// Directions in which a reach is laid out; the polygon lies outside the circle.
-const DIRECTIONS: u8 = 8;
+const DIRECTIONS: u8 = 16;
 
 /// Two frames side by side, under one of the yaws that their files offer.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -55,21 +56,18 @@ impl Neighbours {
         let radius = reach.0 / (std::f64::consts::PI / f64::from(DIRECTIONS)).cos();
         let camera = self.to.camera();
         let mut carried: Option<[f64; 4]> = None;
-        for (east, north) in corners
-            .into_iter()
-            .filter_map(|(u, v)| self.from.ground(u, v))
-        {
+        let at_middle = |(u, v)| self.from.above_ground(u, v, MIDDLE);
+        for (east, north) in corners.into_iter().filter_map(at_middle) {
             for direction in 0..DIRECTIONS {
                 let angle = f64::from(direction) * std::f64::consts::TAU / f64::from(DIRECTIONS);
-                let (east, north) = (east + radius * angle.sin(), north + radius * angle.cos());
-                for up in [0.0, TALL] {
-                    let Some((u, v)) = self.to.pixel_above(east, north, up) else {
-                        continue;
-                    };
-                    carried = Some(carried.map_or([u, v, u, v], |[a, b, c, d]| {
-                        [a.min(u), b.min(v), c.max(u), d.max(v)]
-                    }));
-                }
+                let (sin, cos) = angle.sin_cos();
+                let (east, north) = (east + radius * sin, north + radius * cos);
+                let Some((u, v)) = self.to.pixel_above(east, north, MIDDLE) else {
+                    continue;
+                };
+                carried = Some(carried.map_or([u, v, u, v], |[x0, y0, x1, y1]| {
+                    [x0.min(u), y0.min(v), x1.max(u), y1.max(v)]
+                }));
             }
         }
         let [x0, y0, x1, y1] = carried?;
@@ -145,32 +143,20 @@ mod tests {
     }
 
     #[test]
-    fn a_box_moves_by_the_flight_and_grows_by_the_reach_and_the_height_of_a_person() {
-        // 60 m / (9.1 mm / 12 um) = 0.079 12 m a pixel: 7.912 m are 100 px.
-        let (first, second) = (frame(0.0, 0.0, 0.0), frame(0.0, 0.0, 7.912));
-        let [x0, y0, x1, y1] = carry(&first, &second, [310.0, 150.0, 330.0, 170.0], 0.0).unwrap();
-        // Flown north by 100 px, the ground moves down by 100 px: to 250..270, across the centre row 256, from which
-        // a head 2 m up is 60 / 58 times as far as its feet.
-        let head = |at: f64, centre: f64| centre + (at - centre) * 60.0 / 58.0;
-        let expected = [
-            head(310.0, 320.0),
-            head(250.0, 256.0),
-            head(330.0, 320.0),
-            head(270.0, 256.0),
-        ];
-        for (found, expected) in [x0, y0, x1, y1].into_iter().zip(expected) {
+    fn a_box_moves_by_the_flight_and_grows_by_the_reach() {
+        // 59 m down to the middle of a person, 59 m / (9.1 mm / 12 um) = 0.077 80 m a pixel: 7.780 m are 100 px.
+        let (first, second) = (frame(0.0, 0.0, 0.0), frame(0.0, 0.0, 7.780));
+        let still = carry(&first, &second, [310.0, 150.0, 330.0, 170.0], 0.0).unwrap();
+        // Flown north by 100 px, what stands there moves down by 100 px.
+        for (found, expected) in still.into_iter().zip([310.0, 250.0, 330.0, 270.0]) {
             assert!((found - expected).abs() < 0.05, "{found} {expected}");
         }
         let reached = carry(&first, &second, [310.0, 150.0, 330.0, 170.0], 1.0).unwrap();
-        let px = 1.0 / 0.079_12;
-        assert!(
-            (x0 - reached[0]) >= px && (x0 - reached[0]) < 1.15 * px,
-            "{reached:?}"
-        );
-        assert!(
-            (reached[3] - y1) >= px && (reached[3] - y1) < 1.15 * px,
-            "{reached:?}"
-        );
+        let px = 1.0 / 0.077_80;
+        for (side, sign) in [-1.0, -1.0, 1.0, 1.0].into_iter().enumerate() {
+            let grown = sign * (reached[side] - still[side]);
+            assert!(grown >= px && grown < 1.03 * px, "{grown} {px}");
+        }
     }
 
     #[test]
@@ -185,12 +171,12 @@ mod tests {
     #[test]
     fn what_the_neighbour_does_not_see_is_not_carried_and_what_it_half_sees_is_clipped() {
         let (first, second) = (frame(0.0, 0.0, 0.0), frame(0.0, 0.0, 30.0));
-        // 30 m are 379 px: only what lies in the upper 133 rows is still in view.
+        // 30 m are 386 px: only what lies in the upper 126 rows is still in view.
         assert_eq!(
             carry(&first, &second, [300.0, 200.0, 310.0, 210.0], 1.0),
             None
         );
-        let clipped = carry(&first, &second, [300.0, 125.0, 310.0, 140.0], 0.0).unwrap();
+        let clipped = carry(&first, &second, [300.0, 120.0, 310.0, 140.0], 0.0).unwrap();
         assert!((clipped[3] - 512.0).abs() < f64::EPSILON);
     }
 

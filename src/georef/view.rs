@@ -145,11 +145,17 @@ impl View {
     /// Where a pixel meets the ground: metres east and north. `None` at or above the horizon.
     #[must_use]
     pub fn ground(&self, u: f64, v: f64) -> Option<(f64, f64)> {
+        self.above_ground(u, v, 0.0)
+    }
+
+    /// Where a pixel meets the level `level` metres above the ground, as [`View::ground`] has it.
+    #[must_use]
+    pub fn above_ground(&self, u: f64, v: f64, level: f64) -> Option<(f64, f64)> {
         let [east, north, up] = self.ray(u, v);
-        let scale = -self.height / up;
+        let scale = (level - self.height) / up;
         let (ground_east, ground_north) =
             (self.centre.0 + east * scale, self.centre.1 + north * scale);
-        (up < 0.0 && ground_east.is_finite() && ground_north.is_finite())
+        (scale > 0.0 && up < 0.0 && ground_east.is_finite() && ground_north.is_finite())
             .then_some((ground_east, ground_north))
     }
 

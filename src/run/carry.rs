@@ -5,7 +5,7 @@
 //! and what can drive away faster than anyone walks (vehicles; parked ones are found again) or is fixed (windows).
 //!
 //! A find in a neighbour that the frame answers with a find of its own, one to one, tells nothing new. One
-//! without an answer is hidden where it may be: within walking distance and the error of both positions. All of it
+//! without an answer is hidden where it may be: within a step or two and the error of both positions. All of it
 //! follows from boxes as they stand in the log, so that a resumed run carries what the first one would have.
 
 use std::collections::VecDeque;
@@ -20,10 +20,9 @@ use crate::frame::{CameraName, FrameId};
 use crate::georef::{Located, Neighbours, YawSource};
 use crate::units::Metres;
 
-/// Metres a second of somebody who walks: what is hidden grows by it.
-const WALKING: f64 = 1.5;
-/// What is hidden grows no further than this: more would hide whole gardens for one find.
-const FURTHEST: f64 = 2.0;
+/// Metres that somebody may have walked from where they were seen and still be hidden, beside the padding of every
+/// mask. More costs more than it hides: the area grows with its square, and most people are found again.
+const WALKED: f64 = 1.0;
 /// Metres a second of somebody who runs or rides: a find of the frame's own answers for one this far away.
 const RUNNING: f64 = 3.0;
 /// Cameras write whole seconds: this many may be missing between two times.
@@ -165,7 +164,7 @@ pub(super) fn unanswered(
         let seconds = seconds.unwrap_or(config.seconds) as f64;
         let error = config.position_error.0;
         let reach = Reach {
-            hidden: Metres(error + FURTHEST.min(WALKING * seconds.max(CLOCK))),
+            hidden: Metres(error + WALKED),
             answer: Metres(error + RUNNING * (seconds + CLOCK)),
         };
         let mut found = Vec::new();
@@ -198,6 +197,8 @@ fn without_answer(
 ) -> Vec<Detection> {
     let carried = |find| {
         let edges = Find::edges(find);
+        // Who stood out of view may have come in; hiding the edge of every frame for it costs too much.
+        pair.carry(edges, Metres(0.0))?;
         let hidden = pair.carry(edges, reach.hidden)?;
         Some((find, hidden, pair.carry(edges, reach.answer)?))
     };
