@@ -12,10 +12,11 @@ from boxes import decode, iou, non_maximum_suppression
 from crops import CROP, RECIPES, Crops, make_targets, random_view
 from cuttings import Cuttings
 from dataset import IGNORE, Frame
-from evaluate import MaskRule, car_length_px, cover_of
 from export import Exported, example
+from masks import MaskRule, cover_of
 from metrics import Matches, match
 from network import Detector
+from resolution import car_length_px
 from scenes import folds, scene_names, sessions
 
 
