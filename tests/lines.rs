@@ -103,7 +103,6 @@ fn warm_spots_alone_cover_most_simulated_people_at_little_ground() {
     }
     let total = u32::try_from(persons.len()).unwrap();
     let (recall, ground) = (f64::from(covered) / f64::from(total), masked / frames);
-    println!("warm spots alone: {covered} of {total} people, {ground:.4} of the frame");
-    assert!(recall >= 0.9, "{covered} of {total}");
-    assert!(ground <= 0.02, "{ground}");
+    assert!(recall >= 0.9, "{covered} of {total} people");
+    assert!(ground <= 0.02, "{ground} of the frame");
 }
