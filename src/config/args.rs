@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::{CarryArgs, WarmSpotArgs};
+use crate::detect::Engine;
 use crate::redact::Policy;
 
 /// All settings.
@@ -106,9 +108,21 @@ pub struct CameraArgs {
 #[cfg_attr(feature = "cli", command(next_help_heading = "Detect"))]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DetectArgs {
-    /// Card of a model; repeat for more [default: the one that is built in]
+    /// Card of a model; repeat for more [default: those that are built in]
     #[cfg_attr(feature = "cli", arg(long = "model", value_name = "CARD.toml"))]
     pub models: Option<Vec<PathBuf>>,
+    /// Which of a model's files to take [default: auto, as its card says]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "PRECISION", env = "HEATVEIL_PRECISION")
+    )]
+    pub precision: Option<Precision>,
+    /// What runs the networks [default: onnxruntime]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "RUNTIME", env = "HEATVEIL_RUNTIME")
+    )]
+    pub runtime: Option<Engine>,
     /// ONNX Runtime's library [default: beside heatveil, else $`ORT_DYLIB_PATH`]
     #[cfg_attr(
         feature = "cli",
@@ -122,23 +136,26 @@ pub struct DetectArgs {
     /// Publish frames outside what the models were evaluated for, for this reason (logged)
     #[cfg_attr(feature = "cli", arg(long, value_name = "REASON"))]
     pub publish_beyond_envelope: Option<String>,
+    /// Warm spots, the line of defence that needs no model.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub warm_spots: WarmSpotArgs,
     /// What neighbouring frames saw.
     #[cfg_attr(feature = "cli", arg(skip))]
     pub carry: CarryArgs,
 }
 
-/// How finds are carried into neighbouring frames, in the file only: `[detect.carry]`.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, Serialize)]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
-pub struct CarryArgs {
-    /// Whether they are.
-    pub enabled: Option<bool>,
-    /// Neighbours on each side at most.
-    pub frames: Option<usize>,
-    /// Seconds between neighbours at most.
-    pub seconds: Option<u64>,
-    /// Metres by which the positions of two neighbours may be wrong against each other.
-    pub position_error_m: Option<f64>,
+/// Which of a model's files to take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// The default on its card.
+    #[default]
+    Auto,
+    /// As it was trained, 32-bit floating point.
+    Fp32,
+    /// Quantised to 8-bit integers.
+    Int8,
 }
 
 /// What happens to what is found.
@@ -310,10 +327,13 @@ impl Args {
             },
             detect: DetectArgs {
                 models: detect.models.or(other.detect.models),
+                precision: detect.precision.or(other.detect.precision),
+                runtime: detect.runtime.or(other.detect.runtime),
                 onnx_runtime: detect.onnx_runtime.or(other.detect.onnx_runtime),
                 publish_beyond_envelope: detect
                     .publish_beyond_envelope
                     .or(other.detect.publish_beyond_envelope),
+                warm_spots: detect.warm_spots.or(&other.detect.warm_spots),
                 carry: detect.carry.or(&other.detect.carry),
             },
             redact: RedactArgs {
@@ -338,17 +358,6 @@ impl Args {
                 log_key: audit.log_key.or(other.audit.log_key),
                 commitment_key: audit.commitment_key.or(other.audit.commitment_key),
             },
-        }
-    }
-}
-
-impl CarryArgs {
-    fn or(&self, other: &Self) -> Self {
-        Self {
-            enabled: self.enabled.or(other.enabled),
-            frames: self.frames.or(other.frames),
-            seconds: self.seconds.or(other.seconds),
-            position_error_m: self.position_error_m.or(other.position_error_m),
         }
     }
 }

@@ -5,14 +5,15 @@
 
 mod args;
 mod error;
+mod lines;
 mod resolve;
 
 pub use args::{
-    Args, AuditArgs, CameraArgs, CarryArgs, ClassArgs, DetectArgs, GeorefArgs, RedactArgs,
+    Args, AuditArgs, CameraArgs, ClassArgs, DetectArgs, GeorefArgs, Precision, RedactArgs,
     SurveyArgs, TilesArgs, Yaw,
 };
 pub use error::ConfigError;
+pub use lines::{CarryArgs, CarryConfig, WarmSpotArgs};
 pub use resolve::{
-    AuditConfig, CameraConfig, CarryConfig, Config, DetectConfig, GeorefConfig, SurveyConfig,
-    TilesConfig,
+    AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, SurveyConfig, TilesConfig,
 };

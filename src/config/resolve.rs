@@ -7,9 +7,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Args, CameraArgs, CarryArgs, ConfigError, DetectArgs, GeorefArgs, RedactArgs, TilesArgs, Yaw,
+    Args, CameraArgs, CarryConfig, ConfigError, DetectArgs, GeorefArgs, Precision, RedactArgs,
+    TilesArgs, Yaw,
 };
-use crate::detect::Class;
+use crate::detect::{self, Class, Engine, WarmSpotConfig};
 use crate::georef::CameraOverrides;
 use crate::ingest::TiffScale;
 use crate::redact::RedactConfig;
@@ -57,25 +58,20 @@ pub struct CameraConfig {
 /// Which models look for people.
 #[derive(Debug, Clone, PartialEq)]
 pub struct DetectConfig {
-    /// Cards of models; empty for the one that is built in.
+    /// Cards of models; empty for those that are built in.
     pub models: Vec<PathBuf>,
+    /// Which of a model's files to take; `None` for its card's default.
+    pub precision: Option<detect::Precision>,
+    /// What runs the networks.
+    pub runtime: Engine,
     /// ONNX Runtime's library, where it is not found by itself.
     pub onnx_runtime: Option<PathBuf>,
     /// Why frames outside the models' envelope are published; `None` withholds them.
     pub publish_beyond_envelope: Option<String>,
+    /// When a region is a warm spot; `None` looks for none.
+    pub warm_spots: Option<WarmSpotConfig>,
     /// How finds are carried into neighbouring frames; `None` where they are not.
     pub carry: Option<CarryConfig>,
-}
-
-/// How finds are carried into neighbouring frames.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct CarryConfig {
-    /// Neighbours on each side at most.
-    pub frames: usize,
-    /// Seconds between neighbours at most.
-    pub seconds: u64,
-    /// By how much the positions of two neighbours may be wrong against each other.
-    pub position_error: Metres,
 }
 
 /// How frames come to lie on the ground.
@@ -193,41 +189,17 @@ impl DetectArgs {
         }
         Ok(DetectConfig {
             models: self.models.unwrap_or_default(),
+            precision: match self.precision.unwrap_or_default() {
+                Precision::Auto => None,
+                Precision::Fp32 => Some(detect::Precision::Fp32),
+                Precision::Int8 => Some(detect::Precision::Int8),
+            },
+            runtime: self.runtime.unwrap_or_default(),
             onnx_runtime: self.onnx_runtime,
             publish_beyond_envelope: reason,
+            warm_spots: self.warm_spots.resolve()?,
             carry: self.carry.resolve()?,
         })
-    }
-}
-
-impl CarryArgs {
-    fn resolve(self) -> Result<Option<CarryConfig>, ConfigError> {
-        let (frames, seconds) = (self.frames.unwrap_or(2), self.seconds.unwrap_or(10));
-        if !(1..=16).contains(&frames) {
-            return Err(out_of_range(
-                "detect.carry.frames",
-                &frames,
-                "between 1 and 16",
-            ));
-        }
-        if seconds > 60 {
-            return Err(out_of_range(
-                "detect.carry.seconds",
-                &seconds,
-                "between 0 and 60",
-            ));
-        }
-        let error = within(
-            "detect.carry.position-error-m",
-            self.position_error_m,
-            0.0..=10.0,
-            "between 0 and 10 m",
-        )?;
-        Ok(self.enabled.unwrap_or(true).then_some(CarryConfig {
-            frames,
-            seconds,
-            position_error: Metres(error.unwrap_or(0.5)),
-        }))
     }
 }
 
@@ -299,7 +271,11 @@ impl TilesArgs {
     }
 }
 
-fn out_of_range(key: &'static str, found: &dyn ToString, expected: &'static str) -> ConfigError {
+pub(super) fn out_of_range(
+    key: &'static str,
+    found: &dyn ToString,
+    expected: &'static str,
+) -> ConfigError {
     ConfigError::Range {
         key,
         found: found.to_string(),
@@ -307,7 +283,7 @@ fn out_of_range(key: &'static str, found: &dyn ToString, expected: &'static str)
     }
 }
 
-fn within(
+pub(super) fn within(
     key: &'static str,
     value: Option<f64>,
     range: std::ops::RangeInclusive<f64>,
@@ -327,7 +303,9 @@ fn within(
 #[derive(Serialize)]
 struct PolicyText<'a> {
     camera: [Option<f64>; 5],
+    runtime: Engine,
     beyond_envelope: Option<&'a str>,
+    warm_spots: Option<[f64; 5]>,
     carry: Option<(usize, u64, f64)>,
     policies: [&'a str; Class::ALL.len()],
     padding_m: f64,
@@ -356,7 +334,17 @@ impl Config {
                 self.camera.tiff_scale.map(|scale| scale.scale),
                 self.camera.tiff_scale.map(|scale| scale.offset),
             ],
+            runtime: self.detect.runtime,
             beyond_envelope: self.detect.publish_beyond_envelope.as_deref(),
+            warm_spots: self.detect.warm_spots.map(|spots| {
+                [
+                    spots.min_contrast_k,
+                    spots.min_deviations,
+                    spots.min_length.0,
+                    spots.max_length.0,
+                    spots.max_area_m2,
+                ]
+            }),
             carry: self
                 .detect
                 .carry

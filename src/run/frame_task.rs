@@ -12,7 +12,7 @@ use super::processed::{Input, Look, Looked, Masked, Processed, Ready, Times};
 use super::{Cause, Outcome, RunError, record};
 use crate::audit::CommitmentKey;
 use crate::config::Config;
-use crate::detect::{Detection, Detections, Detector, Line, View};
+use crate::detect::{Detection, Detections, Detector, Line, View, WarmSpots};
 use crate::frame::{
     Calibrated, Calibration, Frame, FrameId, FrameMeta, ModelInput, Radiometry, Raw, Redacted,
 };
@@ -163,6 +163,15 @@ impl<'a> FrameTask<'a> {
                 detections,
                 round: 0,
                 model: Some(model),
+                source: None,
+            });
+        }
+        if let Some(config) = &self.config.detect.warm_spots {
+            let resolution = located.ground_resolution();
+            processed.looks.push(Look {
+                detections: WarmSpots::new(config).look(frame.id(), &input(1), resolution),
+                round: 0,
+                model: None,
                 source: None,
             });
         }

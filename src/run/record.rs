@@ -81,8 +81,9 @@ pub(super) fn opened(run: &Run, manifest: Manifest) -> RunOpened {
 
 /// The lines of defence that look.
 fn lines(config: &Config) -> Vec<String> {
+    let warm_spots = config.detect.warm_spots.map(|_| Line::WarmSpots);
     let carry = config.detect.carry.map(|_| Line::Carry);
-    let lines = [Some(Line::Model), carry];
+    let lines = [Some(Line::Model), warm_spots, carry];
     lines
         .into_iter()
         .flatten()
