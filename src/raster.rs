@@ -146,6 +146,17 @@ impl<T: Clone> Raster<T> {
     }
 }
 
+/// Pixels `x0..x1` of row `row`.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct RowSpan {
+    /// The row, from the top.
+    pub row: usize,
+    /// First column.
+    pub x0: usize,
+    /// Column after the last.
+    pub x1: usize,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -62,6 +62,7 @@ fn opened(count: u32) -> Entry {
         recipients: vec!["a".into(), "b".into()],
         heatveil: "0.1.0".into(),
         libraries: vec![],
+        lines: vec!["model".into()],
         models: vec![ModelId {
             name: "m".into(),
             sha256: "0a".repeat(32),
@@ -85,16 +86,32 @@ fn ingested(frame: u32) -> Entry {
     })
 }
 
-fn detected(frame: u32) -> Entry {
+fn look(frame: u32, line: &str, source: Option<u32>, round: u32) -> Entry {
     Entry::Detected(Detected {
         frame,
-        model: "m".into(),
+        line: line.into(),
+        model: (line == "model").then(|| "m".into()),
+        source,
+        round,
         found: vec![Found {
             class: "person".into(),
             bbox: [1, 2, 9, 11],
             score: 912,
+            sure: true,
         }],
     })
+}
+
+fn detected(frame: u32) -> Entry {
+    look(frame, "model", None, 0)
+}
+
+fn warm_spots(frame: u32) -> Entry {
+    look(frame, "warm-spots", None, 0)
+}
+
+fn carried(frame: u32, source: u32) -> Entry {
+    look(frame, "carry", Some(source), 0)
 }
 
 fn published(frame: u32) -> [Entry; 3] {
@@ -478,6 +495,65 @@ fn stories_that_do_not_add_up_are_found_even_when_signed() {
         assert!(
             problems.iter().any(|problem| problem.contains(expected)),
             "story {number}: {expected} not in {problems:?}"
+        );
+    }
+}
+
+/// Frame 0 was looked at by all three lines of defence and masked once more by the self-check.
+fn defended() -> Vec<Entry> {
+    let mut story = entries();
+    for entry in &mut story {
+        match entry {
+            Entry::RunOpened(opened) => {
+                opened
+                    .lines
+                    .extend(["warm-spots", "carry"].map(String::from));
+            }
+            Entry::Masked(masked) => {
+                masked.self_check = SelfCheck {
+                    found: 1,
+                    rounds: 1,
+                };
+            }
+            _ => {}
+        }
+    }
+    let looks = [warm_spots(0), carried(0, 1), look(0, "model", None, 1)];
+    story.splice(3..3, looks);
+    story
+}
+
+#[test]
+fn looks_of_every_line_of_defence_must_add_up() {
+    assert_eq!(Bench::new(&defended()).problems(), Vec::<String>::new());
+    let change = |change: &dyn Fn(&mut Vec<Entry>)| {
+        let mut story = defended();
+        change(&mut story);
+        Bench::new(&story).problems()
+    };
+    let order = "out of the order of run.opened";
+    let check = "of its self-check";
+    for (expected, found) in [
+        (
+            "nobody looked for warm spots",
+            change(&|s| drop(s.remove(3))),
+        ),
+        (order, change(&|s| s.swap(2, 3))),
+        (order, change(&|s| s.swap(4, 5))),
+        (order, change(&|s| s.insert(4, carried(0, 1)))),
+        (order, change(&|s| s[4] = carried(0, 0))),
+        (order, change(&|s| s[4] = carried(0, 9))),
+        (order, change(&|s| s[0] = opened(3))),
+        (
+            "in which nothing was found",
+            change(&|s| s[4] = carried(0, 2)),
+        ),
+        (check, change(&|s| drop(s.remove(5)))),
+        (check, change(&|s| s[5] = look(0, "model", None, 3))),
+    ] {
+        assert!(
+            found.iter().any(|problem| problem.contains(expected)),
+            "{expected} not in {found:?}"
         );
     }
 }

@@ -313,6 +313,16 @@ fn a_run_is_not_resumed_with_other_inputs_or_settings() {
 }
 
 #[test]
+fn a_folder_without_a_log_is_not_resumed_and_nothing_is_written() {
+    let bench = Bench::new();
+    let refused = bench
+        .run("in", "nowhere", 2, Existing::Keep)
+        .execute(&mut Silent);
+    assert!(matches!(refused, Err(RunError::NothingToResume { .. })));
+    assert!(!bench.path("nowhere").exists());
+}
+
+#[test]
 fn a_failed_detector_withholds_its_frame_alone() {
     let mut bench = Bench::new();
     bench.detector.fails.push(FrameId(4));

@@ -9,11 +9,15 @@ import numpy as np
 import torch
 
 from boxes import decode, iou, non_maximum_suppression
-from dataset import CROP, IGNORE, Crops, Frame, make_targets, random_view
-from evaluate import MaskRule, car_length_px, cover_of
+from crops import CROP, RECIPES, Crops, make_targets, random_view
+from cuttings import Cuttings
+from dataset import IGNORE, Frame
 from export import Exported, example
+from masks import MaskRule, cover_of
 from metrics import Matches, match
 from network import Detector
+from resolution import car_length_px
+from scenes import folds, scene_names, sessions
 
 
 def one_box_frame(angle: int = 90) -> Frame:
@@ -28,7 +32,7 @@ class Views(unittest.TestCase):
         frame = one_box_frame()
         turns = set()
         for seed in range(200):
-            view = random_view(np.random.default_rng(seed), frame)
+            view = random_view(np.random.default_rng(seed), frame, RECIPES["plain"])
             objects, _ = view.transform(frame.boxes)
             if len(objects) == 0 or view.tilt != 0:
                 continue
@@ -41,7 +45,7 @@ class Views(unittest.TestCase):
 
     def test_oblique_frames_keep_their_up(self) -> None:
         frame = one_box_frame(angle=40)
-        turns = {random_view(np.random.default_rng(seed), frame).quarter_turns for seed in range(50)}
+        turns = {random_view(np.random.default_rng(seed), frame, RECIPES["plain"]).quarter_turns for seed in range(50)}
         self.assertEqual(turns, {0})
 
     def test_crop_depends_on_seed_and_number_alone(self) -> None:
@@ -49,6 +53,44 @@ class Views(unittest.TestCase):
         whole, resumed = Crops(frames, 7, 0, 20), Crops(frames, 7, 12, 20)
         self.assertTrue(torch.equal(whole[15].image, resumed[3].image))
         self.assertFalse(torch.equal(whole[15].image, Crops(frames, 8, 0, 20)[15].image))
+
+
+class Scenes(unittest.TestCase):
+    def test_no_session_is_in_two_folds(self) -> None:
+        pixels, boxes = np.zeros((8, 8), np.uint8), np.zeros((0, 5), np.float32)
+        names = [f"{time}_{altitude}_90_0_{number:05}.jpg" for time, altitude, number in self.flights()]
+        frames = [Frame(name, pixels, boxes) for name in names]
+        dealt = folds(frames)
+        self.assertEqual(sorted(frame.name for fold in dealt for frame in fold), sorted(names))
+        for session in sessions(frames):
+            holding = [fold for fold in dealt if any(frame in session.frames for frame in fold)]
+            self.assertEqual(len(holding), 1)
+
+    @staticmethod
+    def flights() -> list[tuple[int, int, int]]:
+        """Six sessions: the altitude falls, or the time of day changes, at every hundred."""
+        return [(block % 4 // 2, 60 + step, 100 * block + step) for block in range(6) for step in range(block + 3)]
+
+    def test_a_jump_of_numbers_starts_another_scene_of_the_session(self) -> None:
+        pixels, boxes = np.zeros((8, 8), np.uint8), np.zeros((0, 5), np.float32)
+        frames = [Frame(f"1_60_90_0_{number:05}.jpg", pixels, boxes) for number in (0, 20, 41)]
+        self.assertEqual(len(sessions(frames)), 1)
+        names = scene_names(frames)
+        self.assertEqual(names[frames[0].name], names[frames[1].name])
+        self.assertNotEqual(names[frames[1].name], names[frames[2].name])
+
+
+class Pasting(unittest.TestCase):
+    def test_a_pasted_object_is_where_its_box_says_and_nowhere_else(self) -> None:
+        cuttings = Cuttings([one_box_frame()])
+        for seed in range(30):
+            image = np.zeros((CROP, CROP), np.float32)
+            nothing = np.zeros((0, 5), np.float32)
+            placed = cuttings.paste(np.random.default_rng(seed), image, nothing, nothing, 0.7)
+            for x0, y0, x1, y1, _ in placed:
+                self.assertGreater(image[int(y0) + 2 : int(y1) - 2, int(x0) + 2 : int(x1) - 2].min(), 0.5)
+                image[max(int(y0) - 5, 0) : int(y1) + 6, max(int(x0) - 5, 0) : int(x1) + 6] = 0
+            self.assertAlmostEqual(float(np.abs(image).max()), 0, delta=0.05)
 
 
 class Targets(unittest.TestCase):

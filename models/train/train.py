@@ -23,9 +23,12 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from boxes import Floats, decode
-from dataset import Crops, Frame, Sample, load_frames, normalisation
+from crops import RECIPES, Crops, Sample
+from dataset import Frame, load_frames, normalisation
 from metrics import summary
 from network import Detector
+from scenes import folds, sessions
+from simulated import load_simulated
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WARM_UP_STEPS = 150
@@ -75,10 +78,11 @@ def learning_rate(peak: float, step: int, steps: int) -> float:
 def update_average(average: nn.Module, network: nn.Module, step: int) -> None:
     """Moves the exponential moving average one step; young averages follow faster."""
     decay = min(EMA_DECAY, (1 + step) / (10 + step))
-    for mean, value in zip(average.state_dict().values(), network.state_dict().values(), strict=True):
-        if mean.dtype.is_floating_point:
-            mean.lerp_(value, 1 - decay)
-        else:
+    pairs = list(zip(average.state_dict().values(), network.state_dict().values(), strict=True))
+    moving = [(mean, value) for mean, value in pairs if mean.dtype.is_floating_point]
+    torch._foreach_lerp_([mean for mean, _ in moving], [value for _, value in moving], 1 - decay)
+    for mean, value in pairs:
+        if not mean.dtype.is_floating_point:
             mean.copy_(value)
 
 
@@ -87,7 +91,7 @@ def make_optimizer(network: nn.Module, peak: float) -> torch.optim.AdamW:
     matrices = [parameter for parameter in network.parameters() if parameter.ndim > 1]
     vectors = [parameter for parameter in network.parameters() if parameter.ndim <= 1]
     groups = [{"params": matrices, "weight_decay": WEIGHT_DECAY}, {"params": vectors, "weight_decay": 0.0}]
-    return torch.optim.AdamW(groups, peak, betas=(0.9, 0.99))
+    return torch.optim.AdamW(groups, peak, betas=(0.9, 0.99), fused=True)
 
 
 @torch.no_grad()
@@ -112,7 +116,10 @@ class Run:
     def __init__(self, options: argparse.Namespace, device: torch.device) -> None:
         torch.manual_seed(options.seed)
         self.device = device
-        self.network = Detector().to(device).to(memory_format=torch.channels_last)
+        self.network = Detector()
+        if options.initial:
+            self.network.load_state_dict(torch.load(options.initial, weights_only=True))
+        self.network = self.network.to(device).to(memory_format=torch.channels_last)
         self.average = copy.deepcopy(self.network)
         self.optimizer = make_optimizer(self.network, options.learning_rate)
         self.step = 0
@@ -159,23 +166,40 @@ class Run:
         return heat.item(), box.item()
 
 
+def split(data: Path, fold: int | None, share: float) -> tuple[list[Frame], list[Frame]]:
+    """Training and validation frames: the files as they are, or all scenes but a fold's and that fold's.
+
+    With `share` below 1 the training part keeps only that share of its sessions' frames, from their beginning.
+    """
+    training, validation = load_frames(data, "train"), load_frames(data, "val")
+    if fold is not None:
+        dealt = folds(training + validation)
+        validation = dealt.pop(fold)
+        training = [frame for part in dealt for frame in part]
+    if share < 1:
+        parts = [session.frames[: math.ceil(len(session.frames) * share)] for session in sessions(training)]
+        training = [frame for part in parts for frame in part]
+    return training, validation
+
+
 def train(options: argparse.Namespace) -> None:
     torch.set_num_threads(options.threads)
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     options.out.mkdir(parents=True, exist_ok=True)
     checkpoint = options.out / "checkpoint.pt"
-    training, validation = load_frames(options.data, "train"), load_frames(options.data, "val")
+    training, validation = split(options.data, options.fold, options.share)
+    simulated = [frame for folder in options.simulated for frame in load_simulated(folder)]
     steps = options.crops // options.batch
     evaluation_steps = max(options.evaluate_every // options.batch, 1)
     run = Run(options, device)
     if checkpoint.exists():
         run.load(checkpoint)
     print(
-        f"{len(training)} training frames, {len(validation)} validation frames, {device}, step {run.step} of {steps}",
+        f"{len(simulated)} simulated, {len(training)} training frames, {len(validation)} validation frames, {device}, step {run.step} of {steps}",
         flush=True,
     )
 
-    crops = Crops(training, options.seed, run.step * options.batch, steps * options.batch)
+    crops = Crops(training, options.seed, run.step * options.batch, steps * options.batch, RECIPES[options.recipe], simulated)
     loader = DataLoader(crops, options.batch, num_workers=options.workers, prefetch_factor=4)
     started, cpu_started, cpu_before = time.monotonic(), time.process_time(), run.cpu_seconds
     first_step = run.step
@@ -207,8 +231,13 @@ def parse_options() -> argparse.Namespace:
     parser.add_argument(
         "--out", type=Path, default=REPOSITORY / ".venv-train/run", help="resumes when it holds a checkpoint"
     )
+    parser.add_argument("--recipe", choices=RECIPES, default="strong", help="how crops are varied: see crops.py")
+    parser.add_argument("--initial", type=Path, help="weights to start from (an ema.pt); random without")
+    parser.add_argument("--simulated", type=Path, nargs="*", default=[], help="folders of `heatveil simulate`")
+    parser.add_argument("--fold", type=int, help="hold out this fold of scenes instead of val.json")
+    parser.add_argument("--share", type=float, default=1.0, help="of the training frames, for the curve over data")
     parser.add_argument("--crops", type=int, default=60_000)
-    parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--batch", type=int, default=16)
     parser.add_argument("--learning-rate", type=float, default=2.5e-3)
     parser.add_argument("--evaluate-every", type=int, default=15_000, help="crops")
     parser.add_argument("--seed", type=int, default=1)

@@ -18,7 +18,7 @@ pub enum Entry {
     /// A line of the manifest was taken up.
     #[serde(rename = "frame.ingested")]
     Ingested(Ingested),
-    /// A model looked at a frame.
+    /// A line of defence looked at a frame.
     #[serde(rename = "frame.detected")]
     Detected(Detected),
     /// A frame was masked and may be published.
@@ -54,6 +54,8 @@ pub struct RunOpened {
     pub heatveil: String,
     /// Versions of the libraries that decide about bytes.
     pub libraries: Vec<String>,
+    /// Lines of defence that look: `model`, `warm-spots`, `carry`.
+    pub lines: Vec<String>,
     /// Models that look, in order.
     pub models: Vec<ModelId>,
     /// SHA-256 of the settings that can change a published byte, hex.
@@ -110,15 +112,23 @@ pub struct Ingested {
     pub bytes: u64,
 }
 
-/// `frame.detected`: one for each model.
+/// `frame.detected`: one for each completed look.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detected {
     /// Number in the manifest.
     pub frame: u32,
-    /// Name of the model.
-    pub model: String,
-    /// What it found.
+    /// Line of defence: `model`, `warm-spots` or `carry`.
+    pub line: String,
+    /// Name of the model, where one looked.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub model: Option<String>,
+    /// The neighbour whose finds were carried here.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub source: Option<u32>,
+    /// 0 for a look at the frame, 1 and up for the self-check's at the masked frame.
+    pub round: u32,
+    /// What was found; from round 1 on only what the mask did not hide.
     pub found: Vec<Found>,
 }
 
@@ -133,6 +143,30 @@ pub struct Found {
     pub bbox: [u32; 4],
     /// Score times 1000.
     pub score: u32,
+    /// Sure enough to be carried into neighbours, and to withhold a frame that still shows it.
+    pub sure: bool,
+}
+
+impl Detected {
+    /// Whether this is what a model or warm spots found in the frame itself before any masking.
+    #[must_use]
+    pub fn is_first_look(&self) -> bool {
+        self.round == 0 && self.source.is_none()
+    }
+
+    fn problem(&self) -> Option<String> {
+        let shape = (self.model.is_some(), self.source.is_some(), self.round);
+        let fits = match self.line.as_str() {
+            "model" => matches!(shape, (true, false, _)),
+            "warm-spots" => shape == (false, false, 0),
+            "carry" => shape == (false, true, 0),
+            _ => false,
+        };
+        if !fits {
+            return Some("a look is not one of model, warm-spots or carry".into());
+        }
+        self.found.iter().find_map(Found::problem)
+    }
 }
 
 impl Found {
@@ -299,7 +333,7 @@ impl Entry {
             return Some("a digest is not 64 lower-case hex digits".into());
         }
         match self {
-            Self::Detected(detected) => detected.found.iter().find_map(Found::problem),
+            Self::Detected(detected) => detected.problem(),
             Self::TileEmitted(tile) => {
                 let flights = tile.flights.iter().map(|flight| &flight.frames);
                 let ascending = flights.chain([&tile.source_frames]).all(|r| ascend(r));
@@ -397,7 +431,7 @@ mod tests {
         };
         let found = |bbox: &str, score: u32| {
             format!(
-                r#"{{"found":[{{"box":{bbox},"class":"person","score":{score}}}],"frame":0,"model":"m","type":"frame.detected"}}"#
+                r#"{{"found":[{{"box":{bbox},"class":"person","score":{score},"sure":true}}],"frame":0,"line":"model","model":"m","round":0,"type":"frame.detected"}}"#
             )
         };
         let tile = |ranges: &str| {

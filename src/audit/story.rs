@@ -3,16 +3,21 @@
 //! In: parsed entries. Out: what does not add up. The rules, for a manifest of `count` frames:
 //!
 //! 1. `run.opened` is first, `run.closed` last, and each stands there once;
-//! 2. frames 0 to `count` - 1 come in order, each as `frame.ingested`, then `frame.detected` for the run's
-//!    models in order, then one outcome; the commitments give the manifest's root;
-//! 3. `frame.masked` (published) comes only after every model has looked, and at least one;
-//! 4. `run.resumed` stands between frames and tells how many had their outcome: nothing is logged twice;
-//! 5. `tile.emitted` comes after the last frame, once for each path, and names published frames only;
-//! 6. the counts of `run.closed` are those of the entries.
+//! 2. frames 0 to `count` - 1 come in order, each as `frame.ingested`, then its `frame.detected`, then one outcome;
+//!    the commitments give the manifest's root;
+//! 3. looks are of the run's lines of defence and come in order: models as in `run.opened`, warm spots, carry by
+//!    source, then the self-check by round; a source is another frame in which a first look found something;
+//! 4. `frame.masked` (published) comes only after every model has looked, and at least one, and warm spots where
+//!    the run has them; it tells of as many finds and rounds of the self-check as the looks hold;
+//! 5. `run.resumed` stands between frames and tells how many had their outcome: nothing is logged twice;
+//! 6. `tile.emitted` comes after the last frame, once for each path, and names published frames only;
+//! 7. the counts of `run.closed` are those of the entries.
 
 use std::collections::BTreeSet;
 
-use super::{AuditError, Detected, Entry, Ingested, RunClosed, RunOpened, TileEmitted, root};
+use super::{
+    AuditError, Detected, Entry, Ingested, Masked, RunClosed, RunOpened, TileEmitted, root,
+};
 use crate::hex;
 
 /// What does not add up, in the order of the entries.
@@ -38,6 +43,8 @@ pub(super) fn problems(entries: &[Entry]) -> Result<Vec<String>, AuditError> {
         withheld: 0,
         rejected: 0,
         emitted: BTreeSet::new(),
+        finding: BTreeSet::new(),
+        sources: BTreeSet::new(),
     };
     for entry in middle {
         story.take(entry);
@@ -50,13 +57,32 @@ struct Story<'a> {
     opened: &'a RunOpened,
     problems: Vec<String>,
     commitments: Vec<[u8; 32]>,
-    /// The frame that has no outcome yet, with the number of models that have looked.
-    frame: Option<(u32, usize)>,
+    /// The frame that has no outcome yet.
+    frame: Option<Looks>,
     published: BTreeSet<u32>,
     withheld: u32,
     rejected: u32,
     emitted: BTreeSet<&'a str>,
+    /// Frames in which a first look found something, and those from which finds were carried.
+    finding: BTreeSet<u32>,
+    sources: BTreeSet<u32>,
 }
+
+/// The looks at one frame so far.
+#[derive(Default)]
+struct Looks {
+    frame: u32,
+    /// Models that looked at the frame itself.
+    models: usize,
+    warm_spots: bool,
+    /// Finds and rounds of the self-check.
+    found: usize,
+    rounds: u32,
+    last: Option<Place>,
+}
+
+/// Where a look stands within its frame: round, line of defence, model or source.
+type Place = (u32, u8, usize);
 
 impl<'a> Story<'a> {
     fn problem(&mut self, problem: impl Into<String>) {
@@ -82,15 +108,8 @@ impl<'a> Story<'a> {
             Entry::Ingested(ingested) => self.ingested(ingested),
             Entry::Detected(detected) => self.detected(detected),
             Entry::Masked(masked) => {
-                if let Some(looked) = self.outcome(masked.frame) {
-                    if looked == 0 || looked != self.opened.models.len() {
-                        self.problem(format!(
-                            "frame {} was published, but {looked} of {} models looked",
-                            masked.frame,
-                            self.opened.models.len()
-                        ));
-                    }
-                    self.published.insert(masked.frame);
+                if let Some(looks) = self.outcome(masked.frame) {
+                    self.masked(masked, &looks);
                 }
             }
             Entry::Withheld(withheld) => {
@@ -108,7 +127,7 @@ impl<'a> Story<'a> {
     }
 
     fn ingested(&mut self, ingested: &Ingested) {
-        if let Some((before, _)) = self.frame {
+        if let Some(Looks { frame: before, .. }) = self.frame {
             self.problem(format!("frame {before} has no outcome"));
         }
         if usize::try_from(ingested.frame) != Ok(self.commitments.len()) {
@@ -120,37 +139,98 @@ impl<'a> Story<'a> {
         // A text that is no digest was refused when the line was read.
         self.commitments
             .push(hex::decode_32(&ingested.commitment).unwrap_or_default());
-        self.frame = Some((ingested.frame, 0));
+        self.frame = Some(Looks {
+            frame: ingested.frame,
+            ..Looks::default()
+        });
     }
 
     fn detected(&mut self, detected: &Detected) {
-        match self.frame {
-            Some((frame, looked)) if frame == detected.frame => {
-                let model = self.opened.models.get(looked);
-                if model.is_none_or(|model| model.name != detected.model) {
-                    self.problem(format!(
-                        "{:?} looked at frame {frame} out of the order of run.opened",
-                        detected.model
-                    ));
-                }
-                self.frame = Some((frame, looked + 1));
+        let place = self.place(detected);
+        let Some(looks) = self
+            .frame
+            .as_mut()
+            .filter(|looks| looks.frame == detected.frame)
+        else {
+            return self.outside(detected.frame);
+        };
+        let next_model = (0, 0, looks.models);
+        let in_order =
+            place > looks.last && (!matches!(place, Some((0, 0, _))) || place == Some(next_model));
+        looks.last = looks.last.max(place);
+        match (detected.round, &detected.model, detected.source) {
+            (0, Some(_), _) => looks.models += 1,
+            (0, None, None) => looks.warm_spots = true,
+            (0, None, Some(source)) => {
+                self.sources.insert(source);
             }
-            _ => self.outside(detected.frame),
+            (round, _, _) => {
+                looks.found += detected.found.len();
+                looks.rounds = looks.rounds.max(round);
+            }
+        }
+        if detected.is_first_look() && !detected.found.is_empty() {
+            self.finding.insert(detected.frame);
+        }
+        if !in_order {
+            let name = detected.model.as_ref().unwrap_or(&detected.line);
+            self.problem(format!(
+                "{name:?} looked at frame {} out of the order of run.opened",
+                detected.frame
+            ));
         }
     }
 
-    /// Ends `frame` and returns how many models looked at it; `None` where it was not begun.
-    fn outcome(&mut self, frame: u32) -> Option<usize> {
-        match self.frame {
-            Some((open, looked)) if open == frame => {
-                self.frame = None;
-                Some(looked)
+    /// Where a look belongs; `None` where the run has no such line of defence, model or source.
+    fn place(&self, detected: &Detected) -> Option<Place> {
+        if !self.opened.lines.contains(&detected.line) {
+            return None;
+        }
+        match (&detected.model, detected.source) {
+            (Some(name), _) => {
+                let mut models = self.opened.models.iter();
+                let model = models.position(|model| model.name == *name)?;
+                Some((detected.round, 0, model))
             }
-            _ => {
-                self.outside(frame);
-                None
+            (None, None) => Some((detected.round, 1, 0)),
+            (None, Some(source)) => {
+                let other = source != detected.frame && source < self.opened.manifest.count;
+                let source = usize::try_from(source).ok()?;
+                other.then_some((detected.round, 2, source))
             }
         }
+    }
+
+    fn masked(&mut self, masked: &Masked, looks: &Looks) {
+        let (frame, models) = (masked.frame, self.opened.models.len());
+        if looks.models == 0 || looks.models != models {
+            self.problem(format!(
+                "frame {frame} was published, but {} of {models} models looked",
+                looks.models
+            ));
+        }
+        if !looks.warm_spots && self.opened.lines.iter().any(|line| line == "warm-spots") {
+            self.problem(format!(
+                "frame {frame} was published, but nobody looked for warm spots"
+            ));
+        }
+        let told = (masked.self_check.found, masked.self_check.rounds);
+        if usize::try_from(told.0) != Ok(looks.found) || told.1 != looks.rounds {
+            self.problem(format!(
+                "frame {frame} tells of {} finds in {} rounds of its self-check, its looks of {} in {}",
+                told.0, told.1, looks.found, looks.rounds
+            ));
+        }
+        self.published.insert(frame);
+    }
+
+    /// Ends `frame` and returns the looks at it; `None` where it was not begun.
+    fn outcome(&mut self, frame: u32) -> Option<Looks> {
+        let looks = self.frame.take_if(|looks| looks.frame == frame);
+        if looks.is_none() {
+            self.outside(frame);
+        }
+        looks
     }
 
     fn outside(&mut self, frame: u32) {
@@ -160,7 +240,7 @@ impl<'a> Story<'a> {
     }
 
     fn emitted(&mut self, tile: &'a TileEmitted) {
-        if let Some((frame, _)) = self.frame {
+        if let Some(Looks { frame, .. }) = self.frame {
             self.problem(format!("a tile comes before the outcome of frame {frame}"));
         }
         if !self.emitted.insert(&tile.path) {
@@ -186,8 +266,13 @@ impl<'a> Story<'a> {
     }
 
     fn finish(&mut self, closed: &RunClosed) -> Result<(), AuditError> {
-        if let Some((frame, _)) = self.frame {
+        if let Some(Looks { frame, .. }) = self.frame {
             self.problem(format!("frame {frame} has no outcome"));
+        }
+        if let Some(frame) = self.sources.difference(&self.finding).next() {
+            self.problem(format!(
+                "finds were carried from frame {frame}, in which nothing was found"
+            ));
         }
         let manifest = &self.opened.manifest;
         if usize::try_from(manifest.count) != Ok(self.outcomes()) {

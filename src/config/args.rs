@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use super::{CarryArgs, WarmSpotArgs};
 use crate::detect::Engine;
 use crate::redact::Policy;
 
@@ -102,7 +103,7 @@ pub struct CameraArgs {
 }
 
 /// Which models look for people.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 #[cfg_attr(feature = "cli", command(next_help_heading = "Detect"))]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
@@ -135,6 +136,12 @@ pub struct DetectArgs {
     /// Publish frames outside what the models were evaluated for, for this reason (logged)
     #[cfg_attr(feature = "cli", arg(long, value_name = "REASON"))]
     pub publish_beyond_envelope: Option<String>,
+    /// Warm spots, the line of defence that needs no model.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub warm_spots: WarmSpotArgs,
+    /// What neighbouring frames saw.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub carry: CarryArgs,
 }
 
 /// Which of a model's files to take.
@@ -326,6 +333,8 @@ impl Args {
                 publish_beyond_envelope: detect
                     .publish_beyond_envelope
                     .or(other.detect.publish_beyond_envelope),
+                warm_spots: detect.warm_spots.or(&other.detect.warm_spots),
+                carry: detect.carry.or(&other.detect.carry),
             },
             redact: RedactArgs {
                 padding_m: redact.padding_m.or(other.redact.padding_m),

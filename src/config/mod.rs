@@ -5,6 +5,7 @@
 
 mod args;
 mod error;
+mod lines;
 mod resolve;
 
 pub use args::{
@@ -12,7 +13,7 @@ pub use args::{
     SurveyArgs, TilesArgs, Yaw,
 };
 pub use error::ConfigError;
+pub use lines::{CarryArgs, CarryConfig, WarmSpotArgs};
 pub use resolve::{
-    AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, SurveyConfig, TiffScale,
-    TilesConfig,
+    AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, SurveyConfig, TilesConfig,
 };

@@ -7,9 +7,12 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Args, CameraArgs, ConfigError, DetectArgs, GeorefArgs, Precision, RedactArgs, TilesArgs, Yaw,
+    Args, CameraArgs, CarryConfig, ConfigError, DetectArgs, GeorefArgs, Precision, RedactArgs,
+    TilesArgs, Yaw,
 };
-use crate::detect::{self, Class, Engine};
+use crate::detect::{self, Class, Engine, WarmSpotConfig};
+use crate::georef::CameraOverrides;
+use crate::ingest::TiffScale;
 use crate::redact::RedactConfig;
 use crate::units::{Celsius, Degrees, Metres};
 
@@ -46,27 +49,14 @@ pub struct SurveyConfig {
 /// What the files do not say about the camera.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct CameraConfig {
-    /// Focal length in pixels of the thermal raster.
-    pub focal_length_px: Option<f64>,
-    /// Focal length in millimetres.
-    pub focal_length_mm: Option<f64>,
-    /// Distance between pixels on the sensor in micrometres.
-    pub pixel_pitch_um: Option<f64>,
+    /// Its lens.
+    pub lens: CameraOverrides,
     /// Scale of 16-bit TIFFs that do not say it themselves.
     pub tiff_scale: Option<TiffScale>,
 }
 
-/// `celsius = counts * scale + offset`.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct TiffScale {
-    /// Degrees per count.
-    pub scale: f64,
-    /// Temperature at count 0.
-    pub offset: Celsius,
-}
-
 /// Which models look for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DetectConfig {
     /// Cards of models; empty for those that are built in.
     pub models: Vec<PathBuf>,
@@ -78,6 +68,10 @@ pub struct DetectConfig {
     pub onnx_runtime: Option<PathBuf>,
     /// Why frames outside the models' envelope are published; `None` withholds them.
     pub publish_beyond_envelope: Option<String>,
+    /// When a region is a warm spot; `None` looks for none.
+    pub warm_spots: Option<WarmSpotConfig>,
+    /// How finds are carried into neighbouring frames; `None` where they are not.
+    pub carry: Option<CarryConfig>,
 }
 
 /// How frames come to lie on the ground.
@@ -168,11 +162,13 @@ impl CameraArgs {
             -1e3..=1e3,
             "between -1000 and 1000",
         )?;
-        let offset = Celsius(offset.unwrap_or(-273.15));
+        let offset = offset.unwrap_or(-273.15);
         Ok(CameraConfig {
-            focal_length_px: positive("camera.focal-length-px", self.focal_length_px)?,
-            focal_length_mm: positive("camera.focal-length-mm", self.focal_length_mm)?,
-            pixel_pitch_um: positive("camera.pixel-pitch-um", self.pixel_pitch_um)?,
+            lens: CameraOverrides {
+                focal_length_px: positive("camera.focal-length-px", self.focal_length_px)?,
+                focal_length_mm: positive("camera.focal-length-mm", self.focal_length_mm)?,
+                pixel_pitch_um: positive("camera.pixel-pitch-um", self.pixel_pitch_um)?,
+            },
             tiff_scale: scale.map(|scale| TiffScale { scale, offset }),
         })
     }
@@ -201,6 +197,8 @@ impl DetectArgs {
             runtime: self.runtime.unwrap_or_default(),
             onnx_runtime: self.onnx_runtime,
             publish_beyond_envelope: reason,
+            warm_spots: self.warm_spots.resolve()?,
+            carry: self.carry.resolve()?,
         })
     }
 }
@@ -273,7 +271,11 @@ impl TilesArgs {
     }
 }
 
-fn out_of_range(key: &'static str, found: &dyn ToString, expected: &'static str) -> ConfigError {
+pub(super) fn out_of_range(
+    key: &'static str,
+    found: &dyn ToString,
+    expected: &'static str,
+) -> ConfigError {
     ConfigError::Range {
         key,
         found: found.to_string(),
@@ -281,7 +283,7 @@ fn out_of_range(key: &'static str, found: &dyn ToString, expected: &'static str)
     }
 }
 
-fn within(
+pub(super) fn within(
     key: &'static str,
     value: Option<f64>,
     range: std::ops::RangeInclusive<f64>,
@@ -303,6 +305,8 @@ struct PolicyText<'a> {
     camera: [Option<f64>; 5],
     runtime: Engine,
     beyond_envelope: Option<&'a str>,
+    warm_spots: Option<[f64; 5]>,
+    carry: Option<(usize, u64, f64)>,
     policies: [&'a str; Class::ALL.len()],
     padding_m: f64,
     grid_px: usize,
@@ -324,14 +328,27 @@ impl Config {
         let redact = &self.redact;
         let text = PolicyText {
             camera: [
-                self.camera.focal_length_px,
-                self.camera.focal_length_mm,
-                self.camera.pixel_pitch_um,
+                self.camera.lens.focal_length_px,
+                self.camera.lens.focal_length_mm,
+                self.camera.lens.pixel_pitch_um,
                 self.camera.tiff_scale.map(|scale| scale.scale),
-                self.camera.tiff_scale.map(|scale| scale.offset.0),
+                self.camera.tiff_scale.map(|scale| scale.offset),
             ],
             runtime: self.detect.runtime,
             beyond_envelope: self.detect.publish_beyond_envelope.as_deref(),
+            warm_spots: self.detect.warm_spots.map(|spots| {
+                [
+                    spots.min_contrast_k,
+                    spots.min_deviations,
+                    spots.min_length.0,
+                    spots.max_length.0,
+                    spots.max_area_m2,
+                ]
+            }),
+            carry: self
+                .detect
+                .carry
+                .map(|carry| (carry.frames, carry.seconds, carry.position_error.0)),
             policies: Class::ALL.map(|class| redact.policy(class).name()),
             padding_m: redact.padding.0,
             grid_px: redact.grid_px,
@@ -404,6 +421,7 @@ mod tests {
     fn the_digest_changes_with_what_changes_bytes_and_with_nothing_else() {
         let digest = |text| parse(text).unwrap().resolve().unwrap().policy_sha256();
         assert_ne!(digest(""), digest("[redact]\ngrid-px = 8"));
+        assert_ne!(digest(""), digest("[detect.carry]\nenabled = false"));
         assert_eq!(digest(""), digest("[audit]\nlog-key = \"k\""));
     }
 }

@@ -22,7 +22,7 @@ impl std::fmt::Debug for Redacted {
     }
 }
 
-/// Only the kernel makes redacted frames, and `reload` those that it made before.
+/// Only the kernel makes redacted frames.
 pub(super) fn frame(
     id: FrameId,
     meta: FrameMeta,
@@ -68,14 +68,5 @@ impl Frame<Redacted> {
         mask.check(self.id, self.shape())?;
         mask.apply(&mut self.stage.celsius);
         Ok(self)
-    }
-
-    /// A redacted frame that an earlier run of this crate spilled to its work folder.
-    ///
-    /// The caller has checked the samples against the hash in the log.
-    pub(crate) fn reload(id: FrameId, mut meta: FrameMeta, celsius: Raster<f32>) -> Self {
-        (meta.width, meta.height) = celsius.shape();
-        let stretch = Stretch::of(&celsius);
-        frame(id, meta, celsius, stretch)
     }
 }

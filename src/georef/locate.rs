@@ -5,6 +5,7 @@
 
 use super::{CameraOverrides, GeorefError, Intrinsics, Projector, View, YawSource, intrinsics};
 use crate::frame::{Attitude, FrameMeta, Position};
+use crate::raster::RowSpan;
 use crate::units::{Degrees, Metres};
 
 /// A frame with all that places it on the ground.
@@ -18,17 +19,6 @@ pub struct Located {
     /// The view with its foot at (0, 0) and yaw 0: all that does not depend on either.
     local: View,
     ground_resolution: Metres,
-}
-
-/// Pixels `x0..x1` of row `row`.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct RowSpan {
-    /// The row, from the top.
-    pub row: usize,
-    /// First column.
-    pub x0: usize,
-    /// Column after the last.
-    pub x1: usize,
 }
 
 /// Checks that position, height, attitude and camera of a frame are known and that its centre meets the ground.
@@ -97,12 +87,19 @@ impl Located {
         &self.camera
     }
 
+    /// Attitude of the camera: the gimbal's where known, else the airframe's. Its yaw may be wrong.
+    pub(super) fn attitude(&self) -> Attitude {
+        self.gimbal.or(self.flight).unwrap_or(Attitude {
+            yaw: Degrees(0.0),
+            pitch: Degrees(-90.0),
+            roll: Degrees(0.0),
+        })
+    }
+
     /// Pitch of the camera; -90 looks straight down.
     #[must_use]
     pub fn pitch(&self) -> Degrees {
-        self.gimbal
-            .or(self.flight)
-            .map_or(Degrees(-90.0), |attitude| attitude.pitch)
+        self.attitude().pitch
     }
 
     /// Metres of a pixel across the line of sight, at the centre of the frame.
@@ -134,7 +131,6 @@ impl Located {
             .yaw(source)
             .or_else(|| self.yaw(source.other()))
             .ok_or(GeorefError::NoAttitude)?;
-        let attitude = self.gimbal.or(self.flight).ok_or(GeorefError::NoAttitude)?;
         let grid_yaw = Degrees(yaw.0 + projector.convergence(longitude, latitude)?);
         Ok(View::new(
             self.camera,
@@ -142,7 +138,7 @@ impl Located {
             self.height,
             Attitude {
                 yaw: grid_yaw,
-                ..attitude
+                ..self.attitude()
             },
         ))
     }

@@ -8,6 +8,7 @@
 //! scale (0.9996 to 1.001) as 1: together some centimetres in a footprint of 100 m.
 
 mod camera;
+mod carry;
 mod crs;
 mod error;
 mod locate;
@@ -15,8 +16,9 @@ mod view;
 mod yaw;
 
 pub use camera::{CameraOverrides, Intrinsics, intrinsics};
+pub use carry::Neighbours;
 pub use crs::{Crs, Projector, WebMercator};
 pub use error::GeorefError;
-pub use locate::{Located, RowSpan, locate};
+pub use locate::{Located, locate};
 pub use view::{Bounds, View};
 pub use yaw::{YawChoice, YawReason, YawSource, choose_yaw};

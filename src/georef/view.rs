@@ -145,18 +145,34 @@ impl View {
     /// Where a pixel meets the ground: metres east and north. `None` at or above the horizon.
     #[must_use]
     pub fn ground(&self, u: f64, v: f64) -> Option<(f64, f64)> {
+        self.above_ground(u, v, 0.0)
+    }
+
+    /// Where a pixel meets the level `level` metres above the ground, as [`View::ground`] has it.
+    #[must_use]
+    pub fn above_ground(&self, u: f64, v: f64, level: f64) -> Option<(f64, f64)> {
         let [east, north, up] = self.ray(u, v);
-        let scale = -self.height / up;
+        let scale = (level - self.height) / up;
         let (ground_east, ground_north) =
             (self.centre.0 + east * scale, self.centre.1 + north * scale);
-        (up < 0.0 && ground_east.is_finite() && ground_north.is_finite())
+        (scale > 0.0 && up < 0.0 && ground_east.is_finite() && ground_north.is_finite())
             .then_some((ground_east, ground_north))
     }
 
     /// The pixel that sees a point of the ground; it may lie outside the raster. `None` behind the camera.
     #[must_use]
     pub fn pixel(&self, east: f64, north: f64) -> Option<(f64, f64)> {
-        let to_ground = [east - self.centre.0, north - self.centre.1, -self.height];
+        self.pixel_above(east, north, 0.0)
+    }
+
+    /// The pixel that sees a point `up` metres above the ground. `None` behind the camera.
+    #[must_use]
+    pub fn pixel_above(&self, east: f64, north: f64, up: f64) -> Option<(f64, f64)> {
+        let to_ground = [
+            east - self.centre.0,
+            north - self.centre.1,
+            up - self.height,
+        ];
         let depth = dot(to_ground, self.forward);
         if depth <= 0.0 {
             return None;

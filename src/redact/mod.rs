@@ -8,7 +8,7 @@ mod rasterize;
 mod self_check;
 
 pub use policy::{Policy, RedactConfig};
-pub use rasterize::{HiddenRows, NotLookedAt, mask};
+pub use rasterize::{NotLookedAt, mask};
 pub use self_check::{SelfCheck, uncovered};
 
 pub use crate::frame::RedactionMask;

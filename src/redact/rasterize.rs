@@ -1,8 +1,9 @@
 //! Boxes to pixels: padded, rounded outwards, on a coarse grid.
 
 use super::{Policy, RedactConfig};
-use crate::detect::{BoxPx, Detection, Detections};
+use crate::detect::{BoxPx, Detection, Detections, Line};
 use crate::frame::{FrameId, PixelRect, RedactionMask};
+use crate::raster::RowSpan;
 use crate::units::Metres;
 
 /// A frame that no detector completed a look at.
@@ -12,18 +13,8 @@ pub struct NotLookedAt {
     frame: FrameId,
 }
 
-/// Part of a row that must not be shown whatever is in it: too far away for the detector, or sky.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HiddenRows {
-    /// The row.
-    pub y: usize,
-    /// First hidden column.
-    pub x0: usize,
-    /// Column after the last hidden one.
-    pub x1: usize,
-}
-
-/// The mask that hides what `looks` found, and `hidden`, in one frame.
+/// The mask that hides what `looks` found in one frame, and `hidden` whatever is in it (too far away for the
+/// detector, or sky).
 ///
 /// Each box grows on every side by the largest of its own padding fraction, its padding in pixels and
 /// `config.padding` on the ground at `ground_resolution` (metres per pixel), is rounded outwards to
@@ -36,11 +27,12 @@ pub fn mask(
     frame: FrameId,
     (width, height): (usize, usize),
     looks: &[Detections],
-    hidden: &[HiddenRows],
+    hidden: &[RowSpan],
     ground_resolution: Metres,
     config: &RedactConfig,
 ) -> Result<RedactionMask, NotLookedAt> {
-    if looks.is_empty() || looks.iter().any(|look| look.frame() != frame) {
+    let by_model = |look: &Detections| look.line() == Line::Model;
+    if !looks.iter().any(by_model) || looks.iter().any(|look| look.frame() != frame) {
         return Err(NotLookedAt { frame });
     }
     let mut mask = RedactionMask::new(frame, width, height);
@@ -60,9 +52,9 @@ pub fn mask(
     for row in hidden {
         mask.draw_no_data(PixelRect {
             x0: row.x0,
-            y0: row.y,
+            y0: row.row,
             x1: row.x1,
-            y1: row.y + 1,
+            y1: row.row + 1,
         });
     }
     Ok(mask)
@@ -209,8 +201,8 @@ mod tests {
 
     #[test]
     fn hidden_rows_are_hidden_whatever_was_found() {
-        let rows = [HiddenRows {
-            y: 3,
+        let rows = [RowSpan {
+            row: 3,
             x0: 10,
             x1: 12,
         }];

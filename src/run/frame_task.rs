@@ -1,21 +1,28 @@
-//! One frame from file to redacted raster: decode, locate, calibrate, look, mask, look again.
+//! One frame from file to redacted raster, in two halves: decode, locate, calibrate, look; then, with what its
+//! neighbours saw, mask and look again.
 //!
 //! Whatever fails ends in an [`Outcome`] that says so; nothing here publishes.
 
 use std::panic::{self, AssertUnwindSafe};
-use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::{Cause, Outcome};
+use super::carry::{self, Find, Neighbour, Seen};
+use super::processed::{Input, Look, Looked, Masked, Processed, Ready, Times};
+use super::{Cause, Outcome, RunError, record};
 use crate::audit::CommitmentKey;
 use crate::config::Config;
-use crate::detect::{Detection, Detections, Detector, View};
-use crate::frame::{Calibrated, Calibration, Frame, FrameId, FrameMeta, Radiometry, Raw, Redacted};
+use crate::detect::{Detection, Detections, Detector, Line, View, WarmSpots};
+use crate::frame::{
+    Calibrated, Calibration, Frame, FrameId, FrameMeta, ModelInput, Radiometry, Raw, Redacted,
+};
 use crate::georef::{self, CameraOverrides, Located};
 use crate::ingest::{self, IngestOptions};
-use crate::redact::{self, HiddenRows, RedactionMask, SelfCheck, uncovered};
-use crate::{radiometry, store};
+use crate::radiometry;
+use crate::raster::RowSpan;
+use crate::redact::{self, RedactionMask, SelfCheck, uncovered};
+use crate::store::{Store, StoreError, layout};
+use crate::units::Metres;
 
 /// Times that the mask grows by what a second look still finds, before the frame is withheld. Masking
 /// changes the picture, so that a new edge may look like something once or twice.
@@ -23,109 +30,22 @@ const MAX_ROUNDS: usize = 3;
 
 /// What every frame of a run is done with.
 pub(super) struct FrameTask<'a> {
-    pub(super) detectors: &'a [Box<dyn Detector>],
-    pub(super) config: &'a Config,
-    pub(super) ingest: IngestOptions,
-    pub(super) camera: CameraOverrides,
-    pub(super) key: &'a CommitmentKey,
+    detectors: &'a [Box<dyn Detector>],
+    config: &'a Config,
+    ingest: IngestOptions,
+    camera: CameraOverrides,
+    key: &'a CommitmentKey,
+    pub(super) store: &'a Store,
     calibration: Mutex<Option<(Radiometry, Arc<Calibration>)>>,
-}
-
-/// One line of the manifest.
-#[derive(Debug, Clone)]
-pub(super) struct Input<'a> {
-    pub(super) id: FrameId,
-    pub(super) path: &'a Path,
-    /// Commitment made at intake; the file must still have it.
-    pub(super) commitment: [u8; 32],
-    /// The earlier line with the same bytes.
-    pub(super) duplicate_of: Option<FrameId>,
-}
-
-/// What became of one frame, with everything the log and the mosaic need.
-#[derive(Debug)]
-pub(super) struct Processed {
-    pub(super) id: FrameId,
-    pub(super) commitment: [u8; 32],
-    pub(super) bytes: u64,
-    /// `None` where the file could not be decoded.
-    pub(super) meta: Option<FrameMeta>,
-    pub(super) detections: Vec<Detections>,
-    pub(super) masked: Option<Masked>,
-    pub(super) outcome: Outcome,
-    pub(super) times: Times,
-}
-
-/// A redacted frame and how it came to be.
-#[derive(Debug)]
-pub(super) struct Masked {
-    pub(super) frame: Frame<Redacted>,
-    pub(super) mask_sha256: [u8; 32],
-    pub(super) hidden_pixels: usize,
-    pub(super) output_sha256: [u8; 32],
-    pub(super) self_check: SelfCheck,
-}
-
-/// Wall-clock time that one frame took, by stage.
-#[derive(Debug, Clone, Copy, Default)]
-pub(super) struct Times {
-    pub(super) read: Duration,
-    pub(super) decode: Duration,
-    pub(super) calibrate: Duration,
-    pub(super) detect: Duration,
-    pub(super) redact: Duration,
-    pub(super) self_check: Duration,
-    /// Inside the detectors, all looks.
-    pub(super) inference: Duration,
-    /// Times that a network looked at a frame.
-    pub(super) looks: u32,
-}
-
-impl Times {
-    pub(super) fn add(&mut self, other: &Self) {
-        self.read += other.read;
-        self.decode += other.decode;
-        self.calibrate += other.calibrate;
-        self.detect += other.detect;
-        self.redact += other.redact;
-        self.self_check += other.self_check;
-        self.inference += other.inference;
-        self.looks += other.looks;
-    }
-
-    /// Stages by name; `detect` and `self-check` hold the time inside the networks too.
-    pub(super) fn by_stage(&self) -> impl Iterator<Item = (&'static str, Duration)> {
-        [
-            ("read", self.read),
-            ("decode", self.decode),
-            ("calibrate", self.calibrate),
-            ("detect", self.detect),
-            ("redact", self.redact),
-            ("self-check", self.self_check),
-        ]
-        .into_iter()
-    }
 }
 
 /// What decoding and placing frames need to know, from the settings.
 pub(super) fn options(config: &Config) -> (IngestOptions, CameraOverrides) {
-    let camera = &config.camera;
-    let tiff_scale = camera.tiff_scale.map(|given| ingest::TiffScale {
-        scale: given.scale,
-        offset: given.offset.0,
-    });
-    let overrides = CameraOverrides {
-        focal_length_px: camera.focal_length_px,
-        focal_length_mm: camera.focal_length_mm,
-        pixel_pitch_um: camera.pixel_pitch_um,
+    let ingest = IngestOptions {
+        tiff_scale: config.camera.tiff_scale,
+        ..IngestOptions::default()
     };
-    (
-        IngestOptions {
-            tiff_scale,
-            ..IngestOptions::default()
-        },
-        overrides,
-    )
+    (ingest, config.camera.lens)
 }
 
 impl<'a> FrameTask<'a> {
@@ -133,6 +53,7 @@ impl<'a> FrameTask<'a> {
         detectors: &'a [Box<dyn Detector>],
         config: &'a Config,
         key: &'a CommitmentKey,
+        store: &'a Store,
     ) -> Self {
         let (ingest, camera) = options(config);
         Self {
@@ -141,48 +62,128 @@ impl<'a> FrameTask<'a> {
             ingest,
             camera,
             key,
+            store,
             calibration: Mutex::new(None),
         }
     }
 
-    /// Takes one frame to its outcome. A panic in any stage withholds the frame.
-    pub(super) fn process(&self, input: &Input<'_>) -> Processed {
-        let mut processed = Processed {
-            id: input.id,
-            commitment: input.commitment,
-            bytes: 0,
-            meta: None,
-            detections: Vec::new(),
-            masked: None,
-            outcome: Outcome::Published,
-            times: Times::default(),
+    /// The first half: takes one frame through its first look. A panic in any stage withholds the frame.
+    pub(super) fn look(&self, input: &Input<'_>) -> Looked {
+        let mut processed = Processed::new(input);
+        let ready = match guarded(|| self.try_look(input, &mut processed)) {
+            Ok(ready) => Some(ready),
+            Err(outcome) => {
+                processed.outcome = outcome;
+                None
+            }
         };
-        let result =
-            panic::catch_unwind(AssertUnwindSafe(|| self.try_process(input, &mut processed)));
-        processed.outcome = match result {
-            Ok(Ok(())) => Outcome::Published,
-            Ok(Err(outcome)) => outcome,
-            Err(_) => Outcome::Withheld(Cause::new(
-                "internal",
-                "a stage stopped with an internal error",
-            )),
-        };
-        if processed.outcome != Outcome::Published {
-            processed.masked = None;
+        let found = processed.looks.iter().flat_map(record::found);
+        let finds = found.filter_map(|found| Find::of(&found)).collect();
+        Looked {
+            seen: self.seen(input, processed.meta.as_ref(), finds),
+            ready,
+            processed,
         }
-        processed
     }
 
-    fn try_process(&self, input: &Input<'_>, processed: &mut Processed) -> Result<(), Outcome> {
+    /// What neighbours need to know of a frame, by what its file and its entries in the log say.
+    pub(super) fn seen(
+        &self,
+        input: &Input<'_>,
+        meta: Option<&FrameMeta>,
+        finds: Arc<[Find]>,
+    ) -> Option<Arc<Seen>> {
+        let meta = meta?;
+        Some(Arc::new(Seen {
+            id: input.id,
+            folder: input.folder(),
+            camera: meta.camera.clone(),
+            captured_at: meta.captured_at,
+            located: georef::locate(meta, &self.camera).ok()?,
+            finds,
+        }))
+    }
+
+    /// The second half: masks one frame, with what `neighbours` saw, and takes it to its outcome, its redacted
+    /// raster to the work folder. A panic in any stage withholds the frame.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Store`] when the work folder cannot be written: that ends the run, not the frame.
+    pub(super) fn finish(
+        &self,
+        looked: Looked,
+        neighbours: &[Neighbour],
+    ) -> Result<Processed, RunError> {
+        let Looked {
+            mut processed,
+            ready,
+            seen,
+        } = looked;
+        let Some(ready) = ready else {
+            return Ok(processed);
+        };
+        let carried = || self.carried(seen.as_deref(), neighbours);
+        match guarded(|| self.redact(ready, carried(), &mut processed)) {
+            Ok(masked) => processed.masked = Some(masked),
+            Err(Stop::Frame(outcome)) => processed.outcome = outcome,
+            Err(Stop::Run(error)) => return Err(error.into()),
+        }
+        Ok(processed)
+    }
+
+    /// What a frame hides because its neighbours saw it.
+    fn carried(&self, seen: Option<&Seen>, neighbours: &[Neighbour]) -> Vec<Look> {
+        let (Some(seen), Some(config)) = (seen, &self.config.detect.carry) else {
+            return Vec::new();
+        };
+        let look = |(source, detections)| Look {
+            detections,
+            round: 0,
+            model: None,
+            source: Some(source),
+        };
+        carry::unanswered(seen, neighbours, config, self.config.georef.yaw)
+            .into_iter()
+            .map(look)
+            .collect()
+    }
+
+    fn try_look(&self, input: &Input<'_>, processed: &mut Processed) -> Result<Ready, Outcome> {
         let raw = self.decode(input, processed)?;
-        processed.meta = Some(raw.meta().clone());
         let located = georef::locate(raw.meta(), &self.camera)
             .map_err(|error| Outcome::Rejected(Cause::new(error.reason(), error.to_string())))?;
-        let calibrated = timed(&mut processed.times.calibrate, || self.calibrate(raw))?;
-        let hidden = self.envelope(&calibrated, &located)?;
-        self.redact(calibrated, &located, &hidden, processed)
+        let frame = timed(&mut processed.times.calibrate, || self.calibrate(raw))?;
+        let hidden = self.envelope(&frame, &located)?;
+        let started = Instant::now();
+        let input = |multiple_of| frame.model_input(multiple_of);
+        for (model, detector) in self.detectors.iter().enumerate() {
+            let detections = ask(detector.as_ref(), frame.id(), input, &mut processed.times)?;
+            processed.looks.push(Look {
+                detections,
+                round: 0,
+                model: Some(model),
+                source: None,
+            });
+        }
+        if let Some(config) = &self.config.detect.warm_spots {
+            let resolution = located.ground_resolution();
+            processed.looks.push(Look {
+                detections: WarmSpots::new(config).look(frame.id(), &input(1), resolution),
+                round: 0,
+                model: None,
+                source: None,
+            });
+        }
+        processed.times.detect += started.elapsed();
+        Ok(Ready {
+            frame,
+            located,
+            hidden,
+        })
     }
 
+    /// Reads and decodes the file, and keeps its metadata.
     pub(super) fn decode(
         &self,
         input: &Input<'_>,
@@ -204,16 +205,18 @@ impl<'a> FrameTask<'a> {
                 "the file changed after the manifest was fixed".into(),
             ));
         }
-        timed(&mut processed.times.decode, || {
+        let raw = timed(&mut processed.times.decode, || {
             ingest::decode(input.id, input.path, &bytes, &self.ingest)
                 .map_err(|error| reject(error.reason(), error.detail()))
-        })
+        })?;
+        processed.meta = Some(raw.meta().clone());
+        Ok(raw)
     }
 
     fn calibrate(&self, raw: Frame<Raw>) -> Result<Frame<Calibrated>, Outcome> {
         let calibration = self.calibration(&raw.meta().radiometry);
         raw.calibrate(&calibration)
-            .map_err(|error| Outcome::Withheld(Cause::new("internal", error.to_string())))
+            .map_err(|error| internal(error.to_string()))
     }
 
     /// The table of these constants; a flight has one set, so the last one made is kept.
@@ -237,7 +240,7 @@ impl<'a> FrameTask<'a> {
         &self,
         frame: &Frame<Calibrated>,
         located: &Located,
-    ) -> Result<Vec<HiddenRows>, Outcome> {
+    ) -> Result<Vec<RowSpan>, Outcome> {
         let withheld = |detail: String| Outcome::Withheld(Cause::new("beyond-envelope", detail));
         let Some(temperatures) = frame.summary() else {
             return Err(Outcome::Rejected(Cause::new(
@@ -246,7 +249,7 @@ impl<'a> FrameTask<'a> {
             )));
         };
         if self.config.detect.publish_beyond_envelope.is_some() {
-            return Ok(hidden_rows(located, f64::INFINITY));
+            return Ok(located.beyond(Metres(f64::INFINITY)));
         }
         let view = View {
             ground_resolution: located.ground_resolution(),
@@ -260,132 +263,139 @@ impl<'a> FrameTask<'a> {
             }
             limit = limit.min(detector.envelope().max_ground_resolution_m);
         }
-        Ok(hidden_rows(located, limit))
+        Ok(located.beyond(Metres(limit)))
     }
 
+    /// Masks what any line of defence found, then looks again and grows the mask.
     fn redact(
         &self,
-        calibrated: Frame<Calibrated>,
-        located: &Located,
-        hidden: &[HiddenRows],
+        ready: Ready,
+        carried: Vec<Look>,
         processed: &mut Processed,
-    ) -> Result<(), Outcome> {
-        let (id, shape) = (calibrated.id(), calibrated.shape());
-        let times = &mut processed.times;
+    ) -> Result<Masked, Stop> {
         let started = Instant::now();
-        let mut looks = self.look(id, |multiple_of| calibrated.model_input(multiple_of), times)?;
-        times.detect += started.elapsed();
-        let started = Instant::now();
-        processed.detections.clone_from(&looks);
-        let internal = |error: String| Outcome::Withheld(Cause::new("internal", error));
-        let mask_of = |looks: &[Detections]| {
-            redact::mask(
-                id,
-                shape,
-                looks,
-                hidden,
-                located.ground_resolution(),
-                &self.config.redact,
-            )
-            .map_err(|error| internal(error.to_string()))
+        let (id, shape) = (ready.frame.id(), ready.frame.shape());
+        processed.looks.extend(carried);
+        let mask_of = |looks: &[Look]| {
+            let looks: Vec<_> = looks.iter().map(|look| look.detections.clone()).collect();
+            let resolution = ready.located.ground_resolution();
+            let config = &self.config.redact;
+            redact::mask(id, shape, &looks, &ready.hidden, resolution, config)
+                .map_err(|error| internal(error.to_string()))
         };
-        let mut mask = mask_of(&looks)?;
-        let mut frame = calibrated
+        let mut mask = mask_of(&processed.looks)?;
+        let mut frame = ready
+            .frame
             .redact(&mask)
             .map_err(|error| internal(error.to_string()))?;
         processed.times.redact += started.elapsed();
 
         let started = Instant::now();
-        let times = &mut processed.times;
         let mut self_check = SelfCheck::default();
-        let mut missed = self.missed(&frame, &mask, times)?;
+        let mut missed = self.missed(&frame, &mask, 1, &mut processed.times)?;
         while !missed.is_empty() && self_check.rounds < MAX_ROUNDS {
-            self_check.found += missed.len();
+            self_check.found += finds(&missed).count();
             self_check.rounds += 1;
-            looks.push(Detections::completed(
-                id,
-                crate::detect::Line::Model,
-                missed,
-            ));
-            mask = mask_of(&looks)?;
+            processed.looks.append(&mut missed);
+            mask = mask_of(&processed.looks)?;
             frame = frame
                 .redact(&mask)
                 .map_err(|error| internal(error.to_string()))?;
-            missed = self.missed(&frame, &mask, times)?;
-            if !missed.iter().any(Detection::is_alarming) {
+            let round = record::count(self_check.rounds) + 1;
+            missed = self.missed(&frame, &mask, round, &mut processed.times)?;
+            if !finds(&missed).any(Detection::is_alarming) {
                 missed.clear();
             }
         }
         processed.times.self_check += started.elapsed();
         if !missed.is_empty() {
             let detail = format!("still found after the mask had grown: {}", named(&missed));
-            return Err(Outcome::Withheld(Cause::new("self-check", detail)));
+            processed.looks.append(&mut missed);
+            return Err(Outcome::Withheld(Cause::new("self-check", detail)).into());
         }
-        let output_sha256 = store::digest(&frame);
-        processed.masked = Some(Masked {
+        let output_sha256 = self.store.spill(&layout::spilled_frame(id), &frame)?;
+        Ok(Masked {
             mask_sha256: mask.sha256(),
             hidden_pixels: mask.masked_pixels(),
             output_sha256,
             self_check,
-            frame,
-        });
-        Ok(())
+        })
     }
 
-    /// What all detectors still find outside the mask.
+    /// What each detector still finds outside the mask; empty where none does.
     fn missed(
         &self,
         frame: &Frame<Redacted>,
         mask: &RedactionMask,
+        round: u32,
         times: &mut Times,
-    ) -> Result<Vec<Detection>, Outcome> {
-        let looks = self.look(
-            frame.id(),
-            |multiple_of| frame.model_input(multiple_of),
-            times,
-        )?;
-        Ok(looks
-            .iter()
-            .flat_map(|look| uncovered(look, mask))
-            .collect())
+    ) -> Result<Vec<Look>, Outcome> {
+        let mut missed = Vec::new();
+        let input = |multiple_of| frame.model_input(multiple_of);
+        for (model, detector) in self.detectors.iter().enumerate() {
+            let found = uncovered(&ask(detector.as_ref(), frame.id(), input, times)?, mask);
+            if !found.is_empty() {
+                missed.push(Look {
+                    detections: Detections::completed(frame.id(), Line::Model, found),
+                    round,
+                    model: Some(model),
+                    source: None,
+                });
+            }
+        }
+        Ok(missed)
     }
+}
 
-    /// All detectors' finds; the failure of one is the failure of all.
-    fn look(
-        &self,
-        id: FrameId,
-        input: impl Fn(usize) -> crate::frame::ModelInput,
-        times: &mut Times,
-    ) -> Result<Vec<Detections>, Outcome> {
-        let mut look = |detector: &dyn Detector| {
-            let input = input(detector.multiple_of());
-            times.looks += 1;
-            timed(&mut times.inference, || detector.detect(id, &input)).map_err(|error| {
-                Outcome::Withheld(Cause::new("detector-failed", error.to_string()))
-            })
-        };
-        self.detectors
-            .iter()
-            .map(|detector| look(detector.as_ref()))
-            .collect()
+/// One detector's finds; its failure withholds the frame.
+fn ask(
+    detector: &dyn Detector,
+    id: FrameId,
+    input: impl Fn(usize) -> ModelInput,
+    times: &mut Times,
+) -> Result<Detections, Outcome> {
+    let input = input(detector.multiple_of());
+    times.looks += 1;
+    timed(&mut times.inference, || detector.detect(id, &input))
+        .map_err(|error| Outcome::Withheld(Cause::new("detector-failed", error.to_string())))
+}
+
+/// Why a frame goes no further: its own outcome, or the end of the run.
+enum Stop {
+    Frame(Outcome),
+    Run(StoreError),
+}
+
+impl From<Outcome> for Stop {
+    fn from(outcome: Outcome) -> Self {
+        Self::Frame(outcome)
     }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Run(error)
+    }
+}
+
+/// Does `work`; a panic in it withholds the frame.
+pub(super) fn guarded<T, E: From<Outcome>>(work: impl FnOnce() -> Result<T, E>) -> Result<T, E> {
+    panic::catch_unwind(AssertUnwindSafe(work))
+        .unwrap_or_else(|_| Err(internal("a stage stopped with an internal error".into()).into()))
+}
+
+fn internal(detail: String) -> Outcome {
+    Outcome::Withheld(Cause::new("internal", detail))
+}
+
+fn finds(looks: &[Look]) -> impl Iterator<Item = &Detection> {
+    looks.iter().flat_map(|look| look.detections.found())
 }
 
 /// Classes and scores, such as `person 0.87`.
-fn named(found: &[Detection]) -> String {
+fn named(looks: &[Look]) -> String {
     let name = |find: &Detection| format!("{} {:.2}", find.class.name(), find.score);
-    found.iter().map(name).collect::<Vec<_>>().join(", ")
-}
-
-fn hidden_rows(located: &Located, limit: f64) -> Vec<HiddenRows> {
-    let rows = located.beyond(crate::units::Metres(limit));
-    rows.into_iter()
-        .map(|span| HiddenRows {
-            y: span.row,
-            x0: span.x0,
-            x1: span.x1,
-        })
-        .collect()
+    finds(looks).map(name).collect::<Vec<_>>().join(", ")
 }
 
 fn timed<R>(total: &mut Duration, work: impl FnOnce() -> R) -> R {

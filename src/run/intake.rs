@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use rayon::ThreadPool;
 
-use super::frame_task::Input;
+use super::processed::Input;
 use super::{Progress, RunError, for_each_ordered};
 use crate::audit::CommitmentKey;
 use crate::frame::FrameId;

@@ -4,17 +4,20 @@
 //! cut off on resume. There is no second state file that could disagree.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
-use super::frame_task::{FrameTask, Input, Masked, Processed, Times};
+use super::carry::Find;
+use super::frame_task::{FrameTask, guarded};
 use super::intake;
+use super::processed::{Input, Looked, Masked, Processed};
 use super::{Cause, Counts, Outcome, Run, RunError, record};
 use crate::audit::{Entry, FlightEvidence, Log, ModelId, RunClosed, RunResumed};
 use crate::config::Config;
-use crate::frame::{Frame, FrameId};
+use crate::frame::{FrameId, FrameMeta};
 use crate::hex;
 use crate::raster::Raster;
 use crate::redact::SelfCheck;
-use crate::store::{self, Existing, Receipt, Staged, Store, layout};
+use crate::store::{Existing, Receipt, Staged, Store, layout};
 
 /// Frames between two times that the log is made durable.
 const SYNC_EVERY: usize = 64;
@@ -34,9 +37,11 @@ pub(super) struct Journal<'a> {
 #[derive(Debug, Clone)]
 pub(super) struct Known {
     outcome: Outcome,
-    /// Hash of the redacted raster, hex; empty where not published.
-    output_sha256: String,
+    /// Hash of the redacted raster, where it was published.
+    output_sha256: Option<[u8; 32]>,
     bytes: u64,
+    /// What its neighbours may have to hide.
+    finds: Arc<[Find]>,
 }
 
 impl<'a> Journal<'a> {
@@ -101,20 +106,30 @@ impl<'a> Journal<'a> {
         }
         self.log.truncate(entries.len() as u64)?;
         let mut bytes = 0;
+        let mut finds = Vec::new();
         for entry in entries {
             let (frame, outcome, output_sha256) = match entry {
                 Entry::Ingested(ingested) => {
                     bytes = ingested.bytes;
                     continue;
                 }
-                Entry::Masked(masked) => (masked.frame, Outcome::Published, masked.output_sha256),
+                Entry::Detected(detected) => {
+                    if detected.is_first_look() {
+                        finds.extend(detected.found.iter().filter_map(Find::of));
+                    }
+                    continue;
+                }
+                Entry::Masked(masked) => {
+                    let sha256 = hex::decode_32(&masked.output_sha256);
+                    (masked.frame, Outcome::Published, sha256)
+                }
                 Entry::Withheld(entry) => {
                     let cause = Cause::new(&entry.reason, entry.detail);
-                    (entry.frame, Outcome::Withheld(cause), String::new())
+                    (entry.frame, Outcome::Withheld(cause), None)
                 }
                 Entry::Rejected(entry) => {
                     let cause = Cause::new(&entry.reason, entry.detail);
-                    (entry.frame, Outcome::Rejected(cause), String::new())
+                    (entry.frame, Outcome::Rejected(cause), None)
                 }
                 Entry::TileEmitted(tile) => {
                     self.emitted.insert(tile.path, tile.sha256);
@@ -133,6 +148,7 @@ impl<'a> Journal<'a> {
                     outcome,
                     output_sha256,
                     bytes,
+                    finds: std::mem::take(&mut finds).into(),
                 },
             );
         }
@@ -155,12 +171,9 @@ impl<'a> Journal<'a> {
     /// Logs one frame, unless it is logged already: then what came out again must be the same.
     pub(super) fn frame(&mut self, config: &Config, processed: &Processed) -> Result<(), RunError> {
         if let Some(known) = self.known.get(&processed.id) {
-            let output = processed
-                .masked
-                .as_ref()
-                .map(|masked| hex::encode(&masked.output_sha256));
+            let output = processed.masked.as_ref();
             let same = known.outcome == processed.outcome
-                && known.output_sha256 == output.unwrap_or_default();
+                && known.output_sha256 == output.map(|masked| masked.output_sha256);
             return if same {
                 Ok(())
             } else {
@@ -231,52 +244,40 @@ impl<'a> Journal<'a> {
 impl Known {
     /// The frame as the earlier run left it; `None` where its working file is gone or damaged, so that it
     /// must be made again.
-    pub(super) fn reload(
-        &self,
-        store: &Store,
-        task: &FrameTask<'_>,
-        input: &Input<'_>,
-    ) -> Option<Processed> {
-        let mut processed = Processed {
-            id: input.id,
-            commitment: input.commitment,
-            bytes: self.bytes,
-            meta: None,
-            detections: Vec::new(),
-            masked: None,
-            outcome: self.outcome.clone(),
-            times: Times::default(),
-        };
-        if self.outcome == Outcome::Published {
-            let meta = task.decode(input, &mut processed).ok()?.meta().clone();
-            let frame = load(store, input.id, (meta.width, meta.height))?;
-            let frame = Frame::reload(input.id, meta.clone(), frame);
-            let output_sha256 = store::digest(&frame);
-            if hex::encode(&output_sha256) != self.output_sha256 {
-                return None;
-            }
-            processed.meta = Some(meta);
+    pub(super) fn reload(&self, task: &FrameTask<'_>, input: &Input<'_>) -> Option<Looked> {
+        let mut processed = Processed::new(input);
+        // What was rejected will not decode now either.
+        let decoded = guarded(|| task.decode(input, &mut processed).map(drop));
+        processed.bytes = self.bytes;
+        processed.outcome = self.outcome.clone();
+        if let Some(output_sha256) = self.output_sha256 {
+            let meta = processed.meta.as_ref().filter(|_| decoded.is_ok())?;
+            load(task.store, input.id, meta, &output_sha256)?;
             processed.masked = Some(Masked {
-                frame,
                 mask_sha256: [0; 32],
                 hidden_pixels: 0,
                 output_sha256,
                 self_check: SelfCheck::default(),
             });
         }
-        Some(processed)
+        Some(Looked {
+            seen: task.seen(input, processed.meta.as_ref(), Arc::clone(&self.finds)),
+            ready: None,
+            processed,
+        })
     }
 }
 
-/// Temperatures of a redacted frame from the work folder.
+/// Temperatures of a redacted frame from the work folder; `None` where they are not those of the log.
 pub(super) fn load(
     store: &Store,
     id: FrameId,
-    (width, height): (usize, usize),
+    meta: &FrameMeta,
+    sha256: &[u8; 32],
 ) -> Option<Raster<f32>> {
-    let bytes = store.read_spilled(&layout::spilled_frame(id)).ok()?;
-    let values = bytes
-        .chunks_exact(4)
-        .map(|four| f32::from_le_bytes([four[0], four[1], four[2], four[3]]));
-    Raster::new(width, height, values.collect()).ok()
+    let bytes = store.read_spilled(&layout::spilled_frame(id), sha256)?;
+    let (values, rest) = bytes.as_chunks();
+    let values = values.iter().map(|four| f32::from_le_bytes(*four));
+    let raster = Raster::new(meta.width, meta.height, values.collect()).ok();
+    raster.filter(|_| rest.is_empty())
 }

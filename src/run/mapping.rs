@@ -10,10 +10,10 @@ use super::record::{count, ranges};
 use super::{FlightSummary, MosaicSummary, Progress, Published, Run, RunError, Summary};
 use crate::audit::FlightEvidence;
 use crate::config::Yaw;
-use crate::frame::{Frame, FrameId};
+use crate::frame::FrameId;
 use crate::georef::{self, Crs, Located, YawChoice, YawReason, YawSource};
 use crate::raster::Raster;
-use crate::store::{self, Store, layout};
+use crate::store::{Store, layout};
 use crate::tiles::{self, Cog, MosaicFrame, MosaicOptions, Pyramid, Ramp, TileJson, WebTiles};
 
 /// Files that are made, for the progress.
@@ -37,12 +37,9 @@ pub(super) fn map(
     let rasters = |id: FrameId| -> Result<Arc<Raster<f32>>, RunError> {
         let changed = || RunError::Working { frame: id.0 };
         let frame = by_id.get(&id).ok_or_else(changed)?;
-        let raster = load(store, id, (frame.meta.width, frame.meta.height)).ok_or_else(changed)?;
-        let frame_again = Frame::reload(id, frame.meta.clone(), raster);
-        if store::digest(&frame_again) != frame.output_sha256 {
-            return Err(changed());
-        }
-        Ok(Arc::new(frame_again.celsius().clone()))
+        load(store, id, &frame.meta, &frame.output_sha256)
+            .map(Arc::new)
+            .ok_or_else(changed)
     };
     let positions = published.iter().filter_map(|frame| frame.meta.position);
     let crs = Crs::for_positions(positions).ok_or(georef::GeorefError::NoPosition)?;

@@ -4,10 +4,11 @@
 //! it has not logged, to publish what it has not logged, to go on with another run's folder.
 //!
 //! ```text
-//! intake (manifest, logged) -> frames in parallel, outcomes logged in order -> flights laid on the ground
+//! intake (manifest, logged) -> first looks in parallel -> masks in parallel, outcomes logged in order -> flights laid on the ground
 //!   -> mosaic -> tiles (staged, logged, renamed) -> run.closed -> checkpoint -> summary
 //! ```
 
+mod carry;
 mod error;
 mod frame_task;
 mod intake;
@@ -16,6 +17,7 @@ mod mapping;
 mod ordered;
 mod outcome;
 mod plan;
+mod processed;
 mod progress;
 mod record;
 mod summary;
@@ -43,9 +45,12 @@ use crate::frame::{FrameId, FrameMeta};
 use crate::ingest::Intake;
 use crate::store::{Existing, Store, layout};
 
-use frame_task::{FrameTask, Input, Processed, Times};
+use carry::Window;
+use frame_task::FrameTask;
 use intake::Manifest;
 use journal::Journal;
+use ordered::Ordered;
+use processed::{Input, Looked, Processed, Times};
 
 /// Everything a run needs to know.
 pub struct Run {
@@ -109,7 +114,7 @@ impl Run {
     pub fn execute(&self, progress: &mut dyn Progress) -> Result<Summary, RunError> {
         let started = Instant::now();
         let pool = self.pool()?;
-        intake::check_folders(&self.inputs, &self.out)?;
+        self.check_folders()?;
         let found = intake::discover(&self.inputs)?;
         let store = Store::open(&self.out, self.existing)?;
         let keys = record::keys(&store, &self.config)?;
@@ -171,49 +176,46 @@ impl Run {
         list: &mut FrameList,
         progress: &mut dyn Progress,
     ) -> Result<Vec<Published>, RunError> {
-        let task = FrameTask::new(&self.detectors, &self.config, &keys.commitment);
+        let task = FrameTask::new(&self.detectors, &self.config, &keys.commitment, store);
         let mut counts = Counts::default();
         let mut times = Times::default();
         let mut published = Vec::new();
         progress.stage("redacting", manifest.len());
-        let running = manifest
-            .inputs()
-            .take_while(|_| !self.interrupted.load(Ordering::SeqCst));
         let known = journal.known();
         let in_flight = self.threads.saturating_mul(IN_FLIGHT_PER_THREAD);
-        for_each_ordered(
-            pool,
-            running,
-            in_flight,
-            |input: Input<'_>| match known
-                .get(&input.id)
-                .and_then(|known| known.reload(store, &task, &input))
-            {
-                Some(processed) => (processed, true),
-                None => (task.process(&input), false),
-            },
-            |(processed, reloaded): (Processed, bool)| -> Result<(), RunError> {
-                let file = manifest.path(processed.id);
-                if !reloaded && let Some(masked) = &processed.masked {
-                    store.spill(&layout::spilled_frame(processed.id), &masked.frame)?;
-                }
-                journal.frame(&self.config, &processed)?;
-                counts.add(&processed.outcome);
-                times.add(&processed.times);
-                list.push(&FrameLine::new(processed.id, file, &processed.outcome));
-                summary.count_reason(&processed.outcome);
-                progress.frame(processed.id, file, &processed.outcome);
-                if let (Some(masked), Some(meta)) = (processed.masked, processed.meta) {
-                    published.push(Published {
-                        id: processed.id,
-                        meta,
-                        folder: file.parent().map(PathBuf::from).unwrap_or_default(),
-                        output_sha256: masked.output_sha256,
-                    });
-                }
-                Ok(())
-            },
-        )?;
+        let look = |input: Input<'_>| {
+            let known = known.get(&input.id);
+            known
+                .and_then(|known| known.reload(&task, &input))
+                .unwrap_or_else(|| task.look(&input))
+        };
+        let finish = |(looked, neighbours): (Looked, Vec<_>)| task.finish(looked, &neighbours);
+        let mut emit = |processed: Result<Processed, RunError>| -> Result<(), RunError> {
+            let processed = processed?;
+            let file = manifest.path(processed.id);
+            journal.frame(&self.config, &processed)?;
+            counts.add(&processed.outcome);
+            times.add(&processed.times);
+            list.push(&FrameLine::new(processed.id, file, &processed.outcome));
+            summary.count_reason(&processed.outcome);
+            progress.frame(processed.id, file, &processed.outcome);
+            if let (Some(masked), Some(meta)) = (processed.masked, processed.meta) {
+                published.push(Published {
+                    id: processed.id,
+                    meta,
+                    folder: file.parent().map(PathBuf::from).unwrap_or_default(),
+                    output_sha256: masked.output_sha256,
+                });
+            }
+            Ok(())
+        };
+        pool.in_place_scope_fifo(|scope| {
+            let looked = Ordered::new(scope, manifest.inputs(), in_flight, &look);
+            // Stopped here, so that no frame is masked without the neighbours it would have had.
+            let window = Window::new(looked, self.config.detect.carry)
+                .take_while(|_| !self.interrupted.load(Ordering::SeqCst));
+            Ordered::new(scope, window, in_flight, &finish).try_for_each(&mut emit)
+        })?;
         summary.count(counts);
         summary.time(&times);
         if counts.total < manifest.len() {
@@ -224,6 +226,15 @@ impl Run {
             });
         }
         Ok(published)
+    }
+
+    /// Refuses folders before anything is written.
+    fn check_folders(&self) -> Result<(), RunError> {
+        if self.existing == Existing::Keep && !self.out.join(layout::LOG).exists() {
+            let path = self.out.clone();
+            return Err(RunError::NothingToResume { path });
+        }
+        intake::check_folders(&self.inputs, &self.out)
     }
 
     fn pool(&self) -> Result<ThreadPool, RunError> {

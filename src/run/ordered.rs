@@ -2,9 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::sync::mpsc;
+use std::sync::mpsc::{self, Receiver, Sender};
 
-use rayon::ThreadPool;
+use rayon::{ScopeFifo, ThreadPool};
 
 /// Runs `work` on the threads of `pool`, up to `in_flight` items at a time, and hands the results to `emit` in
 /// input order on the calling thread.
@@ -21,39 +21,88 @@ pub fn for_each_ordered<T: Send, R: Send, E>(
     items: impl IntoIterator<Item = T>,
     in_flight: NonZeroUsize,
     work: impl Fn(T) -> R + Sync,
-    mut emit: impl FnMut(R) -> Result<(), E>,
+    emit: impl FnMut(R) -> Result<(), E>,
 ) -> Result<(), E> {
-    let mut items = items.into_iter();
     let work = &work;
     pool.in_place_scope_fifo(|scope| {
-        let (send, receive) = mpsc::channel();
-        let mut waiting = BTreeMap::new();
-        let (mut started, mut emitted) = (0_usize, 0_usize);
-        loop {
-            while started - emitted < in_flight.get() {
-                let Some(item) = items.next() else { break };
-                let (send, number) = (send.clone(), started);
-                scope.spawn_fifo(move |_| {
-                    // The receiver is gone only after an error of `emit`: nobody wants the result then.
-                    let _ = send.send((number, work(item)));
-                });
-                started += 1;
-            }
-            if emitted == started {
-                return Ok(());
-            }
-            while !waiting.contains_key(&emitted) {
-                let Ok((number, result)) = receive.recv() else {
-                    return Ok(());
-                };
-                waiting.insert(number, result);
-            }
-            while let Some(result) = waiting.remove(&emitted) {
-                emit(result)?;
-                emitted += 1;
-            }
-        }
+        Ordered::new(scope, items.into_iter(), in_flight, work).try_for_each(emit)
     })
+}
+
+/// The results of work on a pool, in input order: an iterator, so that the results of one kind of work can be
+/// the items of the next, both on the same threads.
+///
+/// Items are taken and results given on the thread that calls [`Iterator::next`], which waits for them.
+pub(super) struct Ordered<'a, 'scope, I: Iterator, R, W> {
+    scope: &'a ScopeFifo<'scope>,
+    items: I,
+    in_flight: NonZeroUsize,
+    work: &'scope W,
+    sender: Sender<(usize, R)>,
+    results: Receiver<(usize, R)>,
+    waiting: BTreeMap<usize, R>,
+    started: usize,
+    given: usize,
+}
+
+impl<'a, 'scope, I, R, W> Ordered<'a, 'scope, I, R, W>
+where
+    I: Iterator,
+    I::Item: Send + 'scope,
+    R: Send + 'scope,
+    W: Fn(I::Item) -> R + Sync,
+{
+    /// Nothing starts before the first result is asked for.
+    pub(super) fn new(
+        scope: &'a ScopeFifo<'scope>,
+        items: I,
+        in_flight: NonZeroUsize,
+        work: &'scope W,
+    ) -> Self {
+        let (sender, results) = mpsc::channel();
+        Self {
+            scope,
+            items,
+            in_flight,
+            work,
+            sender,
+            results,
+            waiting: BTreeMap::new(),
+            started: 0,
+            given: 0,
+        }
+    }
+}
+
+impl<'scope, I, R, W> Iterator for Ordered<'_, 'scope, I, R, W>
+where
+    I: Iterator,
+    I::Item: Send + 'scope,
+    R: Send + 'scope,
+    W: Fn(I::Item) -> R + Sync,
+{
+    type Item = R;
+
+    fn next(&mut self) -> Option<R> {
+        while self.started - self.given < self.in_flight.get() {
+            let Some(item) = self.items.next() else { break };
+            let (sender, work, number) = (self.sender.clone(), self.work, self.started);
+            self.scope.spawn_fifo(move |_| {
+                // The receiver is gone only when nobody wants the result.
+                let _ = sender.send((number, work(item)));
+            });
+            self.started += 1;
+        }
+        if self.given == self.started {
+            return None;
+        }
+        while !self.waiting.contains_key(&self.given) {
+            let (number, result) = self.results.recv().ok()?;
+            self.waiting.insert(number, result);
+        }
+        self.given += 1;
+        self.waiting.remove(&(self.given - 1))
+    }
 }
 
 #[cfg(test)]
@@ -105,6 +154,18 @@ mod tests {
         });
         assert_eq!(result, Err("full"));
         assert!(started.load(Ordering::SeqCst) < 10);
+    }
+
+    #[test]
+    fn results_of_one_work_are_the_items_of_the_next() {
+        let in_flight = NonZeroUsize::new(3).unwrap();
+        let (double, name) = (|item: u32| 2 * item, |item: u32| item.to_string());
+        let names: Vec<String> = pool().in_place_scope_fifo(|scope| {
+            let doubled = Ordered::new(scope, 0..100, in_flight, &double);
+            Ordered::new(scope, doubled, in_flight, &name).collect()
+        });
+        let expected: Vec<String> = (0..100).map(|item| (2 * item).to_string()).collect();
+        assert_eq!(names, expected);
     }
 
     #[test]

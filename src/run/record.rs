@@ -2,14 +2,14 @@
 
 use std::path::Path;
 
-use super::frame_task::{Masked, Processed};
+use super::processed::{Look, Masked, Processed};
 use super::{Outcome, Run, RunError};
 use crate::audit::{
     self, AuditError, CommitmentKey, Detected, Entry, FlightEvidence, Found, Ingested, Manifest,
     ModelId, NotPublished, Policy, RunOpened, SelfCheck, Signer, TileEmitted,
 };
 use crate::config::Config;
-use crate::detect::{Class, Detections};
+use crate::detect::{Class, Line};
 use crate::frame::FrameId;
 use crate::hex;
 use crate::store::{self, Receipt, Store, layout};
@@ -66,6 +66,7 @@ pub(super) fn opened(run: &Run, manifest: Manifest) -> RunOpened {
         recipients: survey.recipients.clone(),
         heatveil: env!("CARGO_PKG_VERSION").into(),
         libraries: run.libraries(),
+        lines: lines(&run.config),
         models: models(run),
         policy_sha256: hex::encode(&run.config.policy_sha256()),
         beyond_envelope: run
@@ -76,6 +77,18 @@ pub(super) fn opened(run: &Run, manifest: Manifest) -> RunOpened {
             .unwrap_or_default(),
         manifest,
     }
+}
+
+/// The lines of defence that look.
+fn lines(config: &Config) -> Vec<String> {
+    let warm_spots = config.detect.warm_spots.map(|_| Line::WarmSpots);
+    let carry = config.detect.carry.map(|_| Line::Carry);
+    let lines = [Some(Line::Model), warm_spots, carry];
+    lines
+        .into_iter()
+        .flatten()
+        .map(|line| line.name().to_owned())
+        .collect()
 }
 
 /// Models by name and hash.
@@ -110,8 +123,8 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
         camera: camera.unwrap_or_default().trim().to_owned(),
         bytes: processed.bytes,
     })];
-    for (model, detections) in models.iter().zip(&processed.detections) {
-        entries.push(Entry::Detected(detected(frame, &model.name, detections)));
+    for look in &processed.looks {
+        entries.push(Entry::Detected(detected(frame, models, look)));
     }
     let not_published = |cause: &super::Cause| NotPublished {
         frame,
@@ -132,8 +145,21 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
     entries
 }
 
-fn detected(frame: u32, model: &str, detections: &Detections) -> Detected {
-    let found = |found: &crate::detect::Detection| Found {
+fn detected(frame: u32, models: &[ModelId], look: &Look) -> Detected {
+    let model = look.model.and_then(|model| models.get(model));
+    Detected {
+        frame,
+        line: look.detections.line().name().to_owned(),
+        model: model.map(|model| model.name.clone()),
+        source: look.source.map(|source| source.0),
+        round: look.round,
+        found: found(look).collect(),
+    }
+}
+
+/// The finds of a look as the log holds them.
+pub(super) fn found(look: &Look) -> impl Iterator<Item = Found> {
+    look.detections.found().iter().map(|found| Found {
         class: found.class.name().to_owned(),
         bbox: [
             found.bbox.x0.floor(),
@@ -143,12 +169,15 @@ fn detected(frame: u32, model: &str, detections: &Detections) -> Detected {
         ]
         .map(whole),
         score: whole((found.score * 1000.0).round()),
-    };
-    Detected {
-        frame,
-        model: model.to_owned(),
-        found: detections.found().iter().map(found).collect(),
-    }
+        sure: found.is_alarming(),
+    })
+}
+
+/// A score as it stood in the log.
+pub(super) fn from_milli(score: u32) -> f32 {
+    #[expect(clippy::cast_precision_loss, reason = "scores are parts of a thousand")]
+    let score = score as f32;
+    score / 1000.0
 }
 
 fn masked(config: &Config, frame: u32, made: &Masked) -> audit::Masked {

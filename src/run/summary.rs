@@ -6,7 +6,7 @@ use std::path::Path;
 
 use serde::Serialize;
 
-use super::frame_task::Times;
+use super::processed::Times;
 use super::{Cause, Counts, Outcome};
 use crate::frame::FrameId;
 use crate::store::{Artifact, sealed};

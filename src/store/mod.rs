@@ -173,7 +173,8 @@ impl Store {
         ))
     }
 
-    /// Writes a working file that may be lost in a crash (its hash is in the log), replacing what is there.
+    /// Writes a working file that may be lost in a crash (its hash is in the log), replacing what is there, and
+    /// returns the SHA-256 of its bytes.
     ///
     /// # Errors
     ///
@@ -188,14 +189,11 @@ impl Store {
         Ok(Sha256::digest(&bytes).into())
     }
 
-    /// Reads a working file.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Io`], naming the file.
-    pub fn read_spilled(&self, name: &str) -> Result<Vec<u8>, StoreError> {
-        let path = self.work().join(name);
-        fs::read(&path).at(&path)
+    /// Reads a working file; `None` where it is gone or not what was spilled.
+    #[must_use]
+    pub fn read_spilled(&self, name: &str, sha256: &[u8; 32]) -> Option<Vec<u8>> {
+        let bytes = fs::read(self.work().join(name)).ok()?;
+        (Sha256::digest(&bytes) == *sha256).then_some(bytes)
     }
 
     /// Removes all working files.
@@ -358,12 +356,6 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     let mut file = options.open(path).at(path)?;
     file.write_all(bytes).at(path)?;
     file.sync_all().at(path)
-}
-
-/// SHA-256 of an artifact's bytes.
-#[must_use]
-pub fn digest(artifact: &impl Artifact) -> [u8; 32] {
-    Sha256::digest(artifact.bytes()).into()
 }
 
 /// SHA-256 and length of a file, read in pieces.

@@ -1,5 +1,7 @@
 //! What the tests of the built program and of the public API share.
 
+#![allow(dead_code, reason = "each test uses a part")]
+
 use std::fs;
 use std::path::{Path, PathBuf};
 

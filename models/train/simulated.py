@@ -1,0 +1,60 @@
+"""Frames of `heatveil simulate` as training pictures: thermal, with perfect boxes, of nobody and nowhere."""
+
+from __future__ import annotations
+
+import json
+import struct
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from dataset import IGNORE, Frame
+
+CLASS_OF_CATEGORY = {"person": 0, "vehicle": 1, "bicycle": 2}
+LEAST_VISIBLE = 0.35
+"""An object hidden to more than this is no lesson: it becomes an ignore region."""
+STRETCH = (0.1, 99.9)
+"""Percentiles that become 0 and 255, as in heatveil's own `ModelInput`."""
+
+
+def raw_samples(jpeg: bytes, width: int, height: int) -> NDArray[np.uint16]:
+    """The raw frame of a DJI R-JPEG: the APP3 segments, joined, little-endian."""
+    raw, at = bytearray(), 2
+    while at + 4 <= len(jpeg) and jpeg[at] == 0xFF and jpeg[at + 1] != 0xDA:
+        (length,) = struct.unpack_from(">H", jpeg, at + 2)
+        if jpeg[at + 1] == 0xE3:
+            raw += jpeg[at + 4 : at + 2 + length]
+        at += 2 + length
+    return np.frombuffer(bytes(raw), "<u2", width * height).reshape(height, width)
+
+
+def stretched(samples: NDArray[Any]) -> NDArray[np.uint8]:
+    """Samples as grey, like the picture that the network gets from heatveil."""
+    low, high = np.percentile(samples, STRETCH)
+    grey = (samples.astype(np.float32) - low) * (255 / max(high - low, 1e-6))
+    return np.clip(grey, 0, 255).round().astype(np.uint8)
+
+
+def load_simulated(folder: Path) -> list[Frame]:
+    """Reads `<folder>/truth/coco.json` and the DJI frames that it names; other formats are passed over."""
+    coco = json.loads((folder / "truth" / "coco.json").read_text())
+    names = {category["id"]: category["name"] for category in coco["categories"]}
+    frames = []
+    for image in coco["images"]:
+        path = folder / "frames" / image["file_name"]
+        if not path.name.endswith("_T.JPG"):
+            continue
+        boxes = []
+        for annotation in coco["annotations"]:
+            name = names[annotation["category_id"]]
+            if annotation["image_id"] != image["id"] or name not in CLASS_OF_CATEGORY:
+                continue
+            x, y, width, height = annotation["bbox"]
+            seen = annotation["visible_share"] >= LEAST_VISIBLE
+            boxes.append([x, y, x + width, y + height, CLASS_OF_CATEGORY[name] if seen else IGNORE])
+        pixels = stretched(raw_samples(path.read_bytes(), image["width"], image["height"]))
+        # A name of HIT-UAV's form, so that all frames say altitude and angle alike.
+        frames.append(Frame(f"1_50_90_0_{image['id']:05}.jpg", pixels, np.array(boxes, np.float32).reshape(-1, 5)))
+    return frames

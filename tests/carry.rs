@@ -1,0 +1,342 @@
+//! What one frame shows, its neighbours in time hide too: on a simulated flight, with a detector that knows the
+//! truth and is blind in every second frame.
+
+#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+
+use common::{files, write};
+use heatveil::audit::{Entry, VerifyOptions, keygen, verify};
+use heatveil::config::Args;
+use heatveil::detect::{BoxPx, Class, Detection, Padding, Scripted};
+use heatveil::frame::FrameId;
+use heatveil::run::{Outcome, Progress, Run, RunError, Silent};
+use heatveil::simulate::{self, Options, Preset};
+use heatveil::store::{Existing, layout};
+
+/// A flight, the persons in it, and outputs.
+struct Bench {
+    folder: tempfile::TempDir,
+    /// Boxes of persons by frame.
+    persons: Vec<Vec<[f32; 4]>>,
+}
+
+/// Counts what became of persons and pixels, frame by frame, while the redacted rasters still lie in the work folder.
+struct Watch<'a> {
+    bench: &'a Bench,
+    work: PathBuf,
+    hidden: usize,
+    pixels: usize,
+    covered: BTreeMap<FrameId, usize>,
+}
+
+const FRAMES: usize = 12;
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        simulate::run(&Options {
+            seed: 5,
+            preset: Preset::Full { frames: FRAMES },
+            ..Options::fixture(folder.path().join("flight"))
+        })
+        .unwrap();
+        let keys = keygen("test.example/heatveil").unwrap();
+        write(&folder.path().join("log.key"), keys.signer.as_bytes());
+        write(
+            &folder.path().join("commitment.key"),
+            "07".repeat(32).as_bytes(),
+        );
+        let persons = persons(&folder.path().join("flight"));
+        Self { folder, persons }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A detector that knows the truth, but nothing of the frames for which `blind` holds.
+    fn detector(&self, blind: impl Fn(usize) -> bool) -> Scripted {
+        let sighted = self
+            .persons
+            .iter()
+            .enumerate()
+            .filter(|(frame, _)| !blind(*frame));
+        let found = sighted
+            .map(|(frame, persons)| {
+                let finds = persons.iter().map(|&bbox| find(bbox)).collect();
+                (FrameId(u32::try_from(frame).unwrap()), finds)
+            })
+            .collect();
+        Scripted {
+            found,
+            ..Scripted::default()
+        }
+    }
+
+    fn run(&self, out: &str, detector: Scripted, settings: &str, existing: Existing) -> Run {
+        let settings = format!(
+            "[audit]\nlog-key = '{}'\ncommitment-key = '{}'\n{settings}",
+            self.path("log.key").display(),
+            self.path("commitment.key").display()
+        );
+        Run {
+            inputs: vec![self.path("flight/frames")],
+            out: self.path(out),
+            config: toml::from_str::<Args>(&settings)
+                .unwrap()
+                .resolve()
+                .unwrap(),
+            detectors: vec![Box::new(detector)],
+            existing,
+            threads: NonZeroUsize::new(2).unwrap(),
+            now: 1_768_516_200,
+            runtime: "none".into(),
+            interrupted: Arc::new(AtomicBool::new(false)),
+        }
+    }
+
+    fn watch(&self, out: &str, detector: Scripted, settings: &str) -> Watch<'_> {
+        let mut watch = Watch {
+            bench: self,
+            work: self.path(out).join(".work"),
+            hidden: 0,
+            pixels: 0,
+            covered: BTreeMap::new(),
+        };
+        let run = self.run(out, detector, settings, Existing::Refuse);
+        assert_eq!(run.execute(&mut watch).unwrap().frames_published, FRAMES);
+        watch
+    }
+
+    fn entries(&self, out: &str) -> Vec<Entry> {
+        let log = fs::read(self.path(out).join(layout::LOG)).unwrap();
+        let lines = log
+            .split(|&byte| byte == b'\n')
+            .filter(|line| !line.is_empty());
+        lines.map(|line| Entry::from_line(line).unwrap()).collect()
+    }
+}
+
+impl Progress for Watch<'_> {
+    fn frame(&mut self, id: FrameId, _file: &Path, outcome: &Outcome) {
+        assert_eq!(*outcome, Outcome::Published);
+        let bytes = fs::read(self.work.join(layout::spilled_frame(id))).unwrap();
+        let hidden: Vec<bool> = bytes
+            .as_chunks()
+            .0
+            .iter()
+            .map(|four| f32::from_le_bytes(*four).is_nan())
+            .collect();
+        self.pixels += hidden.len();
+        self.hidden += hidden.iter().filter(|hidden| **hidden).count();
+        let persons = &self.bench.persons[usize::try_from(id.0).unwrap()];
+        let covered = persons.iter().filter(|bbox| covered(bbox, &hidden) >= 0.8);
+        self.covered.insert(id, covered.count());
+    }
+}
+
+impl Watch<'_> {
+    #[expect(clippy::cast_precision_loss, reason = "pixels are counted in millions")]
+    fn hidden_share(&self) -> f64 {
+        self.hidden as f64 / self.pixels as f64
+    }
+
+    /// Persons that are hidden and persons that are there, in frames for which `of` holds.
+    fn covered(&self, of: impl Fn(usize) -> bool) -> (usize, usize) {
+        let frames = self
+            .bench
+            .persons
+            .iter()
+            .zip(self.covered.values())
+            .enumerate();
+        frames
+            .filter(|(frame, _)| of(*frame))
+            .fold((0, 0), |(covered, all), (_, (persons, more))| {
+                (covered + more, all + persons.len())
+            })
+    }
+}
+
+fn find([x0, y0, x1, y1]: [f32; 4]) -> Detection {
+    Detection {
+        class: Class::Person,
+        bbox: BoxPx { x0, y0, x1, y1 },
+        score: 0.9,
+        padding: Padding {
+            fraction: 0.25,
+            px: 2.0,
+        },
+        alarm: 0.5,
+    }
+}
+
+/// Persons of the flight's truth, frames in the order of their names.
+#[expect(clippy::cast_possible_truncation, reason = "pixels of a frame")]
+fn persons(flight: &Path) -> Vec<Vec<[f32; 4]>> {
+    let coco: serde_json::Value =
+        serde_json::from_slice(&fs::read(flight.join("truth/coco.json")).unwrap()).unwrap();
+    let mut names: Vec<(String, u64)> = coco["images"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|image| {
+            (
+                image["file_name"].as_str().unwrap().to_owned(),
+                image["id"].as_u64().unwrap(),
+            )
+        })
+        .collect();
+    names.sort();
+    let boxes = |image: u64| {
+        let all = coco["annotations"].as_array().unwrap().iter();
+        all.filter(|thing| thing["category_id"] == 1 && thing["image_id"] == image)
+            .map(|thing| {
+                let [x, y, width, height] =
+                    [0, 1, 2, 3].map(|at| thing["bbox"][at].as_f64().unwrap() as f32);
+                [x, y, x + width, y + height]
+            })
+            .collect()
+    };
+    names.into_iter().map(|(_, image)| boxes(image)).collect()
+}
+
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "pixels of a frame of 640 x 512"
+)]
+fn covered(bbox: &[f32; 4], hidden: &[bool]) -> f64 {
+    let [x0, y0, x1, y1] = bbox.map(|edge| edge as usize);
+    let pixels = (y0..y1).flat_map(|y| (x0..x1).map(move |x| y * 640 + x));
+    let under = pixels.filter(|at| hidden[*at]).count();
+    under as f64 / ((x1 - x0) * (y1 - y0)) as f64
+}
+
+fn odd(frame: usize) -> bool {
+    !frame.is_multiple_of(2)
+}
+
+#[test]
+fn a_person_is_hidden_in_a_frame_in_which_the_model_was_blind() {
+    let bench = Bench::new();
+    let without = bench.watch(
+        "without",
+        bench.detector(odd),
+        "[detect.carry]\nenabled = false",
+    );
+    let with = bench.watch("with", bench.detector(odd), "");
+    let (before, persons) = without.covered(odd);
+    let (after, _) = with.covered(odd);
+    println!(
+        "blind frames: {before} then {after} of {persons} persons, {:.4} then {:.4} hidden",
+        without.hidden_share(),
+        with.hidden_share()
+    );
+    assert!(persons >= 20 && before == 0, "{before} of {persons}");
+    assert!(after * 10 >= persons * 8, "{after} of {persons}");
+    assert_eq!(
+        with.covered(|frame| !odd(frame)),
+        without.covered(|frame| !odd(frame))
+    );
+
+    let sighted = bench.watch("sighted", bench.detector(|_| false), "");
+    let alone = bench.watch(
+        "alone",
+        bench.detector(|_| false),
+        "[detect.carry]\nenabled = false",
+    );
+    println!(
+        "sighted: {:.4} alone, {:.4} with carry",
+        alone.hidden_share(),
+        sighted.hidden_share()
+    );
+    for frames in [1, 2, 4] {
+        for error in [0.5] {
+            let settings =
+                format!("[detect.carry]\nframes = {frames}\nposition-error-m = {error:?}");
+            let with = bench.watch(&format!("b{frames}{error}"), bench.detector(odd), &settings);
+            let sighted = bench.watch(
+                &format!("s{frames}{error}"),
+                bench.detector(|_| false),
+                &settings,
+            );
+            println!(
+                "{frames} {error}: {:?} {:.4} sighted {:.4}",
+                with.covered(odd),
+                with.hidden_share(),
+                sighted.hidden_share()
+            );
+        }
+    }
+    assert!(sighted.hidden_share() - alone.hidden_share() < 0.015);
+    for entry in bench.entries("with") {
+        if let Entry::Detected(look) = entry {
+            assert_eq!(look.line == "carry", look.source.is_some());
+            assert!(look.source.is_none_or(|source| source % 2 == 0), "{look:?}");
+        }
+    }
+    let found = verify(&bench.path("with"), &VerifyOptions::default()).unwrap();
+    assert!(found.ok(), "{:?}", found.problems);
+}
+
+#[test]
+fn carried_finds_do_not_depend_on_threads_interruption_or_lost_working_files() {
+    struct Stop(Arc<AtomicBool>);
+    impl Progress for Stop {
+        fn frame(&mut self, id: FrameId, _file: &Path, _outcome: &Outcome) {
+            if id.0 == 2 {
+                self.0.store(true, Ordering::SeqCst);
+            }
+        }
+    }
+    let bench = Bench::new();
+    let run = |out: &str, threads, existing| {
+        let mut run = bench.run(out, bench.detector(odd), "", existing);
+        run.threads = NonZeroUsize::new(threads).unwrap();
+        run
+    };
+    run("one", 1, Existing::Refuse)
+        .execute(&mut Silent)
+        .unwrap();
+    run("four", 4, Existing::Refuse)
+        .execute(&mut Silent)
+        .unwrap();
+    for folder in ["tiles", "audit"] {
+        let of = |out: &str| files(&bench.path(out).join(folder));
+        assert!(of("one") == of("four"), "{folder}");
+    }
+
+    let stopped = run("stopped", 1, Existing::Refuse);
+    let stop = Arc::clone(&stopped.interrupted);
+    let result = stopped.execute(&mut Stop(stop));
+    assert!(
+        matches!(result, Err(RunError::Interrupted { .. })),
+        "{result:?}"
+    );
+    #[expect(clippy::disallowed_methods, reason = "tests damage what a crash may")]
+    fs::remove_file(
+        bench
+            .path("stopped/.work")
+            .join(layout::spilled_frame(FrameId(1))),
+    )
+    .unwrap();
+    run("stopped", 2, Existing::Keep)
+        .execute(&mut Silent)
+        .unwrap();
+    assert!(files(&bench.path("one/tiles")) == files(&bench.path("stopped/tiles")));
+    let about_frames = |out: &str| {
+        let mut entries = bench.entries(out);
+        entries.retain(|entry| entry.frame().is_some());
+        entries
+    };
+    assert_eq!(about_frames("one"), about_frames("stopped"));
+}
