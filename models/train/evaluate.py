@@ -240,17 +240,18 @@ def simulated_coarser(model: Path, frames: list[Frame], scenes: dict[str, str], 
     return rows
 
 
-def scene_disjoint(data: Path, models: list[Path]) -> Row:
-    """Every frame judged by the network that never saw its scene: pooled, and fold by fold."""
+def scene_disjoint(data: Path, models: dict[int, Path]) -> Row:
+    """Every frame of these folds judged by the network that never saw its scene: pooled, and fold by fold."""
     everything = load_frames(data, "train") + load_frames(data, "val")
     scenes = scene_names(everything)
-    parts = [look(model, fold, scenes)[0] for model, fold in zip(models, folds(everything), strict=True)]
+    dealt = folds(everything)
+    parts = {number: look(model, dealt[number], scenes)[0] for number, model in sorted(models.items())}
     pooled = Looked(
-        [found for part in parts for found in part.detections],
-        [frame for part in parts for frame in part.frames],
+        [found for part in parts.values() for found in part.detections],
+        [frame for part in parts.values() for frame in part.frames],
         scenes,
     )
-    return {**figures(pooled), "folds": [subset(f"fold {number}", part) for number, part in enumerate(parts)]}
+    return {**figures(pooled), "folds": [subset(f"fold {number}", part) for number, part in parts.items()]}
 
 
 def evaluate(options: argparse.Namespace) -> Row:
@@ -275,7 +276,7 @@ def evaluate(options: argparse.Namespace) -> Row:
             "operating_point": [other.found(label, OPERATING_THRESHOLDS[label]) for label in range(len(CLASSES))],
         }
     if options.folds:
-        result["scene_disjoint"] = scene_disjoint(options.data, options.folds)
+        result["scene_disjoint"] = scene_disjoint(options.data, dict(options.folds))
     resolutions = ground_resolution(training + frames)
     per_metre = metres_per_pixel_per_metre(resolutions)
     result["ground_resolution_straight_down"] = resolutions
@@ -284,13 +285,19 @@ def evaluate(options: argparse.Namespace) -> Row:
     return result
 
 
+def numbered(text: str) -> tuple[int, Path]:
+    """`1=model.onnx` as a fold's number and its model."""
+    number, _, path = text.partition("=")
+    return int(number), Path(path)
+
+
 def main() -> None:
     here = Path(__file__).resolve().parent
     parser = argparse.ArgumentParser(description="Measures exported models on labelled frames.")
     parser.add_argument("--data", type=Path, default=MODELS.parent / "../shared/data/hit-uav")
     parser.add_argument("--model", type=Path, default=MODELS / "person-vehicle-bicycle.int8.onnx")
     parser.add_argument("--compare", type=Path, help="another file of the same network, such as fp32")
-    parser.add_argument("--folds", type=Path, nargs="*", default=[], help="models of fold 0, 1, 2")
+    parser.add_argument("--folds", type=numbered, nargs="*", default=[], metavar="FOLD=MODEL")
     parser.add_argument("--out", type=Path, default=here / "evaluation.json")
     options = parser.parse_args()
     options.out.write_text(json.dumps(evaluate(options), indent=1) + "\n")
