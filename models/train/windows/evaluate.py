@@ -1,9 +1,9 @@
 """Measures the window network on hand-labelled thermal facades: `windows/evaluation.json`.
 
 Two buildings, so every figure is a count with a Wilson interval, per building.
-`wiris` (16 night frames of one house, 12 labelled) chose the operating point; `m2ed`
-(one brick building, 12 labelled frames) was not looked at for it. Frames without
-windows say how much is masked for nothing.
+The threshold was chosen on these same frames, for at most two false alarms a frame
+on both buildings together: the figures are a development set's, not a test's. Frames
+without windows say how much is masked for nothing.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ import numpy as np
 import onnxruntime
 from numpy.typing import NDArray
 
-from boxes import Floats, decode, iou, non_maximum_suppression
+from boxes import Floats, decode, iou, non_maximum_suppression, share_inside
 from dataset import load_frames
 from export import MODELS, session
 from network import SIZE_MULTIPLE
@@ -32,6 +32,8 @@ THRESHOLD = 0.3
 PADDING, PADDING_PX = 0.1, 4.0
 RECALL_IOU = 0.3
 WELL_COVERED = 0.8
+PART_SHARE = 0.5
+"""A find that matches no window but lies to this share in one is a part of it (a pane), and no false alarm."""
 STRETCH = (0.1, 99.9)
 
 Row = dict[str, Any]
@@ -113,7 +115,7 @@ def mask_of(found: Floats, shape: tuple[int, ...]) -> NDArray[np.bool_]:
 
 def judge(detections: dict[str, Floats], labels: Row, building: str, threshold: float) -> Row:
     """Counts of one building at a threshold."""
-    frames = windows = hits = false = covered = 0
+    frames = windows = hits = parts = false = covered = 0
     wall_masked = wall = 0.0
     for image in labels["images"]:
         if not image["file_name"].startswith(building):
@@ -132,7 +134,9 @@ def judge(detections: dict[str, Floats], labels: Row, building: str, threshold: 
                 free[overlaps.argmax()] = False
                 hits += 1
             elif not (len(ignored) and iou(box[None], ignored)[0].max() > 0):
-                false += 1
+                inside = len(truth) and share_inside(box[None], truth)[0].max() >= PART_SHARE
+                parts += bool(inside)
+                false += not inside
         windows += len(truth)
         mask = mask_of(found, (image["height"], image["width"]))
         known = np.zeros_like(mask)
@@ -142,7 +146,7 @@ def judge(detections: dict[str, Floats], labels: Row, building: str, threshold: 
         wall_masked += float((mask & ~known).sum())
         wall += float((~known).sum())
     return {
-        "building": building,
+        "building": building or "both",
         "threshold": threshold,
         "frames": frames,
         "windows": windows,
@@ -152,6 +156,7 @@ def judge(detections: dict[str, Floats], labels: Row, building: str, threshold: 
         "covered_80": covered,
         "covered_80_ci": wilson(covered, windows),
         "false_positives_per_frame": round(false / frames, 2),
+        "parts_of_windows_per_frame": round(parts / frames, 2),
         "wall_masked": round(wall_masked / wall, 4),
     }
 
@@ -170,7 +175,7 @@ def evaluate(options: argparse.Namespace) -> Row:
         "labels": labels["info"],
         "buildings": [
             judge(detections, labels, building, threshold)
-            for building in ("wiris", "m2ed")
+            for building in ("wiris", "m2ed", "")
             for threshold in THRESHOLDS
         ],
         "without_windows": [
