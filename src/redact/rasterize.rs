@@ -106,7 +106,7 @@ mod tests {
         let padding = Padding { fraction, px: 0.0 };
         Detections::completed(
             FrameId(0),
-            crate::detect::Line::Model,
+            Line::Model,
             vec![Detection {
                 class: Class::Person,
                 bbox,
@@ -189,11 +189,7 @@ mod tests {
 
     #[test]
     fn without_a_completed_look_at_this_frame_there_is_no_mask() {
-        let other = [Detections::completed(
-            FrameId(1),
-            crate::detect::Line::Model,
-            vec![],
-        )];
+        let other = [Detections::completed(FrameId(1), Line::Model, vec![])];
         for looks in [&[][..], &other] {
             assert!(mask(FrameId(0), (64, 48), looks, &[], Metres(0.1), &config(4)).is_err());
         }
@@ -209,11 +205,7 @@ mod tests {
         let mask = mask(
             FrameId(0),
             (64, 48),
-            &[Detections::completed(
-                FrameId(0),
-                crate::detect::Line::Model,
-                vec![],
-            )],
+            &[Detections::completed(FrameId(0), Line::Model, vec![])],
             &rows,
             Metres(0.1),
             &config(4),
