@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple
+from typing import NamedTuple, Protocol
 
 import cv2
 import numpy as np
@@ -67,21 +67,36 @@ class Sample(NamedTuple):
     distance_weight: Tensor  # [1, h, w], 0 outside objects
     objects: Tensor  # [], number of objects
 
-class Crops(Dataset[Sample]):
-    """Crop number `index` depends on `seed` and `index` alone.
+class Source(Protocol):
+    """Whatever makes training crops: number `index` depends on a seed and `index` alone."""
 
-    The result is therefore the same for any number of loader processes, and a
-    run that resumes at step n sees the crops it would have seen without a stop.
+    def crop(self, index: int) -> Sample: ...
+
+
+class Numbered(Dataset[Sample]):
+    """Crops `first` to `end` of a source.
+
+    The result is the same for any number of loader processes, and a run that
+    resumes at step n sees the crops it would have seen without a stop.
     """
 
+    def __init__(self, source: Source, first: int, end: int) -> None:
+        self.source = source
+        self.first = first
+        self.end = end
+
+    def __len__(self) -> int:
+        return self.end - self.first
+
+    def __getitem__(self, index: int) -> Sample:
+        return self.source.crop(self.first + index)
+
+
+class Crops:
+    """Crops of labelled frames, with people, vehicles and bicycles."""
+
     def __init__(
-        self,
-        frames: list[Frame],
-        seed: int,
-        first: int,
-        end: int,
-        recipe: Recipe = RECIPES["plain"],
-        simulated: Sequence[Frame] = (),
+        self, frames: list[Frame], seed: int, recipe: Recipe = RECIPES["plain"], simulated: Sequence[Frame] = ()
     ) -> None:
         self.frames = frames
         self.day = [frame for frame in frames if not frame.is_night]
@@ -90,14 +105,9 @@ class Crops(Dataset[Sample]):
         self.cuttings = Cuttings(frames)
         self.recipe = recipe
         self.seed = seed
-        self.first = first
-        self.end = end
 
-    def __len__(self) -> int:
-        return self.end - self.first
-
-    def __getitem__(self, index: int) -> Sample:
-        rng = np.random.default_rng([self.seed, self.first + index])
+    def crop(self, index: int) -> Sample:
+        rng = np.random.default_rng([self.seed, index])
         frame = self.draw(rng)
         view = random_view(rng, frame, self.recipe)
         mean, divisor = normalisation(frame.pixels)
@@ -211,10 +221,10 @@ def vary_radiometry(rng: np.random.Generator, image: Floats, field_share: float)
     return image.astype(np.float32)
 
 
-def make_targets(image: Floats, objects: Floats, ignored: Floats) -> Sample:
+def make_targets(image: Floats, objects: Floats, ignored: Floats, classes: int = len(CLASSES)) -> Sample:
     """Paints the heat map and the distance map of one crop."""
     height, width = image.shape[0] // STRIDE, image.shape[1] // STRIDE
-    heat = np.zeros((len(CLASSES), height, width), np.float32)
+    heat = np.zeros((classes, height, width), np.float32)
     heat_weight = np.ones((1, height, width), np.float32)
     distances = np.zeros((4, height, width), np.float32)
     distance_weight = np.zeros((1, height, width), np.float32)

@@ -1,7 +1,7 @@
 """Exports trained weights to one ONNX file with a dynamic frame size.
 
 Input  `frame`     [1, 1, H, W] float32, grey scale 0..255, H and W multiples of 32.
-Output `scores`    [1, 3, H/4, W/4] person, vehicle, bicycle; 3x3 local maxima, all else 0.
+Output `scores`    [1, classes, H/4, W/4] in the order of the network's classes; 3x3 local maxima, all else 0.
 Output `distances` [1, 4, H/4, W/4] px from the cell centre ((x + 0.5) * 4, (y + 0.5) * 4)
                    to the left, top, right and bottom side of the box.
 """
@@ -23,7 +23,7 @@ from torch import Tensor, nn
 from torch.nn.utils.fusion import fuse_conv_bn_eval
 
 from dataset import Floats
-from network import STRIDE, ConvNorm, Detector
+from network import SHAPES, STRIDE, ConvNorm, Detector
 
 MODELS = Path(__file__).resolve().parents[1]
 OPSET = 17
@@ -63,7 +63,7 @@ class FusedDetector(Detector):
     """The same function as a trained `Detector`, in fewer operators."""
 
     def __init__(self, trained: Detector) -> None:
-        super().__init__()
+        super().__init__(trained.shape)
         self.load_state_dict(trained.state_dict())
         fused(self.eval())
         convolution, relu = self.stem
@@ -114,7 +114,7 @@ def check(path: Path, network: Detector) -> None:
     for width, height in CHECKED_SIZES:
         frame = example(width, height)
         scores, distances = runtime.run(None, {"frame": frame})
-        assert scores.shape == (1, 3, height // STRIDE, width // STRIDE), scores.shape
+        assert scores.shape == (1, len(network.shape.classes), height // STRIDE, width // STRIDE), scores.shape
         assert distances.shape == (1, 4, height // STRIDE, width // STRIDE), distances.shape
         with torch.no_grad():
             image = torch.from_numpy((frame - frame.mean()) / (frame.std() + 1.0))
@@ -164,11 +164,12 @@ def main() -> None:
     parser = argparse.ArgumentParser(description="Exports trained weights to ONNX.")
     parser.add_argument("--weights", type=Path, default=MODELS.parent / ".venv-train/run/ema.pt")
     parser.add_argument("--untrained", action="store_true", help="random weights, same interface: for building against")
+    parser.add_argument("--network", choices=SHAPES, default="people")
     parser.add_argument("--out", type=Path, default=MODELS / "person-vehicle-bicycle.onnx")
     options = parser.parse_args()
     torch.set_num_threads(1)
     torch.manual_seed(0)
-    network = Detector()
+    network = Detector(SHAPES[options.network])
     if not options.untrained:
         network.load_state_dict(torch.load(options.weights, map_location="cpu", weights_only=True))
     export(network, options.out)

@@ -21,6 +21,8 @@ from onnxruntime.quantization.shape_inference import quant_pre_process
 
 from dataset import Floats, Frame, load_frames
 from export import MODELS
+from windows.crops import WindowCrops
+from windows.render import load_facades
 
 CALIBRATION_FRAMES = 96
 QUANTISED = ["Conv", "Add", "Relu", "Resize"]
@@ -43,6 +45,15 @@ def chosen(frames: list[Frame], count: int) -> Iterator[Floats]:
     ordered = sorted(frames, key=lambda frame: (frame.number, frame.name))
     step = max(len(ordered) // count, 1)
     return (frame.pixels.astype(np.float32) for frame in ordered[::step])
+
+
+def rendered(facades: Path, frames: list[Frame], count: int) -> Iterator[Floats]:
+    """Training crops of the window network, as grey pictures. Their seed is none that trained."""
+    source = WindowCrops(load_facades(facades), frames, (), seed=0)
+    for index in range(count):
+        crop = source.crop(index).image.numpy()[0]
+        low, high = np.percentile(crop, (0.1, 99.9))
+        yield np.clip((crop - low) * (255 / max(high - low, 1e-6)), 0, 255).astype(np.float32)
 
 
 def quantise(source: Path, target: Path, pictures: Iterator[Floats]) -> None:
@@ -68,12 +79,17 @@ def quantise(source: Path, target: Path, pictures: Iterator[Floats]) -> None:
 def main() -> None:
     parser = argparse.ArgumentParser(description="Quantises an exported network to int8.")
     parser.add_argument("--data", type=Path, default=REPOSITORY / "../shared/data/hit-uav")
+    parser.add_argument("--network", choices=("people", "windows"), default="people")
+    parser.add_argument("--facades", type=Path, default=REPOSITORY / "../shared/data/facades", help="for windows")
     parser.add_argument("--model", type=Path, default=MODELS / "person-vehicle-bicycle.onnx")
     parser.add_argument("--out", type=Path, help="default: the model's name with .int8.onnx")
     options = parser.parse_args()
     logging.getLogger().setLevel(logging.ERROR)
     target = options.out or options.model.with_suffix(".int8.onnx")
-    quantise(options.model, target, chosen(load_frames(options.data, "train"), CALIBRATION_FRAMES))
+    frames = load_frames(options.data, "train")
+    people = options.network == "people"
+    pictures = chosen(frames, CALIBRATION_FRAMES) if people else rendered(options.facades, frames, 2 * CALIBRATION_FRAMES)
+    quantise(options.model, target, pictures)
 
 
 if __name__ == "__main__":

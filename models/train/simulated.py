@@ -12,7 +12,9 @@ from numpy.typing import NDArray
 
 from dataset import IGNORE, Frame
 
-CLASS_OF_CATEGORY = {"person": 0, "vehicle": 1, "bicycle": 2}
+PEOPLE = {"person": 0, "vehicle": 1, "bicycle": 2}
+WINDOWS = {"window": 0}
+"""Categories to learn, with their channel; the others stay unlabelled."""
 LEAST_VISIBLE = 0.35
 """An object hidden to more than this is no lesson: it becomes an ignore region."""
 STRETCH = (0.1, 99.9)
@@ -37,7 +39,7 @@ def stretched(samples: NDArray[Any]) -> NDArray[np.uint8]:
     return np.clip(grey, 0, 255).round().astype(np.uint8)
 
 
-def load_simulated(folder: Path) -> list[Frame]:
+def load_simulated(folder: Path, wanted: dict[str, int] = PEOPLE) -> list[Frame]:
     """Reads `<folder>/truth/coco.json` and the DJI frames that it names; other formats are passed over."""
     coco = json.loads((folder / "truth" / "coco.json").read_text())
     names = {category["id"]: category["name"] for category in coco["categories"]}
@@ -49,11 +51,11 @@ def load_simulated(folder: Path) -> list[Frame]:
         boxes = []
         for annotation in coco["annotations"]:
             name = names[annotation["category_id"]]
-            if annotation["image_id"] != image["id"] or name not in CLASS_OF_CATEGORY:
+            if annotation["image_id"] != image["id"] or name not in wanted:
                 continue
             x, y, width, height = annotation["bbox"]
             seen = annotation["visible_share"] >= LEAST_VISIBLE
-            boxes.append([x, y, x + width, y + height, CLASS_OF_CATEGORY[name] if seen else IGNORE])
+            boxes.append([x, y, x + width, y + height, wanted[name] if seen else IGNORE])
         pixels = stretched(raw_samples(path.read_bytes(), image["width"], image["height"]))
         # A name of HIT-UAV's form, so that all frames say altitude and angle alike.
         frames.append(Frame(f"1_50_90_0_{image['id']:05}.jpg", pixels, np.array(boxes, np.float32).reshape(-1, 5)))

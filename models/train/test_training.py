@@ -9,7 +9,7 @@ import numpy as np
 import torch
 
 from boxes import decode, iou, non_maximum_suppression
-from crops import CROP, RECIPES, Crops, make_targets, random_view
+from crops import CROP, RECIPES, Crops, Numbered, make_targets, random_view
 from cuttings import Cuttings
 from dataset import IGNORE, Frame
 from export import Exported, example
@@ -50,9 +50,9 @@ class Views(unittest.TestCase):
 
     def test_crop_depends_on_seed_and_number_alone(self) -> None:
         frames = [one_box_frame()]
-        whole, resumed = Crops(frames, 7, 0, 20), Crops(frames, 7, 12, 20)
+        whole, resumed = Numbered(Crops(frames, 7), 0, 20), Numbered(Crops(frames, 7), 12, 20)
         self.assertTrue(torch.equal(whole[15].image, resumed[3].image))
-        self.assertFalse(torch.equal(whole[15].image, Crops(frames, 8, 0, 20)[15].image))
+        self.assertFalse(torch.equal(whole[15].image, Crops(frames, 8).crop(15).image))
 
 
 class Scenes(unittest.TestCase):

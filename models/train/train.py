@@ -23,12 +23,16 @@ from torch import Tensor, nn
 from torch.utils.data import DataLoader
 
 from boxes import Floats, decode
-from crops import RECIPES, Crops, Sample
+from crops import RECIPES, Crops, Numbered, Sample, Source
 from dataset import Frame, load_frames, normalisation
 from metrics import summary
-from network import Detector
+from network import SHAPES, Detector
 from scenes import folds, sessions
+from simulated import PEOPLE as PEOPLE_CATEGORIES
+from simulated import WINDOWS as WINDOW_CATEGORIES
 from simulated import load_simulated
+from windows.crops import WindowCrops
+from windows.render import load_facades
 
 REPOSITORY = Path(__file__).resolve().parents[2]
 WARM_UP_STEPS = 150
@@ -116,7 +120,7 @@ class Run:
     def __init__(self, options: argparse.Namespace, device: torch.device) -> None:
         torch.manual_seed(options.seed)
         self.device = device
-        self.network = Detector()
+        self.network = Detector(SHAPES[options.network])
         if options.initial:
             self.network.load_state_dict(torch.load(options.initial, weights_only=True))
         self.network = self.network.to(device).to(memory_format=torch.channels_last)
@@ -187,8 +191,14 @@ def train(options: argparse.Namespace) -> None:
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
     options.out.mkdir(parents=True, exist_ok=True)
     checkpoint = options.out / "checkpoint.pt"
-    training, validation = split(options.data, options.fold, options.share)
-    simulated = [frame for folder in options.simulated for frame in load_simulated(folder)]
+    categories = WINDOW_CATEGORIES if options.network == "windows" else PEOPLE_CATEGORIES
+    simulated = [frame for folder in options.simulated for frame in load_simulated(folder, categories)]
+    if options.network == "windows":
+        training, validation = load_frames(options.data, "train"), []
+        source: Source = WindowCrops(load_facades(options.facades), training, simulated, options.seed)
+    else:
+        training, validation = split(options.data, options.fold, options.share)
+        source = Crops(training, options.seed, RECIPES[options.recipe], simulated)
     steps = options.crops // options.batch
     evaluation_steps = max(options.evaluate_every // options.batch, 1)
     run = Run(options, device)
@@ -199,7 +209,7 @@ def train(options: argparse.Namespace) -> None:
         flush=True,
     )
 
-    crops = Crops(training, options.seed, run.step * options.batch, steps * options.batch, RECIPES[options.recipe], simulated)
+    crops = Numbered(source, run.step * options.batch, steps * options.batch)
     loader = DataLoader(crops, options.batch, num_workers=options.workers, prefetch_factor=4)
     started, cpu_started, cpu_before = time.monotonic(), time.process_time(), run.cpu_seconds
     first_step = run.step
@@ -216,7 +226,7 @@ def train(options: argparse.Namespace) -> None:
             )
             losses[:] = 0
         if run.step % evaluation_steps == 0 or run.step == steps:
-            figures = summary(predict(run.average, validation, device), validation)
+            figures = summary(predict(run.average, validation, device), validation) if validation else {}
             run.curve.append({"crops": run.step * options.batch, "cpu_seconds": round(run.cpu_seconds), **figures})
             (options.out / "curve.json").write_text(json.dumps(run.curve, indent=1) + "\n")
             torch.save(run.average.state_dict(), options.out / "ema.pt")
@@ -233,6 +243,8 @@ def parse_options() -> argparse.Namespace:
     )
     parser.add_argument("--recipe", choices=RECIPES, default="strong", help="how crops are varied: see crops.py")
     parser.add_argument("--initial", type=Path, help="weights to start from (an ema.pt); random without")
+    parser.add_argument("--network", choices=SHAPES, default="people")
+    parser.add_argument("--facades", type=Path, default=REPOSITORY / "../shared/data/facades", help="for windows")
     parser.add_argument("--simulated", type=Path, nargs="*", default=[], help="folders of `heatveil simulate`")
     parser.add_argument("--fold", type=int, help="hold out this fold of scenes instead of val.json")
     parser.add_argument("--share", type=float, default=1.0, help="of the training frames, for the curve over data")

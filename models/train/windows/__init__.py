@@ -1,0 +1,1 @@
+"""Training of the window network: rendered pictures, crops, hand labels."""
