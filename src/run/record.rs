@@ -93,7 +93,7 @@ fn lines(config: &Config) -> Vec<String> {
 
 /// Models by name and hash.
 pub(super) fn models(run: &Run) -> Vec<ModelId> {
-    let model = |detector: &Box<dyn Detector>| {
+    let model = |detector: &dyn Detector| {
         let (name, sha256) = detector.model();
         ModelId {
             name: name.to_owned(),
@@ -101,7 +101,8 @@ pub(super) fn models(run: &Run) -> Vec<ModelId> {
             skips: detector.envelope().beyond == Beyond::Skip,
         }
     };
-    run.detectors.iter().map(model).collect()
+    let detectors = run.detectors.iter();
+    detectors.map(|detector| model(detector.as_ref())).collect()
 }
 
 /// The manifest as the log holds it.
