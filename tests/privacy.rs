@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::{dji_frames, files, raw_offsets, write};
 use heatveil::audit::{Entry, VerifyOptions, keygen, verify};
 use heatveil::config::Args;
-use heatveil::detect::{Beyond, BoxPx, Class, Detection, Padding, Scripted};
+use heatveil::detect::{Beyond, BoxPx, Class, Detection, Padding, Scripted, WarmSpotConfig};
 use heatveil::frame::FrameId;
 use heatveil::run::{Outcome, Progress, Run, RunError, Silent, Summary};
 use heatveil::store::Existing;
@@ -81,8 +81,9 @@ impl Bench {
     }
 
     fn run(&self, input: &str, out: &str, threads: usize, existing: Existing) -> Run {
+        // What warm spots find decides about the mask, as a model's finds do; here the finds are to stay the same.
         let settings = format!(
-            "[audit]\nlog-key = '{}'\ncommitment-key = '{}'",
+            "[detect.warm-spots]\nenabled = false\n[audit]\nlog-key = '{}'\ncommitment-key = '{}'",
             self.path("log.key").display(),
             self.path("commitment.key").display()
         );
@@ -166,6 +167,31 @@ fn pixels_under_a_mask_change_no_published_byte_and_no_entry_but_the_commitment(
             (a, b) => assert_eq!(a, b),
         }
     }
+}
+
+#[test]
+fn with_warm_spots_equal_masks_give_equal_tiles() {
+    let bench = Bench::new();
+    let flat = |count: u16| {
+        move |bytes: &mut [u8], offsets: &[usize]| {
+            pixels(PERSON).for_each(|at| set_raw(bytes, offsets, at, count));
+        }
+    };
+    bench.flight("cool", flat(17_400));
+    bench.flight("cooler", flat(17_396));
+    for name in ["cool", "cooler"] {
+        let mut run = bench.run(name, &format!("out-{name}"), 2, Existing::Refuse);
+        run.config.detect.warm_spots = Some(WarmSpotConfig::default());
+        run.execute(&mut Silent).unwrap();
+    }
+    let (mut a, mut b) = (bench.entries("out-cool"), bench.entries("out-cooler"));
+    let spots = |entry: &Entry| matches!(entry, Entry::Detected(look) if look.line == "warm-spots" && !look.found.is_empty());
+    assert!(a.iter().any(spots), "warm spots found nothing");
+    for entries in [&mut a, &mut b] {
+        entries.retain(|entry| matches!(entry, Entry::Masked(_)));
+    }
+    assert_eq!(a, b);
+    assert!(bench.tiles("out-cool") == bench.tiles("out-cooler"));
 }
 
 #[test]
