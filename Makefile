@@ -1,8 +1,9 @@
 # make demo   the main job on the committed flight, into demo-out/
 # make test   everything CI runs
+# make test-tract  the pure-Rust runtime against ONNX Runtime: five minutes to compile
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
-.PHONY: demo setup test bench
+.PHONY: demo setup test test-tract bench
 
 CARGO ?= cargo
 
@@ -21,6 +22,13 @@ test:
 	@.ci/setup test
 	@.ci/check
 
+# Not part of `make test`: tract takes about 300 CPU seconds to compile.
+test-tract: setup
+	$(CARGO) clippy --quiet --all-targets --features tract -- -D warnings
+	$(CARGO) clippy --quiet --lib --no-default-features --features cli,tract -- -D warnings
+	$(CARGO) test --quiet --features tract --test tract
+	$(CARGO) test --quiet --features tract --lib detect::tract
+
 # Figures of BENCHMARKS.md: about ten minutes on two free cores.
 bench: setup
 	$(CARGO) build --release --quiet
@@ -29,3 +37,4 @@ bench: setup
 	.setup/bench/bin/pip install --quiet --disable-pip-version-check onnxruntime==1.32.0 numpy
 	.setup/bench/bin/python benches/peers/onnxruntime_limit.py
 	$(CARGO) bench --bench stages -- --quiet
+	$(CARGO) bench --bench networks

@@ -66,6 +66,7 @@ fn opened(count: u32) -> Entry {
         models: vec![ModelId {
             name: "m".into(),
             sha256: "0a".repeat(32),
+            skips: false,
         }],
         policy_sha256: "00".repeat(32),
         beyond_envelope: String::new(),
@@ -92,6 +93,7 @@ fn look(frame: u32, line: &str, source: Option<u32>, round: u32) -> Entry {
         line: line.into(),
         model: (line == "model").then(|| "m".into()),
         source,
+        skipped: None,
         round,
         found: vec![Found {
             class: "person".into(),
@@ -581,4 +583,52 @@ proptest! {
         let same = bad == good || (name == "verifier.key" && text(&bad) == text(&good));
         prop_assert!(same || !found.ok());
     }
+}
+
+#[test]
+fn a_model_leaves_a_frame_out_only_where_run_opened_allows_it_and_another_looks() {
+    let left_out = |found: bool| {
+        let Entry::Detected(mut entry) = detected(0) else {
+            unreachable!("a look is an entry of its own type")
+        };
+        entry.model = Some("windows".into());
+        entry.skipped = Some("too coarse".into());
+        if !found {
+            entry.found.clear();
+        }
+        Entry::Detected(entry)
+    };
+    let story = |skips: bool, change: &dyn Fn(&mut Vec<Entry>)| {
+        let mut story = entries();
+        for entry in &mut story {
+            if let Entry::RunOpened(opened) = entry {
+                let windows = ModelId {
+                    name: "windows".into(),
+                    skips,
+                    ..opened.models[0].clone()
+                };
+                opened.models.push(windows);
+            }
+        }
+        story.insert(3, left_out(false));
+        change(&mut story);
+        Bench::new(&story).problems()
+    };
+    let about_frame_0 = |problems: Vec<String>, text: &str| {
+        let mut about = problems
+            .iter()
+            .filter(|problem| problem.contains("frame 0"));
+        about.any(|problem| problem.contains(text))
+    };
+    assert!(!about_frame_0(story(true, &|_| {}), ""));
+    assert!(about_frame_0(story(false, &|_| {}), "does not allow"));
+    assert!(about_frame_0(
+        story(true, &|s| drop(s.remove(3))),
+        "1 of 2 models looked"
+    ));
+    assert!(about_frame_0(
+        story(true, &|s| drop(s.remove(2))),
+        "0 of 2 models looked"
+    ));
+    assert!(left_out(true).to_line().is_err(), "left out, and yet found");
 }

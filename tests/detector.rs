@@ -4,7 +4,6 @@
 #![cfg(feature = "onnx")]
 #![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
 
-#[expect(dead_code, reason = "other tests use the rest of it")]
 mod common;
 
 use std::path::{Path, PathBuf};

@@ -14,7 +14,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use common::{dji_frames, files, raw_offsets, write};
 use heatveil::audit::{Entry, VerifyOptions, keygen, verify};
 use heatveil::config::Args;
-use heatveil::detect::{BoxPx, Class, Detection, Padding, Scripted, WarmSpotConfig};
+use heatveil::detect::{Beyond, BoxPx, Class, Detection, Padding, Scripted, WarmSpotConfig};
 use heatveil::frame::FrameId;
 use heatveil::run::{Outcome, Progress, Run, RunError, Silent, Summary};
 use heatveil::store::Existing;
@@ -387,4 +387,36 @@ fn frames_beyond_the_envelope_are_withheld_unless_published_on_purpose() {
         unreachable!("the log begins with run.opened")
     };
     assert_eq!(opened.beyond_envelope, "test of the envelope");
+}
+
+#[test]
+fn a_window_model_leaves_out_frames_too_coarse_for_it_and_the_log_says_so() {
+    let bench = Bench::new();
+    let mut windows = bench.detector.clone();
+    windows.name = "windows";
+    windows.fails = (0..9).map(FrameId).collect();
+    windows.envelope.max_ground_resolution_m = 0.01;
+    windows.envelope.beyond = Beyond::Skip;
+    let mut run = bench.run("in", "out", 2, Existing::Refuse);
+    run.detectors.push(Box::new(windows.clone()));
+    let summary = run.execute(&mut Silent).unwrap();
+    assert_eq!(
+        summary.frames_published, 9,
+        "a model that is left out cannot fail"
+    );
+    let entries = bench.entries("out");
+    let skipped = entries.iter().filter_map(|entry| match entry {
+        Entry::Detected(look) if look.model.as_deref() == Some("windows") => look.skipped.as_ref(),
+        _ => None,
+    });
+    assert_eq!(skipped.filter(|why| why.contains("coarser")).count(), 9);
+    let options = VerifyOptions::default();
+    let report = verify(&bench.path("out"), &options).unwrap();
+    assert!(report.ok(), "{:?}", report.problems);
+
+    // Without a model that looks, nothing is published.
+    let mut alone = bench.run("in", "alone", 2, Existing::Refuse);
+    alone.detectors = vec![Box::new(windows)];
+    let summary = alone.execute(&mut Silent).unwrap();
+    assert_eq!((summary.frames_published, summary.frames_withheld), (0, 9));
 }

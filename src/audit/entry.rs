@@ -74,6 +74,9 @@ pub struct ModelId {
     pub name: String,
     /// SHA-256 of the ONNX file, hex.
     pub sha256: String,
+    /// Whether it leaves out frames that are coarser than its evaluation; never a model for persons.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub skips: bool,
 }
 
 /// The inputs, fixed before the first frame.
@@ -126,6 +129,9 @@ pub struct Detected {
     /// The neighbour whose finds were carried here.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub source: Option<u32>,
+    /// Why the model did not look, where it did not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub skipped: Option<String>,
     /// 0 for a look at the frame, 1 and up for the self-check's at the masked frame.
     pub round: u32,
     /// What was found; from round 1 on only what the mask did not hide.
@@ -156,6 +162,9 @@ impl Detected {
 
     fn problem(&self) -> Option<String> {
         let shape = (self.model.is_some(), self.source.is_some(), self.round);
+        if self.skipped.is_some() && (shape != (true, false, 0) || !self.found.is_empty()) {
+            return Some("what was skipped is not a model's first look".into());
+        }
         let fits = match self.line.as_str() {
             "model" => matches!(shape, (true, false, _)),
             "warm-spots" => shape == (false, false, 0),

@@ -7,7 +7,7 @@
 //!    the commitments give the manifest's root;
 //! 3. looks are of the run's lines of defence and come in order: models as in `run.opened`, warm spots, carry by
 //!    source, then the self-check by round; a source is another frame in which a first look found something;
-//! 4. `frame.masked` (published) comes only after every model has looked, and at least one, and warm spots where
+//! 4. `frame.masked` (published) comes only after every model has looked or was allowed to leave the frame out, and one at least has looked, and warm spots where
 //!    the run has them; it tells of as many finds and rounds of the self-check as the looks hold;
 //! 5. `run.resumed` stands between frames and tells how many had their outcome: nothing is logged twice;
 //! 6. `tile.emitted` comes after the last frame, once for each path, and names published frames only;
@@ -72,8 +72,10 @@ struct Story<'a> {
 #[derive(Default)]
 struct Looks {
     frame: u32,
-    /// Models that looked at the frame itself.
+    /// Models that looked at the frame itself or left it out.
     models: usize,
+    /// Those that left it out.
+    skipped: usize,
     warm_spots: bool,
     /// Finds and rounds of the self-check.
     found: usize,
@@ -159,7 +161,10 @@ impl<'a> Story<'a> {
             place > looks.last && (!matches!(place, Some((0, 0, _))) || place == Some(next_model));
         looks.last = looks.last.max(place);
         match (detected.round, &detected.model, detected.source) {
-            (0, Some(_), _) => looks.models += 1,
+            (0, Some(_), _) => {
+                looks.models += 1;
+                looks.skipped += usize::from(detected.skipped.is_some());
+            }
             (0, None, None) => looks.warm_spots = true,
             (0, None, Some(source)) => {
                 self.sources.insert(source);
@@ -171,6 +176,16 @@ impl<'a> Story<'a> {
         }
         if detected.is_first_look() && !detected.found.is_empty() {
             self.finding.insert(detected.frame);
+        }
+        let may_skip = |name: &String| {
+            let mut models = self.opened.models.iter();
+            models.any(|model| model.name == *name && model.skips)
+        };
+        if detected.skipped.is_some() && !detected.model.as_ref().is_some_and(may_skip) {
+            self.problem(format!(
+                "{:?} left out frame {}, which run.opened does not allow it",
+                detected.model, detected.frame
+            ));
         }
         if !in_order {
             let name = detected.model.as_ref().unwrap_or(&detected.line);
@@ -203,10 +218,10 @@ impl<'a> Story<'a> {
 
     fn masked(&mut self, masked: &Masked, looks: &Looks) {
         let (frame, models) = (masked.frame, self.opened.models.len());
-        if looks.models == 0 || looks.models != models {
+        let looked = looks.models - looks.skipped;
+        if looked == 0 || looks.models != models {
             self.problem(format!(
-                "frame {frame} was published, but {} of {models} models looked",
-                looks.models
+                "frame {frame} was published, but {looked} of {models} models looked",
             ));
         }
         if !looks.warm_spots && self.opened.lines.iter().any(|line| line == "warm-spots") {

@@ -26,7 +26,10 @@ macro_rules! embedded {
 }
 
 /// In the order in which they look.
-const EMBEDDED: &[Embedded] = &[embedded!("person-vehicle-bicycle", ".onnx")];
+const EMBEDDED: &[Embedded] = &[
+    embedded!("person-vehicle-bicycle", ".onnx"),
+    embedded!("window", ".onnx", ".int8.onnx"),
+];
 
 impl Model {
     /// The models that are built in, each in its card's default precision or all in another.

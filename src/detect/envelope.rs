@@ -3,10 +3,24 @@
 use crate::frame::TemperatureSummary;
 use crate::units::{Celsius, Metres};
 
+/// What becomes of a frame that shows the ground more coarsely than a model was evaluated for.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Beyond {
+    /// It is withheld: the model may miss what it should find.
+    #[default]
+    Withhold,
+    /// The model does not look: what it finds is too small to be seen there. Never for persons.
+    Skip,
+}
+
 /// Limits within which a model's evaluation holds, from its card.
 #[derive(Debug, Clone, Copy, PartialEq, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Envelope {
+    /// What becomes of coarser frames.
+    #[serde(default)]
+    pub beyond: Beyond,
     /// Finest evaluated ground resolution, metres per pixel.
     pub min_ground_resolution_m: f64,
     /// Coarsest evaluated ground resolution, metres per pixel.
@@ -33,6 +47,22 @@ pub struct View {
 }
 
 impl Envelope {
+    /// Says in words why the model need not look at `view`, or `None` when it must.
+    ///
+    /// Only a frame coarser than evaluated is left out, and only where the card says so; whatever else lies
+    /// outside is for [`Envelope::beyond`].
+    #[must_use]
+    pub fn skips(&self, view: &View) -> Option<String> {
+        let resolution = view.ground_resolution.0;
+        let coarser = self.beyond == Beyond::Skip && resolution > self.max_ground_resolution_m;
+        coarser.then(|| {
+            format!(
+                "ground resolution {resolution:.3} m is coarser than the evaluated {:.3} m",
+                self.max_ground_resolution_m
+            )
+        })
+    }
+
     /// Says in words where `view` lies outside, or `None` when it lies inside.
     ///
     /// The words carry no temperature: that would be a pixel of an unredacted frame.
@@ -69,6 +99,7 @@ mod tests {
     use super::*;
 
     const ENVELOPE: Envelope = Envelope {
+        beyond: Beyond::Withhold,
         min_ground_resolution_m: 0.03,
         max_ground_resolution_m: 0.12,
         min_width: 320,
@@ -95,6 +126,26 @@ mod tests {
     #[test]
     fn a_frame_inside_is_accepted() {
         assert_eq!(ENVELOPE.beyond(&view(0.08, (640, 512), 20.0)), None);
+    }
+
+    #[test]
+    fn only_coarser_frames_are_skipped_and_only_where_the_card_says_so() {
+        let skipping = Envelope {
+            beyond: Beyond::Skip,
+            ..ENVELOPE
+        };
+        let coarse = view(0.16, (640, 512), 20.0);
+        assert!(skipping.skips(&coarse).unwrap().contains("0.160 m"));
+        assert_eq!(ENVELOPE.skips(&coarse), None);
+        for not_coarse in [
+            view(0.08, (640, 512), 20.0),
+            view(0.01, (640, 512), 20.0),
+            view(0.08, (640, 512), 400.0),
+            view(f64::NAN, (640, 512), 20.0),
+        ] {
+            assert_eq!(skipping.skips(&not_coarse), None);
+            assert_eq!(skipping.beyond(&not_coarse), ENVELOPE.beyond(&not_coarse));
+        }
     }
 
     #[test]

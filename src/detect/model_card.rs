@@ -33,7 +33,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{Class, DetectError, Envelope, Padding};
+use super::{Beyond, Class, DetectError, Envelope, Padding};
 use crate::hex;
 
 /// What a model's TOML card says; `models/README.md` explains the fields.
@@ -353,6 +353,10 @@ fn check(card: &ModelCard) -> Result<(), String> {
             ));
         }
     }
+    let only_windows = card.class.iter().all(|class| class.name == Class::Window);
+    if card.envelope.beyond == Beyond::Skip && !only_windows {
+        return Err("envelope.beyond = \"skip\" is for models that find windows alone".into());
+    }
     Ok(())
 }
 
@@ -439,6 +443,8 @@ mod tests {
             ("multiple_of = 32", "multiple_of = 32\nmax_side = 1000"),
             ("multiple_of = 32", "multiple_of = 32\nmax_side = 96"),
             ("padding = 0.5", "padding = -1"),
+            ("[envelope]", "[envelope]\nbeyond = \"skip\""),
+            ("[envelope]", "[envelope]\nbeyond = \"publish\""),
         ] {
             let error = parse(Path::new("c"), &changed(from, to)).unwrap_err();
             assert!(matches!(error, DetectError::Card { .. }), "{to}");

@@ -2,13 +2,15 @@
 
 use std::collections::BTreeMap;
 
-use super::{DetectError, Detection, Detections, Detector, Envelope};
+use super::{Beyond, DetectError, Detection, Detections, Detector, Envelope};
 use crate::frame::{FrameId, ModelInput};
 
 /// Answers by frame number: first pass, then what the self-check is to find.
 #[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Scripted {
+    /// Its name for the log.
+    pub name: &'static str,
     /// Finds per frame; a frame without an entry has none.
     pub found: BTreeMap<FrameId, Vec<Detection>>,
     /// Frames on which the detector fails.
@@ -21,9 +23,11 @@ impl Default for Scripted {
     /// Finds nothing, and claims to have been evaluated for everything.
     fn default() -> Self {
         Self {
+            name: "scripted",
             found: BTreeMap::new(),
             fails: Vec::new(),
             envelope: Envelope {
+                beyond: Beyond::Withhold,
                 min_ground_resolution_m: 0.0,
                 max_ground_resolution_m: f64::INFINITY,
                 min_width: 1,
@@ -37,7 +41,7 @@ impl Default for Scripted {
 
 impl Detector for Scripted {
     fn model(&self) -> (&str, [u8; 32]) {
-        ("scripted", [7; 32])
+        (self.name, [7; 32])
     }
 
     fn envelope(&self) -> &Envelope {

@@ -3,6 +3,7 @@
 //!
 //! Whatever fails ends in an [`Outcome`] that says so; nothing here publishes.
 
+use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -12,7 +13,7 @@ use super::processed::{Input, Look, Looked, Masked, Processed, Ready, Times};
 use super::{Cause, Outcome, RunError, record};
 use crate::audit::CommitmentKey;
 use crate::config::Config;
-use crate::detect::{Detection, Detections, Detector, Line, View, WarmSpots};
+use crate::detect::{Beyond, Detection, Detections, Detector, Line, View, WarmSpots};
 use crate::frame::{
     Calibrated, Calibration, Frame, FrameId, FrameMeta, ModelInput, Radiometry, Raw, Redacted,
 };
@@ -154,11 +155,11 @@ impl<'a> FrameTask<'a> {
         let located = georef::locate(raw.meta(), &self.camera)
             .map_err(|error| Outcome::Rejected(Cause::new(error.reason(), error.to_string())))?;
         let frame = timed(&mut processed.times.calibrate, || self.calibrate(raw))?;
-        let hidden = self.envelope(&frame, &located)?;
+        let hidden = self.envelope(&frame, &located, &mut processed.skipped)?;
         let started = Instant::now();
         let input = |multiple_of| frame.model_input(multiple_of);
-        for (model, detector) in self.detectors.iter().enumerate() {
-            let detections = ask(detector.as_ref(), frame.id(), input, &mut processed.times)?;
+        for (model, detector) in self.looking(&processed.skipped) {
+            let detections = ask(detector, frame.id(), input, &mut processed.times)?;
             processed.looks.push(Look {
                 detections,
                 round: 0,
@@ -235,11 +236,22 @@ impl<'a> FrameTask<'a> {
         }
     }
 
-    /// Withholds what lies outside every model's evaluation, and lists the pixels that do.
+    /// The detectors that look at a frame, with their places among the run's models.
+    fn looking(
+        &self,
+        skipped: &BTreeMap<usize, String>,
+    ) -> impl Iterator<Item = (usize, &dyn Detector)> {
+        let all = self.detectors.iter().map(AsRef::as_ref).enumerate();
+        all.filter(|(model, _)| !skipped.contains_key(model))
+    }
+
+    /// Withholds what lies outside any model's evaluation, notes who need not look, and lists the pixels that
+    /// lie outside.
     fn envelope(
         &self,
         frame: &Frame<Calibrated>,
         located: &Located,
+        skipped: &mut BTreeMap<usize, String>,
     ) -> Result<Vec<RowSpan>, Outcome> {
         let withheld = |detail: String| Outcome::Withheld(Cause::new("beyond-envelope", detail));
         let Some(temperatures) = frame.summary() else {
@@ -257,11 +269,18 @@ impl<'a> FrameTask<'a> {
             temperatures,
         };
         let mut limit = f64::INFINITY;
-        for detector in self.detectors {
-            if let Some(detail) = detector.envelope().beyond(&view) {
-                return Err(withheld(detail));
+        for (model, detector) in self.detectors.iter().enumerate() {
+            let (envelope, (name, _)) = (detector.envelope(), detector.model());
+            if let Some(why) = envelope.skips(&view) {
+                skipped.insert(model, why);
+            } else if let Some(detail) = envelope.beyond(&view) {
+                return Err(withheld(format!("model {name}: {detail}")));
+            } else if envelope.beyond == Beyond::Withhold {
+                limit = limit.min(envelope.max_ground_resolution_m);
             }
-            limit = limit.min(detector.envelope().max_ground_resolution_m);
+        }
+        if skipped.len() == self.detectors.len() {
+            return Err(withheld("no model was evaluated for such a frame".into()));
         }
         Ok(located.beyond(Metres(limit)))
     }
@@ -292,7 +311,7 @@ impl<'a> FrameTask<'a> {
 
         let started = Instant::now();
         let mut self_check = SelfCheck::default();
-        let mut missed = self.missed(&frame, &mask, 1, &mut processed.times)?;
+        let mut missed = self.missed(&frame, &mask, 1, processed)?;
         while !missed.is_empty() && self_check.rounds < MAX_ROUNDS {
             self_check.found += finds(&missed).count();
             self_check.rounds += 1;
@@ -302,7 +321,7 @@ impl<'a> FrameTask<'a> {
                 .redact(&mask)
                 .map_err(|error| internal(error.to_string()))?;
             let round = record::count(self_check.rounds) + 1;
-            missed = self.missed(&frame, &mask, round, &mut processed.times)?;
+            missed = self.missed(&frame, &mask, round, processed)?;
             if !finds(&missed).any(Detection::is_alarming) {
                 missed.clear();
             }
@@ -328,12 +347,15 @@ impl<'a> FrameTask<'a> {
         frame: &Frame<Redacted>,
         mask: &RedactionMask,
         round: u32,
-        times: &mut Times,
+        processed: &mut Processed,
     ) -> Result<Vec<Look>, Outcome> {
         let mut missed = Vec::new();
         let input = |multiple_of| frame.model_input(multiple_of);
-        for (model, detector) in self.detectors.iter().enumerate() {
-            let found = uncovered(&ask(detector.as_ref(), frame.id(), input, times)?, mask);
+        for (model, detector) in self.looking(&processed.skipped) {
+            let found = uncovered(
+                &ask(detector, frame.id(), input, &mut processed.times)?,
+                mask,
+            );
             if !found.is_empty() {
                 missed.push(Look {
                     detections: Detections::completed(frame.id(), Line::Model, found),

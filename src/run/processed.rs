@@ -1,5 +1,6 @@
 //! One frame on its way through a run, and what became of it.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
@@ -58,6 +59,8 @@ pub(super) struct Processed {
     pub(super) meta: Option<FrameMeta>,
     /// Completed looks, in the order of the log.
     pub(super) looks: Vec<Look>,
+    /// Models that need not look, by their place among the run's models, and why.
+    pub(super) skipped: BTreeMap<usize, String>,
     pub(super) masked: Option<Masked>,
     pub(super) outcome: Outcome,
     pub(super) times: Times,
@@ -93,6 +96,7 @@ impl Processed {
             bytes: 0,
             meta: None,
             looks: Vec::new(),
+            skipped: BTreeMap::new(),
             masked: None,
             outcome: Outcome::Published,
             times: Times::default(),

@@ -9,7 +9,7 @@ use crate::audit::{
     ModelId, NotPublished, Policy, RunOpened, SelfCheck, Signer, TileEmitted,
 };
 use crate::config::Config;
-use crate::detect::{Class, Line};
+use crate::detect::{Beyond, Class, Detector, Line};
 use crate::frame::FrameId;
 use crate::hex;
 use crate::store::{self, Receipt, Store, layout};
@@ -93,11 +93,16 @@ fn lines(config: &Config) -> Vec<String> {
 
 /// Models by name and hash.
 pub(super) fn models(run: &Run) -> Vec<ModelId> {
-    let model = |(name, sha256): (String, [u8; 32])| ModelId {
-        name,
-        sha256: hex::encode(&sha256),
+    let model = |detector: &dyn Detector| {
+        let (name, sha256) = detector.model();
+        ModelId {
+            name: name.to_owned(),
+            sha256: hex::encode(&sha256),
+            skips: detector.envelope().beyond == Beyond::Skip,
+        }
     };
-    run.models().into_iter().map(model).collect()
+    let detectors = run.detectors.iter();
+    detectors.map(|detector| model(detector.as_ref())).collect()
 }
 
 /// The manifest as the log holds it.
@@ -123,8 +128,16 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
         camera: camera.unwrap_or_default().trim().to_owned(),
         bytes: processed.bytes,
     })];
+    let mut skipped = processed.skipped.iter().peekable();
     for look in &processed.looks {
+        let after = |model: usize| look.round > 0 || look.model.is_none_or(|this| model < this);
+        while let Some((model, why)) = skipped.next_if(|(model, _)| after(**model)) {
+            entries.push(Entry::Detected(left_out(frame, models, *model, why)));
+        }
         entries.push(Entry::Detected(detected(frame, models, look)));
+    }
+    for (model, why) in skipped {
+        entries.push(Entry::Detected(left_out(frame, models, *model, why)));
     }
     let not_published = |cause: &super::Cause| NotPublished {
         frame,
@@ -145,6 +158,19 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
     entries
 }
 
+/// A model that did not look.
+fn left_out(frame: u32, models: &[ModelId], model: usize, why: &str) -> Detected {
+    Detected {
+        frame,
+        line: Line::Model.name().to_owned(),
+        model: models.get(model).map(|model| model.name.clone()),
+        source: None,
+        skipped: Some(why.to_owned()),
+        round: 0,
+        found: Vec::new(),
+    }
+}
+
 fn detected(frame: u32, models: &[ModelId], look: &Look) -> Detected {
     let model = look.model.and_then(|model| models.get(model));
     Detected {
@@ -152,6 +178,7 @@ fn detected(frame: u32, models: &[ModelId], look: &Look) -> Detected {
         line: look.detections.line().name().to_owned(),
         model: model.map(|model| model.name.clone()),
         source: look.source.map(|source| source.0),
+        skipped: None,
         round: look.round,
         found: found(look).collect(),
     }
