@@ -27,7 +27,7 @@ macro_rules! embedded {
 
 /// In the order in which they look.
 const EMBEDDED: &[Embedded] = &[
-    embedded!("person-vehicle-bicycle", ".onnx"),
+    embedded!("person-vehicle-bicycle", ".onnx", ".int8.onnx"),
     embedded!("window", ".onnx", ".int8.onnx"),
 ];
 
