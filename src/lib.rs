@@ -29,5 +29,5 @@ pub mod units;
 
 pub use error::Error;
 
-#[cfg(all(feature = "cli", feature = "onnx"))]
+#[cfg(feature = "cli")]
 pub mod cli;

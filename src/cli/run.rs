@@ -9,8 +9,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use super::print::{answer, tell};
 use super::{Exit, Global, progress};
 use crate::Error;
-use crate::config::{Args, Config};
-use crate::detect::{Detector, Model, Onnx, Runtime, runtime_library};
+use crate::config::Args;
+use crate::detect::{Choice, open};
 use crate::frame::FrameId;
 use crate::run::{FrameLine, Outcome, Plan, Progress, Run, RunError, Summary};
 use crate::store::Existing;
@@ -58,7 +58,13 @@ impl RunCommand {
             .threads
             .or_else(|| std::thread::available_parallelism().ok())
             .unwrap_or(NonZeroUsize::MIN);
-        let (detectors, runtime) = detectors(&config, threads)?;
+        let (detectors, runtime) = open(&Choice {
+            cards: &config.detect.models,
+            precision: config.detect.precision,
+            engine: config.detect.runtime,
+            library: config.detect.onnx_runtime.as_deref(),
+            workers: threads.get(),
+        })?;
         let run = Run {
             inputs: inputs(&self.inputs)?,
             out: self.out.clone(),
@@ -109,29 +115,6 @@ impl RunCommand {
             Exit::Partial
         }
     }
-}
-
-/// The models that the settings name, else the one built in, with one session per worker.
-fn detectors(
-    config: &Config,
-    threads: NonZeroUsize,
-) -> Result<(Vec<Box<dyn Detector>>, String), Error> {
-    let models = if config.detect.models.is_empty() {
-        vec![Model::embedded()?]
-    } else {
-        config
-            .detect
-            .models
-            .iter()
-            .map(|card| Model::load(card))
-            .collect::<Result<_, _>>()?
-    };
-    let runtime = Runtime::load(&runtime_library(config.detect.onnx_runtime.as_deref()))?;
-    let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
-    for model in models {
-        detectors.push(Box::new(Onnx::new(runtime, model, threads.get())?));
-    }
-    Ok((detectors, runtime.version()))
 }
 
 /// The inputs with `-` replaced by the paths on stdin, one a line.

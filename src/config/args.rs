@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
+use crate::detect::Engine;
 use crate::redact::Policy;
 
 /// All settings.
@@ -106,9 +107,21 @@ pub struct CameraArgs {
 #[cfg_attr(feature = "cli", command(next_help_heading = "Detect"))]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct DetectArgs {
-    /// Card of a model; repeat for more [default: the one that is built in]
+    /// Card of a model; repeat for more [default: those that are built in]
     #[cfg_attr(feature = "cli", arg(long = "model", value_name = "CARD.toml"))]
     pub models: Option<Vec<PathBuf>>,
+    /// Which of a model's files to take [default: auto, as its card says]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "PRECISION", env = "HEATVEIL_PRECISION")
+    )]
+    pub precision: Option<Precision>,
+    /// What runs the networks [default: onnxruntime]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "RUNTIME", env = "HEATVEIL_RUNTIME")
+    )]
+    pub runtime: Option<Engine>,
     /// ONNX Runtime's library [default: beside heatveil, else $`ORT_DYLIB_PATH`]
     #[cfg_attr(
         feature = "cli",
@@ -122,6 +135,20 @@ pub struct DetectArgs {
     /// Publish frames outside what the models were evaluated for, for this reason (logged)
     #[cfg_attr(feature = "cli", arg(long, value_name = "REASON"))]
     pub publish_beyond_envelope: Option<String>,
+}
+
+/// Which of a model's files to take.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// The default on its card.
+    #[default]
+    Auto,
+    /// As it was trained, 32-bit floating point.
+    Fp32,
+    /// Quantised to 8-bit integers.
+    Int8,
 }
 
 /// What happens to what is found.
@@ -293,6 +320,8 @@ impl Args {
             },
             detect: DetectArgs {
                 models: detect.models.or(other.detect.models),
+                precision: detect.precision.or(other.detect.precision),
+                runtime: detect.runtime.or(other.detect.runtime),
                 onnx_runtime: detect.onnx_runtime.or(other.detect.onnx_runtime),
                 publish_beyond_envelope: detect
                     .publish_beyond_envelope

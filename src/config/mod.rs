@@ -8,8 +8,8 @@ mod error;
 mod resolve;
 
 pub use args::{
-    Args, AuditArgs, CameraArgs, ClassArgs, DetectArgs, GeorefArgs, RedactArgs, SurveyArgs,
-    TilesArgs, Yaw,
+    Args, AuditArgs, CameraArgs, ClassArgs, DetectArgs, GeorefArgs, Precision, RedactArgs,
+    SurveyArgs, TilesArgs, Yaw,
 };
 pub use error::ConfigError;
 pub use resolve::{

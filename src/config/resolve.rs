@@ -6,8 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
-use super::{Args, CameraArgs, ConfigError, DetectArgs, GeorefArgs, RedactArgs, TilesArgs, Yaw};
-use crate::detect::Class;
+use super::{
+    Args, CameraArgs, ConfigError, DetectArgs, GeorefArgs, Precision, RedactArgs, TilesArgs, Yaw,
+};
+use crate::detect::{self, Class, Engine};
 use crate::redact::RedactConfig;
 use crate::units::{Celsius, Degrees, Metres};
 
@@ -66,8 +68,12 @@ pub struct TiffScale {
 /// Which models look for people.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct DetectConfig {
-    /// Cards of models; empty for the one that is built in.
+    /// Cards of models; empty for those that are built in.
     pub models: Vec<PathBuf>,
+    /// Which of a model's files to take; `None` for its card's default.
+    pub precision: Option<detect::Precision>,
+    /// What runs the networks.
+    pub runtime: Engine,
     /// ONNX Runtime's library, where it is not found by itself.
     pub onnx_runtime: Option<PathBuf>,
     /// Why frames outside the models' envelope are published; `None` withholds them.
@@ -187,6 +193,12 @@ impl DetectArgs {
         }
         Ok(DetectConfig {
             models: self.models.unwrap_or_default(),
+            precision: match self.precision.unwrap_or_default() {
+                Precision::Auto => None,
+                Precision::Fp32 => Some(detect::Precision::Fp32),
+                Precision::Int8 => Some(detect::Precision::Int8),
+            },
+            runtime: self.runtime.unwrap_or_default(),
             onnx_runtime: self.onnx_runtime,
             publish_beyond_envelope: reason,
         })
@@ -289,6 +301,7 @@ fn within(
 #[derive(Serialize)]
 struct PolicyText<'a> {
     camera: [Option<f64>; 5],
+    runtime: Engine,
     beyond_envelope: Option<&'a str>,
     policies: [&'a str; Class::ALL.len()],
     padding_m: f64,
@@ -317,6 +330,7 @@ impl Config {
                 self.camera.tiff_scale.map(|scale| scale.scale),
                 self.camera.tiff_scale.map(|scale| scale.offset.0),
             ],
+            runtime: self.detect.runtime,
             beyond_envelope: self.detect.publish_beyond_envelope.as_deref(),
             policies: Class::ALL.map(|class| redact.policy(class).name()),
             padding_m: redact.padding.0,

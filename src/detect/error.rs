@@ -43,6 +43,16 @@ pub enum DetectError {
         /// What the loader said.
         problem: String,
     },
+    /// This build of heatveil holds no such runtime.
+    #[error(
+        "heatveil was built without {runtime}; choose another detect.runtime, or build with --features {feature}"
+    )]
+    NotBuiltIn {
+        /// The runtime that was asked for.
+        runtime: &'static str,
+        /// The feature that builds it in.
+        feature: &'static str,
+    },
     /// The network could not be loaded or run.
     #[error("model {model}: {problem}")]
     Inference {
@@ -77,7 +87,7 @@ impl DetectError {
     pub fn is_settings(&self) -> bool {
         matches!(
             self,
-            Self::Io { .. } | Self::Card { .. } | Self::WrongHash { .. }
+            Self::Io { .. } | Self::Card { .. } | Self::WrongHash { .. } | Self::NotBuiltIn { .. }
         )
     }
 }

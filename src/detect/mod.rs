@@ -4,21 +4,36 @@
 //! only when a network ran to its end. Refuses: a model whose bytes do not match its card, outputs of
 //! another shape, numbers that are not finite. An error is never "nothing found".
 
+mod embedded;
 mod envelope;
 mod error;
+#[cfg(feature = "onnx")]
+mod library;
+#[cfg(any(test, feature = "onnx", feature = "tract"))]
+mod looks;
 mod model_card;
-#[cfg(any(test, feature = "onnx"))]
+mod open;
+#[cfg(any(test, feature = "onnx", feature = "tract"))]
 mod postprocess;
 mod scripted;
 #[cfg(feature = "onnx")]
 mod session;
+#[cfg(feature = "tract")]
+mod tract;
 
 pub use envelope::{Envelope, View};
 pub use error::DetectError;
-pub use model_card::{ClassCard, Model, ModelCard};
+#[cfg(feature = "onnx")]
+pub use library::runtime_library;
+pub use model_card::{
+    ClassCard, FileCard, FilesCard, InputCard, Model, ModelCard, OutputCard, Precision,
+};
+pub use open::{Choice, Engine, Opened, open};
 pub use scripted::Scripted;
 #[cfg(feature = "onnx")]
-pub use session::{Onnx, Runtime, runtime_library};
+pub use session::{Onnx, Runtime};
+#[cfg(feature = "tract")]
+pub use tract::Tract;
 
 use crate::frame::{FrameId, ModelInput};
 
@@ -83,16 +98,22 @@ impl BoxPx {
         (self.x1 - self.x0).max(0.0) * (self.y1 - self.y0).max(0.0)
     }
 
-    /// Intersection over union, 0 to 1.
+    /// Area that both cover.
     #[must_use]
-    pub fn iou(&self, other: &Self) -> f32 {
-        let shared = Self {
+    pub fn shared(&self, other: &Self) -> f32 {
+        Self {
             x0: self.x0.max(other.x0),
             y0: self.y0.max(other.y0),
             x1: self.x1.min(other.x1),
             y1: self.y1.min(other.y1),
         }
-        .area();
+        .area()
+    }
+
+    /// Intersection over union, 0 to 1.
+    #[must_use]
+    pub fn iou(&self, other: &Self) -> f32 {
+        let shared = self.shared(other);
         shared / (self.area() + other.area() - shared).max(f32::MIN_POSITIVE)
     }
 }

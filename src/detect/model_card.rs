@@ -1,7 +1,35 @@
-//! A model and the card that says what it is, checked against each other.
+//! A model's card, and the model file that belongs to it.
+//!
+//! In: TOML text and bytes. Out: a [`Model`], whose bytes have the SHA-256 on its card. Refuses: cards with
+//! unknown keys or values that make no sense, files outside the card's folder, other bytes.
+//!
+//! What a card says about files, input and envelope (schema 2; the rest is in `models/README.md`):
+//!
+//! ```toml
+//! schema = 2
+//! name = "person-vehicle-bicycle"
+//! version = "0.2.0"
+//! licence = "MIT OR Apache-2.0"
+//!
+//! [files]                  # beside the card
+//! default = "int8"         # which one `precision = "auto"` takes; "fp32" where there is no int8
+//! fp32 = { file = "person-vehicle-bicycle.onnx", sha256 = "…" }
+//! int8 = { file = "person-vehicle-bicycle.int8.onnx", sha256 = "…" }   # optional
+//!
+//! [input]
+//! tensor = "frame"
+//! multiple_of = 32
+//! scale = "grey-255"
+//! scales = [1.0, 0.5]      # optional, default [1.0]: the picture is looked at in each of these sizes
+//! max_side = 1024          # optional, default 1024: larger pictures are looked at in overlapping slices
+//!
+//! [envelope]
+//! beyond = "skip"          # optional, default "withhold"; "skip" only for windows: coarser frames are not looked at
+//! # … the limits as before
+//! ```
 
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -12,18 +40,16 @@ use crate::hex;
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ModelCard {
-    /// Version of the card's schema: 1.
+    /// Version of the card's schema: 2.
     pub schema: u32,
     /// Name for the log.
     pub name: String,
     /// Version of the model.
     pub version: String,
-    /// Model file, beside the card.
-    pub file: String,
-    /// SHA-256 of the model file, hex.
-    pub sha256: String,
     /// SPDX expression for the weights.
     pub licence: String,
+    /// The model's files.
+    pub files: FilesCard,
     /// The network's input.
     pub input: InputCard,
     /// The network's outputs.
@@ -40,6 +66,61 @@ pub struct ModelCard {
     pub limits: toml::Table,
 }
 
+/// How a model's numbers are stored, and so how fast and how exactly it computes.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Precision {
+    /// 32-bit floating point.
+    Fp32,
+    /// 8-bit integers, quantised after training.
+    Int8,
+}
+
+impl Precision {
+    /// Name on cards, in settings and in the log.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Fp32 => "fp32",
+            Self::Int8 => "int8",
+        }
+    }
+}
+
+/// The files that a model comes in.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FilesCard {
+    /// The one to take unless the settings name another.
+    pub default: Precision,
+    /// The network as it was trained.
+    pub fp32: FileCard,
+    /// The quantised network, where there is one.
+    pub int8: Option<FileCard>,
+}
+
+/// One file beside the card.
+#[derive(Debug, Clone, serde::Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct FileCard {
+    /// Its name.
+    pub file: String,
+    /// SHA-256 of its bytes, hex.
+    pub sha256: String,
+}
+
+impl FilesCard {
+    /// The file for `wanted`, else for the default; `None` where there is no such file.
+    fn choose(&self, wanted: Option<Precision>) -> Option<(Precision, &FileCard)> {
+        let precision = wanted.unwrap_or(self.default);
+        let file = match precision {
+            Precision::Fp32 => Some(&self.fp32),
+            Precision::Int8 => self.int8.as_ref(),
+        };
+        file.map(|file| (precision, file))
+    }
+}
+
 /// The network's input: one grey picture `[1, 1, H, W]`, `f32`, 0 to 255.
 #[derive(Debug, Clone, serde::Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +131,20 @@ pub struct InputCard {
     pub multiple_of: usize,
     /// How values are scaled; `grey-255` is the only one known.
     pub scale: String,
+    /// Sizes of the picture that the network looks at, 1 being the frame's own.
+    #[serde(default = "own_size")]
+    pub scales: Vec<f64>,
+    /// Pictures with a longer side are looked at in overlapping slices.
+    #[serde(default = "max_side")]
+    pub max_side: usize,
+}
+
+fn own_size() -> Vec<f64> {
+    vec![1.0]
+}
+
+fn max_side() -> usize {
+    1024
 }
 
 /// The network's outputs on a grid of cells.
@@ -92,9 +187,10 @@ impl ClassCard {
     }
 }
 
-/// A card and the bytes it belongs to.
+/// A card and one of the files that belong to it.
 pub struct Model {
     card: ModelCard,
+    precision: Precision,
     bytes: Vec<u8>,
     sha256: [u8; 32],
 }
@@ -103,74 +199,57 @@ impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(
             f,
-            "Model({} {}, {} bytes)",
+            "Model({} {} {}, {} bytes)",
             self.card.name,
             self.card.version,
+            self.precision.name(),
             self.bytes.len()
         )
     }
 }
 
 impl Model {
-    /// The model that is built in.
+    /// Reads a card and the model beside it, in the card's default precision or another.
     ///
     /// # Errors
     ///
-    /// [`DetectError`] when the package was built with a card that does not match.
-    pub fn embedded() -> Result<Self, DetectError> {
-        let card = include_str!("../../models/person-vehicle-bicycle.toml");
-        let bytes = include_bytes!("../../models/person-vehicle-bicycle.onnx");
-        Self::new(
-            Path::new("models/person-vehicle-bicycle.toml"),
-            card,
-            bytes.to_vec(),
-        )
-    }
-
-    /// Reads a card and the model beside it.
-    ///
-    /// # Errors
-    ///
-    /// [`DetectError`] when either cannot be read, the card is not valid, or the hash differs.
-    pub fn load(card_path: &Path) -> Result<Self, DetectError> {
-        let read = |path: &Path| {
-            fs::read(path).map_err(|source| DetectError::Io {
-                path: path.to_path_buf(),
-                source,
-            })
-        };
-        let card_error = |problem: String| DetectError::Card {
+    /// [`DetectError`] when either cannot be read, the card is not valid, has no such precision, or the hash
+    /// differs.
+    pub fn load(card_path: &Path, wanted: Option<Precision>) -> Result<Self, DetectError> {
+        let text = String::from_utf8(read(card_path)?).map_err(|error| DetectError::Card {
             path: card_path.to_path_buf(),
-            problem,
-        };
-        let text =
-            String::from_utf8(read(card_path)?).map_err(|error| card_error(error.to_string()))?;
-        let card = parse(card_path, &text)?;
-        let file = Path::new(&card.file);
-        if file.components().count() != 1 || file.file_name().is_none() {
-            return Err(card_error(format!(
-                "file = {:?} must name a file beside the card",
-                card.file
-            )));
-        }
-        let bytes = read(&card_path.with_file_name(file))?;
-        Self::new(card_path, &text, bytes)
+            problem: error.to_string(),
+        })?;
+        Self::new(card_path, &text, wanted, |file| {
+            read(&card_path.with_file_name(file))
+        })
     }
 
-    fn new(card_path: &Path, text: &str, bytes: Vec<u8>) -> Result<Self, DetectError> {
+    /// Checks a card's text, then the file that `bytes` gives for the chosen name.
+    pub(super) fn new(
+        card_path: &Path,
+        text: &str,
+        wanted: Option<Precision>,
+        bytes: impl FnOnce(&str) -> Result<Vec<u8>, DetectError>,
+    ) -> Result<Self, DetectError> {
         let card = parse(card_path, text)?;
+        let (precision, file) = card.files.choose(wanted).ok_or_else(|| DetectError::Card {
+            path: card_path.to_path_buf(),
+            problem: "it names no int8 file; leave detect.precision at auto".into(),
+        })?;
+        let bytes = bytes(&file.file)?;
         let sha256: [u8; 32] = Sha256::digest(&bytes).into();
         let found = hex::encode(&sha256);
-        if found != card.sha256 {
-            let path: PathBuf = card_path.with_file_name(&card.file);
+        if found != file.sha256 {
             return Err(DetectError::WrongHash {
-                path,
-                expected: card.sha256,
+                path: card_path.with_file_name(&file.file),
+                expected: file.sha256.clone(),
                 found,
             });
         }
         Ok(Self {
             card,
+            precision,
             bytes,
             sha256,
         })
@@ -180,6 +259,18 @@ impl Model {
     #[must_use]
     pub fn card(&self) -> &ModelCard {
         &self.card
+    }
+
+    /// Name and precision, for the log: `person-vehicle-bicycle int8`.
+    #[must_use]
+    pub fn title(&self) -> String {
+        format!("{} {}", self.card.name, self.precision.name())
+    }
+
+    /// Which of the card's files this is.
+    #[must_use]
+    pub fn precision(&self) -> Precision {
+        self.precision
     }
 
     /// The ONNX file.
@@ -195,24 +286,59 @@ impl Model {
     }
 }
 
+fn read(path: &Path) -> Result<Vec<u8>, DetectError> {
+    fs::read(path).map_err(|source| DetectError::Io {
+        path: path.to_path_buf(),
+        source,
+    })
+}
+
+/// The text as a card, with every promise of the card checked.
 fn parse(path: &Path, text: &str) -> Result<ModelCard, DetectError> {
     let wrong = |problem: String| DetectError::Card {
         path: path.to_path_buf(),
         problem,
     };
     let card: ModelCard = toml::from_str(text).map_err(|error| wrong(error.to_string()))?;
-    if card.schema != 1 {
-        return Err(wrong(format!("schema {} is not known; 1 is", card.schema)));
+    check(&card).map_err(wrong)?;
+    Ok(card)
+}
+
+fn check(card: &ModelCard) -> Result<(), String> {
+    if card.schema != 2 {
+        return Err(format!("schema {} is not known; 2 is", card.schema));
     }
-    if card.input.scale != "grey-255" {
-        return Err(wrong(format!(
+    check_files(&card.files)?;
+    let input = &card.input;
+    if input.scale != "grey-255" {
+        return Err(format!(
             "input scale {:?} is not known; \"grey-255\" is",
-            card.input.scale
-        )));
+            input.scale
+        ));
     }
-    if card.class.is_empty() || card.output.stride == 0 || card.input.multiple_of == 0 {
-        return Err(wrong(
-            "classes, output.stride and input.multiple_of must not be empty or 0".into(),
+    if card.class.is_empty() || card.output.stride == 0 {
+        return Err("classes and output.stride must not be empty or 0".into());
+    }
+    if input.multiple_of == 0 || !input.multiple_of.is_multiple_of(card.output.stride) {
+        return Err(format!(
+            "input.multiple_of = {} must be a multiple of output.stride = {}",
+            input.multiple_of, card.output.stride
+        ));
+    }
+    let scales = 1..=8;
+    if !scales.contains(&input.scales.len())
+        || !input
+            .scales
+            .iter()
+            .all(|scale| (0.05..=1.0).contains(scale))
+    {
+        return Err("input.scales must be one to eight numbers from 0.05 to 1".into());
+    }
+    if !(256..=8192).contains(&input.max_side) || !input.max_side.is_multiple_of(input.multiple_of)
+    {
+        return Err(format!(
+            "input.max_side = {} must lie in 256..8192 and be a multiple of input.multiple_of = {}",
+            input.max_side, input.multiple_of
         ));
     }
     for class in &card.class {
@@ -221,61 +347,108 @@ fn parse(path: &Path, text: &str) -> Result<ModelCard, DetectError> {
             && (0.0..=4.0).contains(&class.padding)
             && (0.0..=100.0).contains(&class.padding_px);
         if !sound {
-            return Err(wrong(format!(
+            return Err(format!(
                 "class {}: threshold must lie in 0..1, alarm between it and 1, padding in 0..4, padding_px in 0..100",
                 class.name.name()
-            )));
+            ));
         }
     }
-    Ok(card)
+    Ok(())
+}
+
+fn check_files(files: &FilesCard) -> Result<(), String> {
+    for FileCard { file, .. } in [Some(&files.fp32), files.int8.as_ref()]
+        .into_iter()
+        .flatten()
+    {
+        let path = Path::new(file);
+        if path.components().count() != 1 || path.file_name().is_none() {
+            return Err(format!("file = {file:?} must name a file beside the card"));
+        }
+    }
+    if files.choose(None).is_none() {
+        return Err("files.default = \"int8\", but there is no files.int8".into());
+    }
+    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_embedded_model_matches_its_card() {
-        let model = Model::embedded().unwrap();
-        assert_eq!(
-            model.card().class.first().map(|class| class.name),
-            Some(Class::Person)
-        );
+    const CARD: &str = include_str!("../../models/person-vehicle-bicycle.toml");
+
+    fn with(text: &str, bytes: &[u8]) -> Result<Model, DetectError> {
+        Model::new(Path::new("m/card.toml"), text, None, |_| Ok(bytes.to_vec()))
+    }
+
+    fn changed(from: &str, to: &str) -> String {
+        let card = CARD.replacen(from, to, 1);
+        assert_ne!(card, CARD, "{from}");
+        card
     }
 
     #[test]
     fn another_file_under_the_same_card_is_refused() {
-        let card = include_str!("../../models/person-vehicle-bicycle.toml");
-        let error = Model::new(Path::new("m/card.toml"), card, b"other".to_vec()).unwrap_err();
+        let error = with(CARD, b"other").unwrap_err();
         assert!(matches!(error, DetectError::WrongHash { .. }));
         assert!(
-            error.to_string().contains("m/person-vehicle-bicycle.onnx"),
+            error.to_string().contains("m/person-vehicle-bicycle"),
             "{error}"
         );
     }
 
     #[test]
     fn a_card_cannot_point_outside_its_folder() {
-        let folder = tempfile::tempdir().unwrap();
-        let card = include_str!("../../models/person-vehicle-bicycle.toml").replace(
+        let card = changed(
             "file = \"person-vehicle-bicycle.onnx\"",
             "file = \"../../etc/passwd\"",
         );
-        let path = folder.path().join("card.toml");
-        crate::store::write_secret(&path, card.as_bytes()).unwrap();
-        let error = Model::load(&path).unwrap_err();
+        let error = with(&card, b"").unwrap_err();
         assert!(error.to_string().contains("beside the card"), "{error}");
     }
 
     #[test]
-    fn unknown_keys_on_a_card_are_refused() {
-        let card = format!(
-            "surprise = 1\n{}",
-            include_str!("../../models/person-vehicle-bicycle.toml")
+    fn a_precision_without_a_file_is_refused_with_the_remedy() {
+        let card = parse(Path::new("c"), CARD).unwrap();
+        let only_fp32 = FilesCard {
+            int8: None,
+            default: Precision::Fp32,
+            ..card.files
+        };
+        assert!(only_fp32.choose(Some(Precision::Int8)).is_none());
+        assert!(
+            check_files(&FilesCard {
+                default: Precision::Int8,
+                ..only_fp32
+            })
+            .is_err()
         );
-        assert!(matches!(
-            parse(Path::new("c"), &card),
-            Err(DetectError::Card { .. })
-        ));
+    }
+
+    #[test]
+    fn cards_that_make_no_sense_are_refused() {
+        for (from, to) in [
+            ("schema = 2", "surprise = 1\nschema = 2"),
+            ("schema = 2", "schema = 1"),
+            ("multiple_of = 32", "multiple_of = 0"),
+            ("multiple_of = 32", "multiple_of = 30"),
+            ("multiple_of = 32", "multiple_of = 32\nscales = []"),
+            ("multiple_of = 32", "multiple_of = 32\nscales = [1.0, nan]"),
+            ("multiple_of = 32", "multiple_of = 32\nscales = [2.0]"),
+            ("multiple_of = 32", "multiple_of = 32\nmax_side = 1000"),
+            ("multiple_of = 32", "multiple_of = 32\nmax_side = 96"),
+            ("padding = 0.5", "padding = -1"),
+        ] {
+            let error = parse(Path::new("c"), &changed(from, to)).unwrap_err();
+            assert!(matches!(error, DetectError::Card { .. }), "{to}");
+        }
+    }
+
+    #[test]
+    fn without_a_word_on_size_the_frame_is_looked_at_as_it_is() {
+        let card = parse(Path::new("c"), CARD).unwrap();
+        assert_eq!(card.input.scales, [1.0]);
+        assert_eq!(card.input.max_side, 1024);
     }
 }

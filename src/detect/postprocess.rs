@@ -3,12 +3,13 @@
 //! Each cell of the grid stands for `stride` pixels; its centre plus the four distances gives the box
 //! (as `CenterNet` and `TTFNet`: Liu et al., Training-Time-Friendly Network, AAAI 2020).
 
-use super::{BoxPx, ClassCard, DetectError, Detection};
+use super::{BoxPx, ClassCard, DetectError, Detection, ModelCard};
+use crate::frame::ModelInput;
 
 /// Boxes of one class that overlap a better one by more than this are the same thing.
-const SAME: f32 = 0.5;
+pub(super) const SAME: f32 = 0.5;
 /// More boxes than this in one frame mean that the network does not understand it.
-const MOST: usize = 600;
+pub(super) const MOST: usize = 600;
 
 /// One output of the network: `channels` planes of `rows` times `columns` cells.
 #[derive(Debug, Clone, Copy)]
@@ -43,6 +44,22 @@ pub(super) struct Layout<'a> {
     pub(super) input: (usize, usize),
     /// Columns and rows of the frame.
     pub(super) frame: (usize, usize),
+}
+
+impl<'a> Layout<'a> {
+    #[cfg_attr(
+        not(any(feature = "onnx", feature = "tract")),
+        expect(dead_code, reason = "asked for by the networks alone")
+    )]
+    pub(super) fn of(card: &'a ModelCard, picture: &ModelInput) -> Self {
+        Self {
+            model: &card.name,
+            classes: &card.class,
+            stride: card.output.stride,
+            input: picture.grey().shape(),
+            frame: picture.frame_shape(),
+        }
+    }
 }
 
 /// Boxes above their class's threshold, clipped to the frame, best first, without near-duplicates.

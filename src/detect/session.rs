@@ -1,6 +1,10 @@
 //! ONNX Runtime: one session per worker, each with one thread.
+//!
+//! In: a [`Model`]. Out: its finds. Equal pictures get equal answers on one machine. Between processors sums are
+//! taken in another order, so that scores may differ in the last digits, and at a threshold a find; no promise is
+//! made there, and the log names model and library.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
 
 use ort::environment::Environment;
@@ -8,37 +12,20 @@ use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
 
+use super::library::describe;
+use super::looks;
 use super::postprocess::{self, Grid, Layout};
-use super::{DetectError, Detection, Detections, Detector, Envelope, Model};
+use super::{DetectError, Detection, Detections, Detector, Envelope, Line, Model, Precision};
 use crate::frame::{FrameId, ModelInput};
 
 /// ONNX Runtime, loaded from its shared library; one per process.
 #[derive(Debug, Clone, Copy)]
-pub struct Runtime {
-    environment: &'static Environment,
-}
+pub struct Runtime(&'static Loaded);
 
-/// Where the runtime's library is expected: beside the executable, else where `ORT_DYLIB_PATH` points.
-///
-/// `configured` wins over both.
-#[must_use]
-pub fn runtime_library(configured: Option<&Path>) -> PathBuf {
-    let name = if cfg!(target_os = "windows") {
-        "onnxruntime.dll"
-    } else if cfg!(target_os = "macos") {
-        "libonnxruntime.dylib"
-    } else {
-        "libonnxruntime.so"
-    };
-    let beside = || {
-        let beside = std::env::current_exe().ok()?.with_file_name(name);
-        beside.exists().then_some(beside)
-    };
-    configured
-        .map(Path::to_path_buf)
-        .or_else(beside)
-        .or_else(|| std::env::var_os("ORT_DYLIB_PATH").map(PathBuf::from))
-        .unwrap_or_else(|| PathBuf::from(name))
+#[derive(Debug)]
+struct Loaded {
+    environment: Environment,
+    version: String,
 }
 
 impl Runtime {
@@ -48,16 +35,22 @@ impl Runtime {
     ///
     /// [`DetectError::Runtime`] naming the path and what to do.
     pub fn load(path: &Path) -> Result<Self, DetectError> {
-        static ENVIRONMENT: OnceLock<Result<Environment, String>> = OnceLock::new();
-        let loaded = ENVIRONMENT.get_or_init(|| {
-            let builder = ort::init_from(path).map_err(|error| error.to_string())?;
-            builder
+        static LOADED: OnceLock<Result<Loaded, String>> = OnceLock::new();
+        let loaded = LOADED.get_or_init(|| {
+            // A path that exists is made absolute, so that the file described is the one that is loaded.
+            let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+            let builder = ort::init_from(&path).map_err(|error| error.to_string())?;
+            let environment = builder
                 .with_telemetry(false)
                 .build()
-                .map_err(|error| error.to_string())
+                .map_err(|error| error.to_string())?;
+            Ok(Loaded {
+                environment,
+                version: describe(&path, ort::info()),
+            })
         });
         match loaded {
-            Ok(environment) => Ok(Self { environment }),
+            Ok(loaded) => Ok(Self(loaded)),
             Err(problem) => Err(DetectError::Runtime {
                 path: path.to_path_buf(),
                 problem: problem.clone(),
@@ -65,20 +58,16 @@ impl Runtime {
         }
     }
 
-    /// Version of the loaded library, as it says itself.
+    /// Version and hash of the loaded library, for the log.
     #[must_use]
-    pub fn version(self) -> String {
-        ort::info().to_owned()
+    pub fn version(self) -> &'static str {
+        &self.0.version
     }
 
     /// A session with one thread, and equal answers for equal input.
     fn session(self, model: &Model) -> Result<Session, DetectError> {
-        let problem = |problem: String| DetectError::Inference {
-            model: name(model),
-            problem,
-        };
         let build = || -> Result<Session, String> {
-            Session::builder(self.environment)
+            let mut builder = Session::builder(&self.0.environment)
                 .map_err(|error| error.to_string())?
                 .with_intra_threads(1)
                 .map_err(|error| error.to_string())?
@@ -87,22 +76,44 @@ impl Runtime {
                 .with_deterministic_compute(true)
                 .map_err(|error| error.to_string())?
                 .with_optimization_level(GraphOptimizationLevel::Level3)
-                .map_err(|error| error.to_string())?
+                .map_err(|error| error.to_string())?;
+            if model.precision() == Precision::Int8 && !adds_int8_exactly() {
+                builder = builder
+                    .with_precise_qmm()
+                    .map_err(|error| error.to_string())?;
+            }
+            builder
                 .commit_from_memory(model.bytes())
                 .map_err(|error| error.to_string())
         };
-        build().map_err(problem)
+        build().map_err(|problem| DetectError::Inference {
+            model: model.title(),
+            problem,
+        })
     }
 }
 
-fn name(model: &Model) -> String {
-    model.card().name.clone()
+/// Whether ONNX Runtime's fastest int8 kernels add exactly on this processor.
+///
+/// On x86-64 without VNNI they add pairs of products in 16 bits, which overflow and lose finds
+/// (<https://github.com/microsoft/onnxruntime/issues/14642>); there slower, exact kernels are asked for.
+fn adds_int8_exactly() -> bool {
+    #[cfg(target_arch = "x86_64")]
+    {
+        std::arch::is_x86_feature_detected!("avx512vnni")
+            || std::arch::is_x86_feature_detected!("avxvnni")
+    }
+    #[cfg(not(target_arch = "x86_64"))]
+    {
+        true
+    }
 }
 
 /// A model with a pool of sessions.
 #[derive(Debug)]
 pub struct Onnx {
     model: Model,
+    title: String,
     idle: Mutex<Vec<Session>>,
     returned: Condvar,
 }
@@ -120,6 +131,7 @@ impl Onnx {
         Ok(Self {
             idle: Mutex::new(sessions?),
             returned: Condvar::new(),
+            title: model.title(),
             model,
         })
     }
@@ -163,7 +175,7 @@ impl Onnx {
     ) -> Result<Vec<Detection>, DetectError> {
         let card = self.model.card();
         let problem = |error: ort::Error| DetectError::Inference {
-            model: card.name.clone(),
+            model: self.title.clone(),
             problem: error.to_string(),
         };
         let grey = input.grey();
@@ -174,7 +186,7 @@ impl Onnx {
             .map_err(problem)?;
         let grid = |tensor: &str| -> Result<Grid<'_>, DetectError> {
             let wrong = |found: String| DetectError::Output {
-                model: card.name.clone(),
+                model: self.title.clone(),
                 expected: format!("a float tensor {tensor} [1, channels, rows, columns]"),
                 found,
             };
@@ -196,24 +208,17 @@ impl Onnx {
                 other => Err(wrong(format!("{other:?}"))),
             }
         };
-        let layout = Layout {
-            model: &card.name,
-            classes: &card.class,
-            stride: card.output.stride,
-            input: grey.shape(),
-            frame: input.frame_shape(),
-        };
         postprocess::decode(
             grid(&card.output.scores)?,
             grid(&card.output.distances)?,
-            &layout,
+            &Layout::of(card, input),
         )
     }
 }
 
 impl Detector for Onnx {
     fn model(&self) -> (&str, [u8; 32]) {
-        (&self.model.card().name, self.model.sha256())
+        (&self.title, self.model.sha256())
     }
 
     fn envelope(&self) -> &Envelope {
@@ -225,7 +230,10 @@ impl Detector for Onnx {
     }
 
     fn detect(&self, frame: FrameId, input: &ModelInput) -> Result<Detections, DetectError> {
-        let found = self.with_session(|session| self.run(session, input))?;
-        Ok(Detections::completed(frame, super::Line::Model, found))
+        let card = self.model.card();
+        let found = self.with_session(|session| {
+            looks::look(card, input, |picture| self.run(session, picture))
+        })?;
+        Ok(Detections::completed(frame, Line::Model, found))
     }
 }

@@ -28,11 +28,54 @@ impl ModelInput {
 
     /// The padded picture, for the detector alone.
     #[cfg_attr(
-        all(not(test), not(feature = "onnx")),
+        not(any(test, feature = "onnx", feature = "tract")),
         expect(dead_code, reason = "read by the networks alone")
     )]
     pub(crate) fn grey(&self) -> &Raster<f32> {
         &self.grey
+    }
+
+    /// The picture made smaller: `factor` times its sides, rounded, every pixel the mean of the area it covers.
+    #[cfg_attr(
+        not(any(test, feature = "onnx", feature = "tract")),
+        expect(dead_code, reason = "asked for by the networks alone")
+    )]
+    pub(crate) fn reduced(&self, factor: f64, multiple_of: usize) -> Self {
+        let columns = shares(self.width, factor);
+        let rows = shares(self.height, factor);
+        let mut narrow = Vec::with_capacity(self.height);
+        for row in self.grey.rows().take(self.height) {
+            let mean = |shares: &Shares| shares.mean(|x| row.get(x).copied());
+            narrow.push(columns.iter().map(mean).collect::<Vec<f32>>());
+        }
+        let mut samples = Vec::with_capacity(columns.len() * rows.len());
+        for shares in &rows {
+            for x in 0..columns.len() {
+                samples.push(shares.mean(|y| narrow.get(y).and_then(|row| row.get(x)).copied()));
+            }
+        }
+        let picture = Raster::new(columns.len(), rows.len(), samples)
+            .expect("one sample for each column of each row, at least one of either");
+        pad(&picture, multiple_of)
+    }
+
+    /// The piece of the padded picture that starts at `corner` and has `size`, cut off at the picture's end.
+    #[cfg_attr(
+        not(any(test, feature = "onnx", feature = "tract")),
+        expect(dead_code, reason = "asked for by the networks alone")
+    )]
+    pub(crate) fn part(&self, (x, y): (usize, usize), (width, height): (usize, usize)) -> Self {
+        let rows = self.grey.rows().skip(y).take(height);
+        let samples: Vec<f32> = rows
+            .flat_map(|row| row.iter().skip(x).take(width).copied())
+            .collect();
+        let width = width.min(self.grey.width().saturating_sub(x));
+        let height = height.min(self.grey.height().saturating_sub(y));
+        Self {
+            width: width.min(self.width.saturating_sub(x)),
+            height: height.min(self.height.saturating_sub(y)),
+            grey: Raster::new(width, height, samples).expect("a piece lies in its picture"),
+        }
     }
 
     /// A picture that is 8-bit grey already, for `eval` on labelled sets that carry no temperatures.
@@ -88,6 +131,46 @@ pub(super) fn from_celsius(
     let scale = 255.0 / (high - low).max(f32::EPSILON);
     let grey = |value: &f32| ((value - low) * scale).clamp(0.0, 255.0);
     pad(&fill_no_data(celsius).map(grey), multiple_of)
+}
+
+/// Which pixels of a row become one pixel of the smaller row, and how much of each.
+struct Shares {
+    first: usize,
+    weights: Vec<f32>,
+}
+
+impl Shares {
+    fn mean(&self, value: impl Fn(usize) -> Option<f32>) -> f32 {
+        let total: f32 = self.weights.iter().sum();
+        let weighted = self.weights.iter().zip(self.first..);
+        let sum: f32 = weighted
+            .filter_map(|(weight, at)| Some(weight * value(at)?))
+            .sum();
+        sum / total.max(f32::MIN_POSITIVE)
+    }
+}
+
+/// The shares of each pixel of a row of `len` pixels made `factor` times as long.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_sign_loss,
+    clippy::cast_precision_loss,
+    reason = "pixel coordinates: not negative and far below 2^24"
+)]
+fn shares(len: usize, factor: f64) -> Vec<Shares> {
+    let short = ((len as f64 * factor).round() as usize).clamp(1, len);
+    let step = len as f64 / short as f64;
+    (0..short)
+        .map(|number| {
+            let (from, to) = (number as f64 * step, (number + 1) as f64 * step);
+            let (first, last) = (from as usize, (to.ceil() as usize).min(len));
+            let covered = |at: usize| (to.min((at + 1) as f64) - from.max(at as f64)) as f32;
+            Shares {
+                first,
+                weights: (first..last).map(covered).collect(),
+            }
+        })
+        .collect()
 }
 
 fn percentile(values: &mut [f32], fraction: f64) -> f32 {
@@ -217,6 +300,31 @@ mod tests {
         assert_eq!(input.grey().shape(), (4, 4));
         assert_eq!(input.grey().get(3, 3), Some(&255.0));
         assert_eq!(input.frame_shape(), (3, 1));
+    }
+
+    #[test]
+    fn a_smaller_picture_holds_the_means_of_what_each_pixel_covers() {
+        // By hand: 3 columns to 2 are 1.5 each, so (2*0 + 1*30) / 3 and (1*30 + 2*90) / 3.
+        let picture = Raster::new(3, 2, vec![0_u8, 30, 90, 0, 30, 90]).unwrap();
+        let small = ModelInput::from_grey8(&picture, 4).reduced(0.5, 4);
+        assert_eq!(small.frame_shape(), (2, 1));
+        assert_eq!(small.grey().shape(), (4, 4));
+        let row: Vec<f32> = small.grey().samples().iter().copied().take(3).collect();
+        assert!((row[0] - 10.0).abs() < 1e-4, "{row:?}");
+        assert!((row[1] - 70.0).abs() < 1e-4, "{row:?}");
+        assert!(
+            (row[2] - row[1]).abs() < f32::EPSILON,
+            "the edge is repeated"
+        );
+    }
+
+    #[test]
+    fn a_piece_keeps_its_pixels_and_knows_where_the_frame_ends() {
+        let picture = Raster::new(6, 1, vec![0_u8, 1, 2, 3, 4, 5]).unwrap();
+        let piece = ModelInput::from_grey8(&picture, 4).part((4, 0), (4, 4));
+        assert_eq!(piece.grey().shape(), (4, 4));
+        assert_eq!(piece.frame_shape(), (2, 1));
+        assert_eq!(piece.grey().get(1, 3), Some(&5.0));
     }
 
     #[test]
