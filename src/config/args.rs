@@ -102,7 +102,7 @@ pub struct CameraArgs {
 }
 
 /// Which models look for people.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[cfg_attr(feature = "cli", derive(clap::Args))]
 #[cfg_attr(feature = "cli", command(next_help_heading = "Detect"))]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
@@ -135,6 +135,27 @@ pub struct DetectArgs {
     /// Publish frames outside what the models were evaluated for, for this reason (logged)
     #[cfg_attr(feature = "cli", arg(long, value_name = "REASON"))]
     pub publish_beyond_envelope: Option<String>,
+    /// Warm spots, the line of defence that needs no model.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub warm_spots: WarmSpotArgs,
+}
+
+/// Settings of warm spots, in the file only: `[detect.warm-spots]`.
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
+#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
+pub struct WarmSpotArgs {
+    /// Whether warm regions of a person's size are masked [default: true].
+    pub enabled: Option<bool>,
+    /// Kelvin above their surroundings at least [default: 0.5].
+    pub min_contrast_k: Option<f64>,
+    /// Standard deviations of their surroundings above them at least [default: 2.4].
+    pub min_deviations: Option<f64>,
+    /// Longer side in metres at least [default: 0.25].
+    pub min_length_m: Option<f64>,
+    /// Longer side in metres at most [default: 2.0].
+    pub max_length_m: Option<f64>,
+    /// Square metres at most [default: 1.5].
+    pub max_area_m2: Option<f64>,
 }
 
 /// Which of a model's files to take.
@@ -326,6 +347,7 @@ impl Args {
                 publish_beyond_envelope: detect
                     .publish_beyond_envelope
                     .or(other.detect.publish_beyond_envelope),
+                warm_spots: detect.warm_spots.or(&other.detect.warm_spots),
             },
             redact: RedactArgs {
                 padding_m: redact.padding_m.or(other.redact.padding_m),
@@ -349,6 +371,19 @@ impl Args {
                 log_key: audit.log_key.or(other.audit.log_key),
                 commitment_key: audit.commitment_key.or(other.audit.commitment_key),
             },
+        }
+    }
+}
+
+impl WarmSpotArgs {
+    fn or(&self, other: &Self) -> Self {
+        Self {
+            enabled: self.enabled.or(other.enabled),
+            min_contrast_k: self.min_contrast_k.or(other.min_contrast_k),
+            min_deviations: self.min_deviations.or(other.min_deviations),
+            min_length_m: self.min_length_m.or(other.min_length_m),
+            max_length_m: self.max_length_m.or(other.max_length_m),
+            max_area_m2: self.max_area_m2.or(other.max_area_m2),
         }
     }
 }

@@ -9,7 +9,7 @@ mod resolve;
 
 pub use args::{
     Args, AuditArgs, CameraArgs, ClassArgs, DetectArgs, GeorefArgs, Precision, RedactArgs,
-    SurveyArgs, TilesArgs, Yaw,
+    SurveyArgs, TilesArgs, WarmSpotArgs, Yaw,
 };
 pub use error::ConfigError;
 pub use resolve::{

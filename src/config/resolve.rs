@@ -7,9 +7,10 @@ use serde::Serialize;
 use sha2::{Digest, Sha256};
 
 use super::{
-    Args, CameraArgs, ConfigError, DetectArgs, GeorefArgs, Precision, RedactArgs, TilesArgs, Yaw,
+    Args, CameraArgs, ConfigError, DetectArgs, GeorefArgs, Precision, RedactArgs, TilesArgs,
+    WarmSpotArgs, Yaw,
 };
-use crate::detect::{self, Class, Engine};
+use crate::detect::{self, Class, Engine, WarmSpotConfig};
 use crate::redact::RedactConfig;
 use crate::units::{Celsius, Degrees, Metres};
 
@@ -66,7 +67,7 @@ pub struct TiffScale {
 }
 
 /// Which models look for people.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct DetectConfig {
     /// Cards of models; empty for those that are built in.
     pub models: Vec<PathBuf>,
@@ -78,6 +79,8 @@ pub struct DetectConfig {
     pub onnx_runtime: Option<PathBuf>,
     /// Why frames outside the models' envelope are published; `None` withholds them.
     pub publish_beyond_envelope: Option<String>,
+    /// When a region is a warm spot; `None` looks for none.
+    pub warm_spots: Option<WarmSpotConfig>,
 }
 
 /// How frames come to lie on the ground.
@@ -201,7 +204,43 @@ impl DetectArgs {
             runtime: self.runtime.unwrap_or_default(),
             onnx_runtime: self.onnx_runtime,
             publish_beyond_envelope: reason,
+            warm_spots: self.warm_spots.resolve()?,
         })
+    }
+}
+
+impl WarmSpotArgs {
+    fn resolve(self) -> Result<Option<WarmSpotConfig>, ConfigError> {
+        let defaults = WarmSpotConfig::default();
+        let contrast = within(
+            "detect.warm-spots.min-contrast-k",
+            self.min_contrast_k,
+            0.0..=50.0,
+            "between 0 and 50 K",
+        )?;
+        let deviations = within(
+            "detect.warm-spots.min-deviations",
+            self.min_deviations,
+            0.5..=20.0,
+            "between 0.5 and 20",
+        )?;
+        let metres = |key, value| within(key, value, 0.05..=10.0, "between 0.05 and 10 m");
+        let shortest = metres("detect.warm-spots.min-length-m", self.min_length_m)?;
+        let longest = metres("detect.warm-spots.max-length-m", self.max_length_m)?;
+        let area = within(
+            "detect.warm-spots.max-area-m2",
+            self.max_area_m2,
+            0.01..=50.0,
+            "between 0.01 and 50 m2",
+        )?;
+        let config = WarmSpotConfig {
+            min_contrast_k: contrast.unwrap_or(defaults.min_contrast_k),
+            min_deviations: deviations.unwrap_or(defaults.min_deviations),
+            min_length: shortest.map_or(defaults.min_length, Metres),
+            max_length: longest.map_or(defaults.max_length, Metres),
+            max_area_m2: area.unwrap_or(defaults.max_area_m2),
+        };
+        Ok(self.enabled.unwrap_or(true).then_some(config))
     }
 }
 
@@ -303,6 +342,7 @@ struct PolicyText<'a> {
     camera: [Option<f64>; 5],
     runtime: Engine,
     beyond_envelope: Option<&'a str>,
+    warm_spots: Option<[f64; 5]>,
     policies: [&'a str; Class::ALL.len()],
     padding_m: f64,
     grid_px: usize,
@@ -332,6 +372,15 @@ impl Config {
             ],
             runtime: self.detect.runtime,
             beyond_envelope: self.detect.publish_beyond_envelope.as_deref(),
+            warm_spots: self.detect.warm_spots.map(|spots| {
+                [
+                    spots.min_contrast_k,
+                    spots.min_deviations,
+                    spots.min_length.0,
+                    spots.max_length.0,
+                    spots.max_area_m2,
+                ]
+            }),
             policies: Class::ALL.map(|class| redact.policy(class).name()),
             padding_m: redact.padding.0,
             grid_px: redact.grid_px,

@@ -20,6 +20,7 @@ mod scripted;
 mod session;
 #[cfg(feature = "tract")]
 mod tract;
+mod warm_spots;
 
 pub use envelope::{Envelope, View};
 pub use error::DetectError;
@@ -34,6 +35,7 @@ pub use scripted::Scripted;
 pub use session::{Onnx, Runtime};
 #[cfg(feature = "tract")]
 pub use tract::Tract;
+pub use warm_spots::{WarmSpotConfig, WarmSpots};
 
 use crate::frame::{FrameId, ModelInput};
 

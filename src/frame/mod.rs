@@ -92,6 +92,8 @@ pub use meta::{
     Position, PositionSource, Radiometry,
 };
 pub use model_input::ModelInput;
+#[cfg(test)]
+pub(crate) use model_input::of_celsius as model_input_for_test;
 pub use raw::{Raw, Samples};
 pub use redacted::Redacted;
 

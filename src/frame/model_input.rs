@@ -11,6 +11,7 @@ pub struct ModelInput {
     width: usize,
     height: usize,
     grey: Raster<f32>,
+    kelvin_per_grey: Option<f32>,
 }
 
 impl std::fmt::Debug for ModelInput {
@@ -26,11 +27,7 @@ impl ModelInput {
         (self.width, self.height)
     }
 
-    /// The padded picture, for the detector alone.
-    #[cfg_attr(
-        not(any(test, feature = "onnx", feature = "tract")),
-        expect(dead_code, reason = "read by the networks alone")
-    )]
+    /// The padded picture, for the detectors alone.
     pub(crate) fn grey(&self) -> &Raster<f32> {
         &self.grey
     }
@@ -56,7 +53,10 @@ impl ModelInput {
         }
         let picture = Raster::new(columns.len(), rows.len(), samples)
             .expect("one sample for each column of each row, at least one of either");
-        pad(&picture, multiple_of)
+        Self {
+            kelvin_per_grey: self.kelvin_per_grey,
+            ..pad(&picture, multiple_of)
+        }
     }
 
     /// The piece of the padded picture that starts at `corner` and has `size`, cut off at the picture's end.
@@ -75,7 +75,13 @@ impl ModelInput {
             width: width.min(self.width.saturating_sub(x)),
             height: height.min(self.height.saturating_sub(y)),
             grey: Raster::new(width, height, samples).expect("a piece lies in its picture"),
+            kelvin_per_grey: self.kelvin_per_grey,
         }
+    }
+
+    /// Kelvin that one grey level stands for; `None` for pictures that carry no temperatures.
+    pub(crate) fn kelvin_per_grey(&self) -> Option<f32> {
+        self.kelvin_per_grey
     }
 
     /// A picture that is 8-bit grey already, for `eval` on labelled sets that carry no temperatures.
@@ -130,7 +136,10 @@ pub(super) fn from_celsius(
     let Stretch { low, high } = stretch;
     let scale = 255.0 / (high - low).max(f32::EPSILON);
     let grey = |value: &f32| ((value - low) * scale).clamp(0.0, 255.0);
-    pad(&fill_no_data(celsius).map(grey), multiple_of)
+    ModelInput {
+        kelvin_per_grey: Some(scale.recip()),
+        ..pad(&fill_no_data(celsius).map(grey), multiple_of)
+    }
 }
 
 /// Which pixels of a row become one pixel of the smaller row, and how much of each.
@@ -206,6 +215,7 @@ fn pad(picture: &Raster<f32>, multiple_of: usize) -> ModelInput {
         width,
         height,
         grey,
+        kelvin_per_grey: None,
     }
 }
 
@@ -270,6 +280,12 @@ fn smooth(coarse: &Raster<f32>, x: usize, y: usize) -> f32 {
     let (y0, y1) = near(y, coarse.height());
     let at = |x, y| coarse.get(x, y).copied().unwrap_or_default();
     0.5625 * at(x0, y0) + 0.1875 * at(x1, y0) + 0.1875 * at(x0, y1) + 0.0625 * at(x1, y1)
+}
+
+/// A raster of temperatures as a detector gets it, for tests of detectors.
+#[cfg(test)]
+pub(crate) fn of_celsius(celsius: &Raster<f32>) -> ModelInput {
+    from_celsius(celsius, Stretch::of(celsius), 32)
 }
 
 #[cfg(test)]
