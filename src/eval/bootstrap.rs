@@ -13,14 +13,14 @@ const SEED: u64 = 20_261_123;
 const ENDS: [f64; 2] = [0.025, 0.975];
 
 /// A figure that can be told for scenes that count several times or not at all.
-pub trait Figure {
+pub(super) trait Figure {
     /// The figure when scene number `i` counts `weights[i]` times; `None` where it is not defined.
     fn value(&self, weights: &[f64]) -> Option<f64>;
 }
 
 /// Draws of scenes.
 #[derive(Debug)]
-pub struct Bootstrap {
+pub(super) struct Bootstrap {
     scenes: usize,
     draws: Vec<Vec<f64>>,
 }
@@ -28,7 +28,7 @@ pub struct Bootstrap {
 impl Bootstrap {
     /// Draws `scenes` scenes out of `scenes`, a thousand times.
     #[must_use]
-    pub fn new(scenes: usize) -> Self {
+    pub(super) fn new(scenes: usize) -> Self {
         let mut random = ChaCha8Rng::seed_from_u64(SEED);
         let mut draw = || {
             let mut weights = vec![0.0; scenes];
@@ -48,7 +48,7 @@ impl Bootstrap {
     /// The figure over all scenes, and its 95 % interval: `None` with fewer than two scenes, which say nothing
     /// about other scenes.
     #[must_use]
-    pub fn measure(&self, figure: &impl Figure) -> (Option<f64>, Option<[f64; 2]>) {
+    pub(super) fn measure(&self, figure: &impl Figure) -> (Option<f64>, Option<[f64; 2]>) {
         let value = figure.value(&vec![1.0; self.scenes]);
         if self.scenes < 2 || value.is_none() {
             return (value, None);
@@ -77,17 +77,17 @@ fn percentile(sorted: &[f64], share: f64) -> Option<f64> {
 
 /// A sum over scenes divided by another.
 #[derive(Debug, Clone, Default, PartialEq)]
-pub struct Ratio(Vec<(f64, f64)>);
+pub(super) struct Ratio(Vec<(f64, f64)>);
 
 impl Ratio {
     /// Nothing counted yet in any of `scenes`.
     #[must_use]
-    pub fn new(scenes: usize) -> Self {
+    pub(super) fn new(scenes: usize) -> Self {
         Self(vec![(0.0, 0.0); scenes])
     }
 
     /// Adds to both sums of one scene.
-    pub fn add(&mut self, scene: usize, part: f64, whole: f64) {
+    pub(super) fn add(&mut self, scene: usize, part: f64, whole: f64) {
         if let Some((parts, wholes)) = self.0.get_mut(scene) {
             *parts += part;
             *wholes += whole;

@@ -151,11 +151,16 @@ impl Labels {
             let frame = frames
                 .get_mut(&annotation.image_id)
                 .ok_or_else(|| wrong(&format!("there is no image {}", annotation.image_id)))?;
-            let class = *categories
-                .get(&annotation.category_id)
-                .ok_or_else(|| wrong(&format!("there is no category {}", annotation.category_id)))?;
+            let class = *categories.get(&annotation.category_id).ok_or_else(|| {
+                wrong(&format!("there is no category {}", annotation.category_id))
+            })?;
             let [x, y, width, height] = annotation.bbox;
-            let rect = Rect { x, y, width, height };
+            let rect = Rect {
+                x,
+                y,
+                width,
+                height,
+            };
             let finite = annotation.bbox.iter().all(|edge| edge.abs() < 1e6);
             if !finite || width <= 0.0 || height <= 0.0 {
                 return Err(wrong("its box has no area, or lies outside any picture"));
@@ -251,13 +256,22 @@ mod tests {
     fn what_leads_nowhere_is_refused_by_number() {
         let refused = |annotation: &str| parse(IMAGE, annotation, CATEGORIES).unwrap_err();
         let error = refused(r#"{"id":31,"image_id":8,"category_id":1,"bbox":[1,2,3,4]}"#);
-        assert!(error.contains("annotation 31") && error.contains("image 8"), "{error}");
+        assert!(
+            error.contains("annotation 31") && error.contains("image 8"),
+            "{error}"
+        );
         let error = refused(r#"{"id":32,"image_id":7,"category_id":9,"bbox":[1,2,3,4]}"#);
-        assert!(error.contains("annotation 32") && error.contains("category 9"), "{error}");
+        assert!(
+            error.contains("annotation 32") && error.contains("category 9"),
+            "{error}"
+        );
         let error = refused(r#"{"id":33,"image_id":7,"category_id":1,"bbox":[1,2,0,4]}"#);
         assert!(error.contains("annotation 33"), "{error}");
         let error = parse(IMAGE, "", r#"{"id":5,"name":"dog"}"#).unwrap_err();
-        assert!(error.contains("category 5") && error.contains("dog"), "{error}");
+        assert!(
+            error.contains("category 5") && error.contains("dog"),
+            "{error}"
+        );
         let error = parse(&format!("{IMAGE},{IMAGE}"), "", CATEGORIES).unwrap_err();
         assert!(error.contains("image 7"), "{error}");
     }

@@ -8,7 +8,7 @@ const LEVELS: u32 = 101;
 
 /// The finds of one class in all frames, each held against the labels.
 #[derive(Debug, Clone, Default)]
-pub struct Curve {
+pub(super) struct Curve {
     /// Score, scene, and whether it is a hit; what does not count is left out.
     finds: Vec<(f32, usize, bool)>,
     objects: Vec<f64>,
@@ -18,7 +18,7 @@ pub struct Curve {
 impl Curve {
     /// Nothing seen yet in any of `scenes`.
     #[must_use]
-    pub fn new(scenes: usize) -> Self {
+    pub(super) fn new(scenes: usize) -> Self {
         Self {
             finds: Vec::new(),
             objects: vec![0.0; scenes],
@@ -27,7 +27,7 @@ impl Curve {
     }
 
     /// Adds one frame's finds.
-    pub fn add(&mut self, scene: usize, finds: &[(f32, Verdict)], objects: usize) {
+    pub(super) fn add(&mut self, scene: usize, finds: &[(f32, Verdict)], objects: usize) {
         let counting = finds
             .iter()
             .filter(|(_, verdict)| *verdict != Verdict::Ignored);
@@ -44,7 +44,7 @@ impl Curve {
 
     /// Puts the finds in order, best first, equal ones in the order of the frames. To be called once all are there.
     #[must_use]
-    pub fn sorted(mut self) -> Self {
+    pub(super) fn sorted(mut self) -> Self {
         self.finds.sort_by(|a, b| b.0.total_cmp(&a.0));
         self
     }
@@ -52,9 +52,10 @@ impl Curve {
     /// Hits and false alarms after each find.
     fn sums(&self, weights: &[f64]) -> impl Iterator<Item = (f64, f64)> {
         let (mut hits, mut alarms) = (0.0, 0.0);
-        let weighted = self.finds.iter().map(|&(_, scene, hit)| {
-            (weights.get(scene).copied().unwrap_or_default(), hit)
-        });
+        let weighted = self
+            .finds
+            .iter()
+            .map(|&(_, scene, hit)| (weights.get(scene).copied().unwrap_or_default(), hit));
         let counting: Vec<(f64, bool)> = weighted.filter(|(weight, _)| *weight > 0.0).collect();
         counting.into_iter().map(move |(weight, hit)| {
             if hit {
@@ -73,7 +74,7 @@ fn weighted(values: &[f64], weights: &[f64]) -> f64 {
 
 /// Average precision: the mean, over 101 recall levels, of the best precision at that recall or more (COCO).
 #[derive(Debug, Clone, Copy)]
-pub struct AveragePrecision<'a>(pub &'a Curve);
+pub(super) struct AveragePrecision<'a>(pub(super) &'a Curve);
 
 impl Figure for AveragePrecision<'_> {
     fn value(&self, weights: &[f64]) -> Option<f64> {
@@ -104,11 +105,11 @@ impl Figure for AveragePrecision<'_> {
 
 /// Recall of the lowest threshold with at most so many false alarms a frame.
 #[derive(Debug, Clone, Copy)]
-pub struct RecallAt<'a> {
+pub(super) struct RecallAt<'a> {
     /// The finds.
-    pub curve: &'a Curve,
+    pub(super) curve: &'a Curve,
     /// False alarms a frame.
-    pub alarms_per_frame: f64,
+    pub(super) alarms_per_frame: f64,
 }
 
 impl Figure for RecallAt<'_> {

@@ -11,7 +11,7 @@ use crate::detect::{BoxPx, Class, Detection};
 
 /// What a find turned out to be.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub enum Verdict {
+pub(super) enum Verdict {
     /// It is a labelled object.
     Hit,
     /// It is nothing that is labelled.
@@ -22,16 +22,16 @@ pub enum Verdict {
 
 /// One class in one frame.
 #[derive(Debug, Clone, PartialEq)]
-pub struct Matched {
+pub(super) struct Matched {
     /// Score and verdict of every find, best first.
-    pub finds: Vec<(f32, Verdict)>,
+    pub(super) finds: Vec<(f32, Verdict)>,
     /// Whether each object was found, in the order of the labels.
-    pub found: Vec<bool>,
+    pub(super) found: Vec<bool>,
 }
 
 /// Matches the finds of `class` at `least_iou` (intersection over union).
 #[must_use]
-pub fn matched(
+pub(super) fn matched(
     class: Class,
     finds: &[Detection],
     objects: &[Rect],
@@ -76,7 +76,7 @@ pub fn matched(
 
 /// A find's box as labels are stored.
 #[must_use]
-pub fn rect(bbox: &BoxPx) -> Rect {
+pub(super) fn rect(bbox: &BoxPx) -> Rect {
     let (x, y) = (f64::from(bbox.x0), f64::from(bbox.y0));
     Rect {
         x,
@@ -159,12 +159,27 @@ mod tests {
             },
         };
         let at = |regions: &[Ignored], objects: &[Rect]| {
-            verdicts(&matched(Class::Person, &[find(0.0, 0.9)], objects, regions, 0.5))
+            verdicts(&matched(
+                Class::Person,
+                &[find(0.0, 0.9)],
+                objects,
+                regions,
+                0.5,
+            ))
         };
         assert_eq!(at(&[region(None, 5.0)], &[]), [Verdict::Ignored]);
         assert_eq!(at(&[region(None, 6.0)], &[]), [Verdict::FalseAlarm]);
-        assert_eq!(at(&[region(Some(Class::Vehicle), 0.0)], &[]), [Verdict::FalseAlarm]);
-        assert_eq!(at(&[region(Some(Class::Person), 0.0)], &[]), [Verdict::Ignored]);
-        assert_eq!(at(&[region(None, 0.0)], &[square(0.0, 10.0)]), [Verdict::Hit]);
+        assert_eq!(
+            at(&[region(Some(Class::Vehicle), 0.0)], &[]),
+            [Verdict::FalseAlarm]
+        );
+        assert_eq!(
+            at(&[region(Some(Class::Person), 0.0)], &[]),
+            [Verdict::Ignored]
+        );
+        assert_eq!(
+            at(&[region(None, 0.0)], &[square(0.0, 10.0)]),
+            [Verdict::Hit]
+        );
     }
 }

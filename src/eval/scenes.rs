@@ -14,7 +14,7 @@ const JUMP: u32 = 20;
 
 /// What a file name of HIT-UAV says.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct HitUav {
+pub(super) struct HitUav {
     night: bool,
     altitude_m: u32,
     number: u32,
@@ -23,7 +23,7 @@ pub struct HitUav {
 impl HitUav {
     /// Reads `1_60_50_0_00319.jpg`; `None` for other names.
     #[must_use]
-    pub fn parse(file_name: &str) -> Option<Self> {
+    pub(super) fn parse(file_name: &str) -> Option<Self> {
         let stem = Path::new(file_name).file_stem()?.to_str()?;
         let parts: Option<Vec<u32>> = stem.split('_').map(|part| part.parse().ok()).collect();
         match parts?.as_slice() {
@@ -39,7 +39,7 @@ impl HitUav {
     /// Metres per pixel straight down, by the length of parked cars (`models/train/resolution.py`); `None` for
     /// altitudes that the set does not have.
     #[must_use]
-    pub fn ground_resolution(self) -> Option<Metres> {
+    pub(super) fn ground_resolution(self) -> Option<Metres> {
         let metres = match self.altitude_m {
             60 => 0.0432,
             70 => 0.048,
@@ -57,7 +57,7 @@ impl HitUav {
 
 /// The scene of every frame, as numbers from 0 without a gap; `given` names win over what is told by the name.
 #[must_use]
-pub fn scenes(file_names: &[&str], given: &BTreeMap<String, String>) -> Vec<usize> {
+pub(super) fn scenes(file_names: &[&str], given: &BTreeMap<String, String>) -> Vec<usize> {
     let hit_uav = hit_uav_scenes(file_names);
     let name = |file_name: &str| {
         given.get(file_name).cloned().unwrap_or_else(|| {
@@ -134,7 +134,12 @@ mod tests {
     fn only_its_own_names_are_read_as_hit_uav() {
         let frame = HitUav::parse("1_120_90_0_01343.jpg").unwrap();
         assert_eq!(frame.ground_resolution(), Some(Metres(0.0579)));
-        for name in ["DJI_20260115223000_0001_T.JPG", "1_2_3.jpg", "2_60_50_0_00001.jpg", ""] {
+        for name in [
+            "DJI_20260115223000_0001_T.JPG",
+            "1_2_3.jpg",
+            "2_60_50_0_00001.jpg",
+            "",
+        ] {
             assert_eq!(HitUav::parse(name), None, "{name}");
         }
         let high = HitUav::parse("1_500_90_0_01343.jpg").unwrap();
