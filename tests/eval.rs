@@ -4,6 +4,8 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::disallowed_methods,
+    clippy::cast_possible_truncation,
     reason = "a test may panic, and says plainly what it skipped"
 )]
 
@@ -101,7 +103,10 @@ fn average_precision_on_real_frames_is_that_of_pycocotools() {
         serde_json::from_str(&fs::read_to_string(data.join("val.json")).unwrap()).unwrap();
     let images = labels["images"].as_array().unwrap();
     let some: Vec<Value> = images.iter().step_by(4).cloned().collect();
-    let kept = |annotation: &Value| some.iter().any(|image| image["id"] == annotation["image_id"]);
+    let kept = |annotation: &Value| {
+        some.iter()
+            .any(|image| image["id"] == annotation["image_id"])
+    };
     let annotations = labels["annotations"].as_array().unwrap().iter();
     let annotations: Vec<Value> = annotations.filter(|one| kept(one)).cloned().collect();
     let frames = some.len();
@@ -114,7 +119,10 @@ fn average_precision_on_real_frames_is_that_of_pycocotools() {
     let answer = agrees_with_pycocotools(&path, &data.join("images"));
     assert_eq!(answer["frames"], frames);
     let person = &answer["classes"]["person"];
-    let (ap50, low) = (person["ap50"].as_f64().unwrap(), person["ap50_ci"][0].as_f64());
+    let (ap50, low) = (
+        person["ap50"].as_f64().unwrap(),
+        person["ap50_ci"][0].as_f64(),
+    );
     assert!(ap50 > 0.5 && low.unwrap() < ap50, "{person}");
 }
 
@@ -134,7 +142,13 @@ fn two_pictures(folder: &Path) -> PathBuf {
 fn a_picture_that_is_not_there_is_named_and_the_others_are_measured() {
     let folder = tempfile::tempdir().unwrap();
     let labels = two_pictures(folder.path());
-    let output = eval(&["--data", text(&labels), "--images", text(folder.path()), "--json"]);
+    let output = eval(&[
+        "--data",
+        text(&labels),
+        "--images",
+        text(folder.path()),
+        "--json",
+    ]);
     assert_eq!(output.status.code(), Some(3), "{output:?}");
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answer["frames"], 1);
@@ -151,7 +165,9 @@ fn without_any_picture_it_fails_and_with_labels_it_does_not_know_it_is_refused()
     let empty = tempfile::tempdir().unwrap();
     let output = eval(&["--data", text(&labels), "--images", text(empty.path())]);
     assert_eq!(output.status.code(), Some(1), "{output:?}");
-    let strange = fs::read_to_string(&labels).unwrap().replace("person", "dog");
+    let strange = fs::read_to_string(&labels)
+        .unwrap()
+        .replace("person", "dog");
     fs::write(&labels, strange).unwrap();
     let output = eval(&["--data", text(&labels), "--images", text(folder.path())]);
     assert_eq!(output.status.code(), Some(2), "{output:?}");
@@ -162,7 +178,14 @@ fn without_any_picture_it_fails_and_with_labels_it_does_not_know_it_is_refused()
 fn threads_change_nothing_and_no_file_is_replaced_unasked() {
     let flight = root().join("fixtures/flight");
     let (labels, images) = (flight.join("truth/coco.json"), flight.join("frames"));
-    let base = ["--data", text(&labels), "--images", text(&images), "--json", "--threads"];
+    let base = [
+        "--data",
+        text(&labels),
+        "--images",
+        text(&images),
+        "--json",
+        "--threads",
+    ];
     let with = |threads| eval(&[&base[..], &[threads]].concat()).stdout;
     assert_eq!(with("1"), with("3"));
     let folder = tempfile::tempdir().unwrap();

@@ -64,6 +64,14 @@ impl EvalCommand {
             ..Args::default()
         }
         .resolve()?;
+        let existing = if self.overwrite {
+            Existing::Replace
+        } else {
+            Existing::Refuse
+        };
+        for path in self.out.iter().chain(&self.detections) {
+            store::check_free(path, existing)?;
+        }
         let labels = Labels::read(&self.data)?;
         let scenes = match &self.scenes {
             Some(path) => read_scenes(path)?,
@@ -91,11 +99,6 @@ impl EvalCommand {
             threads,
         }
         .measure(|error| tell(&format!("error: {error}")))?;
-        let existing = if self.overwrite {
-            Existing::Replace
-        } else {
-            Existing::Refuse
-        };
         if let Some(path) = &self.out {
             store::write_file(path, &report, existing)?;
         }

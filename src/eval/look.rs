@@ -10,19 +10,20 @@ use super::Evaluation;
 use super::coco::{LabelledFrame, Rect};
 use super::error::FrameError;
 use super::picture::Picture;
-use crate::detect::{Class, DetectError, Detection, Detections, Line};
-use crate::frame::FrameId;
+use crate::detect::{Class, DetectError, Detection, Detections, Detector, Line};
+use crate::frame::{FrameId, ModelInput};
 use crate::redact::{self, RedactionMask};
 
-/// Finds are followed down to this score for the curves; below it precision is next to nothing.
-const FLOOR: f32 = 0.02;
+/// Finds are followed down to the first of these scores for the curves, to the next where that gives too many.
+/// Below all of them precision is next to nothing.
+const FLOORS: [f32; 3] = [0.02, 0.05, 0.1];
 /// An object counts as masked when at least this share of its box is.
 const MASKED: f64 = 0.8;
 
 /// What one picture gave.
 #[derive(Debug)]
 pub(super) struct Seen {
-    /// The models' finds down to [`FLOOR`].
+    /// The models' finds down to one of [`FLOORS`].
     pub(super) weak: Vec<Detection>,
     /// Whether `weak` ends at the card's thresholds, because there were too many below.
     pub(super) cut: bool,
@@ -61,13 +62,12 @@ impl Evaluation<'_> {
         for detector in self.detectors {
             let input = picture.input(detector.multiple_of());
             let look = detector.detect(id, &input).map_err(failed)?;
-            match detector.detect_from(FLOOR, id, &input) {
-                Ok(all) => weak.extend_from_slice(all.found()),
-                Err(DetectError::TooMany { .. }) => {
+            match weakest(detector.as_ref(), id, &input).map_err(failed)? {
+                Some(all) => weak.extend_from_slice(all.found()),
+                None => {
                     cut = true;
                     weak.extend_from_slice(look.found());
                 }
-                Err(error) => return Err(failed(error)),
             }
             looks.push(look);
         }
@@ -102,6 +102,21 @@ impl Evaluation<'_> {
             area,
         })
     }
+}
+
+/// Finds down to the lowest score that gives few enough; `None` where none does.
+fn weakest(
+    detector: &dyn Detector,
+    id: FrameId,
+    input: &ModelInput,
+) -> Result<Option<Detections>, DetectError> {
+    for floor in FLOORS {
+        match detector.detect_from(floor, id, input) {
+            Err(DetectError::TooMany { .. }) => {}
+            answer => return answer.map(Some),
+        }
+    }
+    Ok(None)
 }
 
 impl Hidden {

@@ -137,7 +137,12 @@ impl Report {
                 }
                 let most = row.get("max_px").and_then(Value::as_f64);
                 let most = most.map_or("more".into(), |most| most.to_string());
-                let label = format!("recall {} to {most} px", plain(row, "min_px"));
+                let label = format!(
+                    "recall {} to {most} px",
+                    row.get("min_px")
+                        .and_then(Value::as_f64)
+                        .unwrap_or_default()
+                );
                 let objects = plain(row, "objects");
                 let _ = writeln!(
                     text,

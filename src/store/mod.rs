@@ -360,6 +360,20 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     file.sync_all().at(path)
 }
 
+/// Whether [`write_file`] may write there, asked before long work.
+///
+/// # Errors
+///
+/// [`StoreError::Io`], naming the file; the kind is `AlreadyExists` where it exists and `existing` does not
+/// say to replace it.
+pub fn check_free(path: &Path, existing: Existing) -> Result<(), StoreError> {
+    if existing != Existing::Replace && path.exists() {
+        let exists = io::Error::from(io::ErrorKind::AlreadyExists);
+        return Err(exists).at(path);
+    }
+    Ok(())
+}
+
 /// Writes one file outside any output folder, whole or not at all.
 ///
 /// # Errors
@@ -371,10 +385,7 @@ pub fn write_file(
     artifact: &impl Artifact,
     existing: Existing,
 ) -> Result<(), StoreError> {
-    if existing != Existing::Replace && path.exists() {
-        let exists = io::Error::from(io::ErrorKind::AlreadyExists);
-        return Err(exists).at(path);
-    }
+    check_free(path, existing)?;
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     let partial = path.with_file_name(name);
