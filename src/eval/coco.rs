@@ -107,6 +107,10 @@ struct Category {
 }
 
 /// The class that a category stands for; `None` inside for `dont_care`.
+#[expect(
+    clippy::option_option,
+    reason = "unknown, known to be ignored, or a class"
+)]
 fn class(name: &str) -> Option<Option<Class>> {
     match name {
         "person" => Some(Some(Class::Person)),

@@ -62,13 +62,9 @@ impl Evaluation<'_> {
         for detector in self.detectors {
             let input = picture.input(detector.multiple_of());
             let look = detector.detect(id, &input).map_err(failed)?;
-            match weakest(detector.as_ref(), id, &input).map_err(failed)? {
-                Some(all) => weak.extend_from_slice(all.found()),
-                None => {
-                    cut = true;
-                    weak.extend_from_slice(look.found());
-                }
-            }
+            let all = weakest(detector.as_ref(), id, &input).map_err(failed)?;
+            cut |= all.is_none();
+            weak.extend_from_slice(all.as_ref().unwrap_or(&look).found());
             looks.push(look);
         }
         let finds: Vec<Detection> = looks.iter().flat_map(Detections::found).copied().collect();
