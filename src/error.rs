@@ -16,6 +16,9 @@ pub enum Error {
     /// A model or the runtime could not be loaded.
     #[error(transparent)]
     Detect(#[from] crate::detect::DetectError),
+    /// Labels could not be read.
+    #[error(transparent)]
+    Eval(#[from] crate::eval::EvalError),
     /// Inputs could not be listed or read.
     #[error(transparent)]
     Ingest(#[from] crate::ingest::IngestError),
@@ -58,6 +61,7 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Config(_) | Self::Input { .. } => true,
+            Self::Eval(error) => !matches!(error, crate::eval::EvalError::Threads { .. }),
             Self::Ingest(error) => error.is_input_list(),
             Self::Detect(error) => error.is_settings(),
             Self::Audit(error) => matches!(error, AuditError::Key { .. } | AuditError::Io { .. }),

@@ -14,6 +14,7 @@ pub mod audit;
 pub mod config;
 pub mod detect;
 mod error;
+pub mod eval;
 pub mod frame;
 pub mod georef;
 pub mod hex;

@@ -42,9 +42,26 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     (
+        "eval",
+        &[
+            "hex",
+            "units",
+            "raster",
+            "frame",
+            "store",
+            "ingest",
+            "radiometry",
+            "detect",
+            "redact",
+            "georef",
+            "run",
+        ],
+    ),
+    (
         "error",
         &[
             "config", "ingest", "detect", "georef", "tiles", "audit", "store", "simulate", "run",
+            "eval",
         ],
     ),
     (
@@ -61,6 +78,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "store",
             "simulate",
             "run",
+            "eval",
             "error",
         ],
     ),

@@ -1,6 +1,7 @@
 //! The command line: arguments in, answers on stdout, everything else on stderr, an exit code.
 
 mod config;
+mod eval;
 mod inspect;
 mod keys;
 mod logging;
@@ -61,6 +62,8 @@ enum Command {
     Run(Box<run::RunCommand>),
     /// Show what files hold, personal data included
     Inspect(inspect::InspectCommand),
+    /// Measure detectors on labelled pictures
+    Eval(eval::EvalCommand),
     /// Check a run's log and every published file
     Verify(verify::VerifyCommand),
     /// Write a synthetic flight in real file formats, with its truth
@@ -107,6 +110,7 @@ pub fn main() -> ExitCode {
     let result = match cli.command {
         Command::Run(command) => command.execute(&cli.global),
         Command::Inspect(command) => command.execute(&cli.global),
+        Command::Eval(command) => command.execute(&cli.global),
         Command::Verify(command) => command.execute(&cli.global),
         Command::Simulate(command) => command.execute(&cli.global),
         Command::Keygen(command) => command.execute(),

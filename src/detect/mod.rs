@@ -226,4 +226,26 @@ pub trait Detector: Send + Sync {
     ///
     /// [`DetectError`] when the network failed or answered nonsense: the frame must be withheld.
     fn detect(&self, frame: FrameId, input: &ModelInput) -> Result<Detections, DetectError>;
+
+    /// Looks as [`Detector::detect`] does, but reports finds scored at or above `floor` too: for precision-recall
+    /// curves, never for masks. An implementation without scores of its own reports what it always does.
+    ///
+    /// # Errors
+    ///
+    /// [`DetectError`] as [`Detector::detect`]; more finds come sooner to [`DetectError::TooMany`].
+    fn detect_from(
+        &self,
+        floor: f32,
+        frame: FrameId,
+        input: &ModelInput,
+    ) -> Result<Detections, DetectError> {
+        let _ = floor;
+        self.detect(frame, input)
+    }
+
+    /// The score from which on `class` is reported; `None` where it is not looked for.
+    fn threshold(&self, class: Class) -> Option<f32> {
+        let _ = class;
+        None
+    }
 }

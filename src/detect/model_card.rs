@@ -66,6 +66,23 @@ pub struct ModelCard {
     pub limits: toml::Table,
 }
 
+impl ModelCard {
+    /// The score from which on `class` is reported; `None` where it has no channel.
+    pub(super) fn threshold(&self, class: Class) -> Option<f32> {
+        let card = self.class.iter().find(|card| card.name == class)?;
+        Some(card.threshold)
+    }
+
+    /// The card with every threshold at most at `floor`.
+    pub(super) fn reporting_from(&self, floor: f32) -> Self {
+        let mut card = self.clone();
+        for class in &mut card.class {
+            class.threshold = class.threshold.min(floor);
+        }
+        card
+    }
+}
+
 /// How a model's numbers are stored, and so how fast and how exactly it computes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[serde(rename_all = "kebab-case")]

@@ -15,7 +15,10 @@ use ort::value::TensorRef;
 use super::library::describe;
 use super::looks;
 use super::postprocess::{self, Grid, Layout};
-use super::{DetectError, Detection, Detections, Detector, Envelope, Line, Model, Precision};
+use super::{
+    Class, DetectError, Detection, Detections, Detector, Envelope, Line, Model, ModelCard,
+    Precision,
+};
 use crate::frame::{FrameId, ModelInput};
 
 /// ONNX Runtime, loaded from its shared library; one per process.
@@ -168,12 +171,24 @@ impl Onnx {
         result
     }
 
+    fn look(
+        &self,
+        card: &ModelCard,
+        frame: FrameId,
+        input: &ModelInput,
+    ) -> Result<Detections, DetectError> {
+        let found = self.with_session(|session| {
+            looks::look(card, input, |picture| self.run(session, card, picture))
+        })?;
+        Ok(Detections::completed(frame, Line::Model, found))
+    }
+
     fn run(
         &self,
         session: &mut Session,
+        card: &ModelCard,
         input: &ModelInput,
     ) -> Result<Vec<Detection>, DetectError> {
-        let card = self.model.card();
         let problem = |error: ort::Error| DetectError::Inference {
             model: self.title.clone(),
             problem: error.to_string(),
@@ -230,10 +245,19 @@ impl Detector for Onnx {
     }
 
     fn detect(&self, frame: FrameId, input: &ModelInput) -> Result<Detections, DetectError> {
-        let card = self.model.card();
-        let found = self.with_session(|session| {
-            looks::look(card, input, |picture| self.run(session, picture))
-        })?;
-        Ok(Detections::completed(frame, Line::Model, found))
+        self.look(self.model.card(), frame, input)
+    }
+
+    fn detect_from(
+        &self,
+        floor: f32,
+        frame: FrameId,
+        input: &ModelInput,
+    ) -> Result<Detections, DetectError> {
+        self.look(&self.model.card().reporting_from(floor), frame, input)
+    }
+
+    fn threshold(&self, class: Class) -> Option<f32> {
+        self.model.card().threshold(class)
     }
 }

@@ -13,7 +13,10 @@ use tract_onnx::prelude::{
 
 use super::looks;
 use super::postprocess::{self, Grid, Layout};
-use super::{DetectError, Detection, Detections, Detector, Envelope, Line, Model, Precision};
+use super::{
+    Class, DetectError, Detection, Detections, Detector, Envelope, Line, Model, ModelCard,
+    Precision,
+};
 use crate::frame::{FrameId, ModelInput};
 
 /// Name and version for the log; a test holds it against `Cargo.lock`.
@@ -111,7 +114,17 @@ impl Tract {
         Ok(Plan { runnable, outputs })
     }
 
-    fn run(&self, picture: &ModelInput) -> Result<Vec<Detection>, DetectError> {
+    fn look(
+        &self,
+        card: &ModelCard,
+        frame: FrameId,
+        input: &ModelInput,
+    ) -> Result<Detections, DetectError> {
+        let found = looks::look(card, input, |picture| self.run(card, picture))?;
+        Ok(Detections::completed(frame, Line::Model, found))
+    }
+
+    fn run(&self, card: &ModelCard, picture: &ModelInput) -> Result<Vec<Detection>, DetectError> {
         let grey = picture.grey();
         let plan = self.plan(grey.shape())?;
         let shape = [1, 1, grey.height(), grey.width()];
@@ -146,7 +159,7 @@ impl Tract {
         postprocess::decode(
             grid(plan.outputs.0)?,
             grid(plan.outputs.1)?,
-            &Layout::of(self.model.card(), picture),
+            &Layout::of(card, picture),
         )
     }
 }
@@ -165,8 +178,20 @@ impl Detector for Tract {
     }
 
     fn detect(&self, frame: FrameId, input: &ModelInput) -> Result<Detections, DetectError> {
-        let found = looks::look(self.model.card(), input, |picture| self.run(picture))?;
-        Ok(Detections::completed(frame, Line::Model, found))
+        self.look(self.model.card(), frame, input)
+    }
+
+    fn detect_from(
+        &self,
+        floor: f32,
+        frame: FrameId,
+        input: &ModelInput,
+    ) -> Result<Detections, DetectError> {
+        self.look(&self.model.card().reporting_from(floor), frame, input)
+    }
+
+    fn threshold(&self, class: Class) -> Option<f32> {
+        self.model.card().threshold(class)
     }
 }
 

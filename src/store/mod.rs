@@ -358,6 +358,41 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     file.sync_all().at(path)
 }
 
+/// Whether [`write_file`] may write there, asked before long work.
+///
+/// # Errors
+///
+/// [`StoreError::Io`], naming the file; the kind is `AlreadyExists` where it exists and `existing` does not
+/// say to replace it.
+pub fn check_free(path: &Path, existing: Existing) -> Result<(), StoreError> {
+    if existing != Existing::Replace && path.exists() {
+        let exists = io::Error::from(io::ErrorKind::AlreadyExists);
+        return Err(exists).at(path);
+    }
+    Ok(())
+}
+
+/// Writes one file outside any output folder, whole or not at all.
+///
+/// # Errors
+///
+/// [`StoreError::Io`], naming the file; the kind is `AlreadyExists` where it exists and `existing` does not
+/// say to replace it.
+pub fn write_file(
+    path: &Path,
+    artifact: &impl Artifact,
+    existing: Existing,
+) -> Result<(), StoreError> {
+    check_free(path, existing)?;
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    let partial = path.with_file_name(name);
+    let mut file = create(&partial)?;
+    file.write_all(&artifact.bytes()).at(&partial)?;
+    file.sync_all().at(&partial)?;
+    rename(&partial, path)
+}
+
 /// SHA-256 and length of a file, read in pieces.
 ///
 /// # Errors
