@@ -99,7 +99,7 @@ fn picture(width: usize, height: usize) -> Raster<u8> {
     for y in 0..height {
         for x in 0..width {
             let block = x % 80 < 10 && y % 96 < 16;
-            let wave = (x * 7 % 61 + y * 5 % 53) / 2 + (x / 64 + y / 48) * 3 % 40;
+            let wave = usize::midpoint(x * 7 % 61, y * 5 % 53) + (x / 64 + y / 48) * 3 % 40;
             let value = if block { 220 } else { 60 + wave };
             samples.push(u8::try_from(value).unwrap());
         }
