@@ -5,9 +5,7 @@
 
 use std::path::Path;
 
-use heatveil::detect::{
-    Choice, Detection, Detector, Engine, Model, Precision, Tract, open, runtime_library,
-};
+use heatveil::detect::{Choice, Detection, Engine, Model, Precision, Tract, open, runtime_library};
 use heatveil::frame::FrameId;
 use heatveil::ingest::{IngestOptions, decode};
 use heatveil::radiometry;
