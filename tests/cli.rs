@@ -320,7 +320,7 @@ fn missing_or_wrong_models_and_a_missing_runtime_are_named_with_the_remedy() {
         &fs::read(models.join("person-vehicle-bicycle.toml")).unwrap(),
     );
     write(
-        &bench.path("m/person-vehicle-bicycle.onnx"),
+        &bench.path("m/person-vehicle-bicycle.int8.onnx"),
         b"another model",
     );
     let wrong = bench.call(&["run", "in", "--out", "out", "--model", "m/card.toml"]);

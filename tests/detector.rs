@@ -212,7 +212,7 @@ fn what_lies_on_the_border_of_a_slice_is_found_once() {
             let there = moved(find.bbox, f32::from(border) - f32::from(centre), dy);
             let near = large
                 .iter()
-                .filter(|other| other.class == find.class && other.bbox.iou(&there) > 0.2);
+                .filter(|other| other.class == find.class && other.bbox.iou(&there) > 0.45);
             assert_eq!(near.count(), 1, "{find:?} at {border}, {dy}");
         }
     }

@@ -81,7 +81,9 @@ impl Evaluation<'_> {
         let hidden =
             |looks: &[Detections]| mask(looks).map(|mask| Hidden::by(&mask, &picture, labelled));
         let models = hidden(&looks)?;
-        let warm = hidden(std::slice::from_ref(&spots))?;
+        // Spots alone: as after a model that found nothing.
+        let blind = Detections::completed(id, Line::Model, Vec::new());
+        let warm = hidden(&[blind, spots.clone()])?;
         looks.push(spots);
         let all = hidden(&looks)?;
         let mut area = BTreeMap::new();

@@ -60,7 +60,7 @@ impl Picture {
                 };
                 (Pixels::Thermal(Box::new(frame)), resolution)
             }
-            Err(IngestError::NotThermal { .. }) => {
+            Err(IngestError::NotThermal { .. } | IngestError::NotAnImage { .. }) => {
                 let by_name =
                     HitUav::parse(&labelled.file_name).and_then(HitUav::ground_resolution);
                 let resolution = given
