@@ -3,7 +3,7 @@
 
 use std::path::{Path, PathBuf};
 
-use heatveil::detect::{WarmSpotConfig, WarmSpots};
+use heatveil::detect::{Detector, Scripted, WarmSpotConfig, WarmSpots};
 use heatveil::frame::FrameId;
 use heatveil::georef::{self, CameraOverrides};
 use heatveil::ingest::{self, IngestOptions};
@@ -59,6 +59,8 @@ fn blinded(path: &Path) -> (RedactionMask, f64) {
     let table = radiometry::calibration(&raw.meta().radiometry);
     let frame = raw.calibrate(&table).unwrap();
     let resolution = located.ground_resolution();
+    let blind = Scripted::default();
+    let nothing = blind.detect(FrameId(0), &frame.model_input(32)).unwrap();
     let found = WarmSpots::new(&WarmSpotConfig::default()).look(
         FrameId(0),
         &frame.model_input(32),
@@ -68,7 +70,7 @@ fn blinded(path: &Path) -> (RedactionMask, f64) {
     let mask = redact::mask(
         FrameId(0),
         frame.shape(),
-        &[found],
+        &[nothing, found],
         &[],
         resolution,
         &config,
