@@ -1,7 +1,6 @@
 """A contact sheet of the persons that a mask covers worst: where the model fails, to be looked at.
 
-Pictures of labelled sets stay where they are: write their sheets to a folder that git ignores. The sheet of
-simulated frames is in `models/failures-simulated.png`.
+Pictures of labelled sets stay where they are: write their sheets outside the repository.
 """
 
 from __future__ import annotations
