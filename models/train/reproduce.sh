@@ -44,3 +44,13 @@ for fold in 1 2; do  # fold 0 is one huge session with half of all persons: with
 done
 "$python" evaluate.py --data "$data" --compare ../person-vehicle-bicycle.onnx --folds "${folds[@]}"
 "$python" card.py --date "$(date -u +%F)"
+
+# The same with Rust's pre- and post-processing and the lines of defence together.
+heatveil() { (cd "$root" && cargo run --quiet --release -- "$@"); }
+heatveil eval --model models/person-vehicle-bicycle.toml --data "$data/val.json" --images "$data/images" --overwrite \
+  --out models/train/eval-val.json
+for fold in 1 2; do
+  "$python" sets.py --data "$data" --fold "$fold" --model "$run/fold-$fold/fold.onnx" --out "$run/fold-$fold/set"
+  heatveil eval --model "$run/fold-$fold/set/card.toml" --data "$run/fold-$fold/set/labels.json" --images "$data/images" \
+    --scenes "$run/fold-$fold/set/scenes.json" --overwrite --out "models/train/eval-fold-$fold.json"
+done
