@@ -95,7 +95,8 @@ impl Figure for AveragePrecision<'_> {
         let mut points = points.into_iter().peekable();
         let mut sum = 0.0;
         for level in 0..LEVELS {
-            let level = f64::from(level) / f64::from(LEVELS - 1);
+            // Numpy's levels to the last bit: 35 * 0.01 is above 35 / 100, and recall may be just that.
+            let level = f64::from(level) * 0.01;
             while points.next_if(|(recall, _)| *recall < level).is_some() {}
             sum += points.peek().map_or(0.0, |(_, precision)| *precision);
         }
@@ -142,6 +143,18 @@ mod tests {
         let expected = (21.0 + 20.0 * 2.0 / 3.0 + 20.0 * 0.6) / 101.0;
         let found = AveragePrecision(&curve()).value(&[1.0, 1.0]).unwrap();
         assert!((found - expected).abs() < 1e-9, "{found} {expected}");
+    }
+
+    #[test]
+    fn a_recall_level_is_reached_where_pycocotools_says_so() {
+        // 7 of 20 found, an alarm, one more found. Level 35 is 0.35000000000000003 there, above 7 / 20, so that
+        // levels 0 to 34 see 1 and 35 to 40 see 8/9: `pycocotools` 2.0.11 says 0.39933993399.
+        let mut finds = vec![(0.9, Hit); 7];
+        finds.extend([(0.5, FalseAlarm), (0.4, Hit)]);
+        let mut curve = Curve::new(1);
+        curve.add(0, &finds, 20);
+        let found = AveragePrecision(&curve.sorted()).value(&[1.0]).unwrap();
+        assert!((found - 0.399_339_933_993).abs() < 1e-9, "{found}");
     }
 
     #[test]
