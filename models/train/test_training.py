@@ -18,6 +18,9 @@ from metrics import Matches, match
 from network import Detector
 from resolution import car_length_px
 from scenes import folds, scene_names, sessions
+from windows.crops import boxes
+from windows.evaluate import wilson
+from windows.render import Look, Picture, paint
 
 
 def one_box_frame(angle: int = 90) -> Frame:
@@ -91,6 +94,32 @@ class Pasting(unittest.TestCase):
                 self.assertGreater(image[int(y0) + 2 : int(y1) - 2, int(x0) + 2 : int(x1) - 2].min(), 0.5)
                 image[max(int(y0) - 5, 0) : int(y1) + 6, max(int(x0) - 5, 0) : int(x1) + 6] = 0
             self.assertAlmostEqual(float(np.abs(image).max()), 0, delta=0.05)
+
+
+class Windows(unittest.TestCase):
+    def test_a_painted_window_lies_in_its_corners(self) -> None:
+        for seed in range(20):
+            picture = Picture(np.full((200, 200), 5.0, np.float32), [])
+            quad = np.array([[60, 50], [130, 60], [125, 150], [55, 140]], np.float32)
+            paint(np.random.default_rng(seed), picture, quad, Look(offset=-8.0, reflection=0.0, frame=-8.0), wall=5.0)
+            y, x = np.nonzero(picture.values < 1.0)
+            self.assertTrue(x.min() >= 55 - 4 and x.max() <= 130 + 4 and y.min() >= 50 - 4 and y.max() <= 150 + 4)
+            self.assertGreater(len(x), 3000)
+
+    def test_boxes_follow_windows_into_the_crop_and_cut_ones_are_ignored(self) -> None:
+        quads = [[10, 20, 60, 80], [-200, 30, 8, 90], [500, 500, 540, 540]]
+        picture = Picture(np.zeros((600, 600), np.float32), [])
+        for x0, y0, x1, y1 in quads:
+            picture.windows.append(np.array([[x0, y0], [x1, y0], [x1, y1], [x0, y1]], np.float32))
+        same = np.array([[1.0, 0, 0], [0, 1, 0]])
+        objects, ignored = boxes(same, picture, np.zeros((320, 320), bool))
+        self.assertEqual(objects.tolist(), [[10, 20, 60, 80, 0]])
+        self.assertEqual(ignored[:, :4].tolist(), [[0, 30, 8, 90]])
+
+    def test_wilson_interval_of_26_of_29(self) -> None:
+        low, high = wilson(26, 29)
+        self.assertAlmostEqual(low, 0.736, delta=0.001)
+        self.assertAlmostEqual(high, 0.964, delta=0.001)
 
 
 class Targets(unittest.TestCase):
