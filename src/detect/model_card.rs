@@ -68,12 +68,20 @@ pub struct ModelCard {
 
 impl ModelCard {
     /// The score from which on `class` is reported; `None` where it has no channel.
+    #[cfg_attr(
+        not(any(feature = "onnx", feature = "tract")),
+        expect(dead_code, reason = "asked by the networks alone")
+    )]
     pub(super) fn threshold(&self, class: Class) -> Option<f32> {
         let card = self.class.iter().find(|card| card.name == class)?;
         Some(card.threshold)
     }
 
     /// The card with every threshold at most at `floor`.
+    #[cfg_attr(
+        not(any(feature = "onnx", feature = "tract")),
+        expect(dead_code, reason = "asked by the networks alone")
+    )]
     pub(super) fn reporting_from(&self, floor: f32) -> Self {
         let mut card = self.clone();
         for class in &mut card.class {
