@@ -11,7 +11,10 @@ mod error;
 mod library;
 #[cfg(any(test, feature = "onnx", feature = "tract"))]
 mod looks;
+mod model;
 mod model_card;
+#[cfg(any(feature = "onnx", feature = "tract"))]
+mod network;
 mod open;
 #[cfg(any(test, feature = "onnx", feature = "tract"))]
 mod postprocess;
@@ -26,9 +29,8 @@ pub use envelope::{Beyond, Envelope, View};
 pub use error::DetectError;
 #[cfg(feature = "onnx")]
 pub use library::runtime_library;
-pub use model_card::{
-    ClassCard, FileCard, FilesCard, InputCard, Model, ModelCard, OutputCard, Precision,
-};
+pub use model::Model;
+pub use model_card::{ClassCard, FileCard, FilesCard, InputCard, ModelCard, OutputCard, Precision};
 pub use open::{Choice, Engine, Opened, open};
 pub use scripted::Scripted;
 #[cfg(feature = "onnx")]
