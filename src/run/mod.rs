@@ -14,6 +14,7 @@ mod frame_task;
 mod intake;
 mod journal;
 mod mapping;
+mod masking;
 mod ordered;
 mod outcome;
 mod plan;
