@@ -8,9 +8,9 @@ use std::panic::{self, AssertUnwindSafe};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use super::carry::{Find, Seen};
 use super::processed::{Input, Look, Looked, Processed, Ready, Times};
-use super::{Cause, Outcome, record};
+use super::window::{Find, Seen, finds};
+use super::{Cause, Outcome};
 use crate::audit::CommitmentKey;
 use crate::config::Config;
 use crate::detect::{Beyond, Detections, Detector, View, WarmSpots};
@@ -73,8 +73,7 @@ impl<'a> FrameTask<'a> {
                 None
             }
         };
-        let found = processed.looks.iter().flat_map(record::found);
-        let finds = found.filter_map(|found| Find::of(&found)).collect();
+        let finds = finds(processed.looks.iter().map(|look| &look.detections));
         Looked {
             seen: self.seen(input, processed.meta.as_ref(), finds),
             ready,
@@ -89,15 +88,8 @@ impl<'a> FrameTask<'a> {
         meta: Option<&FrameMeta>,
         finds: Arc<[Find]>,
     ) -> Option<Arc<Seen>> {
-        let meta = meta?;
-        Some(Arc::new(Seen {
-            id: input.id,
-            folder: input.folder(),
-            camera: meta.camera.clone(),
-            captured_at: meta.captured_at,
-            located: georef::locate(meta, &self.camera).ok()?,
-            finds,
-        }))
+        let seen = Seen::new(input.id, input.folder(), meta?, &self.camera, finds)?;
+        Some(Arc::new(seen))
     }
 
     fn try_look(&self, input: &Input<'_>, processed: &mut Processed) -> Result<Ready, Outcome> {

@@ -5,9 +5,10 @@
 
 use std::time::Instant;
 
-use super::carry::{self, Neighbour, Seen};
+use super::carry;
 use super::frame_task::{FrameTask, ask, guarded, internal};
 use super::processed::{Look, Looked, Masked, Processed, Ready};
+use super::window::{Neighbour, Seen};
 use super::{Cause, Outcome, RunError, record};
 use crate::detect::{Detection, Detections, Line};
 use crate::frame::{Frame, Inputs, Redacted};
