@@ -25,7 +25,7 @@ mod session;
 mod tract;
 mod warm_spots;
 
-pub use envelope::{Beyond, Envelope, View};
+pub use envelope::{Beyond, Conditions, Envelope};
 pub use error::DetectError;
 #[cfg(feature = "onnx")]
 pub use library::runtime_library;

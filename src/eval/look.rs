@@ -12,7 +12,7 @@ use super::picture::Picture;
 use crate::detect::{DetectError, Detection, Detections, Detector};
 use crate::frame::{FrameId, Inputs, ModelInput};
 use crate::georef::CameraOverrides;
-use crate::run::{Seen, finds};
+use crate::run::{Find, Seen};
 use crate::units::Metres;
 
 /// Finds are followed down to the first of these scores for the curves, to the next where that gives too many.
@@ -68,7 +68,7 @@ impl Evaluation<'_> {
         let warm_spots = self.warm_spots.look(id, input, ground_resolution);
         let seen = picture.meta().and_then(|meta| {
             let folder = path.parent().unwrap_or(self.images).to_path_buf();
-            let finds = finds(models.iter().chain([&warm_spots]));
+            let finds = Find::all_of(models.iter().chain([&warm_spots]));
             Seen::new(id, folder, meta, &CameraOverrides::default(), finds).map(Arc::new)
         });
         Ok(Looked {

@@ -9,11 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::processed::{Input, Look, Looked, Processed, Ready, Times};
-use super::window::{Find, Seen, finds};
+use super::window::{Find, Seen};
 use super::{Cause, Outcome};
 use crate::audit::CommitmentKey;
 use crate::config::Config;
-use crate::detect::{Beyond, Detections, Detector, View, WarmSpots};
+use crate::detect::{Beyond, Conditions, Detections, Detector, WarmSpots};
 use crate::frame::{
     Calibrated, Calibration, Frame, FrameId, FrameMeta, Inputs, ModelInput, Radiometry, Raw,
 };
@@ -73,7 +73,7 @@ impl<'a> FrameTask<'a> {
                 None
             }
         };
-        let finds = finds(processed.looks.iter().map(|look| &look.detections));
+        let finds = Find::all_of(processed.looks.iter().map(|look| &look.detections));
         Looked {
             seen: self.seen(input, processed.meta.as_ref(), finds),
             ready,
@@ -206,7 +206,7 @@ impl<'a> FrameTask<'a> {
         if self.config.detect.publish_beyond_envelope.is_some() {
             return Ok(located.beyond(Metres(f64::INFINITY)));
         }
-        let view = View {
+        let conditions = Conditions {
             ground_resolution: located.ground_resolution(),
             shape: frame.shape(),
             temperatures,
@@ -214,9 +214,9 @@ impl<'a> FrameTask<'a> {
         let mut limit = f64::INFINITY;
         for (model, detector) in self.detectors.iter().enumerate() {
             let (envelope, (name, _)) = (detector.envelope(), detector.model());
-            if let Some(why) = envelope.skips(&view) {
+            if let Some(why) = envelope.skips(&conditions) {
                 skipped.insert(model, why);
-            } else if let Some(detail) = envelope.beyond(&view) {
+            } else if let Some(detail) = envelope.outside(&conditions) {
                 return Err(withheld(format!("model {name}: {detail}")));
             } else if envelope.beyond == Beyond::Withhold {
                 limit = limit.min(envelope.max_ground_resolution_m);

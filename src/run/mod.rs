@@ -43,7 +43,7 @@ pub use summary::{FlightSummary, FrameLine, FrameList, MosaicSummary, Summary};
 
 pub(crate) use carry::{overlaps, unanswered};
 pub(crate) use ordered::Ordered;
-pub(crate) use window::{Neighbour, Seen, Window, finds};
+pub(crate) use window::{Find, Neighbour, Seen, Window};
 
 use crate::config::Config;
 use crate::detect::Detector;

@@ -70,13 +70,13 @@ impl Seen {
     }
 }
 
-/// The finds of first looks that may matter to neighbours.
-pub(crate) fn finds<'a>(looks: impl IntoIterator<Item = &'a Detections>) -> Arc<[Find]> {
-    let found = looks.into_iter().flat_map(record::found);
-    found.filter_map(|found| Find::of(&found)).collect()
-}
-
 impl Find {
+    /// Those finds of first looks that may matter to neighbours.
+    pub(crate) fn all_of<'a>(looks: impl IntoIterator<Item = &'a Detections>) -> Arc<[Self]> {
+        let found = looks.into_iter().flat_map(record::found);
+        found.filter_map(|found| Self::of(&found)).collect()
+    }
+
     /// `None` for classes that are not carried.
     pub(super) fn of(found: &crate::audit::Found) -> Option<Self> {
         let carried = [Class::Person, Class::Bicycle, Class::WarmSpot];
