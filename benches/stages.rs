@@ -6,7 +6,9 @@ use std::hint::black_box;
 use std::path::{Path, PathBuf};
 
 use criterion::{BatchSize, BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
-use heatveil::detect::{BoxPx, Class, Detection, Detections, Detector, Padding, Scripted};
+use heatveil::detect::{
+    BoxPx, Class, Detection, Detections, Detector, Padding, Scripted, WarmSpotConfig, WarmSpots,
+};
 use heatveil::frame::{Calibrated, Frame, FrameId, Raw};
 use heatveil::ingest::{self, IngestOptions};
 use heatveil::radiometry;
@@ -95,6 +97,13 @@ fn stages(criterion: &mut Criterion) {
     let frame = calibrated();
     group.bench_function("model-input", |bencher| {
         bencher.iter(|| frame.model_input(32));
+    });
+    let (spots, input) = (
+        WarmSpots::new(&WarmSpotConfig::default()),
+        frame.model_input(32),
+    );
+    group.bench_function("warm-spots", |bencher| {
+        bencher.iter(|| spots.look(FrameId(0), black_box(&input), Metres(0.066)));
     });
     let looks = [look(&frame)];
     let config = RedactConfig::default();

@@ -49,6 +49,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "raster",
             "frame",
             "store",
+            "config",
             "ingest",
             "radiometry",
             "detect",

@@ -14,9 +14,13 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use common::{files, write};
 use heatveil::audit::{Entry, VerifyOptions, keygen, verify};
-use heatveil::config::Args;
-use heatveil::detect::{BoxPx, Class, Detection, Padding, Scripted};
+use heatveil::config::{Args, CarryConfig};
+use heatveil::detect::{
+    BoxPx, Class, Detection, Detector, Padding, Scripted, WarmSpotConfig, WarmSpots,
+};
+use heatveil::eval::{Evaluation, Labels};
 use heatveil::frame::FrameId;
+use heatveil::redact::RedactConfig;
 use heatveil::run::{Outcome, Progress, Run, RunError, Silent};
 use heatveil::simulate::{self, Options, Preset};
 use heatveil::store::{Existing, layout};
@@ -260,6 +264,68 @@ fn a_person_is_hidden_in_a_frame_in_which_the_model_was_blind() {
     }
     let found = verify(&bench.path("with"), &VerifyOptions::default()).unwrap();
     assert!(found.ok(), "{:?}", found.problems);
+}
+
+/// With one neighbour on each side a frame's neighbours see in a run in which every second frame is blind, as they do
+/// where that frame alone is: two runs, one for the odd and one for the even frames, tell what `eval` must count.
+#[test]
+fn eval_counts_whom_carry_alone_hides_as_runs_hide_them() {
+    let bench = Bench::new();
+    let hidden = |out, blind: fn(usize) -> bool| {
+        let settings = "[detect.carry]\nframes = 1";
+        let watch = bench.watch(out, bench.detector(blind), settings);
+        watch.covered(blind)
+    };
+    let (odd_hidden, odd_persons) = hidden("odd", odd);
+    let (even_hidden, even_persons) = hidden("even", |frame| !odd(frame));
+
+    let labels = Labels::read(&bench.path("flight/truth/coco.json")).unwrap();
+    let detectors: Vec<Box<dyn Detector>> = vec![Box::new(bench.detector(|_| false))];
+    // The runs have no warm spots either.
+    let no_spots = WarmSpots::new(&WarmSpotConfig {
+        min_deviations: f64::INFINITY,
+        ..WarmSpotConfig::default()
+    });
+    let report = Evaluation {
+        labels: &labels,
+        images: &bench.path("flight/frames"),
+        scenes: &BTreeMap::new(),
+        ground_resolution: None,
+        detectors: &detectors,
+        warm_spots: &no_spots,
+        carry: &CarryConfig {
+            frames: 1,
+            ..CarryConfig::default()
+        },
+        redact: &RedactConfig::default(),
+        threads: NonZeroUsize::new(2).unwrap(),
+    }
+    .measure(|error| panic!("{error}"))
+    .unwrap();
+    let answer: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+    let carry = &answer["lines"]["carry"];
+    assert_eq!(
+        (&carry["frames"], &answer["frames"]),
+        (&FRAMES.into(), &FRAMES.into())
+    );
+    assert_eq!(carry["objects"], odd_persons + even_persons);
+    let (hidden, persons) = (odd_hidden + even_hidden, odd_persons + even_persons);
+    assert!(
+        hidden * 2 > persons && hidden < persons,
+        "{hidden} of {persons}"
+    );
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "persons are counted in hundreds"
+    )]
+    let share = hidden as f64 / persons as f64;
+    let found = carry["objects_80_masked"].as_f64().unwrap();
+    assert!(
+        (found - share).abs() < 1e-5,
+        "{carry} {hidden} of {persons}"
+    );
+    // The detector knows the truth: with it, all are hidden, and carry adds ground.
+    assert_eq!(answer["lines"]["all"]["objects_80_masked"], 1.0);
 }
 
 #[test]

@@ -79,9 +79,16 @@ fn average_precision_on_the_simulated_flight_is_that_of_pycocotools() {
     assert_eq!(answer["classes"]["bicycle"]["ap50"], Value::Null);
     // One flight is one scene, which says nothing about others.
     assert_eq!(answer["classes"]["person"]["recall_ci"], Value::Null);
-    for line in ["models", "warm-spots", "all"] {
-        assert!(answer["lines"][line]["masked_area"].is_f64(), "{line}");
+    let lines = &answer["lines"];
+    let measured = |line: &str, figure: &str| lines[line][figure].as_f64().unwrap();
+    for line in ["models", "warm-spots", "carry"] {
+        for figure in ["objects_80_masked", "masked_area"] {
+            assert!(measured("all", figure) >= measured(line, figure), "{line}");
+        }
     }
+    assert!(measured("all", "masked_area") > measured("models", "masked_area"));
+    // Of the three cameras one took a single frame, which has no neighbour.
+    assert_eq!(lines["carry"]["frames"], 12);
 }
 
 /// The labelled set, unless it is not here.
@@ -153,9 +160,15 @@ fn a_picture_that_is_not_there_is_named_and_the_others_are_measured() {
     let answer: Value = serde_json::from_slice(&output.stdout).unwrap();
     assert_eq!(answer["frames"], 1);
     assert_eq!(answer["classes"]["person"]["objects"], 1);
+    let carry = &answer["lines"]["carry"];
+    assert_eq!(carry["not_measured"], "no positions");
+    assert_eq!(carry["objects_80_masked"], Value::Null);
     assert_eq!(answer["errors"][0]["file"], "1_60_90_0_00099.png");
     let said = String::from_utf8(output.stderr).unwrap();
     assert!(said.contains("1_60_90_0_00099.png"), "{said}");
+    let in_words = eval(&["--data", text(&labels), "--images", text(folder.path())]).stdout;
+    let said = String::from_utf8(in_words).unwrap();
+    assert!(said.contains("not measured: no positions"), "{said}");
 }
 
 #[test]

@@ -1,18 +1,17 @@
 //! Each line of defence alone, on the committed synthetic flight.
 #![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
 
-use std::path::{Path, PathBuf};
+mod common;
 
+use std::path::Path;
+
+use common::fixture_frames;
 use heatveil::detect::{Detector, Scripted, WarmSpotConfig, WarmSpots};
 use heatveil::frame::FrameId;
 use heatveil::georef::{self, CameraOverrides};
 use heatveil::ingest::{self, IngestOptions};
 use heatveil::radiometry;
 use heatveil::redact::{self, RedactConfig, RedactionMask};
-
-fn fixture_frames() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/flight/frames")
-}
 
 /// A person that the simulator shows, in pixels: left, top, right, bottom.
 struct Person {

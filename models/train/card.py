@@ -114,6 +114,22 @@ def file_entry(path: Path) -> dict[str, str]:
     return {"file": path.name, "sha256": hashlib.sha256(path.read_bytes()).hexdigest()}
 
 
+def file_entries(models: Path, name: str) -> dict[str, Any]:
+    """The files of a network, int8 by default."""
+    kinds = {"fp32": "onnx", "int8": "int8.onnx"}
+    return {"default": "int8", **{kind: file_entry(models / f"{name}.{ending}") for kind, ending in kinds.items()}}
+
+
+def tensors(classes: int, more_input: str = "") -> list[str]:
+    """The tables on the network's input and output."""
+    return [
+        f'[input]\ntensor = "frame"  # [1, 1, H, W] float32\nmultiple_of = {SIZE_MULTIPLE}\n'
+        f'scale = "grey-255"  # p0.1..p99.9 of the frame stretched to 0..255{more_input}',
+        f'[output]\nscores = "scores"  # [1, {classes}, H/{STRIDE}, W/{STRIDE}], 3x3 local maxima, all else 0\n'
+        f'distances = "distances"  # px from the cell centre to left, top, right, bottom\nstride = {STRIDE}',
+    ]
+
+
 def card(evaluation: dict[str, Any], curves: list[list[dict[str, Any]]], models: Path, date: str, seed: int) -> str:
     """The text of the card."""
     classes = [
@@ -130,11 +146,6 @@ def card(evaluation: dict[str, Any], curves: list[list[dict[str, Any]]], models:
         for name, threshold, padding in zip(CLASSES, OPERATING_THRESHOLDS, OPERATING_PADDINGS, strict=True)
     ]
     head = {"schema": 2, "name": NAME, "version": VERSION, "licence": "MIT OR Apache-2.0"}
-    files = {
-        "default": "int8",
-        "fp32": file_entry(models / f"{NAME}.onnx"),
-        "int8": file_entry(models / f"{NAME}.int8.onnx"),
-    }
     training = {
         "data": (
             f"HIT-UAV train.json, {evaluation['training_frames']} thermal frames of 640x512, 8-bit grey, and "
@@ -183,12 +194,8 @@ def card(evaluation: dict[str, Any], curves: list[list[dict[str, Any]]], models:
     parts = [
         "# Model card. Written by models/train/card.py from the evaluation: do not edit by hand.",
         "\n".join(f"{key} = {value(item)}" for key, item in head.items()),
-        table("files", files),
-        f'[input]\ntensor = "frame"  # [1, 1, H, W] float32\nmultiple_of = {SIZE_MULTIPLE}\n'
-        'scale = "grey-255"  # p0.1..p99.9 of the frame stretched to 0..255',
-        f'[output]\nscores = "scores"  # [1, {len(CLASSES)}, H/{STRIDE}, W/{STRIDE}], 3x3 local maxima, all else 0\n'
-        'distances = "distances"  # px from the cell centre to left, top, right, bottom\n'
-        f"stride = {STRIDE}",
+        table("files", file_entries(models, NAME)),
+        *tensors(len(CLASSES)),
         *classes,
         table("envelope", ENVELOPE),
         table("training", training),

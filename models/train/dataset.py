@@ -17,6 +17,9 @@ IGNORE = -1
 """Class of a region that is neither a hit nor a false alarm."""
 CLASS_OF_CATEGORY = {"person": 0, "car": 1, "other_vehicle": 1, "bicycle": 2, "dont_care": IGNORE}
 
+STRETCH = (0.1, 99.9)
+"""Percentiles that become 0 and 255, as in heatveil's own `ModelInput`."""
+
 Floats = NDArray[np.floating[Any]]
 
 
@@ -44,6 +47,19 @@ class Frame:
     def number(self) -> int:
         """Running number of the video frame; neighbours show nearly the same scene."""
         return int(Path(self.name).stem.split("_")[4])
+
+
+def stretched(samples: NDArray[Any]) -> Floats:
+    """Samples as grey from 0 to 255, like the picture that a network gets from heatveil."""
+    low, high = np.percentile(samples, STRETCH)
+    return np.clip((samples.astype(np.float32) - low) * (255 / max(high - low, 1e-6)), 0, 255).astype(np.float32)
+
+
+def padded(grey: NDArray[Any], multiple: int) -> Floats:
+    """Grown right and down to the next multiple by repeating the edge, as heatveil does."""
+    height, width = grey.shape
+    return np.pad(grey.astype(np.float32), ((0, -height % multiple), (0, -width % multiple)), mode="edge")
+
 
 def load_frames(data: Path, split: str) -> list[Frame]:
     """Reads `<data>/<split>.json` and its pictures into memory (0.3 MB each)."""

@@ -21,9 +21,9 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from boxes import Floats, decode
-from dataset import Frame, load_frames
+from dataset import Frame, load_frames, padded
 from export import MODELS, session
-from masks import WELL_COVERED, MaskRule, Row, cover_of, coverage, rounded
+from masks import NEVER, WELL_COVERED, MaskRule, Row, cover_of, coverage, rounded
 from metrics import PERSON, assign, match, summary
 from network import CLASSES, SIZE_MULTIPLE
 from resolution import ground_resolution, metres_per_pixel_per_metre, shrunk, sizes_px
@@ -46,16 +46,9 @@ OPERATING_RULE = MaskRule(OPERATING_THRESHOLDS, OPERATING_PADDINGS)
 # --- running the model -------------------------------------------------------
 
 
-def padded(pixels: NDArray[np.uint8]) -> Floats:
-    """The frame as model input, grown right and down to the next allowed size with its own mean."""
-    height, width = pixels.shape
-    grow = ((0, -height % SIZE_MULTIPLE), (0, -width % SIZE_MULTIPLE))
-    return np.pad(pixels.astype(np.float32), grow, constant_values=float(pixels.mean()))
-
-
 def detect(runtime: onnxruntime.InferenceSession, pixels: NDArray[np.uint8]) -> Floats:
     """Boxes of one frame after per-class non-maximum suppression."""
-    scores, distances = runtime.run(None, {"frame": padded(pixels)[None, None]})
+    scores, distances = runtime.run(None, {"frame": padded(pixels, SIZE_MULTIPLE)[None, None]})
     return decode(scores[0], distances[0])
 
 
@@ -202,8 +195,7 @@ def leak(looked: Looked, training: list[Frame]) -> list[Row]:
 
 def figures(looked: Looked) -> Row:
     """Every figure of one set, in the order in which the card's readers ask for them."""
-    everyone = MaskRule(OPERATING_THRESHOLDS, OPERATING_PADDINGS)
-    persons = MaskRule((OPERATING_THRESHOLDS[PERSON], *[float("inf")] * (len(CLASSES) - 1)), OPERATING_PADDINGS)
+    persons = MaskRule((OPERATING_THRESHOLDS[PERSON], *[NEVER] * (len(CLASSES) - 1)), OPERATING_PADDINGS)
     return {
         "frames": len(looked.frames),
         "scenes": len({looked.scenes[frame.name] for frame in looked.frames}),
@@ -213,7 +205,7 @@ def figures(looked: Looked) -> Row:
         },
         "summary": summary(looked.detections, looked.frames),
         "operating_point": [
-            {**looked.covered(everyone, label), **looked.found(label, OPERATING_THRESHOLDS[label])}
+            {**looked.covered(OPERATING_RULE, label), **looked.found(label, OPERATING_THRESHOLDS[label])}
             for label in range(len(CLASSES))
         ],
         "frame_masked_for_persons": looked.covered(persons)["frame_masked"],

@@ -19,7 +19,7 @@ import numpy as np
 from onnxruntime.quantization import CalibrationDataReader, QuantFormat, QuantType, quantize_static
 from onnxruntime.quantization.shape_inference import quant_pre_process
 
-from dataset import Floats, Frame, load_frames
+from dataset import Floats, Frame, load_frames, stretched
 from export import MODELS
 from windows.crops import WindowCrops
 from windows.render import load_facades
@@ -51,9 +51,7 @@ def rendered(facades: Path, frames: list[Frame], count: int) -> Iterator[Floats]
     """Training crops of the window network, as grey pictures. Their seed is none that trained."""
     source = WindowCrops(load_facades(facades), frames, (), seed=0)
     for index in range(count):
-        crop = source.crop(index).image.numpy()[0]
-        low, high = np.percentile(crop, (0.1, 99.9))
-        yield np.clip((crop - low) * (255 / max(high - low, 1e-6)), 0, 255).astype(np.float32)
+        yield stretched(source.crop(index).image.numpy()[0])
 
 
 def quantise(source: Path, target: Path, pictures: Iterator[Floats]) -> None:

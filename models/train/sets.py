@@ -1,4 +1,7 @@
-"""Writes what `heatveil eval` needs to judge a fold: its labels, its scenes, and a card for its network."""
+"""Writes what `heatveil eval` needs to judge a set: its labels, its scenes and, for a fold, a card for its network.
+
+Scenes are cut from all frames together, so that the intervals of every set resample the same units.
+"""
 
 from __future__ import annotations
 
@@ -15,16 +18,18 @@ from scenes import folds, scene_names
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="Writes labels, scenes and a card for one fold.")
+    parser = argparse.ArgumentParser(description="Writes labels, scenes and a card for one set.")
     parser.add_argument("--data", type=Path, default=MODELS.parent / "../shared/data/hit-uav")
-    parser.add_argument("--fold", type=int, required=True)
-    parser.add_argument("--model", type=Path, required=True, help="the fold's network, ONNX")
+    parser.add_argument("--fold", type=int, help="this fold of scenes instead of val.json")
+    parser.add_argument("--time", choices=("day", "night"), help="only these frames")
+    parser.add_argument("--model", type=Path, help="the fold's network, ONNX")
     parser.add_argument("--out", type=Path, required=True, help="folder for labels.json, scenes.json, card.toml")
     options = parser.parse_args()
     options.out.mkdir(parents=True, exist_ok=True)
 
     everything = load_frames(options.data, "train") + load_frames(options.data, "val")
-    wanted = {frame.name for frame in folds(everything)[options.fold]}
+    frames = load_frames(options.data, "val") if options.fold is None else folds(everything)[options.fold]
+    wanted = {frame.name for frame in frames if options.time in (None, "night" if frame.is_night else "day")}
     images, annotations, categories = [], [], []
     for part in ("train", "val"):
         coco = json.loads((options.data / f"{part}.json").read_text())
@@ -39,14 +44,20 @@ def main() -> None:
     scenes = {name: scene for name, scene in scene_names(everything).items() if name in wanted}
     (options.out / "scenes.json").write_text(json.dumps(scenes))
 
-    model = options.out / "fold.onnx"
-    if options.model.resolve() != model.resolve():
-        shutil.copyfile(options.model, model)
+    if options.model:
+        write_card(options.model, options.out)
+    print(f"wrote {options.out}: {len(images)} frames, {len(set(scenes.values()))} scenes")
+
+
+def write_card(network: Path, folder: Path) -> None:
+    """The released card, with another network's file."""
+    model = folder / "fold.onnx"
+    if network.resolve() != model.resolve():
+        shutil.copyfile(network, model)
     digest = hashlib.sha256(model.read_bytes()).hexdigest()
     files = f'[files]\ndefault = "fp32"\nfp32 = {{ file = "{model.name}", sha256 = "{digest}" }}\n\n'
     card = (MODELS / "person-vehicle-bicycle.toml").read_text()
-    (options.out / "card.toml").write_text(re.sub(r"\[files\]\n.*?\n\n", files, card, flags=re.DOTALL))
-    print(f"wrote {options.out}: {len(images)} frames, {len(set(scenes.values()))} scenes")
+    (folder / "card.toml").write_text(re.sub(r"\[files\]\n.*?\n\n", files, card, flags=re.DOTALL))
 
 
 if __name__ == "__main__":

@@ -5,20 +5,17 @@ from __future__ import annotations
 import json
 import struct
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from dataset import IGNORE, Frame
+from dataset import IGNORE, Frame, stretched
 
 PEOPLE = {"person": 0, "vehicle": 1, "bicycle": 2}
 WINDOWS = {"window": 0}
 """Categories to learn, with their channel; the others stay unlabelled."""
 LEAST_VISIBLE = 0.35
 """An object hidden to more than this is no lesson: it becomes an ignore region."""
-STRETCH = (0.1, 99.9)
-"""Percentiles that become 0 and 255, as in heatveil's own `ModelInput`."""
 
 
 def raw_samples(jpeg: bytes, width: int, height: int) -> NDArray[np.uint16]:
@@ -30,13 +27,6 @@ def raw_samples(jpeg: bytes, width: int, height: int) -> NDArray[np.uint16]:
             raw += jpeg[at + 4 : at + 2 + length]
         at += 2 + length
     return np.frombuffer(bytes(raw), "<u2", width * height).reshape(height, width)
-
-
-def stretched(samples: NDArray[Any]) -> NDArray[np.uint8]:
-    """Samples as grey, like the picture that the network gets from heatveil."""
-    low, high = np.percentile(samples, STRETCH)
-    grey = (samples.astype(np.float32) - low) * (255 / max(high - low, 1e-6))
-    return np.clip(grey, 0, 255).round().astype(np.uint8)
 
 
 def load_simulated(folder: Path, wanted: dict[str, int] = PEOPLE) -> list[Frame]:
@@ -56,7 +46,8 @@ def load_simulated(folder: Path, wanted: dict[str, int] = PEOPLE) -> list[Frame]
             x, y, width, height = annotation["bbox"]
             seen = annotation["visible_share"] >= LEAST_VISIBLE
             boxes.append([x, y, x + width, y + height, wanted[name] if seen else IGNORE])
-        pixels = stretched(raw_samples(path.read_bytes(), image["width"], image["height"]))
+        samples = raw_samples(path.read_bytes(), image["width"], image["height"])
+        pixels = stretched(samples).round().astype(np.uint8)
         # A name of HIT-UAV's form, so that all frames say altitude and angle alike.
         frames.append(Frame(f"1_50_90_0_{image['id']:05}.jpg", pixels, np.array(boxes, np.float32).reshape(-1, 5)))
     return frames

@@ -9,6 +9,7 @@ import numpy as np
 import torch
 
 from boxes import decode, iou, non_maximum_suppression
+from contrast import faded
 from crops import CROP, RECIPES, Crops, Numbered, make_targets, random_view
 from cuttings import Cuttings
 from dataset import IGNORE, Frame
@@ -165,6 +166,13 @@ class Figures(unittest.TestCase):
         y, x = np.nonzero(mask)
         self.assertEqual((x.min(), x.max() + 1, y.min(), y.max() + 1), (96, 108, 90, 130))
         self.assertEqual(cover_of(mask, np.array([100, 100, 104, 120, 0], np.float32)), 1.0)
+
+    def test_a_faded_person_keeps_its_share_of_the_contrast(self) -> None:
+        frame = one_box_frame()
+        for share, grey in ((1.0, 255), (0.5, 128), (0.1, 26)):
+            pale, strengths = faded(frame, share)
+            self.assertEqual(pale.pixels[215, 330], grey)
+            self.assertAlmostEqual(strengths[0], 255 * share)
 
     def test_car_length_survives_a_turn(self) -> None:
         length, width = 100.0, 40.0

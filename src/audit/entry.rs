@@ -115,7 +115,8 @@ pub struct Ingested {
     pub bytes: u64,
 }
 
-/// `frame.detected`: one for each completed look.
+/// `frame.detected`: one for each completed look at the frame itself, and for each look of the self-check whose finds
+/// the mask grew by, or the frame was withheld for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detected {
@@ -194,7 +195,7 @@ impl Found {
 pub struct Masked {
     /// Number in the manifest.
     pub frame: u32,
-    /// Policy of each class that was found.
+    /// Policy of each class that there is.
     pub policies: Vec<Policy>,
     /// Padding on the ground in millimetres, each side.
     pub padding_mm: u32,

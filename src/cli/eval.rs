@@ -95,6 +95,7 @@ impl EvalCommand {
             ground_resolution: self.ground_resolution,
             detectors: &detectors,
             warm_spots: &WarmSpots::new(&config.detect.warm_spots.unwrap_or_default()),
+            carry: &config.detect.carry.unwrap_or_default(),
             redact: &config.redact,
             threads,
         }

@@ -50,6 +50,16 @@ pub struct CarryConfig {
     pub position_error: Metres,
 }
 
+impl Default for CarryConfig {
+    fn default() -> Self {
+        Self {
+            frames: 2,
+            seconds: 10,
+            position_error: Metres(0.5),
+        }
+    }
+}
+
 impl WarmSpotArgs {
     pub(super) fn or(&self, other: &Self) -> Self {
         Self {
@@ -107,7 +117,9 @@ impl CarryArgs {
     }
 
     pub(super) fn resolve(self) -> Result<Option<CarryConfig>, ConfigError> {
-        let (frames, seconds) = (self.frames.unwrap_or(2), self.seconds.unwrap_or(10));
+        let defaults = CarryConfig::default();
+        let frames = self.frames.unwrap_or(defaults.frames);
+        let seconds = self.seconds.unwrap_or(defaults.seconds);
         if !(1..=16).contains(&frames) {
             return Err(out_of_range(
                 "detect.carry.frames",
@@ -131,7 +143,7 @@ impl CarryArgs {
         Ok(self.enabled.unwrap_or(true).then_some(CarryConfig {
             frames,
             seconds,
-            position_error: Metres(error.unwrap_or(0.5)),
+            position_error: error.map_or(defaults.position_error, Metres),
         }))
     }
 }

@@ -35,9 +35,9 @@ pub struct Envelope {
     pub max_celsius: f64,
 }
 
-/// What the envelope is held against: one frame, seen from outside.
+/// What the envelope is held against: how one frame was taken.
 #[derive(Debug, Clone, Copy)]
-pub struct View {
+pub struct Conditions {
     /// Ground resolution at the centre of the frame, metres per pixel.
     pub ground_resolution: Metres,
     /// Columns and rows.
@@ -47,13 +47,13 @@ pub struct View {
 }
 
 impl Envelope {
-    /// Says in words why the model need not look at `view`, or `None` when it must.
+    /// Says in words why the model need not look at such a frame, or `None` when it must.
     ///
     /// Only a frame coarser than evaluated is left out, and only where the card says so; whatever else lies
-    /// outside is for [`Envelope::beyond`].
+    /// outside is for [`Envelope::outside`].
     #[must_use]
-    pub fn skips(&self, view: &View) -> Option<String> {
-        let resolution = view.ground_resolution.0;
+    pub fn skips(&self, frame: &Conditions) -> Option<String> {
+        let resolution = frame.ground_resolution.0;
         let coarser = self.beyond == Beyond::Skip && resolution > self.max_ground_resolution_m;
         coarser.then(|| {
             format!(
@@ -63,15 +63,15 @@ impl Envelope {
         })
     }
 
-    /// Says in words where `view` lies outside, or `None` when it lies inside.
+    /// Says in words where a frame lies outside, or `None` when it lies inside.
     ///
     /// The words carry no temperature: that would be a pixel of an unredacted frame.
     #[must_use]
-    pub fn beyond(&self, view: &View) -> Option<String> {
-        let resolution = view.ground_resolution.0;
-        let (width, height) = view.shape;
-        let Celsius(min) = view.temperatures.min;
-        let Celsius(max) = view.temperatures.max;
+    pub fn outside(&self, frame: &Conditions) -> Option<String> {
+        let resolution = frame.ground_resolution.0;
+        let (width, height) = frame.shape;
+        let Celsius(min) = frame.temperatures.min;
+        let Celsius(max) = frame.temperatures.max;
         if !(self.min_ground_resolution_m..=self.max_ground_resolution_m).contains(&resolution) {
             return Some(format!(
                 "ground resolution {resolution:.3} m lies outside the evaluated {:.3} to {:.3} m",
@@ -108,7 +108,7 @@ mod tests {
         max_celsius: 150.0,
     };
 
-    fn view(resolution: f64, shape: (usize, usize), max: f64) -> View {
+    fn frame(resolution: f64, shape: (usize, usize), max: f64) -> Conditions {
         let temperatures = TemperatureSummary {
             min: Celsius(-5.0),
             max: Celsius(max),
@@ -116,7 +116,7 @@ mod tests {
             median: Celsius(0.0),
             no_data: 0,
         };
-        View {
+        Conditions {
             ground_resolution: Metres(resolution),
             shape,
             temperatures,
@@ -125,7 +125,7 @@ mod tests {
 
     #[test]
     fn a_frame_inside_is_accepted() {
-        assert_eq!(ENVELOPE.beyond(&view(0.08, (640, 512), 20.0)), None);
+        assert_eq!(ENVELOPE.outside(&frame(0.08, (640, 512), 20.0)), None);
     }
 
     #[test]
@@ -134,35 +134,39 @@ mod tests {
             beyond: Beyond::Skip,
             ..ENVELOPE
         };
-        let coarse = view(0.16, (640, 512), 20.0);
+        let coarse = frame(0.16, (640, 512), 20.0);
         assert!(skipping.skips(&coarse).unwrap().contains("0.160 m"));
         assert_eq!(ENVELOPE.skips(&coarse), None);
         for not_coarse in [
-            view(0.08, (640, 512), 20.0),
-            view(0.01, (640, 512), 20.0),
-            view(0.08, (640, 512), 400.0),
-            view(f64::NAN, (640, 512), 20.0),
+            frame(0.08, (640, 512), 20.0),
+            frame(0.01, (640, 512), 20.0),
+            frame(0.08, (640, 512), 400.0),
+            frame(f64::NAN, (640, 512), 20.0),
         ] {
             assert_eq!(skipping.skips(&not_coarse), None);
-            assert_eq!(skipping.beyond(&not_coarse), ENVELOPE.beyond(&not_coarse));
+            assert_eq!(skipping.outside(&not_coarse), ENVELOPE.outside(&not_coarse));
         }
     }
 
     #[test]
     fn each_limit_is_held_and_named() {
-        let coarse = ENVELOPE.beyond(&view(0.16, (640, 512), 20.0)).unwrap();
+        let coarse = ENVELOPE.outside(&frame(0.16, (640, 512), 20.0)).unwrap();
         assert!(coarse.contains("0.160 m"), "{coarse}");
         assert!(
             ENVELOPE
-                .beyond(&view(0.08, (160, 120), 20.0))
+                .outside(&frame(0.08, (160, 120), 20.0))
                 .unwrap()
                 .contains("160x120")
         );
-        let hot = ENVELOPE.beyond(&view(0.08, (640, 512), 400.0)).unwrap();
+        let hot = ENVELOPE.outside(&frame(0.08, (640, 512), 400.0)).unwrap();
         assert!(
             !hot.contains("400"),
             "a pixel value must not be named: {hot}"
         );
-        assert!(ENVELOPE.beyond(&view(f64::NAN, (640, 512), 20.0)).is_some());
+        assert!(
+            ENVELOPE
+                .outside(&frame(f64::NAN, (640, 512), 20.0))
+                .is_some()
+        );
     }
 }

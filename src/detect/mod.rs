@@ -11,7 +11,10 @@ mod error;
 mod library;
 #[cfg(any(test, feature = "onnx", feature = "tract"))]
 mod looks;
+mod model;
 mod model_card;
+#[cfg(any(feature = "onnx", feature = "tract"))]
+mod network;
 mod open;
 #[cfg(any(test, feature = "onnx", feature = "tract"))]
 mod postprocess;
@@ -22,13 +25,12 @@ mod session;
 mod tract;
 mod warm_spots;
 
-pub use envelope::{Beyond, Envelope, View};
+pub use envelope::{Beyond, Conditions, Envelope};
 pub use error::DetectError;
 #[cfg(feature = "onnx")]
 pub use library::runtime_library;
-pub use model_card::{
-    ClassCard, FileCard, FilesCard, InputCard, Model, ModelCard, OutputCard, Precision,
-};
+pub use model::Model;
+pub use model_card::{ClassCard, FileCard, FilesCard, InputCard, ModelCard, OutputCard, Precision};
 pub use open::{Choice, Engine, Opened, open};
 pub use scripted::Scripted;
 #[cfg(feature = "onnx")]

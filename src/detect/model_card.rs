@@ -1,7 +1,7 @@
-//! A model's card, and the model file that belongs to it.
+//! A model's card.
 //!
-//! In: TOML text and bytes. Out: a [`Model`], whose bytes have the SHA-256 on its card. Refuses: cards with
-//! unknown keys or values that make no sense, files outside the card's folder, other bytes.
+//! In: TOML text. Out: a [`ModelCard`]. Refuses: unknown keys, values that make no sense, files outside the card's
+//! folder.
 //!
 //! What a card says about files, input and envelope (schema 2; the rest is in `models/README.md`):
 //!
@@ -28,13 +28,9 @@
 //! # … the limits as before
 //! ```
 
-use std::fs;
 use std::path::Path;
 
-use sha2::{Digest, Sha256};
-
 use super::{Beyond, Class, DetectError, Envelope, Padding};
-use crate::hex;
 
 /// What a model's TOML card says; `models/README.md` explains the fields.
 #[derive(Debug, Clone, serde::Deserialize)]
@@ -64,31 +60,6 @@ pub struct ModelCard {
     pub evaluation: toml::Table,
     /// Known failures and what was never tested.
     pub limits: toml::Table,
-}
-
-impl ModelCard {
-    /// The score from which on `class` is reported; `None` where it has no channel.
-    #[cfg_attr(
-        not(any(feature = "onnx", feature = "tract")),
-        expect(dead_code, reason = "asked by the networks alone")
-    )]
-    pub(super) fn threshold(&self, class: Class) -> Option<f32> {
-        let card = self.class.iter().find(|card| card.name == class)?;
-        Some(card.threshold)
-    }
-
-    /// The card with every threshold at most at `floor`.
-    #[cfg_attr(
-        not(any(feature = "onnx", feature = "tract")),
-        expect(dead_code, reason = "asked by the networks alone")
-    )]
-    pub(super) fn reporting_from(&self, floor: f32) -> Self {
-        let mut card = self.clone();
-        for class in &mut card.class {
-            class.threshold = class.threshold.min(floor);
-        }
-        card
-    }
 }
 
 /// How a model's numbers are stored, and so how fast and how exactly it computes.
@@ -136,7 +107,7 @@ pub struct FileCard {
 
 impl FilesCard {
     /// The file for `wanted`, else for the default; `None` where there is no such file.
-    fn choose(&self, wanted: Option<Precision>) -> Option<(Precision, &FileCard)> {
+    pub(super) fn choose(&self, wanted: Option<Precision>) -> Option<(Precision, &FileCard)> {
         let precision = wanted.unwrap_or(self.default);
         let file = match precision {
             Precision::Fp32 => Some(&self.fp32),
@@ -212,114 +183,8 @@ impl ClassCard {
     }
 }
 
-/// A card and one of the files that belong to it.
-pub struct Model {
-    card: ModelCard,
-    precision: Precision,
-    bytes: Vec<u8>,
-    sha256: [u8; 32],
-}
-
-impl std::fmt::Debug for Model {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        write!(
-            f,
-            "Model({} {} {}, {} bytes)",
-            self.card.name,
-            self.card.version,
-            self.precision.name(),
-            self.bytes.len()
-        )
-    }
-}
-
-impl Model {
-    /// Reads a card and the model beside it, in the card's default precision or another.
-    ///
-    /// # Errors
-    ///
-    /// [`DetectError`] when either cannot be read, the card is not valid, has no such precision, or the hash
-    /// differs.
-    pub fn load(card_path: &Path, wanted: Option<Precision>) -> Result<Self, DetectError> {
-        let text = String::from_utf8(read(card_path)?).map_err(|error| DetectError::Card {
-            path: card_path.to_path_buf(),
-            problem: error.to_string(),
-        })?;
-        Self::new(card_path, &text, wanted, |file| {
-            read(&card_path.with_file_name(file))
-        })
-    }
-
-    /// Checks a card's text, then the file that `bytes` gives for the chosen name.
-    pub(super) fn new(
-        card_path: &Path,
-        text: &str,
-        wanted: Option<Precision>,
-        bytes: impl FnOnce(&str) -> Result<Vec<u8>, DetectError>,
-    ) -> Result<Self, DetectError> {
-        let card = parse(card_path, text)?;
-        let (precision, file) = card.files.choose(wanted).ok_or_else(|| DetectError::Card {
-            path: card_path.to_path_buf(),
-            problem: "it names no int8 file; leave detect.precision at auto".into(),
-        })?;
-        let bytes = bytes(&file.file)?;
-        let sha256: [u8; 32] = Sha256::digest(&bytes).into();
-        let found = hex::encode(&sha256);
-        if found != file.sha256 {
-            return Err(DetectError::WrongHash {
-                path: card_path.with_file_name(&file.file),
-                expected: file.sha256.clone(),
-                found,
-            });
-        }
-        Ok(Self {
-            card,
-            precision,
-            bytes,
-            sha256,
-        })
-    }
-
-    /// What the card says.
-    #[must_use]
-    pub fn card(&self) -> &ModelCard {
-        &self.card
-    }
-
-    /// Name and precision, for the log: `person-vehicle-bicycle int8`.
-    #[must_use]
-    pub fn title(&self) -> String {
-        format!("{} {}", self.card.name, self.precision.name())
-    }
-
-    /// Which of the card's files this is.
-    #[must_use]
-    pub fn precision(&self) -> Precision {
-        self.precision
-    }
-
-    /// The ONNX file.
-    #[must_use]
-    pub fn bytes(&self) -> &[u8] {
-        &self.bytes
-    }
-
-    /// SHA-256 of the ONNX file.
-    #[must_use]
-    pub fn sha256(&self) -> [u8; 32] {
-        self.sha256
-    }
-}
-
-fn read(path: &Path) -> Result<Vec<u8>, DetectError> {
-    fs::read(path).map_err(|source| DetectError::Io {
-        path: path.to_path_buf(),
-        source,
-    })
-}
-
 /// The text as a card, with every promise of the card checked.
-fn parse(path: &Path, text: &str) -> Result<ModelCard, DetectError> {
+pub(super) fn parse(path: &Path, text: &str) -> Result<ModelCard, DetectError> {
     let wrong = |problem: String| DetectError::Card {
         path: path.to_path_buf(),
         problem,
@@ -407,24 +272,10 @@ mod tests {
 
     const CARD: &str = include_str!("../../models/person-vehicle-bicycle.toml");
 
-    fn with(text: &str, bytes: &[u8]) -> Result<Model, DetectError> {
-        Model::new(Path::new("m/card.toml"), text, None, |_| Ok(bytes.to_vec()))
-    }
-
     fn changed(from: &str, to: &str) -> String {
         let card = CARD.replacen(from, to, 1);
         assert_ne!(card, CARD, "{from}");
         card
-    }
-
-    #[test]
-    fn another_file_under_the_same_card_is_refused() {
-        let error = with(CARD, b"other").unwrap_err();
-        assert!(matches!(error, DetectError::WrongHash { .. }));
-        assert!(
-            error.to_string().contains("m/person-vehicle-bicycle"),
-            "{error}"
-        );
     }
 
     #[test]
@@ -433,7 +284,7 @@ mod tests {
             "file = \"person-vehicle-bicycle.onnx\"",
             "file = \"../../etc/passwd\"",
         );
-        let error = with(&card, b"").unwrap_err();
+        let error = parse(Path::new("c"), &card).unwrap_err();
         assert!(error.to_string().contains("beside the card"), "{error}");
     }
 

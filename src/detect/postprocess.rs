@@ -3,8 +3,7 @@
 //! Each cell of the grid stands for `stride` pixels; its centre plus the four distances gives the box
 //! (as `CenterNet` and `TTFNet`: Liu et al., Training-Time-Friendly Network, AAAI 2020).
 
-use super::{BoxPx, ClassCard, DetectError, Detection, ModelCard};
-use crate::frame::ModelInput;
+use super::{BoxPx, ClassCard, DetectError, Detection};
 
 /// Boxes of one class that overlap a better one by more than this are the same thing.
 pub(super) const SAME: f32 = 0.5;
@@ -40,29 +39,15 @@ pub(super) struct Layout<'a> {
     pub(super) model: &'a str,
     pub(super) classes: &'a [ClassCard],
     pub(super) stride: usize,
+    /// Scores from here on are reported where their class's threshold is higher; infinity for none.
+    pub(super) floor: f32,
     /// Columns and rows of the network's input, padding included.
     pub(super) input: (usize, usize),
     /// Columns and rows of the frame.
     pub(super) frame: (usize, usize),
 }
 
-impl<'a> Layout<'a> {
-    #[cfg_attr(
-        not(any(feature = "onnx", feature = "tract")),
-        expect(dead_code, reason = "asked for by the networks alone")
-    )]
-    pub(super) fn of(card: &'a ModelCard, picture: &ModelInput) -> Self {
-        Self {
-            model: &card.name,
-            classes: &card.class,
-            stride: card.output.stride,
-            input: picture.grey().shape(),
-            frame: picture.frame_shape(),
-        }
-    }
-}
-
-/// Boxes above their class's threshold, clipped to the frame, best first, without near-duplicates.
+/// Boxes above their class's threshold or the layout's floor, the lower of the two, clipped to the frame, best first, without near-duplicates.
 ///
 /// # Errors
 ///
@@ -96,9 +81,10 @@ pub(super) fn decode(
     let sides: Vec<&[f32]> = (0..4).map(|side| distances.plane(side)).collect();
     let mut found = Vec::new();
     for (channel, class) in layout.classes.iter().enumerate() {
+        let least = class.threshold.min(layout.floor);
         let mut candidates = Vec::new();
         for (cell, &score) in scores.plane(channel).iter().enumerate() {
-            if score < class.threshold || score <= 0.0 {
+            if score < least || score <= 0.0 {
                 continue;
             }
             let reach = |side: usize| sides.get(side).and_then(|plane| plane.get(cell)).copied();
@@ -194,6 +180,14 @@ mod tests {
     }
 
     fn decode_one(scores: &[f32], distances: &[f32]) -> Result<Vec<Detection>, DetectError> {
+        decode_from(f32::INFINITY, scores, distances)
+    }
+
+    fn decode_from(
+        floor: f32,
+        scores: &[f32],
+        distances: &[f32],
+    ) -> Result<Vec<Detection>, DetectError> {
         let grid = |channels, values| Grid {
             channels,
             rows: 2,
@@ -205,6 +199,7 @@ mod tests {
             model: "m",
             classes: &classes,
             stride: 4,
+            floor,
             input: (8, 8),
             frame: (7, 8),
         };
@@ -228,6 +223,13 @@ mod tests {
                 y1: 6.0
             }
         );
+    }
+
+    #[test]
+    fn a_floor_lowers_a_threshold_and_never_raises_it() {
+        let count = |floor| decode_from(floor, &[0.9, 0.25, 0.15, 0.05], &[1.0; 16]);
+        let counts = [f32::INFINITY, 0.5, 0.1].map(|floor| count(floor).unwrap().len());
+        assert_eq!(counts, [2, 2, 3]);
     }
 
     #[test]

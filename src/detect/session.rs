@@ -13,13 +13,10 @@ use ort::session::builder::GraphOptimizationLevel;
 use ort::value::TensorRef;
 
 use super::library::describe;
-use super::looks;
-use super::postprocess::{self, Grid, Layout};
-use super::{
-    Class, DetectError, Detection, Detections, Detector, Envelope, Line, Model, ModelCard,
-    Precision,
-};
-use crate::frame::{FrameId, ModelInput};
+use super::network::{Network, grid, other_output};
+use super::postprocess::Grid;
+use super::{DetectError, Model, Precision};
+use crate::frame::ModelInput;
 
 /// ONNX Runtime, loaded from its shared library; one per process.
 #[derive(Debug, Clone, Copy)]
@@ -90,7 +87,7 @@ impl Runtime {
                 .map_err(|error| error.to_string())
         };
         build().map_err(|problem| DetectError::Inference {
-            model: model.title(),
+            model: model.title().to_owned(),
             problem,
         })
     }
@@ -116,7 +113,6 @@ fn adds_int8_exactly() -> bool {
 #[derive(Debug)]
 pub struct Onnx {
     model: Model,
-    title: String,
     idle: Mutex<Vec<Session>>,
     returned: Condvar,
 }
@@ -134,7 +130,6 @@ impl Onnx {
         Ok(Self {
             idle: Mutex::new(sessions?),
             returned: Condvar::new(),
-            title: model.title(),
             model,
         })
     }
@@ -170,94 +165,41 @@ impl Onnx {
         self.returned.notify_one();
         result
     }
-
-    fn look(
-        &self,
-        card: &ModelCard,
-        frame: FrameId,
-        input: &ModelInput,
-    ) -> Result<Detections, DetectError> {
-        let found = self.with_session(|session| {
-            looks::look(card, input, |picture| self.run(session, card, picture))
-        })?;
-        Ok(Detections::completed(frame, Line::Model, found))
-    }
-
-    fn run(
-        &self,
-        session: &mut Session,
-        card: &ModelCard,
-        input: &ModelInput,
-    ) -> Result<Vec<Detection>, DetectError> {
-        let problem = |error: ort::Error| DetectError::Inference {
-            model: self.title.clone(),
-            problem: error.to_string(),
-        };
-        let grey = input.grey();
-        let shape = [1, 1, grey.height(), grey.width()];
-        let tensor = TensorRef::from_array_view((shape, grey.samples())).map_err(problem)?;
-        let outputs = session
-            .run(ort::inputs![card.input.tensor.as_str() => tensor])
-            .map_err(problem)?;
-        let grid = |tensor: &str| -> Result<Grid<'_>, DetectError> {
-            let wrong = |found: String| DetectError::Output {
-                model: self.title.clone(),
-                expected: format!("a float tensor {tensor} [1, channels, rows, columns]"),
-                found,
-            };
-            let value = outputs
-                .get(tensor)
-                .ok_or_else(|| wrong("no such tensor".into()))?;
-            let (shape, values) = value.try_extract_tensor::<f32>().map_err(problem)?;
-            let sides: Vec<usize> = shape
-                .iter()
-                .map(|&side| usize::try_from(side).unwrap_or_default())
-                .collect();
-            match sides.as_slice() {
-                &[1, channels, rows, columns] => Ok(Grid {
-                    channels,
-                    rows,
-                    columns,
-                    values,
-                }),
-                other => Err(wrong(format!("{other:?}"))),
-            }
-        };
-        postprocess::decode(
-            grid(&card.output.scores)?,
-            grid(&card.output.distances)?,
-            &Layout::of(card, input),
-        )
-    }
 }
 
-impl Detector for Onnx {
-    fn model(&self) -> (&str, [u8; 32]) {
-        (&self.title, self.model.sha256())
+impl Network for Onnx {
+    fn model(&self) -> &Model {
+        &self.model
     }
 
-    fn envelope(&self) -> &Envelope {
-        &self.model.card().envelope
-    }
-
-    fn multiple_of(&self) -> usize {
-        self.model.card().input.multiple_of
-    }
-
-    fn detect(&self, frame: FrameId, input: &ModelInput) -> Result<Detections, DetectError> {
-        self.look(self.model.card(), frame, input)
-    }
-
-    fn detect_from(
+    fn infer<R>(
         &self,
-        floor: f32,
-        frame: FrameId,
-        input: &ModelInput,
-    ) -> Result<Detections, DetectError> {
-        self.look(&self.model.card().reporting_from(floor), frame, input)
-    }
-
-    fn threshold(&self, class: Class) -> Option<f32> {
-        self.model.card().threshold(class)
+        picture: &ModelInput,
+        read: impl FnOnce(Grid<'_>, Grid<'_>) -> Result<R, DetectError>,
+    ) -> Result<R, DetectError> {
+        let problem = |error: ort::Error| DetectError::Inference {
+            model: self.model.title().to_owned(),
+            problem: error.to_string(),
+        };
+        let card = self.model.card();
+        let grey = picture.grey();
+        let shape = [1, 1, grey.height(), grey.width()];
+        let tensor = TensorRef::from_array_view((shape, grey.samples())).map_err(problem)?;
+        self.with_session(|session| {
+            let outputs = session
+                .run(ort::inputs![card.input.tensor.as_str() => tensor])
+                .map_err(problem)?;
+            let grid = |tensor: &str| {
+                let value = outputs
+                    .get(tensor)
+                    .ok_or_else(|| other_output(&self.model, format!("no {tensor}")))?;
+                let (shape, values) = value.try_extract_tensor::<f32>().map_err(problem)?;
+                let sides = shape
+                    .iter()
+                    .map(|&side| usize::try_from(side).unwrap_or_default());
+                grid(&self.model, &sides.collect::<Vec<_>>(), values)
+            };
+            read(grid(&card.output.scores)?, grid(&card.output.distances)?)
+        })
     }
 }

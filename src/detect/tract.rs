@@ -11,13 +11,10 @@ use tract_onnx::prelude::{
     TypedRunnableModel, tvec,
 };
 
-use super::looks;
-use super::postprocess::{self, Grid, Layout};
-use super::{
-    Class, DetectError, Detection, Detections, Detector, Envelope, Line, Model, ModelCard,
-    Precision,
-};
-use crate::frame::{FrameId, ModelInput};
+use super::network::{Network, grid, other_output};
+use super::postprocess::Grid;
+use super::{DetectError, Model, Precision};
+use crate::frame::ModelInput;
 
 /// Name and version for the log; a test holds it against `Cargo.lock`.
 pub(super) const LIBRARY: &str = "tract-onnx 0.23.9";
@@ -35,7 +32,6 @@ struct Plan {
 /// A model and its plans, by columns and rows.
 pub struct Tract {
     model: Model,
-    title: String,
     plans: Mutex<BTreeMap<(usize, usize), Arc<Plan>>>,
 }
 
@@ -54,12 +50,11 @@ impl Tract {
     pub fn new(model: Model) -> Result<Self, DetectError> {
         if model.precision() != Precision::Fp32 {
             return Err(DetectError::Inference {
-                model: model.title(),
+                model: model.title().to_owned(),
                 problem: "tract runs fp32 files alone; leave detect.precision at auto".into(),
             });
         }
         let tract = Self {
-            title: model.title(),
             model,
             plans: Mutex::default(),
         };
@@ -70,7 +65,7 @@ impl Tract {
 
     fn problem(&self, error: &TractError) -> DetectError {
         DetectError::Inference {
-            model: self.title.clone(),
+            model: self.model.title().to_owned(),
             problem: format!("{error:#}"),
         }
     }
@@ -107,91 +102,52 @@ impl Tract {
         };
         let (runnable, outputs) = read().map_err(|error| self.problem(&error))?;
         let outputs = outputs.ok_or_else(|| DetectError::Output {
-            model: self.title.clone(),
+            model: self.model.title().to_owned(),
             expected: format!("tensors {} and {}", output.scores, output.distances),
             found: "others".into(),
         })?;
         Ok(Plan { runnable, outputs })
     }
+}
 
-    fn look(
-        &self,
-        card: &ModelCard,
-        frame: FrameId,
-        input: &ModelInput,
-    ) -> Result<Detections, DetectError> {
-        let found = looks::look(card, input, |picture| self.run(card, picture))?;
-        Ok(Detections::completed(frame, Line::Model, found))
+impl Network for Tract {
+    fn model(&self) -> &Model {
+        &self.model
     }
 
-    fn run(&self, card: &ModelCard, picture: &ModelInput) -> Result<Vec<Detection>, DetectError> {
+    fn infer<R>(
+        &self,
+        picture: &ModelInput,
+        read: impl FnOnce(Grid<'_>, Grid<'_>) -> Result<R, DetectError>,
+    ) -> Result<R, DetectError> {
+        let problem = |error: TractError| self.problem(&error);
         let grey = picture.grey();
         let plan = self.plan(grey.shape())?;
         let shape = [1, 1, grey.height(), grey.width()];
-        let tensor = Tensor::from_shape(&shape, grey.samples());
-        let outputs = tensor
+        let outputs = Tensor::from_shape(&shape, grey.samples())
             .and_then(|tensor| plan.runnable.run(tvec!(tensor.into_tvalue())))
-            .map_err(|error| self.problem(&error))?;
-        let grid = |output: usize| -> Result<Grid<'_>, DetectError> {
-            let wrong = |found: String| DetectError::Output {
-                model: self.title.clone(),
-                expected: "a float tensor [1, channels, rows, columns]".into(),
-                found,
-            };
+            .map_err(problem)?;
+        let values = |output: usize| {
             let value = outputs.get(output);
-            let value = value.ok_or_else(|| wrong("no such output".into()))?;
-            let view = value
-                .try_as_plain_ram()
-                .map_err(|error| self.problem(&error))?;
-            let values = view
-                .as_slice::<f32>()
-                .map_err(|error| self.problem(&error))?;
-            match value.shape() {
-                &[1, channels, rows, columns] => Ok(Grid {
-                    channels,
-                    rows,
-                    columns,
-                    values,
-                }),
-                other => Err(wrong(format!("{other:?}"))),
-            }
+            value.ok_or_else(|| other_output(&self.model, format!("{} outputs", outputs.len())))
         };
-        postprocess::decode(
-            grid(plan.outputs.0)?,
-            grid(plan.outputs.1)?,
-            &Layout::of(card, picture),
+        let (scores, distances) = (values(plan.outputs.0)?, values(plan.outputs.1)?);
+        let (seen_scores, seen_distances) = (
+            scores.try_as_plain_ram().map_err(problem)?,
+            distances.try_as_plain_ram().map_err(problem)?,
+        );
+        read(
+            grid(
+                &self.model,
+                scores.shape(),
+                seen_scores.as_slice::<f32>().map_err(problem)?,
+            )?,
+            grid(
+                &self.model,
+                distances.shape(),
+                seen_distances.as_slice::<f32>().map_err(problem)?,
+            )?,
         )
-    }
-}
-
-impl Detector for Tract {
-    fn model(&self) -> (&str, [u8; 32]) {
-        (&self.title, self.model.sha256())
-    }
-
-    fn envelope(&self) -> &Envelope {
-        &self.model.card().envelope
-    }
-
-    fn multiple_of(&self) -> usize {
-        self.model.card().input.multiple_of
-    }
-
-    fn detect(&self, frame: FrameId, input: &ModelInput) -> Result<Detections, DetectError> {
-        self.look(self.model.card(), frame, input)
-    }
-
-    fn detect_from(
-        &self,
-        floor: f32,
-        frame: FrameId,
-        input: &ModelInput,
-    ) -> Result<Detections, DetectError> {
-        self.look(&self.model.card().reporting_from(floor), frame, input)
-    }
-
-    fn threshold(&self, class: Class) -> Option<f32> {
-        self.model.card().threshold(class)
     }
 }
 

@@ -9,8 +9,8 @@ const LEVELS: u32 = 101;
 /// The finds of one class in all frames, each held against the labels.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Curve {
-    /// Score, scene, and whether it is a hit; what does not count is left out.
-    finds: Vec<(f32, usize, bool)>,
+    /// Score, frame, scene, and whether it is a hit; what does not count is left out.
+    finds: Vec<(f32, i64, usize, bool)>,
     objects: Vec<f64>,
     frames: Vec<f64>,
 }
@@ -26,13 +26,20 @@ impl Curve {
         }
     }
 
-    /// Adds one frame's finds.
-    pub(super) fn add(&mut self, scene: usize, finds: &[(f32, Verdict)], objects: usize) {
+    /// Adds the finds of the frame with this number in the labels.
+    pub(super) fn add(
+        &mut self,
+        frame: i64,
+        scene: usize,
+        finds: &[(f32, Verdict)],
+        objects: usize,
+    ) {
         let counting = finds
             .iter()
             .filter(|(_, verdict)| *verdict != Verdict::Ignored);
-        self.finds
-            .extend(counting.map(|&(score, verdict)| (score, scene, verdict == Verdict::Hit)));
+        self.finds.extend(
+            counting.map(|&(score, verdict)| (score, frame, scene, verdict == Verdict::Hit)),
+        );
         if let (Some(sum), Some(frames)) = (self.objects.get_mut(scene), self.frames.get_mut(scene))
         {
             #[expect(clippy::cast_precision_loss, reason = "objects of one frame")]
@@ -42,10 +49,12 @@ impl Curve {
         }
     }
 
-    /// Puts the finds in order, best first, equal ones in the order of the frames. To be called once all are there.
+    /// Puts the finds in order, best first, equal ones in the order of the frames' numbers, as pycocotools does: int8
+    /// networks give many equal scores. To be called once all are there.
     #[must_use]
     pub(super) fn sorted(mut self) -> Self {
-        self.finds.sort_by(|a, b| b.0.total_cmp(&a.0));
+        self.finds
+            .sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         self
     }
 
@@ -55,7 +64,7 @@ impl Curve {
         let weighted = self
             .finds
             .iter()
-            .map(|&(_, scene, hit)| (weights.get(scene).copied().unwrap_or_default(), hit));
+            .map(|&(_, _, scene, hit)| (weights.get(scene).copied().unwrap_or_default(), hit));
         let counting: Vec<(f64, bool)> = weighted.filter(|(weight, _)| *weight > 0.0).collect();
         counting.into_iter().map(move |(weight, hit)| {
             if hit {
@@ -131,8 +140,8 @@ mod tests {
     /// Two scenes with one frame each; five objects in all.
     fn curve() -> Curve {
         let mut curve = Curve::new(2);
-        curve.add(0, &[(0.9, Hit), (0.6, FalseAlarm), (0.5, Ignored)], 2);
-        curve.add(1, &[(0.8, FalseAlarm), (0.7, Hit), (0.4, Hit)], 3);
+        curve.add(1, 0, &[(0.9, Hit), (0.6, FalseAlarm), (0.5, Ignored)], 2);
+        curve.add(2, 1, &[(0.8, FalseAlarm), (0.7, Hit), (0.4, Hit)], 3);
         curve.sorted()
     }
 
@@ -152,9 +161,19 @@ mod tests {
         let mut finds = vec![(0.9, Hit); 7];
         finds.extend([(0.5, FalseAlarm), (0.4, Hit)]);
         let mut curve = Curve::new(1);
-        curve.add(0, &finds, 20);
+        curve.add(1, 0, &finds, 20);
         let found = AveragePrecision(&curve.sorted()).value(&[1.0]).unwrap();
         assert!((found - 0.399_339_933_993).abs() < 1e-9, "{found}");
+    }
+
+    #[test]
+    fn equal_scores_count_in_the_order_of_the_frames_however_they_came() {
+        // Frame 1's hit before frame 2's false alarm: all of recall at precision 1.
+        let mut curve = Curve::new(1);
+        curve.add(2, 0, &[(0.5, FalseAlarm)], 0);
+        curve.add(1, 0, &[(0.5, Hit)], 1);
+        let found = AveragePrecision(&curve.sorted()).value(&[1.0]).unwrap();
+        assert!((found - 1.0).abs() < 1e-12, "{found}");
     }
 
     #[test]
@@ -184,7 +203,7 @@ mod tests {
     fn without_objects_there_is_no_precision_and_without_finds_none() {
         let mut empty = Curve::new(1);
         assert_eq!(AveragePrecision(&empty).value(&[1.0]), None);
-        empty.add(0, &[], 3);
+        empty.add(1, 0, &[], 3);
         assert_eq!(AveragePrecision(&empty).value(&[1.0]), Some(0.0));
     }
 }

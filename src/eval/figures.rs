@@ -5,7 +5,8 @@ use serde_json::{Map, Value, json};
 use super::bootstrap::{Bootstrap, Ratio};
 use super::coco::{LabelledFrame, Rect};
 use super::curve::{AveragePrecision, Curve, RecallAt};
-use super::look::{LINES, Seen};
+use super::hidden::{Hidden, LINES, Lines};
+use super::look::Looked;
 use super::matching::{Verdict, matched};
 use crate::detect::Class;
 
@@ -15,6 +16,13 @@ const IOU: f64 = 0.3;
 const ALARM_RATES: [u8; 4] = [1, 2, 4, 8];
 /// Sizes of objects: square roots of the areas of their boxes, px.
 const SIZES: [f64; 6] = [0.0, 8.0, 12.0, 16.0, 24.0, 32.0];
+
+/// What one picture gave.
+#[derive(Debug)]
+pub(super) struct Gave {
+    pub(super) looked: Looked,
+    pub(super) lines: Lines,
+}
 
 /// The sums of one class.
 #[derive(Debug)]
@@ -32,9 +40,11 @@ struct OfClass {
     sizes: [(usize, Ratio, Ratio); SIZES.len()],
 }
 
-/// The sums of one line of defence, for persons.
+/// The sums of one line of defence, for persons, over the frames in which it could be measured.
 #[derive(Debug)]
 struct OfLine {
+    frames: usize,
+    objects: usize,
     pixels: Ratio,
     masked: Ratio,
     area: Ratio,
@@ -46,6 +56,8 @@ pub(super) struct Sums {
     scenes: usize,
     frames: usize,
     cut: usize,
+    /// Frames of which is known which ground they show.
+    placed: usize,
     classes: Vec<OfClass>,
     lines: [OfLine; LINES.len()],
 }
@@ -67,6 +79,8 @@ impl Sums {
             sizes: std::array::from_fn(|_| (0, ratio(), ratio())),
         };
         let of_line = |_| OfLine {
+            frames: 0,
+            objects: 0,
             pixels: ratio(),
             masked: ratio(),
             area: ratio(),
@@ -75,26 +89,32 @@ impl Sums {
             scenes,
             frames: 0,
             cut: 0,
+            placed: 0,
             classes: classes.map(of_class).collect(),
             lines: LINES.map(of_line),
         }
     }
 
     /// Adds one frame.
-    pub(super) fn add(&mut self, scene: usize, labelled: &LabelledFrame, seen: &Seen) {
+    pub(super) fn add(&mut self, scene: usize, labelled: &LabelledFrame, gave: &Gave) {
         self.frames += 1;
-        self.cut += usize::from(seen.cut);
+        self.cut += usize::from(gave.looked.cut);
+        self.placed += usize::from(gave.looked.seen.is_some());
         for class in &mut self.classes {
-            class.add(scene, labelled, seen);
+            class.add(scene, labelled, gave);
         }
-        for (line, hidden) in self.lines.iter_mut().zip(&seen.lines) {
-            line.area.add(scene, hidden.area, 1.0);
-            let (under, total) = of(Class::Person, &hidden.pixels);
-            line.pixels.add(scene, under, total);
-            let objects = labelled.objects.iter().zip(&hidden.objects);
-            for (_, &masked) in objects.filter(|((class, _), _)| *class == Class::Person) {
-                line.masked.add(scene, one(masked), 1.0);
+        for (line, hidden) in self.lines.iter_mut().zip(gave.lines.each()) {
+            if let Some(hidden) = hidden {
+                line.add(scene, labelled, hidden);
             }
+        }
+    }
+
+    /// Why carry could not be measured in any frame.
+    fn without_carry(&self) -> &'static str {
+        match self.placed {
+            0 => "no positions",
+            _ => "no frame overlaps another near in time",
         }
     }
 
@@ -105,6 +125,18 @@ impl Sums {
         answer.insert("frames".into(), self.frames.into());
         answer.insert("scenes".into(), self.scenes.into());
         answer.insert("frames_without_weak_finds".into(), self.cut.into());
+        let mut lines = Map::new();
+        for (name, line) in LINES.into_iter().zip(&self.lines) {
+            let mut figures = line.figures(&bootstrap);
+            if line.frames == 0 && self.frames > 0 {
+                figures.insert("not_measured".into(), self.without_carry().into());
+            }
+            lines.insert(name.into(), figures.into());
+        }
+        answer.insert("lines".into(), lines.into());
+        if let Some(all) = self.lines.last() {
+            put(&mut answer, "masked_area", bootstrap.measure(&all.area));
+        }
         let mut classes = Map::new();
         for class in self.classes {
             let threshold = threshold(class.class);
@@ -112,44 +144,52 @@ impl Sums {
             classes.insert(name, class.figures(&bootstrap, threshold).into());
         }
         answer.insert("classes".into(), classes.into());
-        let mut lines = Map::new();
-        for (name, line) in LINES.into_iter().zip(&self.lines) {
-            let mut figures = Map::new();
-            put(
-                &mut figures,
-                "objects_80_masked",
-                bootstrap.measure(&line.masked),
-            );
-            put(
-                &mut figures,
-                "pixels_masked",
-                bootstrap.measure(&line.pixels),
-            );
-            put(&mut figures, "masked_area", bootstrap.measure(&line.area));
-            lines.insert(name.into(), figures.into());
-        }
-        answer.insert("lines".into(), lines.into());
-        if let Some(all) = self.lines.last() {
-            put(&mut answer, "masked_area", bootstrap.measure(&all.area));
-        }
         answer
     }
 }
 
+impl OfLine {
+    fn add(&mut self, scene: usize, labelled: &LabelledFrame, hidden: &Hidden) {
+        self.frames += 1;
+        self.area.add(scene, hidden.area, 1.0);
+        let (under, total) = of(Class::Person, &hidden.pixels);
+        self.pixels.add(scene, under, total);
+        let objects = labelled.objects.iter().zip(&hidden.objects);
+        for (_, &masked) in objects.filter(|((class, _), _)| *class == Class::Person) {
+            self.objects += 1;
+            self.masked.add(scene, one(masked), 1.0);
+        }
+    }
+
+    fn figures(&self, bootstrap: &Bootstrap) -> Map<String, Value> {
+        let mut figures = Map::new();
+        figures.insert("frames".into(), self.frames.into());
+        figures.insert("objects".into(), self.objects.into());
+        let mut add = |name, ratio| put(&mut figures, name, bootstrap.measure(ratio));
+        add("objects_80_masked", &self.masked);
+        add("pixels_masked", &self.pixels);
+        add("masked_area", &self.area);
+        figures
+    }
+}
+
 impl OfClass {
-    fn add(&mut self, scene: usize, labelled: &LabelledFrame, seen: &Seen) {
+    fn add(&mut self, scene: usize, labelled: &LabelledFrame, gave: &Gave) {
         let of_class = labelled.objects.iter().enumerate();
         let (numbers, rects): (Vec<usize>, Vec<Rect>) = of_class
             .filter(|(_, (class, _))| *class == self.class)
             .map(|(number, (_, rect))| (number, *rect))
             .unzip();
         self.objects += rects.len();
+        let Gave { looked, lines } = gave;
         let against = |finds, iou| matched(self.class, finds, &rects, &labelled.ignored, iou);
-        let strict = against(&seen.weak, 0.5);
-        let loose = against(&seen.weak, IOU);
-        let now = against(&seen.finds, IOU);
-        self.at50.add(scene, &strict.finds, rects.len());
-        self.at30.add(scene, &loose.finds, rects.len());
+        let strict = against(&looked.weak, 0.5);
+        let loose = against(&looked.weak, IOU);
+        let finds: Vec<_> = looked.finds().copied().collect();
+        let now = against(&finds, IOU);
+        self.at50
+            .add(labelled.id, scene, &strict.finds, rects.len());
+        self.at30.add(labelled.id, scene, &loose.finds, rects.len());
         let mut alarms = 0.0;
         for (_, verdict) in &now.finds {
             let hit = one(*verdict == Verdict::Hit);
@@ -158,9 +198,8 @@ impl OfClass {
             alarms += alarm;
         }
         self.alarms.add(scene, alarms, 1.0);
-        let [.., all] = &seen.lines;
         for ((rect, &found), number) in rects.iter().zip(&now.found).zip(numbers) {
-            let masked = one(all.objects.get(number) == Some(&true));
+            let masked = one(lines.all.objects.get(number) == Some(&true));
             self.recall.add(scene, one(found), 1.0);
             self.masked.add(scene, masked, 1.0);
             let size = rect.area().sqrt();
@@ -171,9 +210,9 @@ impl OfClass {
                 hidden.add(scene, masked, 1.0);
             }
         }
-        let (under, total) = of(self.class, &all.pixels);
+        let (under, total) = of(self.class, &lines.all.pixels);
         self.pixels.add(scene, under, total);
-        let area = seen.area.get(&self.class).copied().unwrap_or_default();
+        let area = lines.area.get(&self.class).copied().unwrap_or_default();
         self.area.add(scene, area, 1.0);
     }
 

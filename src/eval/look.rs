@@ -1,103 +1,85 @@
-//! All detectors on one picture, and what the masks of their finds hide.
+//! The first look at one picture, by all detectors.
 //!
-//! In: a [`Picture`] and its labels. Out: [`Seen`], which holds boxes and sums and no pixel. The looks at the
-//! card's thresholds and the masks are those of a run: same calls, same settings. What a run does after its first
-//! look (self-check, carry from other frames, the envelope) is not part of it.
+//! In: a [`Picture`]. Out: [`Looked`], which holds boxes and a place and no pixel. The looks at the card's thresholds
+//! are those of a run: same calls, same settings.
 
-use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use super::Evaluation;
-use super::coco::{LabelledFrame, Rect};
+use super::coco::LabelledFrame;
 use super::error::FrameError;
 use super::picture::Picture;
-use crate::detect::{Class, DetectError, Detection, Detections, Detector, Line};
-use crate::frame::{FrameId, ModelInput};
-use crate::redact::{self, RedactionMask};
+use crate::detect::{DetectError, Detection, Detections, Detector};
+use crate::frame::{FrameId, Inputs, ModelInput};
+use crate::georef::CameraOverrides;
+use crate::run::{Find, Seen};
+use crate::units::Metres;
 
 /// Finds are followed down to the first of these scores for the curves, to the next where that gives too many.
 /// Below all of them precision is next to nothing.
 const FLOORS: [f32; 3] = [0.02, 0.05, 0.1];
-/// An object counts as masked when at least this share of its box is.
-const MASKED: f64 = 0.8;
 
-/// What one picture gave.
+/// One picture after its first look.
 #[derive(Debug)]
-pub(super) struct Seen {
+pub(super) struct Looked {
+    pub(super) id: FrameId,
+    /// Columns and rows.
+    pub(super) shape: (usize, usize),
+    pub(super) ground_resolution: Metres,
     /// The models' finds down to one of [`FLOORS`].
     pub(super) weak: Vec<Detection>,
     /// Whether `weak` ends at the card's thresholds, because there were too many below.
     pub(super) cut: bool,
-    /// The models' finds at the card's thresholds.
-    pub(super) finds: Vec<Detection>,
-    /// By line of defence; the last is all of them together.
-    pub(super) lines: [Hidden; 3],
-    /// Share of the frame under the mask of one class alone.
-    pub(super) area: BTreeMap<Class, f64>,
+    /// The models' looks at the card's thresholds.
+    pub(super) models: Vec<Detections>,
+    pub(super) warm_spots: Detections,
+    /// What its neighbours need; `None` where nobody knows which ground it shows.
+    pub(super) seen: Option<Arc<Seen>>,
 }
 
-/// Names of [`Seen::lines`].
-pub(super) const LINES: [&str; 3] = ["models", "warm-spots", "all"];
-
-/// What a mask hides.
-#[derive(Debug, Default)]
-pub(super) struct Hidden {
-    /// Share of the frame.
-    pub(super) area: f64,
-    /// By class: hidden pixels of labelled boxes, and all of them.
-    pub(super) pixels: BTreeMap<Class, (f64, f64)>,
-    /// By object, in the order of the labels: whether enough of it is hidden.
-    pub(super) objects: Vec<bool>,
+impl Looked {
+    /// The models' finds at the card's thresholds.
+    pub(super) fn finds(&self) -> impl Iterator<Item = &Detection> {
+        self.models.iter().flat_map(Detections::found)
+    }
 }
 
 impl Evaluation<'_> {
     /// Looks at one picture.
-    pub(super) fn look(&self, id: FrameId, labelled: &LabelledFrame) -> Result<Seen, FrameError> {
+    pub(super) fn look(&self, id: FrameId, labelled: &LabelledFrame) -> Result<Looked, FrameError> {
+        let path = self.images.join(&labelled.file_name);
         let picture = Picture::open(id, self.images, labelled, self.ground_resolution)?;
-        let path = || self.images.join(&labelled.file_name);
         let failed = |source| FrameError::Detect {
-            path: path(),
+            path: path.clone(),
             source,
         };
-        let (mut looks, mut weak, mut cut) = (Vec::new(), Vec::new(), false);
+        let mut inputs = Inputs::new(picture.shape(), |multiple_of| picture.input(multiple_of));
+        let (mut models, mut weak, mut cut) = (Vec::new(), Vec::new(), false);
         for detector in self.detectors {
-            let input = picture.input(detector.multiple_of());
-            let look = detector.detect(id, &input).map_err(failed)?;
-            let all = weakest(detector.as_ref(), id, &input).map_err(failed)?;
+            let input = inputs.padded_to(detector.multiple_of());
+            let look = detector.detect(id, input).map_err(failed)?;
+            let all = weakest(detector.as_ref(), id, input).map_err(failed)?;
             cut |= all.is_none();
             weak.extend_from_slice(all.as_ref().unwrap_or(&look).found());
-            looks.push(look);
+            models.push(look);
         }
-        let finds: Vec<Detection> = looks.iter().flat_map(Detections::found).copied().collect();
-        let resolution = picture.ground_resolution();
-        let spots = self.warm_spots.look(id, &picture.input(1), resolution);
-        let mask = |looks: &[Detections]| {
-            redact::mask(id, picture.shape(), looks, &[], resolution, self.redact).map_err(
-                |error| FrameError::Internal {
-                    path: path(),
-                    problem: error.to_string(),
-                },
-            )
-        };
-        let hidden =
-            |looks: &[Detections]| mask(looks).map(|mask| Hidden::by(&mask, &picture, labelled));
-        let models = hidden(&looks)?;
-        // Spots alone: as after a model that found nothing.
-        let blind = Detections::completed(id, Line::Model, Vec::new());
-        let warm = hidden(&[blind, spots.clone()])?;
-        looks.push(spots);
-        let all = hidden(&looks)?;
-        let mut area = BTreeMap::new();
-        for &class in self.labels.classes.keys() {
-            let of_class = finds.iter().filter(|find| find.class == class).copied();
-            let look = Detections::completed(id, Line::Model, of_class.collect());
-            area.insert(class, share(&mask(&[look])?, picture.shape()));
-        }
-        Ok(Seen {
+        let ground_resolution = picture.ground_resolution();
+        let input = inputs.padded_to(1);
+        let warm_spots = self.warm_spots.look(id, input, ground_resolution);
+        let seen = picture.meta().and_then(|meta| {
+            let folder = path.parent().unwrap_or(self.images).to_path_buf();
+            let finds = Find::all_of(models.iter().chain([&warm_spots]));
+            Seen::new(id, folder, meta, &CameraOverrides::default(), finds).map(Arc::new)
+        });
+        Ok(Looked {
+            id,
+            shape: picture.shape(),
+            ground_resolution,
             weak,
             cut,
-            finds,
-            lines: [models, warm, all],
-            area,
+            models,
+            warm_spots,
+            seen,
         })
     }
 }
@@ -115,83 +97,4 @@ fn weakest(
         }
     }
     Ok(None)
-}
-
-impl Hidden {
-    fn by(mask: &RedactionMask, picture: &Picture, labelled: &LabelledFrame) -> Self {
-        let shape = picture.shape();
-        let mut hidden = Self {
-            area: share(mask, shape),
-            ..Self::default()
-        };
-        for (_, rect) in &labelled.objects {
-            let (mut of_object, mut total) = (0.0, 0.0);
-            for (x, y) in pixels(rect, shape) {
-                total += 1.0;
-                of_object += f64::from(u8::from(mask.hides(x, y)));
-            }
-            hidden
-                .objects
-                .push(total > 0.0 && of_object >= MASKED * total);
-        }
-        for class in Class::ALL {
-            let boxes = labelled.objects.iter().filter(|(of, _)| *of == class);
-            let mut covered = vec![false; shape.0 * shape.1];
-            for (x, y) in boxes.flat_map(|(_, rect)| pixels(rect, shape)) {
-                if let Some(pixel) = covered.get_mut(y * shape.0 + x) {
-                    *pixel = true;
-                }
-            }
-            let (mut under, mut total) = (0.0, 0.0);
-            for (at, _) in covered.iter().enumerate().filter(|(_, covered)| **covered) {
-                total += 1.0;
-                under += f64::from(u8::from(mask.hides(at % shape.0, at / shape.0)));
-            }
-            hidden.pixels.insert(class, (under, total));
-        }
-        hidden
-    }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "pixel counts are far below 2^52"
-)]
-fn share(mask: &RedactionMask, (width, height): (usize, usize)) -> f64 {
-    mask.masked_pixels() as f64 / (width * height).max(1) as f64
-}
-
-/// Pixels of the frame that a box touches.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    reason = "`as` saturates at 0; the upper end is cut off at the frame's"
-)]
-fn pixels(rect: &Rect, (width, height): (usize, usize)) -> impl Iterator<Item = (usize, usize)> {
-    let span = |from: f64, len: f64, most: usize| {
-        from.floor() as usize..((from + len).ceil() as usize).min(most)
-    };
-    let xs = span(rect.x, rect.width, width);
-    span(rect.y, rect.height, height).flat_map(move |y| xs.clone().map(move |x| (x, y)))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_box_holds_every_pixel_it_touches_inside_the_frame() {
-        let rect = |x, y| Rect {
-            x,
-            y,
-            width: 1.5,
-            height: 1.0,
-        };
-        let found = |x, y| pixels(&rect(x, y), (4, 3)).collect::<Vec<_>>();
-        assert_eq!(found(0.4, 1.0), [(0, 1), (1, 1)]);
-        assert_eq!(found(0.6, 1.0), [(0, 1), (1, 1), (2, 1)]);
-        assert_eq!(found(3.5, 2.5), [(3, 2)]);
-        assert_eq!(found(-1.0, -0.5), [(0, 0)]);
-        assert_eq!(found(9.0, 9.0), []);
-    }
 }

@@ -5,14 +5,15 @@
 //! Refuses: labels it does not understand. A picture that cannot be read is an error of its own, named, and in no
 //! figure: neither its frame nor its objects count.
 //!
-//! `DESIGN.md` fixes the JSON; fields are only added. All figures are of first looks: what a run does after it
-//! (self-check, finds carried from other frames, the envelope) is not in them.
+//! `DESIGN.md` fixes the JSON; fields are only added. All figures are of first looks and of what their finds hide in
+//! neighbouring frames; what a run does besides (self-check, envelope) is not in them.
 
 mod bootstrap;
 mod coco;
 mod curve;
 mod error;
 mod figures;
+mod hidden;
 mod look;
 mod matching;
 mod picture;
@@ -22,18 +23,21 @@ mod scenes;
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
 use std::path::Path;
+use std::sync::Arc;
 
 pub use coco::{Ignored, LabelledFrame, Labels, Rect};
 pub use error::{EvalError, FrameError};
 pub use report::{CocoResults, Report};
 
+use crate::config::CarryConfig;
 use crate::detect::{Class, Detector, WarmSpots};
 use crate::frame::FrameId;
 use crate::redact::RedactConfig;
-use crate::run::for_each_ordered;
+use crate::run::{Neighbour, Ordered, Seen, Window};
 use crate::units::Metres;
 
-use figures::Sums;
+use figures::{Gave, Sums};
+use look::Looked;
 
 /// Everything an evaluation needs to know.
 pub struct Evaluation<'a> {
@@ -49,6 +53,8 @@ pub struct Evaluation<'a> {
     pub detectors: &'a [Box<dyn Detector>],
     /// The line of defence without a model.
     pub warm_spots: &'a WarmSpots,
+    /// How finds are carried into neighbouring frames, where pictures say which ground they show.
+    pub carry: &'a CarryConfig,
     /// How masks are made.
     pub redact: &'a RedactConfig,
     /// Workers.
@@ -61,7 +67,7 @@ impl std::fmt::Debug for Evaluation<'_> {
     }
 }
 
-impl Evaluation<'_> {
+impl<'a> Evaluation<'a> {
     /// Looks at every picture; `failed` hears of those that could not be looked at.
     ///
     /// # Errors
@@ -73,46 +79,62 @@ impl Evaluation<'_> {
             .num_threads(threads)
             .build()
             .map_err(|source| EvalError::Threads { threads, source })?;
-        let frames = &self.labels.frames;
-        let names: Vec<&str> = frames.iter().map(|frame| &*frame.file_name).collect();
-        let scenes = scenes::scenes(&names, self.scenes);
-        let items = frames.iter().zip(scenes.iter().copied()).zip(0_u32..);
-        let look = |item| {
-            let ((labelled, scene), number): ((&LabelledFrame, usize), u32) = item;
-            (number, scene, self.look(FrameId(number), labelled))
-        };
-        let count = scenes.iter().max().map_or(0, |last| last + 1);
-        let mut sums = Sums::new(self.labels.classes.keys().copied(), count);
+        let items = self.items();
+        let count = items.iter().map(|item| item.scene + 1).max();
+        let mut sums = Sums::new(
+            self.labels.classes.keys().copied(),
+            count.unwrap_or_default(),
+        );
         let mut results = CocoResults::default();
         let mut errors = Vec::new();
-        let emitted: Result<(), std::convert::Infallible> = for_each_ordered(
-            &pool,
-            items,
-            self.threads.saturating_mul(IN_FLIGHT_PER_THREAD),
-            look,
-            |(number, scene, seen)| {
-                let Some(labelled) = frames.get(number as usize) else {
-                    return Ok(());
-                };
-                match seen {
-                    Ok(seen) => {
-                        sums.add(scene, labelled, &seen);
-                        results.add(labelled.id, &self.labels.classes, &seen.weak);
+        let in_flight = self.threads.saturating_mul(IN_FLIGHT_PER_THREAD);
+        let look = |item: Item<'a>| {
+            let looked = self.look(item.id, item.labelled);
+            (item, looked)
+        };
+        let hide = |((item, looked), neighbours): (FirstLook<'a>, Vec<Neighbour>)| {
+            let gave = looked.and_then(|looked| {
+                let lines = self.hide(item.labelled, &looked, &neighbours)?;
+                Ok(Gave { looked, lines })
+            });
+            (item, gave)
+        };
+        pool.in_place_scope_fifo(|scope| {
+            let looked = Ordered::new(scope, items.into_iter(), in_flight, &look);
+            let window = Window::new(looked, Some(*self.carry), place);
+            for (item, gave) in Ordered::new(scope, window, in_flight, &hide) {
+                match gave {
+                    Ok(gave) => {
+                        sums.add(item.scene, item.labelled, &gave);
+                        let weak = &gave.looked.weak;
+                        results.add(item.labelled.id, &self.labels.classes, weak);
                     }
                     Err(error) => {
                         failed(&error);
-                        errors.push((labelled.file_name.clone(), error.to_string()));
+                        errors.push((item.labelled.file_name.clone(), error.to_string()));
                     }
                 }
-                Ok(())
-            },
-        );
-        match emitted {
-            Ok(()) => {}
-        }
+            }
+        });
         let figures = sums.figures(|class| self.threshold(class));
         let models = self.detectors.iter().map(|detector| detector.model());
         Ok(Report::new(figures, models, &errors, results))
+    }
+
+    /// The labelled frames in the order in which a run takes the files of a folder, so that neighbours are the same.
+    fn items(&self) -> Vec<Item<'a>> {
+        let frames = &self.labels.frames;
+        let names: Vec<&str> = frames.iter().map(|frame| &*frame.file_name).collect();
+        let scenes = scenes::scenes(&names, self.scenes);
+        let mut frames: Vec<_> = frames.iter().zip(scenes).collect();
+        frames.sort_by_key(|(labelled, _)| Path::new(&labelled.file_name));
+        let frames = frames.into_iter().zip(0_u32..);
+        let item = |((labelled, scene), number)| Item {
+            id: FrameId(number),
+            labelled,
+            scene,
+        };
+        frames.map(item).collect()
     }
 
     /// The lowest score from which on a model reports the class.
@@ -122,6 +144,22 @@ impl Evaluation<'_> {
             .filter_map(|detector| detector.threshold(class))
             .min_by(f32::total_cmp)
     }
+}
+
+/// One frame to measure.
+#[derive(Debug)]
+struct Item<'a> {
+    id: FrameId,
+    labelled: &'a LabelledFrame,
+    scene: usize,
+}
+
+/// A frame, and its first look where there was one.
+type FirstLook<'a> = (Item<'a>, Result<Looked, FrameError>);
+
+/// What a frame's neighbours need.
+fn place<'a>((_, looked): &'a FirstLook<'_>) -> Option<&'a Arc<Seen>> {
+    looked.as_ref().ok()?.seen.as_ref()
 }
 
 /// Pictures in flight for each thread, so that none waits for the slowest.

@@ -12,7 +12,7 @@ use image::{ImageError, ImageReader};
 use super::coco::LabelledFrame;
 use super::error::FrameError;
 use super::scenes::HitUav;
-use crate::frame::{Calibrated, Frame, FrameId, ModelInput};
+use crate::frame::{Calibrated, Frame, FrameId, FrameMeta, ModelInput};
 use crate::georef::{self, CameraOverrides};
 use crate::ingest::{self, IngestError, IngestOptions, Limits};
 use crate::radiometry;
@@ -93,6 +93,14 @@ impl Picture {
         match &self.pixels {
             Pixels::Thermal(frame) => frame.shape(),
             Pixels::Grey(grey) => grey.shape(),
+        }
+    }
+
+    /// What a thermal frame says of itself.
+    pub(super) fn meta(&self) -> Option<&FrameMeta> {
+        match &self.pixels {
+            Pixels::Thermal(frame) => Some(frame.meta()),
+            Pixels::Grey(_) => None,
         }
     }
 

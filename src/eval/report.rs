@@ -157,11 +157,7 @@ impl Report {
         );
         let lines = self.figures.get("lines").and_then(Value::as_object);
         for (name, line) in lines.into_iter().flatten() {
-            let (masked, area) = (
-                with_ends(line, "objects_80_masked"),
-                with_ends(line, "masked_area"),
-            );
-            let _ = writeln!(text, "  {name:26} {masked:24} {area}");
+            let _ = writeln!(text, "  {name:26} {}", self.line(line));
         }
         if self.failed() > 0 {
             let _ = writeln!(
@@ -172,6 +168,21 @@ impl Report {
         }
         text.truncate(text.trim_end().len());
         text
+    }
+
+    /// One line of defence in words.
+    fn line(&self, line: &Value) -> String {
+        if let Some(why) = line.get("not_measured").and_then(Value::as_str) {
+            return format!("not measured: {why}");
+        }
+        let masked = with_ends(line, "objects_80_masked");
+        let text = format!("{masked:24} {}", with_ends(line, "masked_area"));
+        match line.get("frames").and_then(Value::as_u64) {
+            Some(frames) if frames != self.frames() => {
+                format!("{text}  in the {frames} frames that overlap another")
+            }
+            _ => text,
+        }
     }
 }
 

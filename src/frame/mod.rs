@@ -75,6 +75,7 @@
 
 mod calibrated;
 mod calibration;
+mod inputs;
 mod mask;
 mod meta;
 mod model_input;
@@ -85,6 +86,7 @@ use std::fmt;
 
 pub use calibrated::{Calibrated, TemperatureSummary};
 pub use calibration::{Calibration, CalibrationMismatch};
+pub(crate) use inputs::Inputs;
 pub(crate) use mask::PixelRect;
 pub use mask::{MaskMismatch, RedactionMask};
 pub use meta::{

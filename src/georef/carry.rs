@@ -45,6 +45,14 @@ impl Neighbours {
         sources.into_iter().filter_map(pair).collect()
     }
 
+    /// Whether the second frame sees ground that the first saw, by the box around it.
+    #[must_use]
+    pub fn overlap(&self) -> bool {
+        let camera = self.from.camera();
+        let whole = [0.0, 0.0, 2.0 * camera.cx, 2.0 * camera.cy];
+        self.carry(whole, Metres(0.0)).is_some()
+    }
+
     /// The pixels (left, top, right, bottom) of the second frame in which something may be that the first saw
     /// in `bbox`, when it moved by at most `reach` in any direction, errors of both places included.
     ///
@@ -182,6 +190,17 @@ mod tests {
         );
         let clipped = carry(&first, &second, [300.0, 120.0, 310.0, 140.0], 0.0).unwrap();
         assert!((clipped[3] - 512.0).abs() < f64::EPSILON);
+    }
+
+    #[test]
+    fn frames_overlap_until_one_is_a_frame_further() {
+        // 512 rows of 0.0778 m are 39.8 m.
+        let overlap = |north| {
+            let pairs =
+                Neighbours::under_each_yaw(&frame(0.0, 0.0, 0.0), &frame(0.0, 0.0, north), None);
+            pairs[0].overlap()
+        };
+        assert_eq!([0.0, 39.0, 41.0].map(overlap), [true, true, false]);
     }
 
     #[test]

@@ -7,6 +7,7 @@
 //! The ground is flat, at the height of the take-off point, unless a [`Surface`] says otherwise. Lenses are taken as free of distortion and UTM's
 //! scale (0.9996 to 1.001) as 1: together some centimetres in a footprint of 100 m.
 
+mod british;
 mod camera;
 mod carry;
 mod crs;

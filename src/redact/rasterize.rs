@@ -23,20 +23,21 @@ pub struct NotLookedAt {
 /// # Errors
 ///
 /// [`NotLookedAt`] when no detector completed a look at this frame: nothing found is only known then.
-pub fn mask(
+pub fn mask<'a>(
     frame: FrameId,
     (width, height): (usize, usize),
-    looks: &[Detections],
+    looks: impl IntoIterator<Item = &'a Detections>,
     hidden: &[RowSpan],
     ground_resolution: Metres,
     config: &RedactConfig,
 ) -> Result<RedactionMask, NotLookedAt> {
-    let by_model = |look: &Detections| look.line() == Line::Model;
+    let looks: Vec<&Detections> = looks.into_iter().collect();
+    let by_model = |look: &&Detections| look.line() == Line::Model;
     if !looks.iter().any(by_model) || looks.iter().any(|look| look.frame() != frame) {
         return Err(NotLookedAt { frame });
     }
     let mut mask = RedactionMask::new(frame, width, height);
-    let found: Vec<&Detection> = looks.iter().flat_map(Detections::found).collect();
+    let found: Vec<&Detection> = looks.iter().flat_map(|look| look.found()).collect();
     for policy in [Policy::Mean, Policy::NoData] {
         for detection in &found {
             if config.policy(detection.class) != policy {

@@ -1,23 +1,18 @@
 //! The third line of defence: what a frame's neighbours in time saw, it hides too.
 //!
-//! In: frames after their first look, in manifest order. Out: each with those of its neighbours that matter, then
-//! the finds of these that it must hide. Refuses: to carry across flights, from frames that were not looked at,
-//! and what can drive away faster than anyone walks (vehicles; parked ones are found again) or is fixed (windows).
+//! In: a frame and its neighbours, as `window` pairs them. Out: the finds of these that it must hide. Refuses:
+//! what can drive away faster than anyone walks (vehicles; parked ones are found again) or is fixed (windows).
 //!
 //! A find in a neighbour that the frame answers with a find of its own, one to one, tells nothing new. One
 //! without an answer is hidden where it may be: within a step or two and the error of both positions. All of it
 //! follows from boxes as they stand in the log, so that a resumed run carries what the first one would have.
 
-use std::collections::VecDeque;
-use std::path::PathBuf;
-use std::sync::Arc;
-
-use super::processed::Looked;
 use super::record;
+use super::window::{Find, Neighbour, Seen};
 use crate::config::{CarryConfig, Yaw};
 use crate::detect::{BoxPx, Class, Detection, Detections, Line, Padding};
-use crate::frame::{CameraName, FrameId};
-use crate::georef::{Located, Neighbours, YawSource};
+use crate::frame::FrameId;
+use crate::georef::{Neighbours, YawSource};
 use crate::units::Metres;
 
 /// Metres that somebody may have walked from where they were seen and still be hidden, beside the padding of every
@@ -27,134 +22,15 @@ const WALKED: f64 = 1.0;
 const RUNNING: f64 = 3.0;
 /// Cameras write whole seconds: this many may be missing between two times.
 const CLOCK: f64 = 1.0;
-/// Lines of the manifest that are looked through on each side for one neighbour: visible pictures and other
-/// cameras' frames may stand between.
-const LINES_PER_NEIGHBOUR: usize = 4;
-
-/// What a frame's neighbours need to know of it.
-#[derive(Debug)]
-pub(super) struct Seen {
-    pub(super) id: FrameId,
-    /// Frames of one flight share folder and camera.
-    pub(super) folder: PathBuf,
-    pub(super) camera: CameraName,
-    pub(super) captured_at: Option<i64>,
-    pub(super) located: Located,
-    pub(super) finds: Arc<[Find]>,
-}
-
-/// A find of a first look as the log holds it.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Find {
-    class: Class,
-    bbox: [u32; 4],
-    score: u32,
-    /// Whether it is hidden in neighbours too; one that is not may still answer for one that is.
-    sure: bool,
-}
-
-/// A neighbour, with the seconds between the two; `None` where a file does not say.
-pub(super) type Neighbour = (Arc<Seen>, Option<u64>);
-
-impl Find {
-    /// `None` for classes that are not carried.
-    pub(super) fn of(found: &crate::audit::Found) -> Option<Self> {
-        let carried = [Class::Person, Class::Bicycle, Class::WarmSpot];
-        let class = carried
-            .into_iter()
-            .find(|class| class.name() == found.class)?;
-        Some(Self {
-            class,
-            bbox: found.bbox,
-            score: found.score,
-            sure: found.sure,
-        })
-    }
-
-    fn edges(&self) -> [f64; 4] {
-        self.bbox.map(f64::from)
-    }
-}
-
-/// Frames that were looked at, each with its neighbours: an iterator that reads a bounded number of lines ahead.
-pub(super) struct Window<I> {
-    items: I,
-    config: Option<CarryConfig>,
-    behind: VecDeque<Option<Arc<Seen>>>,
-    ahead: VecDeque<Looked>,
-}
-
-impl<I: Iterator<Item = Looked>> Window<I> {
-    pub(super) fn new(items: I, config: Option<CarryConfig>) -> Self {
-        Self {
-            items,
-            config,
-            behind: VecDeque::new(),
-            ahead: VecDeque::new(),
-        }
-    }
-
-    /// Lines looked through on each side.
-    fn lines(&self) -> usize {
-        self.config
-            .map_or(0, |config| config.frames * LINES_PER_NEIGHBOUR)
-    }
-}
-
-impl<I: Iterator<Item = Looked>> Iterator for Window<I> {
-    type Item = (Looked, Vec<Neighbour>);
-
-    fn next(&mut self) -> Option<Self::Item> {
-        while self.ahead.len() <= self.lines() {
-            let Some(looked) = self.items.next() else {
-                break;
-            };
-            self.ahead.push_back(looked);
-        }
-        let looked = self.ahead.pop_front()?;
-        let mut neighbours = Vec::new();
-        if let (Some(seen), Some(config)) = (&looked.seen, &self.config) {
-            let before = self.behind.iter().rev().flatten();
-            let after = self.ahead.iter().filter_map(|looked| looked.seen.as_ref());
-            for side in [before.collect::<Vec<_>>(), after.collect()] {
-                let near = side
-                    .into_iter()
-                    .filter_map(|other| near(seen, other, config));
-                neighbours.extend(near.take(config.frames));
-            }
-            // The nearest in time knows best; a sort that keeps the order of equals.
-            neighbours.sort_by_key(|(_, seconds)| seconds.unwrap_or(u64::MAX));
-        }
-        self.behind.push_back(looked.seen.clone());
-        while self.behind.len() > self.lines() {
-            self.behind.pop_front();
-        }
-        Some((looked, neighbours))
-    }
-}
-
-/// The other frame where it is a neighbour: of the same flight, and not known to be long ago.
-fn near(seen: &Seen, other: &Arc<Seen>, config: &CarryConfig) -> Option<Neighbour> {
-    let seconds = seen.captured_at.zip(other.captured_at);
-    let seconds = seconds.map(|(a, b)| a.abs_diff(b));
-    let near = other.folder == seen.folder
-        && other.camera == seen.camera
-        && seconds.is_none_or(|seconds| seconds <= config.seconds);
-    near.then(|| (Arc::clone(other), seconds))
-}
 
 /// What `neighbours` saw that `seen` does not answer: where it may be in this frame, by neighbour.
-pub(super) fn unanswered(
+pub(crate) fn unanswered(
     seen: &Seen,
     neighbours: &[Neighbour],
     config: &CarryConfig,
     yaw: Yaw,
 ) -> Vec<(FrameId, Detections)> {
-    let yaw = match yaw {
-        Yaw::Auto => None,
-        Yaw::Gimbal => Some(YawSource::Gimbal),
-        Yaw::Flight => Some(YawSource::Flight),
-    };
+    let yaw = source(yaw);
     // One list of answers under the yaw that pairs agree in, and one under each of two.
     let own = things(&seen.finds);
     let own: Vec<_> = own.map(|find| (find.class, find.edges())).collect();
@@ -179,6 +55,21 @@ pub(super) fn unanswered(
     }
     carried.sort_by_key(|(id, _)| *id);
     carried
+}
+
+/// Whether a neighbour shows ground that the frame shows too, under any yaw that is tried.
+pub(crate) fn overlaps(seen: &Seen, (other, _): &Neighbour, yaw: Yaw) -> bool {
+    let pairs = Neighbours::under_each_yaw(&other.located, &seen.located, source(yaw));
+    pairs.iter().any(Neighbours::overlap)
+}
+
+/// The yaw that is settled.
+fn source(yaw: Yaw) -> Option<YawSource> {
+    match yaw {
+        Yaw::Auto => None,
+        Yaw::Gimbal => Some(YawSource::Gimbal),
+        Yaw::Flight => Some(YawSource::Flight),
+    }
 }
 
 /// How far from its place a find is hidden, and how far from it one of the frame's own may answer for it.
@@ -278,56 +169,8 @@ fn hide(find: &Find, region: [f64; 4]) -> Detection {
 
 #[cfg(test)]
 mod tests {
+    use super::super::window::tests::{CONFIG, seen};
     use super::*;
-    use crate::frame::{Attitude, Format, FrameMeta, Position, PositionSource, Radiometry};
-    use crate::georef::{CameraOverrides, locate};
-    use crate::units::Degrees;
-
-    const CONFIG: CarryConfig = CarryConfig {
-        frames: 2,
-        seconds: 10,
-        position_error: Metres(0.5),
-    };
-
-    /// 60 m up and straight down, `north` metres from the first frame, at second `at`.
-    fn seen(id: u32, north: f64, at: i64, finds: &[Find]) -> Arc<Seen> {
-        let down = Attitude {
-            yaw: Degrees(0.0),
-            pitch: Degrees(-90.0),
-            roll: Degrees(0.0),
-        };
-        let camera = CameraName {
-            make: "DJI".into(),
-            model: "M3T".into(),
-        };
-        let meta = FrameMeta {
-            format: Format::DjiRjpeg,
-            width: 640,
-            height: 512,
-            camera: camera.clone(),
-            captured_at: Some(at),
-            position: Some(Position {
-                latitude: Degrees(52.0 + north / 111_267.0),
-                longitude: Degrees(1.0),
-                source: PositionSource::Xmp,
-            }),
-            relative_altitude: Some(Metres(60.0)),
-            absolute_altitude: None,
-            gimbal: Some(down),
-            flight: None,
-            focal_length_mm: None,
-            radiometry: Radiometry::Celsius,
-            leaks: Vec::new(),
-        };
-        Arc::new(Seen {
-            id: FrameId(id),
-            folder: "flight".into(),
-            camera,
-            captured_at: Some(at),
-            located: locate(&meta, &CameraOverrides::default()).unwrap(),
-            finds: finds.into(),
-        })
-    }
 
     /// 10 px wide and high around (`x`, `y`).
     fn find(class: Class, x: u32, y: u32, sure: bool) -> Find {
@@ -401,19 +244,5 @@ mod tests {
         let carried = unanswered(&second, &neighbours, &CONFIG, Yaw::Auto);
         assert_eq!(carried.len(), 1);
         assert_eq!(carried[0].0, FrameId(0));
-    }
-
-    #[test]
-    fn only_frames_of_the_flight_that_are_near_in_time_are_neighbours() {
-        let one = seen(0, 0.0, 100, &[]);
-        let near_to = |other: &Arc<Seen>| near(&one, other, &CONFIG).map(|(_, seconds)| seconds);
-        assert_eq!(near_to(&seen(1, 5.0, 90, &[])), Some(Some(10)));
-        assert_eq!(near_to(&seen(1, 5.0, 89, &[])), None);
-        let mut other = Arc::into_inner(seen(1, 5.0, 100, &[])).unwrap();
-        other.captured_at = None;
-        let mut other = Arc::new(other);
-        assert_eq!(near_to(&other), Some(None));
-        Arc::get_mut(&mut other).unwrap().folder = "another".into();
-        assert_eq!(near_to(&other), None);
     }
 }

@@ -6,10 +6,10 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::carry::Find;
 use super::frame_task::{FrameTask, guarded};
 use super::intake;
 use super::processed::{Input, Looked, Masked, Processed};
+use super::window::Find;
 use super::{Cause, Counts, Outcome, Run, RunError, record};
 use crate::audit::{Entry, FlightEvidence, Log, ModelId, RunClosed, RunResumed};
 use crate::config::Config;

@@ -14,6 +14,7 @@ mod frame_task;
 mod intake;
 mod journal;
 mod mapping;
+mod masking;
 mod ordered;
 mod outcome;
 mod plan;
@@ -21,6 +22,7 @@ mod processed;
 mod progress;
 mod record;
 mod summary;
+mod window;
 mod words;
 
 use std::collections::BTreeMap;
@@ -39,17 +41,19 @@ pub use plan::Plan;
 pub use progress::{Progress, Silent};
 pub use summary::{FlightSummary, FrameLine, FrameList, MosaicSummary, Summary};
 
+pub(crate) use carry::{overlaps, unanswered};
+pub(crate) use ordered::Ordered;
+pub(crate) use window::{Find, Neighbour, Seen, Window};
+
 use crate::config::Config;
 use crate::detect::Detector;
 use crate::frame::{FrameId, FrameMeta};
 use crate::ingest::Intake;
 use crate::store::{Existing, Store, layout};
 
-use carry::Window;
 use frame_task::FrameTask;
 use intake::Manifest;
 use journal::Journal;
-use ordered::Ordered;
 use processed::{Input, Looked, Processed, Times};
 
 /// Everything a run needs to know.
@@ -212,8 +216,10 @@ impl Run {
         pool.in_place_scope_fifo(|scope| {
             let looked = Ordered::new(scope, manifest.inputs(), in_flight, &look);
             // Stopped here, so that no frame is masked without the neighbours it would have had.
-            let window = Window::new(looked, self.config.detect.carry)
-                .take_while(|_| !self.interrupted.load(Ordering::SeqCst));
+            let window = Window::new(looked, self.config.detect.carry, |looked| {
+                looked.seen.as_ref()
+            })
+            .take_while(|_| !self.interrupted.load(Ordering::SeqCst));
             Ordered::new(scope, window, in_flight, &finish).try_for_each(&mut emit)
         })?;
         summary.count(counts);

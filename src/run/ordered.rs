@@ -33,7 +33,7 @@ pub fn for_each_ordered<T: Send, R: Send, E>(
 /// the items of the next, both on the same threads.
 ///
 /// Items are taken and results given on the thread that calls [`Iterator::next`], which waits for them.
-pub(super) struct Ordered<'a, 'scope, I: Iterator, R, W> {
+pub(crate) struct Ordered<'a, 'scope, I: Iterator, R, W> {
     scope: &'a ScopeFifo<'scope>,
     items: I,
     in_flight: NonZeroUsize,
@@ -53,7 +53,7 @@ where
     W: Fn(I::Item) -> R + Sync,
 {
     /// Nothing starts before the first result is asked for.
-    pub(super) fn new(
+    pub(crate) fn new(
         scope: &'a ScopeFifo<'scope>,
         items: I,
         in_flight: NonZeroUsize,

@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::Outcome;
-use super::carry::Seen;
+use super::window::Seen;
 use crate::detect::Detections;
 use crate::frame::{Calibrated, Frame, FrameId, FrameMeta};
 use crate::georef::Located;

@@ -9,7 +9,7 @@ use crate::audit::{
     ModelId, NotPublished, Policy, RunOpened, SelfCheck, Signer, TileEmitted,
 };
 use crate::config::Config;
-use crate::detect::{Beyond, Class, Detector, Line};
+use crate::detect::{Beyond, Class, Detections, Detector, Line};
 use crate::frame::FrameId;
 use crate::hex;
 use crate::store::{self, Receipt, Store, layout};
@@ -180,13 +180,13 @@ fn detected(frame: u32, models: &[ModelId], look: &Look) -> Detected {
         source: look.source.map(|source| source.0),
         skipped: None,
         round: look.round,
-        found: found(look).collect(),
+        found: found(&look.detections).collect(),
     }
 }
 
 /// The finds of a look as the log holds them.
-pub(super) fn found(look: &Look) -> impl Iterator<Item = Found> {
-    look.detections.found().iter().map(|found| Found {
+pub(super) fn found(look: &Detections) -> impl Iterator<Item = Found> {
+    look.found().iter().map(|found| Found {
         class: found.class.name().to_owned(),
         bbox: [
             found.bbox.x0.floor(),

@@ -8,9 +8,8 @@ import tomllib
 from pathlib import Path
 from typing import Any
 
-from card import file_entry, table, value
+from card import file_entries, table, tensors, value
 from export import MODELS
-from network import SIZE_MULTIPLE, STRIDE
 from windows.evaluate import HERE, PADDING, PADDING_PX, SCALES, THRESHOLD
 
 NAME = "window"
@@ -48,11 +47,6 @@ def at_threshold(rows: list[dict[str, Any]]) -> list[dict[str, Any]]:
 def card(evaluation: dict[str, Any], fp32: dict[str, Any], curve: list[dict[str, Any]], date: str) -> str:
     """The text of the card; `evaluation` is of the int8 file."""
     head = {"schema": 2, "name": NAME, "version": VERSION, "licence": "MIT OR Apache-2.0"}
-    files = {
-        "default": "int8",
-        "fp32": file_entry(MODELS / f"{NAME}.onnx"),
-        "int8": file_entry(MODELS / f"{NAME}.int8.onnx"),
-    }
     training = {
         "data": (
             "pseudo-thermal pictures only: 258 visible-light facades repainted with invented temperatures, procedural "
@@ -84,12 +78,8 @@ def card(evaluation: dict[str, Any], fp32: dict[str, Any], curve: list[dict[str,
     parts = [
         "# Model card. Written by models/train/windows/card.py from the evaluation: do not edit by hand.",
         "\n".join(f"{key} = {value(item)}" for key, item in head.items()),
-        table("files", files),
-        f'[input]\ntensor = "frame"  # [1, 1, H, W] float32\nmultiple_of = {SIZE_MULTIPLE}\n'
-        'scale = "grey-255"  # p0.1..p99.9 of the frame stretched to 0..255\n'
-        f"scales = {list(SCALES)}  # large windows are found in the smaller pictures",
-        '[output]\nscores = "scores"  # [1, 1, H/4, W/4], 3x3 local maxima, all else 0\n'
-        f'distances = "distances"  # px from the cell centre to left, top, right, bottom\nstride = {STRIDE}',
+        table("files", file_entries(MODELS, NAME)),
+        *tensors(1, f"\nscales = {list(SCALES)}  # large windows are found in the smaller pictures"),
         "[[class]]\n" + "\n".join(f"{key} = {value(item)}" for key, item in window.items()),
         table("envelope", ENVELOPE),
         table("training", training),

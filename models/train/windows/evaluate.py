@@ -21,7 +21,7 @@ import onnxruntime
 from numpy.typing import NDArray
 
 from boxes import Floats, decode, iou, non_maximum_suppression, share_inside
-from dataset import load_frames
+from dataset import load_frames, padded, stretched
 from export import MODELS, session
 from network import SIZE_MULTIPLE
 
@@ -34,7 +34,6 @@ RECALL_IOU = 0.3
 WELL_COVERED = 0.8
 PART_SHARE = 0.5
 """A find that matches no window but lies to this share in one is a part of it (a pane), and no false alarm."""
-STRETCH = (0.1, 99.9)
 
 Row = dict[str, Any]
 
@@ -67,14 +66,7 @@ def picture(path: Path) -> Floats:
         if read is None:
             raise FileNotFoundError(f"cannot read {path}")
         samples = read.astype(np.float32)
-    low, high = np.percentile(samples, STRETCH)
-    return np.clip((samples - low) * (255 / max(high - low, 1e-6)), 0, 255).astype(np.float32)
-
-
-def padded(grey: Floats) -> Floats:
-    """Grown right and down to the next allowed size by repeating the edge."""
-    height, width = grey.shape
-    return np.pad(grey, ((0, -height % SIZE_MULTIPLE), (0, -width % SIZE_MULTIPLE)), mode="edge")
+    return stretched(samples)
 
 
 def detect(runtime: onnxruntime.InferenceSession, grey: Floats) -> Floats:
@@ -84,7 +76,7 @@ def detect(runtime: onnxruntime.InferenceSession, grey: Floats) -> Floats:
     for scale in SCALES:
         size = (round(width * scale), round(height * scale))
         small = grey if scale == 1 else cv2.resize(grey, size, interpolation=cv2.INTER_AREA)
-        scores, distances = runtime.run(None, {"frame": padded(small)[None, None]})
+        scores, distances = runtime.run(None, {"frame": padded(small, SIZE_MULTIPLE)[None, None]})
         boxes = decode(scores[0], distances[0], suppress=False)
         boxes[:, :4] *= np.array([width / size[0], height / size[1]] * 2, np.float32)
         found.append(boxes)

@@ -1,0 +1,179 @@
+//! The second half of a frame's way: with what its neighbours saw, mask and look again.
+//!
+//! In: a [`Looked`] and its neighbours. Out: a [`Processed`] with its outcome; the redacted raster of a frame that
+//! may be published lies in the work folder. Refuses: to let a frame pass that still shows a sure find.
+
+use std::time::Instant;
+
+use super::carry;
+use super::frame_task::{FrameTask, ask, guarded, internal};
+use super::processed::{Look, Looked, Masked, Processed, Ready};
+use super::window::{Neighbour, Seen};
+use super::{Cause, Outcome, RunError, record};
+use crate::detect::{Detection, Detections, Line};
+use crate::frame::{Frame, Inputs, Redacted};
+use crate::redact::{self, RedactionMask, SelfCheck, uncovered};
+use crate::store::{StoreError, layout};
+
+/// Times that the mask grows by what a second look still finds, before the frame is withheld. Masking
+/// changes the picture, so that a new edge may look like something once or twice.
+const MAX_ROUNDS: usize = 3;
+
+impl FrameTask<'_> {
+    /// The second half: masks one frame, with what `neighbours` saw, and takes it to its outcome, its redacted
+    /// raster to the work folder. A panic in any stage withholds the frame.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Store`] when the work folder cannot be written: that ends the run, not the frame.
+    pub(super) fn finish(
+        &self,
+        looked: Looked,
+        neighbours: &[Neighbour],
+    ) -> Result<Processed, RunError> {
+        let Looked {
+            mut processed,
+            ready,
+            seen,
+        } = looked;
+        let Some(ready) = ready else {
+            return Ok(processed);
+        };
+        let carried = || self.carried(seen.as_deref(), neighbours);
+        match guarded(|| self.redact(ready, carried(), &mut processed)) {
+            Ok(masked) => processed.masked = Some(masked),
+            Err(Stop::Frame(outcome)) => processed.outcome = outcome,
+            Err(Stop::Run(error)) => return Err(error.into()),
+        }
+        Ok(processed)
+    }
+
+    /// What a frame hides because its neighbours saw it.
+    fn carried(&self, seen: Option<&Seen>, neighbours: &[Neighbour]) -> Vec<Look> {
+        let (Some(seen), Some(config)) = (seen, &self.config.detect.carry) else {
+            return Vec::new();
+        };
+        let look = |(source, detections)| Look {
+            detections,
+            round: 0,
+            model: None,
+            source: Some(source),
+        };
+        carry::unanswered(seen, neighbours, config, self.config.georef.yaw)
+            .into_iter()
+            .map(look)
+            .collect()
+    }
+
+    /// Masks what any line of defence found, then looks again and grows the mask.
+    fn redact(
+        &self,
+        ready: Ready,
+        carried: Vec<Look>,
+        processed: &mut Processed,
+    ) -> Result<Masked, Stop> {
+        let started = Instant::now();
+        let (id, shape) = (ready.frame.id(), ready.frame.shape());
+        processed.looks.extend(carried);
+        let mask_of = |looks: &[Look]| {
+            let looks = looks.iter().map(|look| &look.detections);
+            let resolution = ready.located.ground_resolution();
+            let config = &self.config.redact;
+            redact::mask(id, shape, looks, &ready.hidden, resolution, config)
+                .map_err(|error| internal(error.to_string()))
+        };
+        let mut mask = mask_of(&processed.looks)?;
+        let mut frame = ready
+            .frame
+            .redact(&mask)
+            .map_err(|error| internal(error.to_string()))?;
+        processed.times.redact += started.elapsed();
+
+        let started = Instant::now();
+        let mut self_check = SelfCheck::default();
+        let mut missed = self.missed(&frame, &mask, 1, processed)?;
+        while !missed.is_empty() && self_check.rounds < MAX_ROUNDS {
+            self_check.found += finds(&missed).count();
+            self_check.rounds += 1;
+            processed.looks.append(&mut missed);
+            mask = mask_of(&processed.looks)?;
+            frame = frame
+                .redact(&mask)
+                .map_err(|error| internal(error.to_string()))?;
+            let round = record::count(self_check.rounds) + 1;
+            missed = self.missed(&frame, &mask, round, processed)?;
+            if !finds(&missed).any(Detection::is_alarming) {
+                missed.clear();
+            }
+        }
+        processed.times.self_check += started.elapsed();
+        if !missed.is_empty() {
+            let detail = format!("still found after the mask had grown: {}", named(&missed));
+            processed.looks.append(&mut missed);
+            return Err(Outcome::Withheld(Cause::new("self-check", detail)).into());
+        }
+        let output_sha256 = self.store.spill(&layout::spilled_frame(id), &frame)?;
+        Ok(Masked {
+            mask_sha256: mask.sha256(),
+            hidden_pixels: mask.masked_pixels(),
+            output_sha256,
+            self_check,
+        })
+    }
+
+    /// What each detector still finds outside the mask; empty where none does.
+    fn missed(
+        &self,
+        frame: &Frame<Redacted>,
+        mask: &RedactionMask,
+        round: u32,
+        processed: &mut Processed,
+    ) -> Result<Vec<Look>, Outcome> {
+        let mut missed = Vec::new();
+        let mut inputs = Inputs::new(frame.shape(), |multiple_of| frame.model_input(multiple_of));
+        for (model, detector) in self.looking(&processed.skipped) {
+            let input = inputs.padded_to(detector.multiple_of());
+            let found = uncovered(
+                &ask(detector, frame.id(), input, &mut processed.times)?,
+                mask,
+            );
+            if !found.is_empty() {
+                missed.push(Look {
+                    detections: Detections::completed(frame.id(), Line::Model, found),
+                    round,
+                    model: Some(model),
+                    source: None,
+                });
+            }
+        }
+        Ok(missed)
+    }
+}
+
+/// Why a frame goes no further: its own outcome, or the end of the run.
+enum Stop {
+    Frame(Outcome),
+    Run(StoreError),
+}
+
+impl From<Outcome> for Stop {
+    fn from(outcome: Outcome) -> Self {
+        Self::Frame(outcome)
+    }
+}
+
+impl From<StoreError> for Stop {
+    fn from(error: StoreError) -> Self {
+        Self::Run(error)
+    }
+}
+
+fn finds(looks: &[Look]) -> impl Iterator<Item = &Detection> {
+    looks.iter().flat_map(|look| look.detections.found())
+}
+
+/// Classes and scores, such as `person 0.87`.
+fn named(looks: &[Look]) -> String {
+    let name = |find: &Detection| format!("{} {:.2}", find.class.name(), find.score);
+    finds(looks).map(name).collect::<Vec<_>>().join(", ")
+}
