@@ -4,11 +4,9 @@
 //! cell; between its nodes they are interpolated. Map projections bend by less than a millimetre over 64 m, and
 //! national grids such as OSTN15 are themselves bilinear over 1 km. Files in the run's own system are taken as they are.
 
-use gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
-
 use super::SurfaceError;
 use super::source::Source;
-use crate::georef::{Bounds, Crs, GeorefError, Projector};
+use crate::georef::{Bounds, Crs, Projector};
 
 /// Cells between two nodes of the control grid.
 const SPACING: usize = 64;
@@ -157,10 +155,10 @@ impl Lattice {
 enum Path {
     /// Both are the same.
     Same,
-    /// Through longitude and latitude. A better transformation for one system (OSTN15 for EPSG:27700) goes in here.
+    /// Through longitude and latitude; the British grid by OSTN15.
     Geographic {
         to_geographic: Projector,
-        to_file: CoordTransform,
+        to_file: Projector,
     },
 }
 
@@ -169,13 +167,9 @@ impl Path {
         if source.epsg() == Some(crs.epsg()) {
             return Ok(Self::Same);
         }
-        let mut geographic = SpatialRef::from_epsg(4326).map_err(GeorefError::from)?;
-        let mut file = source.system()?;
-        geographic.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
-        file.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
         Ok(Self::Geographic {
             to_geographic: crs.projector()?,
-            to_file: CoordTransform::new(&geographic, &file).map_err(GeorefError::from)?,
+            to_file: Projector::of(&source.system()?)?,
         })
     }
 
@@ -189,11 +183,7 @@ impl Path {
             return Ok(source.to_pixel(east, north));
         };
         let (longitude, latitude) = to_geographic.to_geographic(east, north)?;
-        let (mut x, mut y) = ([longitude], [latitude]);
-        to_file
-            .transform_coords(&mut x, &mut y, &mut [])
-            .map_err(GeorefError::from)?;
-        let ([x], [y]) = (x, y);
+        let (x, y) = to_file.to_map(longitude, latitude)?;
         Ok(source.to_pixel(x, y))
     }
 
