@@ -275,6 +275,9 @@ pub struct FlightEvidence {
     pub flight_millikelvin: i64,
     /// Pairs of frames compared.
     pub pairs: u32,
+    /// What it was laid on, in words: flat ground, or a surface model with the SHA-256 of its heights.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub ground: String,
 }
 
 /// `run.closed`: always the last entry.

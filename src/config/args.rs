@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CarryArgs, WarmSpotArgs};
+use super::{CarryArgs, Walls, WarmSpotArgs};
 use crate::detect::Engine;
 use crate::redact::Policy;
 
@@ -184,6 +184,15 @@ pub struct RedactArgs {
         )
     )]
     pub grid_px: Option<usize>,
+    /// Walls as means over cells [default: auto, where a DSM and an oblique camera show walls]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "HOW", env = "HEATVEIL_WALLS"))]
+    pub walls: Option<Walls>,
+    /// Metres along a cell of a wall, at least 1 [default: 1]
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub wall_cell_m: Option<f64>,
+    /// Metres around a wall that poses and DSM may be off by [default: 1.5]
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub wall_margin_m: Option<f64>,
     /// Persons.
     #[cfg_attr(feature = "cli", arg(skip))]
     pub person: ClassArgs,
@@ -227,6 +236,32 @@ pub struct GeorefArgs {
         arg(long, value_name = "DEG", env = "HEATVEIL_MAX_OFF_NADIR_DEG")
     )]
     pub max_off_nadir_deg: Option<f64>,
+    /// Surface model: a raster of elevations that GDAL reads [default: flat ground]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "FILE", env = "HEATVEIL_DSM"))]
+    pub dsm: Option<PathBuf>,
+    /// Elevation of the take-off point in the DSM's datum [default: the DSM under the first frame]
+    #[cfg_attr(
+        feature = "cli",
+        arg(
+            long,
+            value_name = "M",
+            env = "HEATVEIL_TAKEOFF_ELEVATION_M",
+            allow_negative_numbers = true
+        )
+    )]
+    pub takeoff_elevation_m: Option<f64>,
+    /// Metres from the camera beyond which pixels are not shown [default: no limit]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "M", env = "HEATVEIL_MAX_SLANT_RANGE_M")
+    )]
+    pub max_slant_range_m: Option<f64>,
+    /// Degrees from the normal of the DSM beyond which pixels are not shown [default: 75]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "DEG", env = "HEATVEIL_MAX_INCIDENCE_DEG")
+    )]
+    pub max_incidence_deg: Option<f64>,
 }
 
 /// Which yaw to believe.
@@ -277,6 +312,12 @@ pub struct TilesArgs {
         )
     )]
     pub max_celsius: Option<f64>,
+    /// Metres along seams in which two frames are mixed [default: never, every pixel is one measured value]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "M", env = "HEATVEIL_FEATHER_M")
+    )]
+    pub feather_m: Option<f64>,
 }
 
 /// Keys of the log.
@@ -339,6 +380,9 @@ impl Args {
             redact: RedactArgs {
                 padding_m: redact.padding_m.or(other.redact.padding_m),
                 grid_px: redact.grid_px.or(other.redact.grid_px),
+                walls: redact.walls.or(other.redact.walls),
+                wall_cell_m: redact.wall_cell_m.or(other.redact.wall_cell_m),
+                wall_margin_m: redact.wall_margin_m.or(other.redact.wall_margin_m),
                 person: redact.person.or(&other.redact.person),
                 vehicle: redact.vehicle.or(&other.redact.vehicle),
                 bicycle: redact.bicycle.or(&other.redact.bicycle),
@@ -348,11 +392,18 @@ impl Args {
             georef: GeorefArgs {
                 yaw: georef.yaw.or(other.georef.yaw),
                 max_off_nadir_deg: georef.max_off_nadir_deg.or(other.georef.max_off_nadir_deg),
+                dsm: georef.dsm.or(other.georef.dsm),
+                takeoff_elevation_m: georef
+                    .takeoff_elevation_m
+                    .or(other.georef.takeoff_elevation_m),
+                max_slant_range_m: georef.max_slant_range_m.or(other.georef.max_slant_range_m),
+                max_incidence_deg: georef.max_incidence_deg.or(other.georef.max_incidence_deg),
             },
             tiles: TilesArgs {
                 resolution_m: tiles.resolution_m.or(other.tiles.resolution_m),
                 min_celsius: tiles.min_celsius.or(other.tiles.min_celsius),
                 max_celsius: tiles.max_celsius.or(other.tiles.max_celsius),
+                feather_m: tiles.feather_m.or(other.tiles.feather_m),
             },
             audit: AuditArgs {
                 log_key: audit.log_key.or(other.audit.log_key),

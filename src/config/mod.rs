@@ -5,6 +5,7 @@
 
 mod args;
 mod error;
+mod ground;
 mod lines;
 mod resolve;
 
@@ -13,6 +14,7 @@ pub use args::{
     SurveyArgs, TilesArgs, Yaw,
 };
 pub use error::ConfigError;
+pub use ground::{SurfaceConfig, WallConfig, Walls};
 pub use lines::{CarryArgs, CarryConfig, WarmSpotArgs};
 pub use resolve::{
     AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, SurveyConfig, TilesConfig,

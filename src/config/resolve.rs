@@ -6,9 +6,10 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::ground::GroundText;
 use super::{
     Args, CameraArgs, CarryConfig, ConfigError, DetectArgs, GeorefArgs, Precision, RedactArgs,
-    TilesArgs, Yaw,
+    SurfaceConfig, TilesArgs, WallConfig, Yaw,
 };
 use crate::detect::{self, Class, Engine, WarmSpotConfig};
 use crate::georef::CameraOverrides;
@@ -27,6 +28,8 @@ pub struct Config {
     pub detect: DetectConfig,
     /// What happens to what they find.
     pub redact: RedactConfig,
+    /// How walls are published.
+    pub walls: WallConfig,
     /// How frames come to lie on the ground.
     pub georef: GeorefConfig,
     /// What the tiles look like.
@@ -75,12 +78,14 @@ pub struct DetectConfig {
 }
 
 /// How frames come to lie on the ground.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct GeorefConfig {
     /// Which yaw to believe.
     pub yaw: Yaw,
     /// Pixels further from straight down are not shown.
     pub max_off_nadir: Degrees,
+    /// The surface they lie on.
+    pub surface: SurfaceConfig,
 }
 
 /// What the tiles look like.
@@ -92,6 +97,8 @@ pub struct TilesConfig {
     pub min: Celsius,
     /// Warm end of the colour ramp.
     pub max: Celsius,
+    /// Width of the band along seams in which two frames are mixed; `None` never mixes.
+    pub feather: Option<Metres>,
 }
 
 /// Keys of the log.
@@ -135,6 +142,7 @@ impl Args {
             },
             camera: self.camera.resolve()?,
             detect: self.detect.resolve()?,
+            walls: self.redact.resolve_walls()?,
             redact: self.redact.resolve()?,
             georef: self.georef.resolve()?,
             tiles: self.tiles.resolve()?,
@@ -238,6 +246,7 @@ impl GeorefArgs {
             "between 1 and 85",
         )?;
         Ok(GeorefConfig {
+            surface: self.resolve_surface()?,
             yaw: self.yaw.unwrap_or_default(),
             max_off_nadir: Degrees(limit.unwrap_or(60.0)),
         })
@@ -267,6 +276,13 @@ impl TilesArgs {
             resolution: resolution.map(Metres),
             min: Celsius(min),
             max: Celsius(max),
+            feather: within(
+                "tiles.feather-m",
+                self.feather_m,
+                0.01..=100.0,
+                "between 0.01 and 100 m",
+            )?
+            .map(Metres),
         })
     }
 }
@@ -314,6 +330,7 @@ struct PolicyText<'a> {
     max_off_nadir_deg: f64,
     resolution_m: Option<f64>,
     ramp_celsius: [f64; 2],
+    ground: GroundText<'a>,
 }
 
 impl Config {
@@ -356,6 +373,7 @@ impl Config {
             max_off_nadir_deg: self.georef.max_off_nadir.0,
             resolution_m: self.tiles.resolution.map(|resolution| resolution.0),
             ramp_celsius: [self.tiles.min.0, self.tiles.max.0],
+            ground: GroundText::new(&self.georef.surface, &self.walls, self.tiles.feather),
         };
         let bytes = serde_json::to_vec(&text).expect("plain numbers and strings serialise");
         Sha256::digest(bytes).into()

@@ -1,19 +1,39 @@
-//! Between longitude and latitude, the run's UTM zone and the web's Mercator map.
+//! Between longitude and latitude, the run's map and the web's Mercator map.
 //!
-//! In: WGS 84 positions. Out: metres east and north, and grid convergence. Refuses: nothing but what PROJ does.
+//! In: WGS 84 positions. Out: metres east and north, and grid convergence. Refuses: maps that are not in metres.
+//!
+//! Great Britain's grid (EPSG:27700) always goes through OSTN15, wherever PROJ has no grid file for it: a Helmert shift is 5 m
+//! off (DOMAIN section 2). WGS 84 and ETRS89 are taken as one, which is within their realisations' metre.
 
 use gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 
-use super::GeorefError;
+use super::{GeorefError, british};
 use crate::frame::Position;
 
-/// The projected coordinate system of a run: a UTM zone on WGS 84.
+/// EPSG code of the British National Grid.
+const BRITISH_GRID: u32 = 27_700;
+/// Radius of the Web Mercator sphere in metres (EPSG:3857: the WGS 84 equatorial radius).
+const MERCATOR_RADIUS: f64 = 6_378_137.0;
+
+/// The projected coordinate system of a run, in metres.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct Crs {
     epsg: u32,
 }
 
 impl Crs {
+    /// The system of an EPSG code.
+    ///
+    /// # Errors
+    ///
+    /// [`GeorefError::UnknownCrs`] for codes that PROJ does not know and for systems that are not projected or not in metres.
+    pub fn from_epsg(epsg: u32) -> Result<Self, GeorefError> {
+        let refused = || GeorefError::UnknownCrs { epsg };
+        let system = spatial_ref(epsg).ok().ok_or_else(refused)?;
+        let is_metric = system.is_projected() && (system.linear_units() - 1.0).abs() < 1e-9;
+        is_metric.then_some(Self { epsg }).ok_or_else(refused)
+    }
+
     /// The UTM zone of the median position, so that one stray frame does not move the run to its own zone.
     ///
     /// `None` without positions.
@@ -36,7 +56,7 @@ impl Crs {
         Some(Self { epsg: base + zone })
     }
 
-    /// The EPSG code: 32601..=32660 north, 32701..=32760 south of the equator.
+    /// The EPSG code.
     #[must_use]
     pub fn epsg(self) -> u32 {
         self.epsg
@@ -57,11 +77,7 @@ impl Crs {
     ///
     /// [`GeorefError::Projection`] when PROJ's database is missing.
     pub fn projector(self) -> Result<Projector, GeorefError> {
-        let (geographic, map) = (spatial_ref(4326)?, self.spatial_ref()?);
-        Ok(Projector {
-            to_map: CoordTransform::new(&geographic, &map)?,
-            to_geographic: CoordTransform::new(&map, &geographic)?,
-        })
+        Projector::of(&self.spatial_ref()?)
     }
 
     /// Transformations between this system and EPSG:3857, for use on one thread.
@@ -70,37 +86,68 @@ impl Crs {
     ///
     /// [`GeorefError::Projection`] when PROJ's database is missing.
     pub fn web_mercator(self) -> Result<WebMercator, GeorefError> {
-        let (web, map) = (spatial_ref(3857)?, self.spatial_ref()?);
-        Ok(WebMercator {
-            to_web: CoordTransform::new(&map, &web)?,
-            to_map: CoordTransform::new(&web, &map)?,
-        })
+        Ok(WebMercator(self.projector()?))
     }
 }
 
-/// Transformations between WGS 84 and a UTM zone.
+/// Transformations between WGS 84 and a map.
 #[derive(Debug)]
 pub struct Projector {
     to_map: CoordTransform,
     to_geographic: CoordTransform,
+    /// The map is the British grid, and the transformations lead to its ETRS89 twin.
+    is_british: bool,
 }
 
 impl Projector {
+    /// Between WGS 84 and any system; the British grid by OSTN15.
+    ///
+    /// # Errors
+    ///
+    /// [`GeorefError::Projection`] when PROJ cannot lead from one to the other.
+    pub fn of(system: &SpatialRef) -> Result<Self, GeorefError> {
+        let is_british = system
+            .auth_code()
+            .is_ok_and(|code| u32::try_from(code) == Ok(BRITISH_GRID));
+        let mut map = if is_british {
+            SpatialRef::from_proj4(british::ETRS89_GRID)?
+        } else {
+            system.clone()
+        };
+        map.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
+        // Both on one ellipsoid: the datum shift of the British grid is OSTN15's alone.
+        let geographic = spatial_ref(if is_british { 4258 } else { 4326 })?;
+        Ok(Self {
+            to_map: CoordTransform::new(&geographic, &map)?,
+            to_geographic: CoordTransform::new(&map, &geographic)?,
+            is_british,
+        })
+    }
+
     /// Metres east and north of a longitude and latitude in degrees.
     ///
     /// # Errors
     ///
-    /// [`GeorefError::Projection`] outside the domain of the projection.
+    /// [`GeorefError::Projection`] outside the domain of the projection, [`GeorefError::OutsideBritain`] outside OSTN15's.
     pub fn to_map(&self, longitude: f64, latitude: f64) -> Result<(f64, f64), GeorefError> {
-        point(&self.to_map, longitude, latitude)
+        let (east, north) = point(&self.to_map, longitude, latitude)?;
+        if self.is_british {
+            return british::to_national(east, north).ok_or(GeorefError::OutsideBritain);
+        }
+        Ok((east, north))
     }
 
     /// Longitude and latitude in degrees of metres east and north.
     ///
     /// # Errors
     ///
-    /// [`GeorefError::Projection`] outside the domain of the projection.
+    /// As [`Projector::to_map`].
     pub fn to_geographic(&self, east: f64, north: f64) -> Result<(f64, f64), GeorefError> {
+        let (east, north) = if self.is_british {
+            british::to_etrs89(east, north).ok_or(GeorefError::OutsideBritain)?
+        } else {
+            (east, north)
+        };
         point(&self.to_geographic, east, north)
     }
 
@@ -119,30 +166,34 @@ impl Projector {
     }
 }
 
-/// Transformations between a UTM zone and the Mercator map of web tiles (EPSG:3857).
+/// Transformations between the run's map and the Mercator map of web tiles (EPSG:3857).
 #[derive(Debug)]
-pub struct WebMercator {
-    to_web: CoordTransform,
-    to_map: CoordTransform,
-}
+pub struct WebMercator(Projector);
 
 impl WebMercator {
-    /// Changes UTM coordinates to EPSG:3857, in place.
+    /// EPSG:3857 coordinates of metres east and north (the sphere's formulas of EPSG guidance note 7-2, method 1024).
     ///
     /// # Errors
     ///
-    /// [`GeorefError::Projection`] outside the domain of the projection.
+    /// As [`Projector::to_map`].
     pub fn to_web(&self, east: f64, north: f64) -> Result<(f64, f64), GeorefError> {
-        point(&self.to_web, east, north)
+        let (longitude, latitude) = self.0.to_geographic(east, north)?;
+        let y = latitude.to_radians().tan().asinh();
+        Ok((
+            MERCATOR_RADIUS * longitude.to_radians(),
+            MERCATOR_RADIUS * y,
+        ))
     }
 
-    /// UTM coordinates of EPSG:3857 ones.
+    /// Metres east and north of EPSG:3857 coordinates.
     ///
     /// # Errors
     ///
-    /// [`GeorefError::Projection`] outside the domain of the projection.
+    /// As [`Projector::to_map`].
     pub fn to_map(&self, x: f64, y: f64) -> Result<(f64, f64), GeorefError> {
-        point(&self.to_map, x, y)
+        let latitude = (y / MERCATOR_RADIUS).sinh().atan();
+        self.0
+            .to_map((x / MERCATOR_RADIUS).to_degrees(), latitude.to_degrees())
     }
 }
 
@@ -196,7 +247,7 @@ mod tests {
     #[test]
     fn positions_project_east_before_north_and_back() {
         // `echo "113.334816777778 23.0639829444444" | gdaltransform -s_srs EPSG:4326 -t_srs EPSG:32649`
-        let projector = Crs { epsg: 32649 }.projector().unwrap();
+        let projector = Crs::from_epsg(32_649).unwrap().projector().unwrap();
         let (east, north) = projector
             .to_map(113.334_816_777_778, 23.063_982_944_444_4)
             .unwrap();
@@ -207,10 +258,55 @@ mod tests {
         assert!((latitude - 23.063_982_944_444_4).abs() < 1e-9);
     }
 
+    /// The vector of DOMAIN section 2, and Ordnance Survey's own worked example of it.
+    #[test]
+    fn the_british_grid_goes_through_ostn15() {
+        let projector = Crs::from_epsg(27_700).unwrap().projector().unwrap();
+        let (east, north) = projector.to_map(1.716_073_973, 52.658_007_833).unwrap();
+        assert!((east - 651_409.80).abs() < 0.02, "{east}");
+        assert!((north - 313_177.45).abs() < 0.02, "{north}");
+        let (longitude, latitude) = projector.to_geographic(east, north).unwrap();
+        assert!(
+            (longitude - 1.716_073_973).abs() < 1e-9 && (latitude - 52.658_007_833).abs() < 1e-9
+        );
+        assert!(matches!(
+            projector.to_map(13.4, 52.5),
+            Err(GeorefError::OutsideBritain)
+        ));
+    }
+
+    #[test]
+    fn maps_that_are_not_in_metres_are_refused() {
+        for code in [4326, 2263, 999_999] {
+            assert!(
+                matches!(Crs::from_epsg(code), Err(GeorefError::UnknownCrs { .. })),
+                "{code}"
+            );
+        }
+        assert_eq!(Crs::from_epsg(2154).map(Crs::epsg).unwrap(), 2154);
+    }
+
+    /// `echo "2.35 48.85" | gdaltransform -s_srs EPSG:4326 -t_srs EPSG:3857`, and EPSG:2154 to EPSG:3857 by PROJ itself.
+    #[test]
+    fn the_web_map_is_projs() {
+        let web = Crs::from_epsg(2154).unwrap().web_mercator().unwrap();
+        let projector = Crs::from_epsg(2154).unwrap().projector().unwrap();
+        let (east, north) = projector.to_map(2.35, 48.85).unwrap();
+        let (x, y) = web.to_web(east, north).unwrap();
+        let (map, target) = (spatial_ref(2154).unwrap(), spatial_ref(3857).unwrap());
+        let expected = point(&CoordTransform::new(&map, &target).unwrap(), east, north).unwrap();
+        assert!(
+            (x - expected.0).abs() < 1e-3 && (y - expected.1).abs() < 1e-3,
+            "{x} {y} {expected:?}"
+        );
+        let back = web.to_map(x, y).unwrap();
+        assert!((back.0 - east).abs() < 1e-3 && (back.1 - north).abs() < 1e-3);
+    }
+
     #[test]
     fn convergence_follows_the_textbook_formula() {
         // tan(gamma) = tan(lon - lon0) sin(lat) on the sphere; meridians lean towards the central one.
-        let projector = Crs { epsg: 32649 }.projector().unwrap();
+        let projector = Crs::from_epsg(32_649).unwrap().projector().unwrap();
         let gamma = projector.convergence(113.334_8, 23.064).unwrap();
         let expected = (2.334_8_f64.to_radians().tan() * 23.064_f64.to_radians().sin())
             .atan()

@@ -36,6 +36,19 @@ pub enum GeorefError {
         /// Pitch of the camera in degrees.
         pitch: f64,
     },
+    /// The map asked for is not one in metres.
+    #[error(
+        "EPSG:{epsg} is not a projected system in metres that PROJ knows; give another with georef.crs"
+    )]
+    UnknownCrs {
+        /// The code.
+        epsg: u32,
+    },
+    /// The British grid ends at its table.
+    #[error(
+        "outside Great Britain, where EPSG:27700 is defined by OSTN15; give another system with georef.crs"
+    )]
+    OutsideBritain,
     /// The projection library refused.
     #[error(
         "could not project between coordinate systems; check the installation of GDAL and PROJ"
@@ -57,6 +70,8 @@ impl GeorefError {
             Self::NoAttitude => "no-attitude",
             Self::UnknownCamera { .. } => "unknown-camera",
             Self::AboveHorizon { .. } => "above-horizon",
+            Self::UnknownCrs { .. } => "unknown-crs",
+            Self::OutsideBritain => "outside-britain",
             Self::Projection { .. } => "projection",
         }
     }

@@ -4,15 +4,18 @@
 //! frame, which maps pixels to flat ground in the run's UTM zone and back. Refuses: frames without position,
 //! altitude or attitude, cameras whose focal length nobody knows, and views that do not meet the ground.
 //!
-//! The ground is flat, at the height of the take-off point. Lenses are taken as free of distortion and UTM's
+//! The ground is flat, at the height of the take-off point, unless a [`Surface`] says otherwise. Lenses are taken as free of distortion and UTM's
 //! scale (0.9996 to 1.001) as 1: together some centimetres in a footprint of 100 m.
 
+mod british;
 mod camera;
 mod carry;
 mod crs;
 mod error;
 mod locate;
+mod surface;
 mod view;
+mod walls;
 mod yaw;
 
 pub use camera::{CameraOverrides, Intrinsics, intrinsics};
@@ -20,5 +23,7 @@ pub use carry::Neighbours;
 pub use crs::{Crs, Projector, WebMercator};
 pub use error::GeorefError;
 pub use locate::{Located, locate};
+pub use surface::{Hit, Model, Patch, Surface, SurfaceError};
 pub use view::{Bounds, View};
+pub use walls::{WallCells, WallOptions};
 pub use yaw::{YawChoice, YawReason, YawSource, choose_yaw};

@@ -80,6 +80,23 @@ impl Bounds {
         (shared.west < shared.east && shared.south < shared.north).then_some(shared)
     }
 
+    /// The rectangle with its edges moved outwards.
+    #[must_use]
+    pub fn grown(self, by: Metres) -> Self {
+        Self {
+            west: self.west - by.0,
+            south: self.south - by.0,
+            east: self.east + by.0,
+            north: self.north + by.0,
+        }
+    }
+
+    /// Whether `other` lies within.
+    #[must_use]
+    pub fn holds(self, other: Self) -> bool {
+        self.union(other) == self
+    }
+
     /// Metres from west to east and from south to north.
     #[must_use]
     pub fn size(self) -> (f64, f64) {
@@ -187,7 +204,18 @@ impl View {
     /// `None` outside the raster, behind the camera, and where there is no data.
     #[must_use]
     pub fn sample(&self, celsius: &Raster<f32>, east: f64, north: f64) -> Option<f32> {
-        let (u, v) = self.pixel(east, north)?;
+        self.sample_above(celsius, (east, north), 0.0)
+    }
+
+    /// What the pixel that sees a point `up` metres above the ground measured, as [`View::sample`] has it.
+    #[must_use]
+    pub fn sample_above(
+        &self,
+        celsius: &Raster<f32>,
+        (east, north): (f64, f64),
+        up: f64,
+    ) -> Option<f32> {
+        let (u, v) = self.pixel_above(east, north, up)?;
         if u < 0.0 || v < 0.0 {
             return None;
         }
@@ -198,6 +226,27 @@ impl View {
         )]
         let value = *celsius.get(u as usize, v as usize)?;
         value.is_finite().then_some(value)
+    }
+
+    /// The same view with the camera `metres` higher above level 0.
+    #[must_use]
+    pub fn raised(self, metres: f64) -> Self {
+        Self {
+            height: self.height + metres,
+            ..self
+        }
+    }
+
+    /// The rectangle that holds what the view sees, no more obliquely than `max_off_nadir`, of any surface between the
+    /// levels `low` and `high`. The cone of sight grows straight with depth, so that its two ends are enough.
+    #[must_use]
+    pub fn bounds_between(
+        &self,
+        (low, high): (f64, f64),
+        max_off_nadir: Degrees,
+    ) -> Option<Bounds> {
+        let ends = [low, high].map(|level| self.raised(-level).bounds(max_off_nadir));
+        ends.into_iter().flatten().reduce(Bounds::union)
     }
 
     /// Metres of a pixel across the line of sight: slant range / focal length. `None` above the horizon.

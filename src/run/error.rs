@@ -63,6 +63,14 @@ pub enum RunError {
     /// The log could not be written or read.
     #[error(transparent)]
     Audit(#[from] crate::audit::AuditError),
+    /// Walls cannot be told from roofs.
+    #[error(
+        "redact.walls = \"mean\" needs georef.dsm with cells of at most 2 m; give one, or walls = \"auto\""
+    )]
+    NoWalls,
+    /// The surface model cannot be used.
+    #[error(transparent)]
+    Surface(#[from] crate::georef::SurfaceError),
     /// Frames could not be laid on the ground.
     #[error(transparent)]
     Georef(#[from] crate::georef::GeorefError),

@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rayon::ThreadPool;
 
+use super::ground::Ground;
 use super::journal::{Journal, load};
 use super::record::{count, ranges};
 use super::{FlightSummary, MosaicSummary, Progress, Published, Run, RunError, Summary};
@@ -43,18 +44,30 @@ pub(super) fn map(
     };
     let positions = published.iter().filter_map(|frame| frame.meta.position);
     let crs = Crs::for_positions(positions).ok_or(georef::GeorefError::NoPosition)?;
-    let (frames, flights) = place(run, crs, published, &rasters)?;
+    let (mut frames, flights) = place(run, crs, published, &rasters)?;
+    let members: Vec<Vec<FrameId>> = flights.iter().map(|flight| flight.frames.clone()).collect();
+    let ground = Ground::under(run, crs, &mut frames, &members)?;
     summary.flights = flights.iter().map(Flight::summary).collect();
-    let evidence: Vec<FlightEvidence> = flights.iter().map(Flight::evidence).collect();
+    let evidence: Vec<FlightEvidence> = (0..)
+        .zip(&flights)
+        .map(|(number, flight)| flight.evidence(ground.evidence(number)))
+        .collect();
     progress.step();
 
     let options = MosaicOptions {
         resolution: run.config.tiles.resolution,
         max_off_nadir: run.config.georef.max_off_nadir,
+        max_incidence: run.config.georef.surface.max_incidence,
+        max_slant_range: run.config.georef.surface.max_slant_range,
+        feather: run.config.tiles.feather,
         ..MosaicOptions::default()
     };
     let work = store.work();
-    let mosaic = pool.install(|| tiles::build(crs, &frames, &options, &work, rasters))?;
+    let publishable = |id| ground.publishable(id, rasters(id)?);
+    let mosaic = pool.install(|| {
+        let surface = &ground.surface;
+        tiles::build_on(surface, crs, &frames, &options, &work, publishable)
+    })?;
     let report = mosaic.report().clone();
     let used = &report.used_frames;
     summary.mosaic = Some(MosaicSummary {
@@ -65,6 +78,8 @@ pub(super) fn map(
         valid_pixels: report.valid_pixels,
         frames_used: used.len(),
         seam_kelvin: report.overlap_disagreement,
+        blended_pixels: report.blended_pixels,
+        ground: ground.summary(&frames, &report),
     });
     progress.step();
     journal.publish(
@@ -191,7 +206,7 @@ impl Flight {
         }
     }
 
-    fn evidence(&self) -> FlightEvidence {
+    fn evidence(&self, ground: String) -> FlightEvidence {
         let milli = |found: Option<u32>| found.map_or(-1, |centi| i64::from(centi) * 10);
         FlightEvidence {
             frames: ranges(&self.frames),
@@ -200,6 +215,7 @@ impl Flight {
             gimbal_millikelvin: milli(self.choice.gimbal_disagreement),
             flight_millikelvin: milli(self.choice.flight_disagreement),
             pairs: count(self.choice.pairs),
+            ground,
         }
     }
 }

@@ -11,6 +11,7 @@
 mod carry;
 mod error;
 mod frame_task;
+mod ground;
 mod intake;
 mod journal;
 mod mapping;
@@ -39,7 +40,7 @@ pub use ordered::for_each_ordered;
 pub use outcome::{Cause, Counts, Outcome};
 pub use plan::Plan;
 pub use progress::{Progress, Silent};
-pub use summary::{FlightSummary, FrameLine, FrameList, MosaicSummary, Summary};
+pub use summary::{FlightSummary, FrameLine, FrameList, GroundSummary, MosaicSummary, Summary};
 
 pub(crate) use carry::{overlaps, unanswered};
 pub(crate) use ordered::Ordered;

@@ -71,6 +71,33 @@ pub struct MosaicSummary {
     pub frames_used: usize,
     /// Mean absolute difference between the frame shown and the next best one, in kelvin.
     pub seam_kelvin: Option<f64>,
+    /// Pixels near a seam that mix two frames, where feathering was asked for.
+    pub blended_pixels: u64,
+    /// What it lies on.
+    pub ground: GroundSummary,
+}
+
+/// What the map lies on, and how wrong that may be.
+#[derive(Debug, Clone, Serialize)]
+pub struct GroundSummary {
+    /// `flat` or `surface`.
+    pub model: &'static str,
+    /// Side of a cell of the surface model.
+    pub cell_m: Option<f64>,
+    /// Elevation of the reference level in the surface model's datum.
+    pub reference_elevation_m: Option<f64>,
+    /// Pixels where the surface model has no height, drawn on the reference level.
+    pub pixels_without_height: u64,
+    /// Metres by which an eave 5 m high is drawn away from its place on average; on flat ground only.
+    pub expected_roof_error_m: Option<f64>,
+    /// Metres by which a pitch that is off by 1 degree moves a pixel on average.
+    pub expected_pitch_error_m: f64,
+    /// The same for people.
+    pub in_words: String,
+    /// `mean` where walls are published as means over cells only, else `keep`.
+    pub walls: &'static str,
+    /// Why.
+    pub walls_reason: &'static str,
 }
 
 /// How one flight was laid on the ground.

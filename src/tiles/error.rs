@@ -1,7 +1,7 @@
 //! Why no map could be made.
 
 use crate::frame::FrameId;
-use crate::georef::GeorefError;
+use crate::georef::{GeorefError, SurfaceError};
 use crate::raster::ShapeError;
 use crate::store::StoreError;
 
@@ -67,6 +67,9 @@ pub enum TilesError {
     /// Coordinates could not be projected.
     #[error(transparent)]
     Georef(#[from] GeorefError),
+    /// The surface model could not be read.
+    #[error(transparent)]
+    Surface(#[from] SurfaceError),
     /// Samples do not form a raster.
     #[error(transparent)]
     Shape(#[from] ShapeError),

@@ -28,8 +28,23 @@ pub struct Grid {
     pub height: usize,
 }
 
+/// Half-open ranges of columns and rows.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) struct Window {
+    pub(super) left: usize,
+    pub(super) top: usize,
+    pub(super) right: usize,
+    pub(super) bottom: usize,
+}
+
+impl Window {
+    pub(super) fn is_empty(self) -> bool {
+        self.left >= self.right || self.top >= self.bottom
+    }
+}
+
 impl Grid {
-    /// The grid over all that `frames` see within the limits of `options`, with each frame's bounds (`None` where
+    /// The grid over all that `frames` see of a surface between two `levels` within the limits of `options`, with each frame's bounds (`None` where
     /// it sees nothing).
     ///
     /// # Errors
@@ -39,10 +54,11 @@ impl Grid {
         crs: Crs,
         frames: &[MosaicFrame],
         options: &MosaicOptions,
+        levels: (f64, f64),
     ) -> Result<(Self, Vec<Option<Bounds>>), TilesError> {
         let bounds: Vec<Option<Bounds>> = frames
             .iter()
-            .map(|frame| frame.view.bounds(options.max_off_nadir))
+            .map(|frame| frame.view.bounds_between(levels, options.max_off_nadir))
             .collect();
         let all = bounds
             .iter()
@@ -113,6 +129,34 @@ impl Grid {
             self.west + (column as f64 + 0.5) * self.resolution,
             self.north - (row as f64 + 0.5) * self.resolution,
         )
+    }
+
+    /// Pixels whose centres may lie in `bounds`; empty outside the grid.
+    pub(super) fn window(&self, bounds: &Bounds) -> Window {
+        let along = |from: f64, to: f64, count: usize| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "not negative; `as` saturates"
+            )]
+            let whole = |pixels: f64| (pixels.max(0.0) as usize).min(count);
+            (
+                whole((from / self.resolution).floor()),
+                whole((to / self.resolution).ceil()),
+            )
+        };
+        let (left, right) = along(bounds.west - self.west, bounds.east - self.west, self.width);
+        let (top, bottom) = along(
+            self.north - bounds.north,
+            self.north - bounds.south,
+            self.height,
+        );
+        Window {
+            left,
+            top,
+            right,
+            bottom,
+        }
     }
 
     /// The ground covered.

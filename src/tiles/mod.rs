@@ -4,7 +4,7 @@
 //! [`Mosaic`] in the store's work folder, from which [`Cog`], [`WebTiles`] and [`TileJson`] are written through
 //! [`store`](crate::store). Refuses: extents no computer should draw, with the frames at fault named.
 //!
-//! One frame a pixel, never a blend: every temperature in the map is one that was measured. Pixels without
+//! One frame a pixel, unless feathering is asked for: every temperature in the map is one that was measured. Pixels without
 //! data are `NAN` and stay so through every zoom level.
 
 mod cache;
@@ -22,7 +22,7 @@ pub use cache::FrameCache;
 pub use cog::Cog;
 pub use error::TilesError;
 pub use grid::Grid;
-pub use mosaic::{Mosaic, MosaicFrame, MosaicOptions, MosaicReport, build};
+pub use mosaic::{Mosaic, MosaicFrame, MosaicOptions, MosaicReport, build, build_on};
 pub use palette::{Ramp, RampError};
 pub use pmtiles::WebTiles;
 pub use pyramid::Pyramid;

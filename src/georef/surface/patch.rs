@@ -1,0 +1,270 @@
+//! A piece of the surface in memory.
+//!
+//! Between cell centres the surface is bilinear, except where neighbouring cells differ by more than a slope of
+//! [`WALL_SLOPE`]: there it has a vertical face half way between them, as houses have. A map of it from above shows
+//! roofs and ground and no walls.
+//!
+//! Rays are followed in steps of half a cell (ray marching over a height field: Musgrave, Kolb, Mace 1989, without the
+//! fractal): from a point to the camera to learn whether something hides it, from the camera to the first hit to learn
+//! what a pixel shows. Steps stop as soon as the ray is above everything in the patch.
+
+use super::super::View;
+
+/// Tangent of 50 degrees. Roofs are pitched up to about 45; a wall of 2.5 m that falls into the middle of a cell of 1 m
+/// still rises 1.25 m from each cell to the next.
+const WALL_SLOPE: f64 = 1.19;
+/// Metres by which the surface must stand above a line of sight to hide what lies behind: the noise of a surface model.
+const BIAS: f64 = 0.2;
+/// Cells along a step of a ray.
+const STEP: f64 = 0.5;
+/// Halvings of the last step that look for the place of a hit.
+const HALVINGS: usize = 4;
+/// Steps of one ray at most.
+const MAX_STEPS: usize = 20_000;
+
+/// Heights of a rectangle of the surface, metres above level 0.
+#[derive(Debug, Clone)]
+pub struct Patch {
+    /// Centre of the first cell.
+    west: f64,
+    north: f64,
+    cell: f64,
+    width: usize,
+    height: usize,
+    /// `NAN` where unknown.
+    heights: Vec<f32>,
+    /// Levels of the lowest and the highest cell; level 0 where none is known.
+    low: f64,
+    high: f64,
+}
+
+/// What a pixel shows.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub enum Hit {
+    /// Ground or roof: metres east, north and above level 0.
+    Surface(f64, f64, f64),
+    /// The face of a wall, or what lies within half a cell of one.
+    Wall(f64, f64, f64),
+    /// Nothing that the patch knows: sky, or a way that leads through where no surface is known.
+    Unknown,
+}
+
+/// Four cells around a place.
+struct Quad {
+    /// North-west, north-east, south-west, south-east.
+    levels: [f64; 4],
+    /// Share of the way to the east and to the south.
+    share: (f64, f64),
+}
+
+impl Patch {
+    /// `first` is the centre of the first, north-western cell; `heights` go row by row.
+    pub(super) fn new(
+        (west, north): (f64, f64),
+        cell: f64,
+        (width, height): (usize, usize),
+        heights: Vec<f32>,
+    ) -> Self {
+        let known = || {
+            heights
+                .iter()
+                .filter(|height| height.is_finite())
+                .map(|&height| f64::from(height))
+        };
+        let (low, high) = (known().reduce(f64::min), known().reduce(f64::max));
+        Self {
+            west,
+            north,
+            cell,
+            width,
+            height,
+            low: low.unwrap_or(0.0),
+            high: high.unwrap_or(0.0),
+            heights,
+        }
+    }
+
+    /// Levels of the lowest and the highest cell.
+    #[must_use]
+    pub fn range(&self) -> (f64, f64) {
+        (self.low, self.high)
+    }
+
+    /// Level of the surface (metres east and north in, metres above level 0 out); `None` where it is unknown.
+    #[must_use]
+    pub fn height(&self, east: f64, north: f64) -> Option<f64> {
+        self.quad(east, north).map(|quad| quad.level(self.cell))
+    }
+
+    /// Rise of the surface in metres per metre east and north; `None` where it is unknown or a wall.
+    #[must_use]
+    pub fn slope(&self, east: f64, north: f64) -> Option<(f64, f64)> {
+        let quad = self.quad(east, north)?;
+        (!quad.is_wall(self.cell)).then(|| quad.slope(self.cell))
+    }
+
+    /// Unit vector (east, north, up) that stands on the surface; `None` where it is unknown or a wall.
+    #[must_use]
+    pub fn normal(&self, east: f64, north: f64) -> Option<[f64; 3]> {
+        let (to_east, to_north) = self.slope(east, north)?;
+        let length = (to_east * to_east + to_north * to_north + 1.0).sqrt();
+        Some([-to_east / length, -to_north / length, 1.0 / length])
+    }
+
+    /// Whether a wall stands within half a cell.
+    #[must_use]
+    pub fn is_wall(&self, east: f64, north: f64) -> bool {
+        self.quad(east, north)
+            .is_some_and(|quad| quad.is_wall(self.cell))
+    }
+
+    /// Level and slope in one look: what [`Patch::height`] and [`Patch::slope`] say.
+    #[must_use]
+    pub fn stand(&self, east: f64, north: f64) -> Option<(f64, Option<(f64, f64)>)> {
+        let quad = self.quad(east, north)?;
+        let slope = (!quad.is_wall(self.cell)).then(|| quad.slope(self.cell));
+        Some((quad.level(self.cell), slope))
+    }
+
+    /// Whether nothing stands between a point `up` metres above level 0 and the camera. Unknown surface hides nothing.
+    #[must_use]
+    pub fn visible(&self, view: &View, east: f64, north: f64, up: f64) -> bool {
+        let (camera_east, camera_north) = view.centre();
+        let (dx, dy, rise) = (
+            camera_east - east,
+            camera_north - north,
+            view.height().0 - up,
+        );
+        let run = dx.hypot(dy);
+        if rise <= 0.0 {
+            return false;
+        }
+        // Above the highest cell nothing hides; straight above neither.
+        let highest = ((self.high + BIAS - up) / rise).min(1.0) * run;
+        let step = STEP * self.cell;
+        let (to_east, to_north, to_up) = (dx / run, dy / run, rise / run);
+        let mut along = step;
+        while along < highest {
+            let level = self.height(along.mul_add(to_east, east), along.mul_add(to_north, north));
+            if level.is_some_and(|level| level > along.mul_add(to_up, up) + BIAS) {
+                return false;
+            }
+            along += step;
+        }
+        true
+    }
+
+    /// What the pixel at (u, v) shows first.
+    #[must_use]
+    pub fn hit(&self, view: &View, u: f64, v: f64) -> Hit {
+        let (east, north) = view.centre();
+        let [ray_east, ray_north, ray_up] = view.ray(u, v);
+        let camera = view.height().0;
+        if ray_up >= 0.0 || camera <= self.low {
+            return Hit::Unknown;
+        }
+        // Along the ray: 0 at the camera, 1 where its component along the optical axis is 1 m.
+        let at = |along: f64| {
+            (
+                along.mul_add(ray_east, east),
+                along.mul_add(ray_north, north),
+                along.mul_add(ray_up, camera),
+            )
+        };
+        let level = |(east, north, _): (f64, f64, f64)| self.height(east, north);
+        let below = |place: (f64, f64, f64)| Some(place.2 <= level(place)?);
+        let mut before = ((self.high + BIAS - camera) / ray_up).max(0.0);
+        let last = (self.low - BIAS - camera) / ray_up;
+        let step = STEP * self.cell / ray_east.hypot(ray_north).max(-ray_up);
+        for _ in 0..MAX_STEPS {
+            let mut after = before + step;
+            match below(at(after)) {
+                Some(true) => {}
+                Some(false) if after <= last => {
+                    before = after;
+                    continue;
+                }
+                _ => return Hit::Unknown,
+            }
+            for _ in 0..HALVINGS {
+                let middle = f64::midpoint(before, after);
+                if below(at(middle)).unwrap_or(true) {
+                    after = middle;
+                } else {
+                    before = middle;
+                }
+            }
+            let ((east_before, north_before, _), (east, north, up)) = (at(before), at(after));
+            return if self.is_wall(east, north) || self.is_wall(east_before, north_before) {
+                Hit::Wall(east, north, up)
+            } else {
+                Hit::Surface(east, north, up)
+            };
+        }
+        Hit::Unknown
+    }
+
+    /// The four cells around a place; `None` where one is missing.
+    fn quad(&self, east: f64, north: f64) -> Option<Quad> {
+        let (x, y) = (
+            (east - self.west) / self.cell,
+            (self.north - north) / self.cell,
+        );
+        if !(x >= 0.0 && y >= 0.0) {
+            return None;
+        }
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not negative; `as` saturates"
+        )]
+        let (column, row) = (x as usize, y as usize);
+        if column + 1 >= self.width || row + 1 >= self.height {
+            return None;
+        }
+        let first = row * self.width + column;
+        let above = self.heights.get(first..first + 2)?;
+        let under = self
+            .heights
+            .get(first + self.width..first + self.width + 2)?;
+        let ([nw, ne], [sw, se]) = (above.as_array()?, under.as_array()?);
+        let levels = [*nw, *ne, *sw, *se].map(f64::from);
+        levels.iter().sum::<f64>().is_finite().then_some(Quad {
+            levels,
+            share: (x.fract(), y.fract()),
+        })
+    }
+}
+
+impl Quad {
+    fn is_wall(&self, cell: f64) -> bool {
+        let [nw, ne, sw, se] = self.levels;
+        let limit = WALL_SLOPE * cell;
+        let steep = |a: f64, b: f64| (a - b).abs() > limit;
+        steep(nw, ne) || steep(sw, se) || steep(nw, sw) || steep(ne, se)
+    }
+
+    /// Bilinear, or the nearest cell's at a wall.
+    fn level(&self, cell: f64) -> f64 {
+        let [nw, ne, sw, se] = self.levels;
+        let (east, south) = self.share;
+        if self.is_wall(cell) {
+            return match (east < 0.5, south < 0.5) {
+                (true, true) => nw,
+                (false, true) => ne,
+                (true, false) => sw,
+                (false, false) => se,
+            };
+        }
+        let (above, under) = (nw + east * (ne - nw), sw + east * (se - sw));
+        above + south * (under - above)
+    }
+
+    fn slope(&self, cell: f64) -> (f64, f64) {
+        let [nw, ne, sw, se] = self.levels;
+        let (east, south) = self.share;
+        let to_east = (ne - nw) * (1.0 - south) + (se - sw) * south;
+        let to_south = (sw - nw) * (1.0 - east) + (se - ne) * east;
+        (to_east / cell, -to_south / cell)
+    }
+}

@@ -1,0 +1,262 @@
+//! The file of a surface model: any raster that GDAL opens, read window by window.
+
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, PoisonError};
+
+use gdal::raster::ResampleAlg;
+use gdal::spatial_ref::SpatialRef;
+use gdal::{Dataset, GeoTransform, GeoTransformEx};
+
+use super::SurfaceError;
+use super::lattice::{Lattice, as_f64};
+
+/// Elevations outside are not measurements: the deepest shore and the highest mountain lie between.
+const PLAUSIBLE: std::ops::RangeInclusive<f64> = -500.0..=9000.0;
+/// Units of height that are metres, as files write them.
+const METRES: [&str; 5] = ["", "m", "metre", "meter", "metres"];
+
+/// An open surface model.
+#[derive(Debug)]
+pub(super) struct Source {
+    path: PathBuf,
+    dataset: Mutex<Dataset>,
+    size: (usize, usize),
+    place: GeoTransform,
+    inverse: GeoTransform,
+    epsg: Option<u32>,
+    no_data: Option<f64>,
+    /// Elevation = value x scale + offset.
+    scale: f64,
+    offset: f64,
+}
+
+impl Source {
+    pub(super) fn open(path: &Path) -> Result<Self, SurfaceError> {
+        if !path.is_file() {
+            return Err(SurfaceError::NotAFile {
+                path: path.to_path_buf(),
+            });
+        }
+        let gdal = |task| {
+            move |source| SurfaceError::Gdal {
+                path: path.to_path_buf(),
+                task,
+                source,
+            }
+        };
+        let nowhere = || SurfaceError::NoPlace {
+            path: path.to_path_buf(),
+        };
+        let dataset = Dataset::open(path).map_err(gdal("open the surface model"))?;
+        let place = dataset.geo_transform().map_err(|_| nowhere())?;
+        let inverse = place.invert().map_err(|_| nowhere())?;
+        let system = dataset.spatial_ref().map_err(|_| nowhere())?;
+        let epsg = (system.auth_name().as_deref() == Some("EPSG"))
+            .then(|| system.auth_code().ok())
+            .flatten()
+            .and_then(|code| u32::try_from(code).ok());
+        let size = dataset.raster_size();
+        let band = dataset
+            .rasterband(1)
+            .map_err(gdal("find a band of heights"))?;
+        let unit = band.unit();
+        if !METRES.contains(&unit.trim().to_ascii_lowercase().as_str()) {
+            return Err(SurfaceError::Unit {
+                path: path.to_path_buf(),
+                unit,
+            });
+        }
+        let (no_data, scale, offset) = (band.no_data_value(), band.scale(), band.offset());
+        drop(band);
+        Ok(Self {
+            path: path.to_path_buf(),
+            dataset: Mutex::new(dataset),
+            size,
+            place,
+            inverse,
+            epsg,
+            no_data,
+            scale: scale.filter(|scale| *scale != 0.0).unwrap_or(1.0),
+            offset: offset.unwrap_or(0.0),
+        })
+    }
+
+    pub(super) fn epsg(&self) -> Option<u32> {
+        self.epsg
+    }
+
+    pub(super) fn system(&self) -> Result<SpatialRef, SurfaceError> {
+        self.lock().spatial_ref().map_err(|_| self.no_place())
+    }
+
+    /// Pixel coordinates of coordinates in the file's own system.
+    pub(super) fn to_pixel(&self, x: f64, y: f64) -> (f64, f64) {
+        self.inverse.apply(x, y)
+    }
+
+    /// Coordinates of the outer corner of the first pixel.
+    pub(super) fn corner(&self) -> (f64, f64) {
+        self.place.apply(0.0, 0.0)
+    }
+
+    pub(super) fn no_place(&self) -> SurfaceError {
+        SurfaceError::NoPlace {
+            path: self.path.clone(),
+        }
+    }
+
+    pub(super) fn no_take_off(&self) -> SurfaceError {
+        SurfaceError::NoTakeOff {
+            path: self.path.clone(),
+        }
+    }
+
+    /// Elevations of `width` x `height` cells from `(column, row)` on, interpolated between the file's pixels; `NAN`
+    /// where the nearer half of them is missing.
+    pub(super) fn elevations(
+        &self,
+        lattice: &Lattice,
+        (column, row): (usize, usize),
+        (width, height): (usize, usize),
+    ) -> Result<Vec<f32>, SurfaceError> {
+        let place = |at: usize| lattice.pixel(column + at % width, row + at / width);
+        let window =
+            (0..width * height)
+                .map(place)
+                .fold(None, |window: Option<[f64; 4]>, (x, y)| {
+                    let [x0, y0, x1, y1] = window.unwrap_or([x, y, x, y]);
+                    Some([x0.min(x), y0.min(y), x1.max(x), y1.max(y)])
+                });
+        let Some(window) = window.and_then(|edges| Window::around(edges, self.size, lattice.step))
+        else {
+            return Ok(vec![f32::NAN; width * height]);
+        };
+        let read = self.read(&window)?;
+        Ok((0..width * height)
+            .map(|at| window.interpolate(&read, place(at)))
+            .collect())
+    }
+
+    fn read(&self, window: &Window) -> Result<Vec<f32>, SurfaceError> {
+        let gdal = |source| SurfaceError::Gdal {
+            path: self.path.clone(),
+            task: "read heights",
+            source,
+        };
+        let dataset = self.lock();
+        let band = dataset.rasterband(1).map_err(gdal)?;
+        let resample = (window.step > 1).then_some(ResampleAlg::Average);
+        let origin = (window.origin.0.cast_signed(), window.origin.1.cast_signed());
+        let buffer = band
+            .read_as::<f64>(origin, window.size, window.samples, resample)
+            .map_err(gdal)?;
+        drop(dataset);
+        let elevation = |&value: &f64| {
+            let elevation = value.mul_add(self.scale, self.offset);
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "f32 holds elevations to a millimetre"
+            )]
+            let known = if self.no_data == Some(value) || !PLAUSIBLE.contains(&elevation) {
+                f32::NAN
+            } else {
+                elevation as f32
+            };
+            known
+        };
+        Ok(buffer.data().iter().map(elevation).collect())
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, Dataset> {
+        self.dataset.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Pixels of the file to read, `step` by `step` averaged into one where the file is much finer than the cells.
+struct Window {
+    origin: (usize, usize),
+    size: (usize, usize),
+    samples: (usize, usize),
+    step: usize,
+}
+
+impl Window {
+    /// The window that holds the pixels around `edges` (west, north, east, south), clipped to the file; `None` outside.
+    fn around(
+        [x0, y0, x1, y1]: [f64; 4],
+        (columns, rows): (usize, usize),
+        step: usize,
+    ) -> Option<Self> {
+        if !(x0 + y0 + x1 + y1).is_finite() {
+            return None;
+        }
+        let along = |from: f64, to: f64, count: usize| {
+            let margin = as_f64(2 * step);
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "not negative; `as` saturates"
+            )]
+            let (first, end) = (
+                (from - margin).floor().max(0.0) as usize,
+                (to + margin).ceil().max(0.0) as usize,
+            );
+            let first = first / step * step;
+            let end = end
+                .div_ceil(step)
+                .saturating_mul(step)
+                .min(count / step * step);
+            (first < end).then(|| (first, end - first))
+        };
+        let (left, width) = along(x0, x1, columns)?;
+        let (top, height) = along(y0, y1, rows)?;
+        Some(Self {
+            origin: (left, top),
+            size: (width, height),
+            samples: (width / step, height / step),
+            step,
+        })
+    }
+
+    /// Bilinear between the four samples around a place in pixels of the file; missing ones leave their weight to the
+    /// others, as long as these hold half of it.
+    fn interpolate(&self, samples: &[f32], (x, y): (f64, f64)) -> f32 {
+        let step = as_f64(self.step);
+        let (x, y) = (
+            (x - as_f64(self.origin.0)) / step - 0.5,
+            (y - as_f64(self.origin.1)) / step - 0.5,
+        );
+        let (left, top) = (x.floor(), y.floor());
+        let (east, south) = (x - left, y - top);
+        let (mut sum, mut weights) = (0.0, 0.0);
+        for (dx, dy, weight) in [
+            (0.0, 0.0, (1.0 - east) * (1.0 - south)),
+            (1.0, 0.0, east * (1.0 - south)),
+            (0.0, 1.0, (1.0 - east) * south),
+            (1.0, 1.0, east * south),
+        ] {
+            let (column, row) = (left + dx, top + dy);
+            if !(column >= 0.0 && row >= 0.0 && column < as_f64(self.samples.0)) {
+                continue;
+            }
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "not negative; `get` checks the rest"
+            )]
+            let at = (row as usize).saturating_mul(self.samples.0) + column as usize;
+            let sample = samples.get(at).copied().unwrap_or(f32::NAN);
+            if sample.is_finite() {
+                sum += weight * f64::from(sample);
+                weights += weight;
+            }
+        }
+        #[expect(clippy::cast_possible_truncation, reason = "a mean of f32")]
+        let mean = if weights >= 0.5 {
+            (sum / weights) as f32
+        } else {
+            f32::NAN
+        };
+        mean
+    }
+}

@@ -1,0 +1,239 @@
+//! The surface that a run's frames are laid on, and what of their walls may be published.
+//!
+//! In: views above their take-off points, settings. Out: views above one reference level, the surface over all that they
+//! see, and redacted rasters with walls as means. Refuses: walls as means where nothing tells them from roofs.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use super::summary::GroundSummary;
+use super::{Run, RunError};
+use crate::config::Walls;
+use crate::frame::FrameId;
+use crate::georef::{Bounds, Crs, Surface, View, WallOptions};
+use crate::hex;
+use crate::raster::Raster;
+use crate::tiles::{MosaicFrame, MosaicReport};
+use crate::units::{Degrees, Metres};
+
+/// Metres around what frames see on flat ground that are opened first: what hides it, and where flights took off.
+const MARGIN: Metres = Metres(60.0);
+/// Times that the area is widened for ground below the take-off point, which is seen further off.
+const ROUNDS: usize = 3;
+/// Cameras that look further from straight down see walls, and a flight with one of them is oblique.
+const OBLIQUE: Degrees = Degrees(20.0);
+/// Height of an eave on flat ground, for its expected error; DOMAIN section 2 gives 6 m at 40 degrees of pitch for it.
+const TYPICAL_HEIGHT: f64 = 5.0;
+/// Degrees that a gimbal's pitch is off; DOMAIN section 2 gives 2.5 m at 40 degrees of pitch and 60 m for it.
+const PITCH_ERROR: Degrees = Degrees(1.0);
+
+/// What frames are laid on.
+pub(super) struct Ground {
+    pub(super) surface: Surface,
+    /// Views of frames whose walls go, and how; empty where walls stay.
+    walls: Option<(BTreeMap<FrameId, View>, WallOptions)>,
+    wall_reason: &'static str,
+    /// Elevation of each flight's take-off point; empty on flat ground.
+    take_offs: Vec<Metres>,
+    is_set: bool,
+}
+
+impl Ground {
+    /// Opens the surface under `frames` and raises them above its reference level: the take-off point of the first of the
+    /// `flights`, which are given by their frames.
+    pub(super) fn under(
+        run: &Run,
+        crs: Crs,
+        frames: &mut [MosaicFrame],
+        flights: &[Vec<FrameId>],
+    ) -> Result<Self, RunError> {
+        let config = &run.config;
+        let limit = config.georef.max_off_nadir;
+        let (mut surface, mut take_offs) = (Surface::Flat, Vec::new());
+        let settings = &config.georef.surface;
+        if let Some(path) = &settings.dsm {
+            let flat = frames.to_vec();
+            let mut area = seen(&flat, (0.0, 0.0), limit);
+            for frame in &flat {
+                let foot = Bounds::around(&[frame.view.centre()]);
+                area = area.into_iter().chain(foot).reduce(Bounds::union);
+            }
+            let mut area = area
+                .ok_or(crate::georef::GeorefError::NoPosition)?
+                .grown(MARGIN);
+            for _ in 0..ROUNDS {
+                let opened = Surface::open(path, crs, area)?;
+                take_offs = take_off(&opened, settings.takeoff_elevation, &flat, flights)?;
+                let reference = take_offs.first().copied().unwrap_or(Metres(0.0));
+                surface = opened.with_reference(reference);
+                frames.copy_from_slice(&flat);
+                raise(frames, flights, &take_offs, reference);
+                let needed = seen(frames, surface.range(), limit).map(|seen| seen.grown(MARGIN));
+                match needed {
+                    Some(needed) if !area.holds(needed) => area = area.union(needed),
+                    _ => break,
+                }
+            }
+        }
+        let (options, wall_reason) = walls(run, &surface, frames)?;
+        let views = frames.iter().map(|frame| (frame.id, frame.view));
+        Ok(Self {
+            surface,
+            walls: options.map(|options| (views.collect(), options)),
+            wall_reason,
+            take_offs,
+            is_set: settings.takeoff_elevation.is_some(),
+        })
+    }
+
+    /// What of a redacted frame may be published: the frame itself, or with its walls as means.
+    pub(super) fn publishable(
+        &self,
+        id: FrameId,
+        celsius: Arc<Raster<f32>>,
+    ) -> Result<Arc<Raster<f32>>, RunError> {
+        let Some((views, options)) = &self.walls else {
+            return Ok(celsius);
+        };
+        let view = views.get(&id).ok_or(RunError::Working { frame: id.0 })?;
+        let cells = self.surface.walls(view, options)?;
+        Ok(Arc::new(cells.flatten(&celsius)))
+    }
+
+    /// For the log: what flight number `flight` lies on, in words.
+    pub(super) fn evidence(&self, flight: usize) -> String {
+        let Some((model, take_off)) = self.surface.model().zip(self.take_offs.get(flight)) else {
+            return "flat ground at the level of take-off".into();
+        };
+        let from = if self.is_set {
+            "as the settings say"
+        } else {
+            "from the surface under its first frame"
+        };
+        let walls = match &self.walls {
+            Some((_, options)) => format!("walls as means over {} m", options.cell.0),
+            None => "walls as measured".into(),
+        };
+        format!(
+            "surface model with heights {}, take-off at {:.2} m {from}, {walls}",
+            hex::encode(&model.sha256()),
+            take_off.0
+        )
+    }
+
+    /// For the summary, once the map is drawn.
+    pub(super) fn summary(&self, frames: &[MosaicFrame], report: &MosaicReport) -> GroundSummary {
+        let model = self.surface.model();
+        let roof = TYPICAL_HEIGHT * report.mean_tangent;
+        let height = mean(frames.iter().map(|frame| frame.view.height().0));
+        // A turn by `d` moves the foot of a line of sight by H d / cos^2 of its angle from straight down.
+        let tilt = PITCH_ERROR.to_radians() * height * (1.0 + report.mean_tangent.powi(2));
+        GroundSummary {
+            model: if model.is_some() { "surface" } else { "flat" },
+            cell_m: model.map(|model| model.cell().0),
+            reference_elevation_m: model.map(|model| model.reference().0),
+            pixels_without_height: report.unknown_height_pixels,
+            expected_roof_error_m: model.is_none().then_some(roof),
+            expected_pitch_error_m: tilt,
+            in_words: if model.is_some() {
+                format!(
+                    "every pixel lies at the height of the surface model; a pitch off by 1 degree moves it by {tilt:.1} m"
+                )
+            } else {
+                format!(
+                    "flat ground at the level of take-off: what stands {TYPICAL_HEIGHT} m high is drawn {roof:.1} m from its place on \
+                     average, a pitch off by 1 degree moves all by {tilt:.1} m; give georef.dsm for a map without the first"
+                )
+            },
+            walls: if self.walls.is_some() { "mean" } else { "keep" },
+            walls_reason: self.wall_reason,
+        }
+    }
+}
+
+/// The ground that frames see of a surface between two levels.
+fn seen(frames: &[MosaicFrame], levels: (f64, f64), limit: Degrees) -> Option<Bounds> {
+    let bounds = frames
+        .iter()
+        .filter_map(|frame| frame.view.bounds_between(levels, limit));
+    bounds.reduce(Bounds::union)
+}
+
+/// Elevation of each flight's take-off point.
+fn take_off(
+    surface: &Surface,
+    set: Option<Metres>,
+    frames: &[MosaicFrame],
+    flights: &[Vec<FrameId>],
+) -> Result<Vec<Metres>, RunError> {
+    let by_id: BTreeMap<FrameId, View> =
+        frames.iter().map(|frame| (frame.id, frame.view)).collect();
+    let elevation = |flight: &Vec<FrameId>| -> Result<Metres, RunError> {
+        let first = flight.iter().min().and_then(|id| by_id.get(id));
+        match (set, surface.model(), first) {
+            (Some(set), _, _) => Ok(set),
+            (None, Some(model), Some(first)) => {
+                let (east, north) = first.centre();
+                Ok(model.ground_near(east, north)?)
+            }
+            _ => Ok(Metres(0.0)),
+        }
+    };
+    flights.iter().map(elevation).collect()
+}
+
+/// Lifts every flight from its own take-off point to the reference level.
+fn raise(
+    frames: &mut [MosaicFrame],
+    flights: &[Vec<FrameId>],
+    take_offs: &[Metres],
+    reference: Metres,
+) {
+    let pairs = flights.iter().zip(take_offs);
+    let by: BTreeMap<FrameId, f64> = pairs
+        .flat_map(|(flight, take_off)| flight.iter().map(|id| (*id, take_off.0 - reference.0)))
+        .collect();
+    for frame in frames {
+        frame.view = frame
+            .view
+            .raised(by.get(&frame.id).copied().unwrap_or_default());
+    }
+}
+
+/// Whether walls go, and why.
+fn walls(
+    run: &Run,
+    surface: &Surface,
+    frames: &[MosaicFrame],
+) -> Result<(Option<WallOptions>, &'static str), RunError> {
+    let config = &run.config.walls;
+    let options = WallOptions {
+        cell: config.cell,
+        margin: config.margin,
+        max_off_nadir: run.config.georef.max_off_nadir,
+    };
+    let is_oblique = frames.iter().any(|frame| {
+        let camera = frame.view.camera();
+        frame.view.off_nadir(camera.cx, camera.cy) > OBLIQUE
+    });
+    match config.walls {
+        Walls::Keep => Ok((None, "as the settings say")),
+        Walls::Mean if surface.shows_walls() => Ok((Some(options), "as the settings say")),
+        Walls::Mean => Err(RunError::NoWalls),
+        Walls::Auto if surface.model().is_none() => {
+            Ok((None, "without georef.dsm nothing tells walls from roofs"))
+        }
+        Walls::Auto if !surface.shows_walls() => Ok((
+            None,
+            "the cells of georef.dsm are too coarse to tell walls from roofs",
+        )),
+        Walls::Auto if is_oblique => Ok((Some(options), "a camera looks obliquely at known walls")),
+        Walls::Auto => Ok((None, "all cameras look down")),
+    }
+}
+
+fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
+    #[expect(clippy::cast_precision_loss, reason = "frames are far fewer than 2^52")]
+    let count = values.len().max(1) as f64;
+    values.sum::<f64>() / count
+}

@@ -1,0 +1,272 @@
+//! One block of a map: every pixel from the frame that sees its piece of surface most steeply.
+
+use std::sync::Arc;
+
+use super::options::Limits;
+use super::{BLOCK, FootprintIndex, Grid, MosaicFrame, MosaicOptions, TilesError};
+use crate::frame::FrameId;
+use crate::georef::{Bounds, Patch, Surface};
+use crate::raster::Raster;
+use crate::tiles::FrameCache;
+use crate::units::Metres;
+
+/// Cells of surface around a block in which something may hide it; what stands further off is not asked.
+const MAX_REACH_CELLS: f64 = 1000.0;
+
+/// All that a block needs to know.
+#[derive(Debug)]
+pub(super) struct Scene<'a> {
+    pub(super) grid: Grid,
+    pub(super) surface: &'a Surface,
+    pub(super) options: &'a MosaicOptions,
+    /// Frames that see anything.
+    pub(super) frames: Vec<MosaicFrame>,
+    pub(super) index: FootprintIndex,
+}
+
+/// A drawn block: per pixel the best view and the next best.
+pub(super) struct Block {
+    pub(super) origin: (usize, usize),
+    pub(super) size: (usize, usize),
+    pub(super) best: Vec<Best>,
+    /// Pixels with a temperature whose height the surface model does not know.
+    pub(super) unknown: u64,
+}
+
+#[derive(Clone, Copy)]
+pub(super) struct Best {
+    pub(super) celsius: f32,
+    pub(super) frame: u32,
+    /// Squared tangent of the off-nadir angle.
+    pub(super) tangent: f64,
+    pub(super) next_celsius: f32,
+    pub(super) next_frame: u32,
+    pub(super) next_tangent: f64,
+}
+
+const NOTHING: Best = Best {
+    celsius: f32::NAN,
+    frame: u32::MAX,
+    tangent: f64::INFINITY,
+    next_celsius: f32::NAN,
+    next_frame: u32::MAX,
+    next_tangent: f64::INFINITY,
+};
+
+/// The surface under a block's pixels.
+struct Relief {
+    patch: Patch,
+    /// Level per pixel, `NAN` where unknown.
+    levels: Vec<f32>,
+    /// Rise per metre east and north, `NAN` where unknown or a wall.
+    slopes: Vec<(f32, f32)>,
+}
+
+impl Scene<'_> {
+    /// Draws the block whose first pixel is `origin`; `None` where no frame reaches.
+    pub(super) fn draw<E: From<TilesError>>(
+        &self,
+        origin: (usize, usize),
+        cache: &FrameCache<impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E>>,
+    ) -> Result<Option<Block>, E> {
+        let mut candidates: Vec<&MosaicFrame> = self
+            .index
+            .at(origin)
+            .iter()
+            .filter_map(|&number| self.frames.get(number as usize))
+            .collect();
+        if candidates.is_empty() {
+            return Ok(None);
+        }
+        let (column, row) = origin;
+        let grid = &self.grid;
+        let size = (BLOCK.min(grid.width - column), BLOCK.min(grid.height - row));
+        let (west, north) = grid.centre(column, row);
+        let (east, south) = grid.centre(column + size.0 - 1, row + size.1 - 1);
+        let area = Bounds {
+            west,
+            south,
+            east,
+            north,
+        };
+        // The nearest first: those that follow are then mostly turned away by one comparison. The outcome is that of any
+        // order, because equal angles go to the lower number.
+        let nearest = |frame: &MosaicFrame| distance_squared(frame.view.centre(), area);
+        candidates.sort_by(|a, b| nearest(a).total_cmp(&nearest(b)).then(a.id.cmp(&b.id)));
+        let relief = self.relief(area, origin, size).map_err(TilesError::from)?;
+        let mut block = Block {
+            origin,
+            size,
+            best: vec![NOTHING; size.0 * size.1],
+            unknown: 0,
+        };
+        let low = relief
+            .as_ref()
+            .map_or(0.0, |relief| relief.patch.range().0.min(0.0));
+        for frame in candidates {
+            // No pixel of the block is seen more steeply than its nearest corner would be at the lowest level.
+            let drop = frame.view.height().0 - low;
+            let steepest = nearest(frame) / (drop * drop) * (1.0 - 1e-9);
+            if !(drop > 0.0) || block.best.iter().all(|best| best.next_tangent < steepest) {
+                continue;
+            }
+            let raster = cache.get(frame.id)?;
+            block.compete(self, frame, &raster, relief.as_ref());
+        }
+        if let Some(relief) = &relief {
+            let pairs = block.best.iter().zip(&relief.levels);
+            let unknown = pairs.filter(|(best, level)| best.celsius.is_finite() && level.is_nan());
+            block.unknown = unknown.count() as u64;
+        }
+        Ok(Some(block))
+    }
+
+    /// The surface under a block and as far around it as anything can hide it; `None` where the ground is flat.
+    fn relief(
+        &self,
+        area: Bounds,
+        (column, row): (usize, usize),
+        (width, height): (usize, usize),
+    ) -> Result<Option<Relief>, crate::georef::SurfaceError> {
+        let Some(model) = self.surface.model() else {
+            return Ok(None);
+        };
+        let (low, high) = self.surface.range();
+        let reach = ((high - low) * self.options.max_off_nadir.to_radians().tan())
+            .clamp(0.0, MAX_REACH_CELLS * model.cell().0);
+        let Some(patch) = self.surface.patch(area.grown(Metres(reach)))? else {
+            return Ok(None);
+        };
+        let (mut levels, mut slopes) = (Vec::new(), Vec::new());
+        levels.reserve_exact(width * height);
+        slopes.reserve_exact(width * height);
+        for at in 0..width * height {
+            let (east, north) = self.grid.centre(column + at % width, row + at / width);
+            let stand = patch.stand(east, north);
+            let slope = stand
+                .and_then(|(_, slope)| slope)
+                .unwrap_or((f64::NAN, f64::NAN));
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "metres and slopes need few digits"
+            )]
+            {
+                levels.push(stand.map_or(f32::NAN, |(level, _)| level as f32));
+                slopes.push((slope.0 as f32, slope.1 as f32));
+            }
+        }
+        Ok(Some(Relief {
+            patch,
+            levels,
+            slopes,
+        }))
+    }
+}
+
+/// Squared distance in plan from a point to a rectangle.
+fn distance_squared((east, north): (f64, f64), area: Bounds) -> f64 {
+    let dx = (area.west - east).max(east - area.east).max(0.0);
+    let dy = (area.south - north).max(north - area.north).max(0.0);
+    dx * dx + dy * dy
+}
+
+impl Block {
+    /// Lets one frame take the pixels that it sees more steeply than those before it.
+    fn compete(
+        &mut self,
+        scene: &Scene<'_>,
+        frame: &MosaicFrame,
+        raster: &Raster<f32>,
+        relief: Option<&Relief>,
+    ) {
+        let view = &frame.view;
+        let limits = Limits::new(view, scene.options);
+        let (camera_east, camera_north) = view.centre();
+        for (row, pixels) in self.best.chunks_exact_mut(self.size.0).enumerate() {
+            for (column, best) in pixels.iter_mut().enumerate() {
+                let (east, north) = scene
+                    .grid
+                    .centre(self.origin.0 + column, self.origin.1 + row);
+                let at = row * self.size.0 + column;
+                let level = relief.and_then(|relief| relief.levels.get(at));
+                // Where no surface is known the ground is taken as flat.
+                let up = level
+                    .filter(|level| level.is_finite())
+                    .map_or(0.0, |&level| f64::from(level));
+                let (dx, dy, drop) = (
+                    camera_east - east,
+                    camera_north - north,
+                    view.height().0 - up,
+                );
+                let plan = dx * dx + dy * dy;
+                let tangent = plan / (drop * drop);
+                let within = drop > 0.0
+                    && tangent <= limits.tangent_squared
+                    && plan + drop * drop <= limits.slant_squared;
+                if !within || !beats((tangent, frame.id.0), (best.next_tangent, best.next_frame)) {
+                    continue;
+                }
+                if let Some(slope) = relief.and_then(|relief| relief.slopes.get(at))
+                    && is_too_oblique(*slope, (dx, dy, drop), limits.cos_incidence)
+                {
+                    continue;
+                }
+                let Some(celsius) = view.sample_above(raster, (east, north), up) else {
+                    continue;
+                };
+                if relief.is_some_and(|relief| !relief.patch.visible(view, east, north, up)) {
+                    continue;
+                }
+                best.enter(celsius, frame.id.0, tangent);
+            }
+        }
+    }
+}
+
+/// Whether the first is seen more steeply; where both are alike the lower number is.
+fn beats(a: (f64, u32), b: (f64, u32)) -> bool {
+    a.0 < b.0 || (a.0 <= b.0 && a.1 < b.1)
+}
+
+/// Whether the camera lies further from the surface's normal than the limit. Walls (`NAN`) have none: what they show in a
+/// map from above is the edge of a roof or of the ground.
+fn is_too_oblique(
+    (to_east, to_north): (f32, f32),
+    (dx, dy, up): (f64, f64, f64),
+    cos_limit: f64,
+) -> bool {
+    let (to_east, to_north) = (f64::from(to_east), f64::from(to_north));
+    let slant = (dx * dx + dy * dy + up * up).sqrt();
+    let normal = (to_east * to_east + to_north * to_north + 1.0).sqrt();
+    up - to_east * dx - to_north * dy < cos_limit * slant * normal
+}
+
+impl Best {
+    fn enter(&mut self, celsius: f32, frame: u32, tangent: f64) {
+        if beats((tangent, frame), (self.tangent, self.frame)) {
+            *self = Self {
+                celsius,
+                frame,
+                tangent,
+                next_celsius: self.celsius,
+                next_frame: self.frame,
+                next_tangent: self.tangent,
+            };
+        } else {
+            self.next_celsius = celsius;
+            self.next_frame = frame;
+            self.next_tangent = tangent;
+        }
+    }
+
+    /// How much the steepest frame weighs against the next (`MosaicOptions::feather`); `feather` is the width as a tangent.
+    pub(super) fn weight(&self, feather: Option<f64>) -> f64 {
+        match feather {
+            Some(feather) if self.next_celsius.is_finite() => {
+                let worse = self.next_tangent.sqrt() - self.tangent.sqrt();
+                f64::midpoint(1.0, (worse / feather).min(1.0))
+            }
+            _ => 1.0,
+        }
+    }
+}

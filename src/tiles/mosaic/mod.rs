@@ -1,0 +1,197 @@
+//! One map from many frames: every pixel from the frame that sees it most steeply.
+//!
+//! In: views, a surface and redacted temperatures. Out: a working raster of temperature, off-nadir angle and source
+//! frame, and a report. Refuses: extents beyond the limit.
+//!
+//! A map pixel stands on the surface: frames are sampled at [`View::pixel_above`] of its height, and one from which
+//! something hides it, or that sees it too obliquely, from too far or too coarsely, does not compete (ray casting over a
+//! height field, as for true orthophotos: Amhar, Jansa, Ries 1998).
+//!
+//! Blocks of 512 x 512 pixels are drawn in parallel, row of blocks by row of blocks: memory holds a few blocks a thread,
+//! the frame cache and the footprint index. Where two frames see a pixel equally steeply the lower number wins, so that
+//! threads do not change a byte.
+
+mod block;
+mod index;
+mod options;
+mod totals;
+
+use std::path::Path;
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::raster_file::RasterFile;
+use super::{FrameCache, Grid, TilesError};
+use crate::frame::FrameId;
+use crate::georef::{Bounds, Crs, Surface, View};
+use crate::raster::Raster;
+use crate::units::Metres;
+use block::{Block, Scene};
+use index::FootprintIndex;
+pub use options::MosaicOptions;
+use totals::Totals;
+
+/// Side of a block.
+const BLOCK: usize = 512;
+/// Megabytes that GDAL may hold of rasters being written and read.
+const GDAL_CACHE_MB: &str = "64";
+/// Blocks a thread draws before they are written.
+const BLOCKS_PER_THREAD: usize = 4;
+
+/// A frame to draw.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MosaicFrame {
+    /// Its number.
+    pub id: FrameId,
+    /// What it sees, in the mosaic's UTM zone.
+    pub view: View,
+}
+
+/// A mosaic in the work folder: bands temperature (°C), off-nadir angle (°) and source frame.
+#[derive(Debug, Clone)]
+pub struct Mosaic {
+    pub(super) grid: Grid,
+    pub(super) file: RasterFile,
+    report: MosaicReport,
+}
+
+/// What was drawn.
+#[derive(Debug, Clone, PartialEq)]
+pub struct MosaicReport {
+    /// Columns.
+    pub width: usize,
+    /// Rows.
+    pub height: usize,
+    /// Side of a pixel.
+    pub resolution: Metres,
+    /// EPSG code of the map.
+    pub epsg: u32,
+    /// Pixels with a temperature.
+    pub valid_pixels: u64,
+    /// Frames that gave at least one pixel, ascending.
+    pub used_frames: Vec<FrameId>,
+    /// Pixels that a second frame saw too.
+    pub overlap_pixels: u64,
+    /// Mean absolute difference in kelvin between the frame drawn and the next best there.
+    pub overlap_disagreement: Option<f64>,
+    /// Pixels near a seam that mix two frames.
+    pub blended_pixels: u64,
+    /// Pixels with a temperature where the surface model has no height, drawn on level 0.
+    pub unknown_height_pixels: u64,
+    /// Mean tangent of the off-nadir angle of the pixels with a temperature: metres by which something 1 m high is
+    /// displaced on a map of flat ground.
+    pub mean_tangent: f64,
+}
+
+impl Mosaic {
+    /// What was drawn.
+    #[must_use]
+    pub fn report(&self) -> &MosaicReport {
+        &self.report
+    }
+
+    /// The pixel grid.
+    #[must_use]
+    pub fn grid(&self) -> &Grid {
+        &self.grid
+    }
+}
+
+/// Draws `frames` over flat ground: see [`build_on`].
+///
+/// # Errors
+///
+/// What `load` says, or [`TilesError`].
+pub fn build<E>(
+    crs: Crs,
+    frames: &[MosaicFrame],
+    options: &MosaicOptions,
+    work: &Path,
+    load: impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E> + Sync + Send,
+) -> Result<Mosaic, E>
+where
+    E: From<TilesError> + Send,
+{
+    build_on(&Surface::Flat, crs, frames, options, work, load)
+}
+
+/// Draws `frames` over `surface` into a working raster in the folder `work`.
+///
+/// `load` gives redacted temperatures in °C; `NAN` leaves a hole, which other frames fill.
+///
+/// # Errors
+///
+/// What `load` says, or [`TilesError`].
+pub fn build_on<E>(
+    surface: &Surface,
+    crs: Crs,
+    frames: &[MosaicFrame],
+    options: &MosaicOptions,
+    work: &Path,
+    load: impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E> + Sync + Send,
+) -> Result<Mosaic, E>
+where
+    E: From<TilesError> + Send,
+{
+    bound_gdal()?;
+    let mut frames = frames.to_vec();
+    frames.sort_by_key(|frame| frame.id);
+    let (grid, bounds) = Grid::over(crs, &frames, options, surface.range())?;
+    let heights = median(frames.iter().map(|frame| frame.view.height().0));
+    let seen = frames.into_iter().zip(bounds);
+    let (frames, bounds): (Vec<MosaicFrame>, Vec<Bounds>) = seen
+        .filter_map(|(frame, bounds)| Some((frame, bounds?)))
+        .unzip();
+    let scene = Scene {
+        index: FootprintIndex::new(&grid, &bounds),
+        grid,
+        surface,
+        options,
+        frames,
+    };
+    let system = crs.spatial_ref().map_err(TilesError::from)?;
+    let (file, output) = RasterFile::create(
+        &work.join("mosaic.tif"),
+        (grid.width, grid.height),
+        3,
+        BLOCK,
+        Some((&grid.geo_transform(), &system)),
+    )?;
+    let cache = FrameCache::new(options.cache_bytes, load);
+    let mut totals = Totals::new(options.feather.map(|feather| feather.0 / heights));
+    let batch = BLOCKS_PER_THREAD * rayon::current_num_threads();
+    for row in (0..grid.height).step_by(BLOCK) {
+        let columns: Vec<usize> = (0..grid.width).step_by(BLOCK).collect();
+        for batch in columns.chunks(batch) {
+            let blocks: Vec<Result<Option<Block>, E>> = batch
+                .par_iter()
+                .map(|&column| scene.draw((column, row), &cache))
+                .collect();
+            for block in blocks {
+                if let Some(block) = block? {
+                    totals.add(&block, &output)?;
+                }
+            }
+        }
+    }
+    output.close()?;
+    let report = totals.report(&grid);
+    Ok(Mosaic { grid, file, report })
+}
+
+/// Bounds GDAL's own cache of raster blocks, which by default takes a twentieth of the machine's memory.
+fn bound_gdal() -> Result<(), TilesError> {
+    gdal::config::set_config_option("GDAL_CACHEMAX", GDAL_CACHE_MB).map_err(|source| {
+        TilesError::Gdal {
+            task: "bound its cache",
+            source,
+        }
+    })
+}
+
+fn median(values: impl Iterator<Item = f64>) -> f64 {
+    let mut values: Vec<f64> = values.collect();
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
