@@ -82,6 +82,19 @@ pub(super) struct FrameTruth {
     pub sightings: Vec<Sighting>,
 }
 
+impl FrameTruth {
+    /// Of a frame that shows nothing.
+    pub(super) fn unseen(file: String, shot: Shot) -> Self {
+        Self {
+            file,
+            shot,
+            drift: 0.0,
+            probes: Vec::new(),
+            sightings: Vec::new(),
+        }
+    }
+}
+
 /// Every 80th pixel across and down.
 pub(super) fn probes(celsius: &[f32]) -> Vec<Probe> {
     let places = (40..HEIGHT)
@@ -95,7 +108,7 @@ pub(super) fn probes(celsius: &[f32]) -> Vec<Probe> {
     places.filter_map(probe).collect()
 }
 
-fn round(value: f64, digits: i32) -> f64 {
+pub(super) fn round(value: f64, digits: i32) -> f64 {
     let scale = 10_f64.powi(digits);
     (value * scale).round() / scale
 }
