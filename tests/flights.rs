@@ -158,3 +158,77 @@ fn on_the_xt2_flight_both_yaws_agree() {
     );
     assert!(gimbal.abs_diff(flight) < 30, "{choice:?}");
 }
+
+#[derive(Debug)]
+struct Failure;
+
+impl From<GeorefError> for Failure {
+    fn from(_: GeorefError) -> Self {
+        Self
+    }
+}
+
+impl From<heatveil::georef::SurfaceError> for Failure {
+    fn from(_: heatveil::georef::SurfaceError) -> Self {
+        Self
+    }
+}
+
+#[test]
+fn refine_probe() {
+    for name in ["m2ea", "xt2"] {
+        let Some(flight) = flight(name) else { return };
+        let choice = flight.choose();
+        let views: Vec<_> = flight
+            .frames
+            .iter()
+            .map(|&(id, located)| (id, located.view(&flight.projector, choice.source).unwrap()))
+            .collect();
+        let rasters = &flight.rasters;
+        let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&rasters[id.0 as usize]));
+        let started = std::time::Instant::now();
+        let poses =
+            heatveil::georef::refine_poses(&views, &heatveil::georef::Surface::Flat, load).unwrap();
+        println!(
+            "{name} {:?} pairs {} before {:?} after {:?}",
+            started.elapsed(),
+            poses.pairs,
+            poses.before,
+            poses.after
+        );
+        println!("{:?}", poses.matches);
+        for c in &poses.corrections {
+            println!(
+                "{:6.2} {:6.2} {:6.2} {:6.2} {:6.2} {:6.2}",
+                c.east,
+                c.north,
+                c.up,
+                c.yaw.to_degrees(),
+                c.pitch.to_degrees(),
+                c.roll.to_degrees()
+            );
+        }
+        println!("{:?}", poses.camera);
+        let refined: Vec<_> = views
+            .iter()
+            .enumerate()
+            .map(|(i, (id, view))| (*id, poses.view(i, view)))
+            .collect();
+        let started = std::time::Instant::now();
+        let t =
+            heatveil::georef::match_temperatures(&refined, &heatveil::georef::Surface::Flat, load)
+                .unwrap();
+        println!(
+            "{:?} before {:?} after {:?} ptp {} samples {} offsets {:?}",
+            started.elapsed(),
+            t.before,
+            t.after,
+            t.frames[0].vignetting.peak_to_peak(),
+            t.samples,
+            t.frames
+                .iter()
+                .map(|f| (f.offset * 100.0).round() / 100.0)
+                .collect::<Vec<_>>()
+        );
+    }
+}
