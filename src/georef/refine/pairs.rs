@@ -45,23 +45,23 @@ pub(super) fn pairs(bounds: &[Option<Bounds>]) -> Vec<(usize, usize)> {
 mod tests {
     use super::*;
 
-    fn frame(west: f64, south: f64) -> Option<Bounds> {
-        Some(Bounds {
+    fn frame(west: f64, south: f64) -> Bounds {
+        Bounds {
             west,
             south,
             east: west + 40.0,
             north: south + 40.0,
-        })
+        }
     }
 
     #[test]
     fn neighbours_along_and_across_are_paired_and_strangers_are_not() {
         // Two lines of ten frames, 10 m apart along and 20 m across.
         let mut bounds: Vec<_> = (0..10_u8)
-            .map(|at| frame(10.0 * f64::from(at), 0.0))
+            .map(|at| Some(frame(10.0 * f64::from(at), 0.0)))
             .collect();
-        bounds.extend((0..10_u8).map(|at| frame(10.0 * f64::from(at), 20.0)));
-        bounds.push(frame(5000.0, 5000.0));
+        bounds.extend((0..10_u8).map(|at| Some(frame(10.0 * f64::from(at), 20.0))));
+        bounds.push(Some(frame(5000.0, 5000.0)));
         bounds.push(None);
         let pairs = pairs(&bounds);
         assert!(pairs.contains(&(0, 1)) && pairs.contains(&(0, 10)));

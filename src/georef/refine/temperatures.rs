@@ -346,7 +346,9 @@ mod tests {
     }
 
     /// A camera that drifts by up to 2 K and reads its corners 4 K low, over ground of 3 K of relief.
-    fn flight() -> (Vec<(FrameId, View)>, Vec<Arc<Raster<f32>>>) {
+    type Frames = (Vec<(FrameId, View)>, Vec<Arc<Raster<f32>>>);
+
+    fn flight() -> Frames {
         let mut views = Vec::new();
         let mut rasters = Vec::new();
         for at in 0..16_u8 {
