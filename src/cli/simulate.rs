@@ -80,7 +80,7 @@ struct SurveyArgs {
     /// People and cars in the streets
     #[arg(long, requires = "survey")]
     people: bool,
-    /// Real headers around 80 x 64 pixels of a ramp, for thousands of frames
+    /// Real headers around 320 x 256 pixels of a ramp, for thousands of frames
     #[arg(long, requires = "survey")]
     cheap: bool,
 }

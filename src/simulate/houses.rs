@@ -136,7 +136,7 @@ fn house(scene: &mut Scene, plot: &Plot, rng: &mut ChaCha8Rng) {
         roof_u,
         roof_celsius: scene.surfaces[roof].celsius,
         roof_emissivity: roof_e,
-        roof: outline(plot, footprint),
+        roof: outline(plot, footprint, roof),
     });
     scene.bodies.push(Body::cuboid(
         [plot.u0, v0, 0.0],
@@ -203,7 +203,7 @@ fn gable(
 }
 
 /// Corners and ridge of what [`gable`] builds: a slope ends at the overhang or where it has dropped far enough.
-fn outline(plot: &Plot, [u0, v0, u1, v1]: [f64; 4]) -> Roof {
+fn outline(plot: &Plot, [u0, v0, u1, v1]: [f64; 4], surface: SurfaceId) -> Roof {
     let slope = plot.pitch.to_radians().tan();
     let beyond = OVERHANG.min(DROP / slope);
     let low = EAVES - beyond * slope;
@@ -226,6 +226,7 @@ fn outline(plot: &Plot, [u0, v0, u1, v1]: [f64; 4]) -> Roof {
             [u0 - du, v1 + dv, low],
         ],
         ridge,
+        surface,
     }
 }
 

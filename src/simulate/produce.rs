@@ -139,6 +139,7 @@ impl Writer {
                 targets::clear_streets(&mut scene);
                 people.clear();
             }
+            targets::warm_roofs(&mut scene);
             panels = targets::lay(&mut scene, survey.side.0 / 2.0);
             if !options.ideal {
                 offsets = survey.drift(shots, &mut stream(5));
@@ -177,10 +178,13 @@ impl Writer {
             Preset::Full { .. } => (half, 1.0),
             Preset::Survey(_) => (half, 0.25),
         };
-        let [heights, temperatures] = truth::rasters(&world, &self.site, margin, cell)?;
+        let [heights, temperatures] = truth::rasters(&world, &self.site, margin, cell, None)?;
         self.write("truth/dsm.tif", heights.encode()?)?;
         self.write("truth/ground_temperature.tif", temperatures.encode()?)?;
         if let Some(survey) = survey {
+            let (margin, up) = (survey.side.0 / 2.0 + 10.0, Some(survey.height.0));
+            let [_, apparent] = truth::rasters(&world, &self.site, margin, 0.125, up)?;
+            self.write("truth/apparent_temperature.tif", apparent.encode()?)?;
             let slant = survey.height.0 / survey.pitch.to_radians().sin().abs();
             let panels = targets::targets(&panels, &self.site, slant)?;
             self.write("truth/targets.json", lines(&panels)?)?;

@@ -65,6 +65,7 @@ pub(super) struct Roof {
     /// At the eaves, counter-clockwise from the lowest `u` and `v`.
     pub corners: [Vec3; 4],
     pub ridge: [Vec3; 2],
+    pub surface: SurfaceId,
 }
 
 /// Bodies sorted into square cells.

@@ -47,7 +47,7 @@ pub struct Survey {
     pub vignetting_kelvin: f64,
     /// People and cars in the streets; without them nothing needs to be hidden.
     pub people: bool,
-    /// 80 x 64 pixels of a ramp instead of a picture, and no truth but poses: for thousands of frames.
+    /// 320 x 256 pixels of a ramp instead of a picture, and no truth but poses: for thousands of frames.
     pub cheap: bool,
 }
 

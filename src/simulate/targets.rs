@@ -1,4 +1,5 @@
-//! Black panels of known temperature on open ground, and the truth about them and about roofs.
+//! What makes a neighbourhood easy to survey: old roofs, empty streets, panels of known temperature; and the truth
+//! about panels and roofs.
 //!
 //! In: a scene. Out: panels in it, `targets.json`, `roofs.json`. Refuses: places where something stands.
 
@@ -9,19 +10,25 @@ use super::geodesy::{ELEVATION, Site};
 use super::render::World;
 use super::scene::{Dwelling, Kind, Scene, to_enu};
 use super::solid::Body;
-use super::thermal::NIGHT;
+use super::thermal::{Behind, NIGHT};
 use super::truth::round;
 
 /// Side of a panel, metres.
 const SIDE: f64 = 3.0;
 /// Free ground around a panel, metres.
-const MARGIN: f64 = 0.75;
-/// Between neighbouring places, metres.
-const EVERY: f64 = 7.0;
+const MARGIN: f64 = 2.5;
+/// Between places that are tried, metres, and their number along half the side at most.
+const EVERY: f64 = 1.0;
+const PLACES: f64 = 60.0;
 /// Flat enough to lie under a panel: paving slabs, metres.
 const FLAT: f64 = 0.06;
 /// Temperatures in turn, °C: within the range of the ground around.
 const CELSIUS: [f64; 4] = [-2.0, 4.0, 1.0, 7.0];
+
+/// U-values of roofs that nobody insulated, in turn, W/(m² K): warmer than gardens and streets.
+const ROOFS: [f64; 3] = [2.6, 4.6, 3.4];
+/// Of these roofs; what they mirror of the sky depends on where one looks from, and should be little.
+const EMISSIVITY: f64 = 0.96;
 
 /// A panel on the ground.
 #[derive(Debug, Clone, Copy)]
@@ -34,9 +41,10 @@ pub(super) struct Target {
 /// Lays panels wherever nothing stands, within `half` metres of the middle.
 pub(super) fn lay(scene: &mut Scene, half: f64) -> Vec<Target> {
     let surfaces = CELSIUS.map(|celsius| (celsius, scene.surface(celsius, 1.0, 0.0)));
+    let every = EVERY.max(half / PLACES);
     let places = |from: f64| {
         (0_u32..)
-            .map(move |index| from + EVERY * f64::from(index))
+            .map(move |index| from + every * f64::from(index))
             .take_while(move |place| *place <= half)
     };
     let mut targets: Vec<Target> = Vec::new();
@@ -69,6 +77,18 @@ pub(super) fn lay(scene: &mut Scene, half: f64) -> Vec<Target> {
         }
     }
     targets
+}
+
+/// Takes the insulation out of all roofs, so that each stands out from what lies around it.
+pub(super) fn warm_roofs(scene: &mut Scene) {
+    for (dwelling, u) in scene.dwellings.iter_mut().zip(ROOFS.into_iter().cycle()) {
+        let celsius = NIGHT.surface(Behind::element(u, NIGHT.indoor), EMISSIVITY, 0.9);
+        if let Some(surface) = scene.surfaces.get_mut(dwelling.roof.surface) {
+            (surface.celsius, surface.emissivity) = (celsius, EMISSIVITY);
+        }
+        (dwelling.roof_u, dwelling.roof_celsius) = (u, celsius);
+        dwelling.roof_emissivity = EMISSIVITY;
+    }
 }
 
 /// Leaves only what lasts: no people, no cars.

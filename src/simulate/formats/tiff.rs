@@ -49,13 +49,13 @@ pub(super) fn encode_celsius(celsius: &[f32], stamp: &Stamp) -> Result<Vec<u8>, 
 }
 
 /// Columns and rows of a frame that only its header makes a real one.
-pub(in crate::simulate) const CHEAP: (u16, u16) = (80, 64);
+pub(in crate::simulate) const CHEAP: (u16, u16) = (320, 256);
 
 /// A frame of [`CHEAP`] pixels that shows a ramp.
 pub(in crate::simulate) fn encode_cheap(stamp: &Stamp) -> Result<Vec<u8>, SimulateError> {
     let (width, height) = CHEAP;
     let ramp: Vec<f32> = (0..height)
-        .flat_map(|y| (0..width).map(move |x| f32::from(x / 8 + y / 8) / 4.0))
+        .flat_map(|y| (0..width).map(move |x| f32::from(x / 32 + y / 32) / 4.0))
         .collect();
     let mut out = Cursor::new(Vec::new());
     let encoder =
