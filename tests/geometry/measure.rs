@@ -28,8 +28,10 @@ pub(crate) struct Accuracy {
     pub corners: Vec<f64>,
     /// Of these, not found within [`FARTHEST`].
     pub lost: usize,
-    /// Root mean square error of the samples on panels, K.
+    /// Root mean square error of the panels' means, K.
     pub rmse: f64,
+    /// Root mean square error of the samples on panels, K: also what of a house is painted on one.
+    pub sample_rmse: f64,
     /// Samples on panels.
     pub samples: usize,
     /// Panels with at least one sample.
@@ -50,22 +52,27 @@ impl Accuracy {
         }
         corners.sort_by(f64::total_cmp);
         let mut squares = Vec::new();
-        let mut panels = 0;
+        let mut means = Vec::new();
         for panel in &truth.panels {
-            let before = squares.len();
+            let mut sum = (0.0, 0_u32);
             for at in inside(map, &panel.corners, RIM) {
-                squares.push((f64::from(map.samples[at]) - panel.celsius).powi(2));
+                let error = f64::from(map.samples[at]) - panel.celsius;
+                squares.push(error * error);
+                sum = (sum.0 + error, sum.1 + 1);
             }
-            panels += usize::from(squares.len() > before);
+            if sum.1 > 0 {
+                means.push((sum.0 / f64::from(sum.1)).powi(2));
+            }
         }
         let samples = squares.len();
-        let rmse = (squares.iter().sum::<f64>() / samples as f64).sqrt();
+        let root = |squares: &[f64]| (squares.iter().sum::<f64>() / squares.len() as f64).sqrt();
         Self {
             corners,
             lost,
-            rmse,
+            rmse: root(&means),
+            sample_rmse: root(&squares),
             samples,
-            panels,
+            panels: means.len(),
         }
     }
 
@@ -77,14 +84,15 @@ impl Accuracy {
 
     pub(crate) fn line(&self) -> String {
         format!(
-            "{} roof corners: median {:.2} m, p95 {:.2} m, {} not within {FARTHEST} m; {} panels ({} samples): RMSE {:.2} K",
+            "{} roof corners: median {:.2} m, p95 {:.2} m, {} not within {FARTHEST} m; {} panels: RMSE {:.2} K, of their {} samples {:.2} K",
             self.corners.len(),
             self.quantile(0.5),
             self.quantile(0.95),
             self.lost,
             self.panels,
+            self.rmse,
             self.samples,
-            self.rmse
+            self.sample_rmse
         )
     }
 }
