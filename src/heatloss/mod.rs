@@ -1,0 +1,22 @@
+//! From surface temperatures to heat loss, and how sure it is.
+//!
+//! In: the weather of the night, what a surface is made of, apparent temperatures. Out: surface temperature, heat flux
+//! with an interval, an indicative U-value, a grade from A to E with its reasons. Refuses: weather in which no figure
+//! means anything (hard stops), and surfaces whose emissivity is not known to be high.
+//!
+//! One night from the air does not give a U-value. Every figure here carries the interval that the uncertain inputs
+//! leave (DOMAIN section 4).
+
+mod balance;
+mod error;
+mod estimate;
+mod grade;
+mod sky;
+mod weather;
+
+pub use balance::{Convection, Surface, flux, u_value};
+pub use error::HeatLossError;
+pub use estimate::{FluxModel, Interval, Spread};
+pub use grade::{Grade, Reason, Verdict, surface_reasons};
+pub use sky::{berdahl_martin, dew_point, swinbank, under_clouds};
+pub use weather::{Sky, Uncertain, Weather, WeatherNote};
