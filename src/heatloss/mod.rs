@@ -8,6 +8,7 @@
 //! leave (DOMAIN section 4).
 
 mod balance;
+mod coverage;
 mod error;
 mod estimate;
 mod grade;
@@ -15,6 +16,7 @@ mod sky;
 mod weather;
 
 pub use balance::{Convection, Surface, flux, u_value};
+pub use coverage::{Ring, coverage, signed_area};
 pub use error::HeatLossError;
 pub use estimate::{FluxModel, Interval, Spread};
 pub use grade::{Grade, Reason, Verdict, surface_reasons};
