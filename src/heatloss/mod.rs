@@ -12,7 +12,9 @@ mod coverage;
 mod error;
 mod estimate;
 mod grade;
+mod index;
 mod sky;
+mod statistics;
 mod weather;
 
 pub use balance::{Convection, Surface, flux, u_value};
@@ -20,5 +22,7 @@ pub use coverage::{Ring, coverage, signed_area};
 pub use error::HeatLossError;
 pub use estimate::{FluxModel, Interval, Spread};
 pub use grade::{Grade, Reason, Verdict, surface_reasons};
+pub use index::{FEWEST, Ranked, Standing, standings};
 pub use sky::{berdahl_martin, dew_point, swinbank, under_clouds};
+pub use statistics::ZoneStatistics;
 pub use weather::{Sky, Uncertain, Weather, WeatherNote};
