@@ -8,22 +8,26 @@
 //! leave (DOMAIN section 4).
 
 mod balance;
+mod buildings;
 mod coverage;
 mod error;
 mod estimate;
 mod footprints;
 mod grade;
+mod hot_spots;
 mod index;
 mod sky;
 mod statistics;
 mod weather;
 
 pub use balance::{Convection, Surface, flux, u_value};
+pub use buildings::{Building, BuildingOptions, MapGrid, MapWindow, measure};
 pub use coverage::{Ring, coverage, signed_area};
 pub use error::HeatLossError;
 pub use estimate::{FluxModel, Interval, Spread};
 pub use footprints::{Footprint, FootprintError, FootprintSource, read};
 pub use grade::{Grade, Reason, Verdict, surface_reasons};
+pub use hot_spots::{HotSpots, hot_spots};
 pub use index::{FEWEST, Ranked, Standing, standings};
 pub use sky::{berdahl_martin, dew_point, swinbank, under_clouds};
 pub use statistics::ZoneStatistics;
