@@ -8,11 +8,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use gdal::Dataset;
-use gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 use gdal::vector::{Feature, Geometry, LayerAccess};
 
 use super::Ring;
-use crate::georef::{Bounds, Projector};
+use crate::georef::{Bounds, GeorefError, Projector};
 
 /// Where the outlines are, and which fields say what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -67,6 +66,30 @@ pub enum FootprintError {
     NoCrs {
         /// The file.
         path: PathBuf,
+    },
+    /// Its coordinate system cannot be used.
+    #[error("{}: its coordinate system cannot be used", path.display())]
+    Place {
+        /// The file.
+        path: PathBuf,
+        /// Why.
+        source: GeorefError,
+    },
+    /// A roof that no roof is like.
+    #[error("{}: feature {feature}: {what} = {value} is not between {min} and {max}", path.display())]
+    Value {
+        /// The file.
+        path: PathBuf,
+        /// The building's name.
+        feature: String,
+        /// `emissivity` or `tilt`.
+        what: &'static str,
+        /// What it says.
+        value: f64,
+        /// Least that is believed.
+        min: f64,
+        /// Most that is believed.
+        max: f64,
     },
     /// Several layers, none named.
     #[error("{}: {count} layers; name one with [buildings] layer", path.display())]
@@ -147,7 +170,10 @@ pub fn read(
     let system = layer
         .spatial_ref()
         .ok_or_else(|| FootprintError::NoCrs { path: path() })?;
-    let to_geographic = to_geographic(system).map_err(failed)?;
+    let file = Projector::of(&system).map_err(|source| FootprintError::Place {
+        path: path(),
+        source,
+    })?;
     let fields = Fields::of(source, &layer)?;
     let (mut found, mut seen) = (Vec::new(), 0_usize);
     let mut invalid: Vec<u64> = Vec::new();
@@ -164,10 +190,26 @@ pub fn read(
             invalid.push(number);
             continue;
         };
-        let Some(polygons) = on_map(&polygons, &to_geographic, projector, area) else {
+        let Some(polygons) = on_map(&polygons, &file, projector, area) else {
             continue;
         };
         let building = fields.building(&feature, polygons).map_err(failed)?;
+        for (what, value, min, max) in [
+            ("emissivity", building.emissivity, 0.01, 1.0),
+            ("tilt", building.tilt, 0.0, 90.0),
+        ] {
+            if let Some(value) = value.filter(|value| !(min..=max).contains(value)) {
+                let (path, feature) = (path(), building.id.clone());
+                return Err(FootprintError::Value {
+                    path,
+                    feature,
+                    what,
+                    value,
+                    min,
+                    max,
+                });
+            }
+        }
         for uprn in &building.uprns {
             if let Some(first) = owner.insert(uprn.clone(), building.id.clone()) {
                 twice.push((first, building.id.clone()));
@@ -199,13 +241,6 @@ pub fn read(
     Ok(found)
 }
 
-fn to_geographic(mut system: SpatialRef) -> Result<CoordTransform, gdal::errors::GdalError> {
-    let mut geographic = SpatialRef::from_epsg(4326)?;
-    geographic.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
-    system.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
-    CoordTransform::new(&system, &geographic)
-}
-
 /// The rings of a polygon or of several; `None` for other shapes.
 fn polygons(shape: &Geometry) -> Option<Vec<Vec<Ring>>> {
     match shape.geometry_name().as_str() {
@@ -233,23 +268,18 @@ fn rings(polygon: &Geometry) -> Vec<Ring> {
 /// The polygons in the map's metres; `None` where they do not touch `area` or cannot be projected.
 fn on_map(
     polygons: &[Vec<Ring>],
-    to_geographic: &CoordTransform,
-    projector: &Projector,
+    file: &Projector,
+    map: &Projector,
     area: Bounds,
 ) -> Option<Vec<Vec<Ring>>> {
-    let place = |ring: &Ring| -> Option<Ring> {
-        let (mut xs, mut ys): (Vec<f64>, Vec<f64>) = ring.iter().copied().unzip();
-        to_geographic
-            .transform_coords(&mut xs, &mut ys, &mut [])
-            .ok()?;
-        xs.iter()
-            .zip(&ys)
-            .map(|(&longitude, &latitude)| projector.to_map(longitude, latitude).ok())
-            .collect()
+    let place = |&(x, y): &(f64, f64)| {
+        let (longitude, latitude) = file.to_geographic(x, y).ok()?;
+        map.to_map(longitude, latitude).ok()
     };
+    let ring = |ring: &Ring| ring.iter().map(place).collect::<Option<Ring>>();
     let placed: Vec<Vec<Ring>> = polygons
         .iter()
-        .map(|rings| rings.iter().map(place).collect())
+        .map(|rings| rings.iter().map(ring).collect())
         .collect::<Option<_>>()?;
     let outline: Vec<(f64, f64)> = placed.iter().flatten().flatten().copied().collect();
     Bounds::around(&outline)?.intersection(area).map(|_| placed)
@@ -401,6 +431,49 @@ mod tests {
             found,
             Err(FootprintError::Invalid { count: 1, .. })
         ));
+    }
+
+    /// `ogr2ogr -t_srs EPSG:27700` has no OSTN15 here; the corners are those of `Projector`'s own tested vector, moved by 10 m.
+    #[test]
+    fn british_outlines_lie_where_ostn15_puts_them() {
+        let (east, north) = (651_409.80, 313_177.45);
+        let corner = |dx: f64, dy: f64| format!("[{},{}]", east + dx, north + dy);
+        let ring = [
+            corner(0.0, 0.0),
+            corner(10.0, 0.0),
+            corner(10.0, 10.0),
+            corner(0.0, 10.0),
+            corner(0.0, 0.0),
+        ];
+        let path = "/vsimem/bng.geojson";
+        let text = format!(
+            r#"{{"type":"FeatureCollection","crs":{{"type":"name","properties":{{"name":"urn:ogc:def:crs:EPSG::27700"}}}},"features":[{{"type":"Feature","properties":{{}},"geometry":{{"type":"Polygon","coordinates":[[{}]]}}}}]}}"#,
+            ring.join(",")
+        );
+        gdal::vsi::create_mem_file(path, text.into_bytes()).unwrap();
+        let source = FootprintSource {
+            path: path.into(),
+            layer: None,
+            id: None,
+            uprn: None,
+            material: None,
+            emissivity: None,
+            tilt: None,
+        };
+        let projector = Crs::from_epsg(32_631).unwrap().projector().unwrap();
+        let (east, north) = projector.to_map(1.716_073_973, 52.658_007_833).unwrap();
+        let area = Bounds {
+            west: east - 50.0,
+            south: north - 50.0,
+            east: east + 50.0,
+            north: north + 50.0,
+        };
+        let found = read(&source, &projector, area).unwrap();
+        let corner = found[0].polygons[0][0][0];
+        assert!(
+            (corner.0 - east).hypot(corner.1 - north) < 0.03,
+            "{corner:?} {east} {north}"
+        );
     }
 
     #[test]
