@@ -80,6 +80,8 @@ pub struct Building {
     pub apparent: ZoneStatistics,
     /// Temperature of the surface, corrected for emissivity, sky and air, °C.
     pub surface: Option<f64>,
+    /// Temperature of the air, °C.
+    pub air: Option<f64>,
     /// Heat lost, W/m².
     pub flux: Option<Interval>,
     /// Indicative U-value, W/m²K.
@@ -211,6 +213,7 @@ fn building<E>(
         visible,
         apparent,
         surface: None,
+        air: weather.map(|weather| weather.air.value),
         flux: None,
         u: None,
         standing: None,
@@ -385,7 +388,7 @@ fn shares(footprint: &Footprint, grid: &MapGrid, window: MapWindow) -> Vec<f64> 
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::super::weather::tests::calm_night;
     use super::*;
     use std::convert::Infallible;
@@ -441,9 +444,14 @@ mod tests {
         .remove(0)
     }
 
+    /// An evenly warm roof of 50 m², wholly seen.
+    pub(in crate::heatloss) fn row() -> Building {
+        one(house(1, 10.25, 20.1), 2.5, 200)
+    }
+
     #[test]
     fn an_evenly_warm_roof_has_its_area_and_its_temperature() {
-        let row = one(house(1, 10.25, 20.1), 2.5, 200);
+        let row = row();
         assert!((row.area - 50.0).abs() < 1e-9 && (row.visible - 1.0).abs() < 1e-9);
         assert!((row.apparent.mean - 2.5).abs() < 1e-6 && (row.emissivity - 0.905).abs() < 1e-12);
         let (flux, u) = (row.flux.unwrap(), row.u.unwrap());

@@ -18,6 +18,7 @@ mod hot_spots;
 mod index;
 mod sky;
 mod statistics;
+mod table;
 mod weather;
 
 pub use balance::{Convection, Surface, flux, u_value};
@@ -31,4 +32,5 @@ pub use hot_spots::{HotSpots, hot_spots};
 pub use index::{FEWEST, Ranked, Standing, standings};
 pub use sky::{berdahl_martin, dew_point, swinbank, under_clouds};
 pub use statistics::ZoneStatistics;
+pub use table::{BuildingsCsv, FIELDS, Field, Getter, UprnLinksCsv, Value};
 pub use weather::{Sky, Uncertain, Weather, WeatherNote};
