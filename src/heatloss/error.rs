@@ -36,6 +36,12 @@ pub enum HeatLossError {
         /// The hard stop in m/s.
         limit: f64,
     },
+    /// The table of buildings cannot be written.
+    #[error("could not write the table of buildings: {problem}")]
+    Table {
+        /// What GDAL says.
+        problem: String,
+    },
     /// A surface that mirrors the sky.
     #[error(
         "emissivity {emissivity} is not between {min} and 1: such a surface shows the sky's temperature, not its own"
