@@ -180,7 +180,7 @@ fn write_style(dataset: &mut Dataset) -> gdal::errors::Result<()> {
     write_texts(dataset, "layer_styles", &fields, std::iter::once(row))
 }
 
-/// Deciles in five colours from blue (loses least) to red, grey without a standing (`ColorBrewer` RdYlBu, 5 classes).
+/// Deciles in five colours from blue (loses least) to red, grey without a standing (`ColorBrewer`'s `RdYlBu`, 5 classes).
 fn style() -> String {
     let classes = [
         ("1", "2", "44,123,182", "loses least"),
@@ -193,14 +193,16 @@ fn style() -> String {
     let mut symbols = String::new();
     let mut add = |filter: String, label: String, colour: &str| {
         let number = rules.matches("<rule ").count();
-        rules += &format!(
+        let rule = format!(
             "<rule key=\"{number}\" symbol=\"{number}\" filter=\"{filter}\" label=\"{label}\"/>"
         );
-        symbols += &format!(
+        rules += &rule;
+        let symbol = format!(
             "<symbol name=\"{number}\" type=\"fill\" alpha=\"0.8\"><layer class=\"SimpleFill\" enabled=\"1\"><Option type=\"Map\">\
              <Option name=\"color\" type=\"QString\" value=\"{colour},255\"/><Option name=\"outline_color\" type=\"QString\" value=\"60,60,60,255\"/>\
              <Option name=\"outline_width\" type=\"QString\" value=\"0.2\"/><Option name=\"style\" type=\"QString\" value=\"solid\"/></Option></layer></symbol>"
         );
+        symbols += &symbol;
     };
     for (low, high, colour, label) in classes {
         let filter = format!("&quot;decile&quot; &gt;= {low} AND &quot;decile&quot; &lt;= {high}");

@@ -293,7 +293,7 @@ impl Artifact for UprnLinksCsv<'_> {
             for uprn in &building.footprint.uprns {
                 let [uprn, id] =
                     [uprn, &building.footprint.id].map(|text| cell(Value::Text(text.clone())));
-                text += &format!("{uprn},{id}\r\n");
+                text.extend([&uprn, ",", &id, "\r\n"]);
             }
         }
         text.into_bytes().into()
