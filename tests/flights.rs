@@ -225,10 +225,10 @@ fn draw(crs: Crs, views: &[(FrameId, View)], rasters: &[Arc<Raster<f32>>]) -> Mo
     mosaic.unwrap().report().clone()
 }
 
-/// The issue asks for half a pixel, and for seams halved. The first is reached; of the seams a third goes: what is left are
-/// fields in the sun, which look different from two sides.
+/// The issue asks for half a pixel on overlaps, and for seams halved; neither is reached. This holds only the matches that the solve itself
+/// accepted, within lines: measured from outside, the two lines stay about 8 m apart, beyond the search of 6 m.
 #[test]
-fn the_m2ea_flight_fits_to_half_a_pixel_once_its_lens_is_known() {
+fn accepted_matches_of_the_m2ea_flight_fit_to_half_a_pixel() {
     let Some(flight) = flight("m2ea") else { return };
     let found = flight.agree();
     let (before, after) = (found.poses.before.unwrap(), found.poses.after.unwrap());
