@@ -162,12 +162,6 @@ fn on_the_xt2_flight_both_yaws_agree() {
 #[derive(Debug)]
 struct Failure;
 
-impl From<GeorefError> for Failure {
-    fn from(_: GeorefError) -> Self {
-        Self
-    }
-}
-
 impl From<heatveil::georef::SurfaceError> for Failure {
     fn from(_: heatveil::georef::SurfaceError) -> Self {
         Self

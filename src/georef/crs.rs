@@ -211,7 +211,8 @@ fn point(transform: &CoordTransform, x: f64, y: f64) -> Result<(f64, f64), Geore
     Ok((x, y))
 }
 
-fn median(values: &mut [f64]) -> Option<f64> {
+/// The middle value, of an even number the upper of the two.
+pub(in crate::georef) fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
 }

@@ -12,7 +12,7 @@ const MAX_SIDE: f64 = 384.0;
 /// Cells along the side of the squares for which it is asked whether something hides them.
 const HIDDEN: usize = 4;
 /// Metres around an overlap from which something may hide it.
-pub(super) const REACH: Metres = Metres(25.0);
+const REACH: Metres = Metres(25.0);
 
 /// A square of ground that two frames share.
 #[derive(Debug, Clone, Copy)]
@@ -80,11 +80,6 @@ impl Overlap {
         }
     }
 
-    /// The surface under it, with what around it may hide it; `None` on flat ground.
-    pub(super) fn surface(&self, surface: &Surface) -> Result<Option<Patch>, SurfaceError> {
-        surface.patch(self.bounds().grown(REACH))
-    }
-
     /// What a frame shows of it.
     pub(super) fn chart(
         &self,
@@ -122,6 +117,11 @@ impl Overlap {
             celsius: (0..self.side * self.side).map(cell).collect(),
         }
     }
+}
+
+/// The surface under an area, with what around it may hide it; `None` on flat ground.
+pub(super) fn patch_over(surface: &Surface, area: Bounds) -> Result<Option<Patch>, SurfaceError> {
+    surface.patch(area.grown(REACH))
 }
 
 /// Whether a place is a wall, or something stands between it and the camera.

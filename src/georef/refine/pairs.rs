@@ -2,16 +2,40 @@
 
 use std::collections::BTreeSet;
 
-use crate::georef::Bounds;
+use super::overlap::MAX_OFF_NADIR;
+use crate::frame::FrameId;
+use crate::georef::{Bounds, Surface, View};
 
 /// Neighbours of a frame that it is compared with.
 const NEIGHBOURS: usize = 6;
 /// Share of the smaller footprint that two frames must have in common.
 const SHARE: f64 = 0.25;
 
+/// What each frame sees of a surface steeply enough, and which frames are compared over it.
+pub(super) struct Overlaps {
+    bounds: Vec<Option<Bounds>>,
+    pub(super) pairs: Vec<(usize, usize)>,
+}
+
+impl Overlaps {
+    pub(super) fn of(frames: &[(FrameId, View)], surface: &Surface) -> Self {
+        let bounds: Vec<_> = frames
+            .iter()
+            .map(|(_, view)| view.bounds_between(surface.range(), MAX_OFF_NADIR))
+            .collect();
+        let pairs = pairs(&bounds);
+        Self { bounds, pairs }
+    }
+
+    /// What the frame at `index` sees.
+    pub(super) fn bounds(&self, index: usize) -> Option<Bounds> {
+        self.bounds.get(index).copied().flatten()
+    }
+}
+
 /// Pairs of overlapping frames by their place in the list, each once, the lower first: every frame with those with which it
 /// shares most, half of them from the same stretch of the flight and half from elsewhere, where lines cross.
-pub(super) fn pairs(bounds: &[Option<Bounds>]) -> Vec<(usize, usize)> {
+fn pairs(bounds: &[Option<Bounds>]) -> Vec<(usize, usize)> {
     let area = |bounds: Bounds| bounds.size().0 * bounds.size().1;
     let mut found = BTreeSet::new();
     for (a, first) in bounds.iter().enumerate() {

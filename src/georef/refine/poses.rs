@@ -3,11 +3,10 @@
 use std::sync::Arc;
 
 use super::least_squares::{Equation, solve};
-use super::overlap::MAX_OFF_NADIR;
-use super::pairs::pairs;
+use super::pairs::Overlaps;
 use super::ties::{ROUNDS, Round, Tie, ties};
 use crate::frame::FrameId;
-use crate::georef::{Bounds, Correction, GeorefError, Lens, Surface, SurfaceError, View};
+use crate::georef::{Correction, Lens, Surface, SurfaceError, View};
 use crate::raster::Raster;
 
 /// Standard deviations of what the files say, in the order of [`Correction`]: position and height in metres (GPS without RTK), yaw (compass),
@@ -29,11 +28,13 @@ pub struct Poses {
     pub corrections: Vec<Correction>,
     /// What to change about the camera of all.
     pub camera: CameraCorrection,
-    /// Matched squares that each frame has a part in; a frame with none keeps its pose.
+    /// Squares that each frame has a part in when looked at once more with the corrections; what an earlier round matched may have moved a
+    /// frame with none.
     pub matches: Vec<u32>,
     /// Pairs of frames compared.
     pub pairs: usize,
-    /// How far the same ground lay apart in two frames, with the poses of the files.
+    /// How far the same ground lay apart in two frames, with the poses of the files; only of squares that were matched, thus no
+    /// further than was looked.
     pub before: Option<Offsets>,
     /// The same with the corrections.
     pub after: Option<Offsets>,
@@ -119,68 +120,42 @@ pub fn refine_poses<E>(
     load: impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E> + Sync,
 ) -> Result<Poses, E>
 where
-    E: From<GeorefError> + From<SurfaceError> + Send,
+    E: From<SurfaceError> + Send,
 {
-    let bounds: Vec<Option<Bounds>> = frames
-        .iter()
-        .map(|(_, view)| view.bounds_between(surface.range(), MAX_OFF_NADIR))
-        .collect();
-    let pairs = pairs(&bounds);
-    let mut state = State {
+    let overlaps = Overlaps::of(frames, surface);
+    let pairs = &overlaps.pairs;
+    let mut poses = Poses {
         corrections: vec![Correction::default(); frames.len()],
         camera: CameraCorrection::default(),
+        matches: vec![0; frames.len()],
+        pairs: pairs.len(),
+        before: None,
+        after: None,
     };
-    let mut before = None;
-    let look = |state: &State, round: Round| {
+    let look = |poses: &Poses, round: Round| {
         let view = |at: usize| {
             let (id, view) = frames.get(at)?;
-            Some((
-                *id,
-                state.view(at, view),
-                bounds.get(at).copied().flatten()?,
-            ))
+            Some((*id, poses.view(at, view), overlaps.bounds(at)?))
         };
-        ties(view, &pairs, surface, round, &load)
+        ties(view, pairs, surface, round, &load)
     };
     for round in ROUNDS {
-        let ties = look(&state, round)?;
-        if before.is_none() {
-            before = offsets(&ties);
-        }
-        state = state.solved(frames, &ties);
+        let ties = look(&poses, round)?;
+        poses.before = poses.before.or_else(|| offsets(&ties));
+        poses.solve(frames, &ties);
     }
     let [.., last] = ROUNDS;
-    let ties = look(&state, last)?;
-    let mut matches = vec![0; frames.len()];
-    for tie in &ties {
-        for frame in [tie.frames.0, tie.frames.1] {
-            if let Some(count) = matches.get_mut(frame) {
-                *count += 1;
-            }
+    let ties = look(&poses, last)?;
+    poses.after = offsets(&ties);
+    for frame in ties.iter().flat_map(|tie| [tie.frames.0, tie.frames.1]) {
+        if let Some(count) = poses.matches.get_mut(frame) {
+            *count += 1;
         }
     }
-    Ok(Poses {
-        corrections: state.corrections,
-        camera: state.camera,
-        matches,
-        pairs: pairs.len(),
-        before,
-        after: offsets(&ties),
-    })
+    Ok(poses)
 }
 
-/// What has been found so far.
-struct State {
-    corrections: Vec<Correction>,
-    camera: CameraCorrection,
-}
-
-impl State {
-    fn view(&self, index: usize, view: &View) -> View {
-        let correction = self.corrections.get(index).copied().unwrap_or_default();
-        corrected_view(view, &correction, &self.camera)
-    }
-
+impl Poses {
     /// All numbers of a frame, its own and the camera's.
     fn numbers(&self, index: usize) -> [f64; NUMBERS] {
         let own = self.corrections.get(index).copied().unwrap_or_default();
@@ -194,7 +169,7 @@ impl State {
 
     /// Solves for all corrections at once. Each tie says that both corrected frames show its ground at one place:
     /// `Ja xa - Jb xb = offset`, J how a place moves with each number of frame and camera, found by small steps.
-    fn solved(&self, frames: &[(FrameId, View)], ties: &[Tie]) -> Self {
+    fn solve(&mut self, frames: &[(FrameId, View)], ties: &[Tie]) {
         const BOTH: usize = 2 * NUMBERS;
         let mut equations: Vec<Equation<BOTH>> = Vec::with_capacity(2 * ties.len());
         let knows_lens = ties.len() >= LEAST_FOR_LENS;
@@ -249,13 +224,11 @@ impl State {
         }
         let solved = solve(&equations, frames.len() * Correction::SIZE + CAMERA);
         let (own, camera) = solved.split_at(frames.len() * Correction::SIZE);
-        Self {
-            corrections: own
-                .chunks_exact(Correction::SIZE)
-                .map(|chunk| Correction::from_array(scaled(chunk, PRIOR)))
-                .collect(),
-            camera: CameraCorrection::from_array(scaled(camera, CAMERA_PRIOR)),
-        }
+        self.corrections = own
+            .chunks_exact(Correction::SIZE)
+            .map(|chunk| Correction::from_array(scaled(chunk, PRIOR)))
+            .collect();
+        self.camera = CameraCorrection::from_array(scaled(camera, CAMERA_PRIOR));
     }
 }
 
@@ -403,11 +376,6 @@ mod tests {
 
     #[derive(Debug)]
     struct Failure;
-    impl From<GeorefError> for Failure {
-        fn from(_: GeorefError) -> Self {
-            Self
-        }
-    }
     impl From<SurfaceError> for Failure {
         fn from(_: SurfaceError) -> Self {
             Self

@@ -11,10 +11,11 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::least_squares::{Equation, solve};
-use super::overlap::{MAX_OFF_NADIR, REACH, is_hidden, level};
-use super::pairs::pairs;
+use super::overlap::{is_hidden, level, patch_over};
+use super::pairs::Overlaps;
 use crate::frame::FrameId;
-use crate::georef::{Bounds, GeorefError, Surface, SurfaceError, View};
+use crate::georef::crs::median;
+use crate::georef::{Surface, SurfaceError, View};
 use crate::raster::Raster;
 
 /// Terms of the vignetting: powers of the place on the sensor, up to the fourth.
@@ -143,25 +144,22 @@ pub fn match_temperatures<E>(
     load: impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E> + Sync,
 ) -> Result<Temperatures, E>
 where
-    E: From<GeorefError> + From<SurfaceError> + Send,
+    E: From<SurfaceError> + Send,
 {
-    let bounds: Vec<Option<Bounds>> = frames
-        .iter()
-        .map(|(_, view)| view.bounds_between(surface.range(), MAX_OFF_NADIR))
-        .collect();
-    let pairs = pairs(&bounds);
+    let overlaps = Overlaps::of(frames, surface);
+    let pairs = &overlaps.pairs;
     let grid = GRID
         .min((MAX_EQUATIONS / pairs.len().max(1)).isqrt())
         .max(4);
     let of_pair = |&(a, b): &(usize, usize)| -> Result<Vec<Sample>, E> {
-        let frame = |at: usize| Some((*frames.get(at)?, bounds.get(at).copied().flatten()?));
+        let frame = |at: usize| Some((*frames.get(at)?, overlaps.bounds(at)?));
         let (Some((first, bounds_a)), Some((second, bounds_b))) = (frame(a), frame(b)) else {
             return Ok(Vec::new());
         };
         let Some(shared) = bounds_a.intersection(bounds_b) else {
             return Ok(Vec::new());
         };
-        let patch = surface.patch(shared.grown(REACH))?;
+        let patch = patch_over(surface, shared)?;
         let (raster_a, raster_b) = (load(first.0)?, load(second.0)?);
         let (width, height) = shared.size();
         #[expect(clippy::cast_precision_loss, reason = "a few steps")]
@@ -266,20 +264,18 @@ fn solved(frames: usize, samples: &[Sample]) -> Temperatures {
             .sum();
         sample.difference - told * DIFFERENCE
     };
+    let mut before: Vec<f64> = samples
+        .iter()
+        .map(|sample| sample.difference.abs())
+        .collect();
+    let mut after: Vec<f64> = equations
+        .iter()
+        .zip(samples)
+        .map(|(equation, sample)| residual(equation, sample).abs())
+        .collect();
     Temperatures {
-        before: median(
-            samples
-                .iter()
-                .map(|sample| sample.difference.abs())
-                .collect(),
-        ),
-        after: median(
-            equations
-                .iter()
-                .zip(samples)
-                .map(|(equation, sample)| residual(equation, sample).abs())
-                .collect(),
-        ),
+        before: median(&mut before),
+        after: median(&mut after),
         frames: if samples.is_empty() {
             vec![Radiometric::default(); frames]
         } else {
@@ -304,11 +300,6 @@ fn powers((x, y): (f64, f64)) -> [f64; TERMS] {
     POWERS.map(|(i, j)| x.powi(i) * y.powi(j))
 }
 
-fn median(mut values: Vec<f64>) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -327,11 +318,6 @@ mod tests {
 
     #[derive(Debug)]
     struct Failure;
-    impl From<GeorefError> for Failure {
-        fn from(_: GeorefError) -> Self {
-            Self
-        }
-    }
     impl From<SurfaceError> for Failure {
         fn from(_: SurfaceError) -> Self {
             Self

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::matching::{Chart, Square, shift};
-use super::overlap::{Overlap, level};
+use super::overlap::{Overlap, level, patch_over};
 use crate::frame::FrameId;
 use crate::georef::{Bounds, Surface, SurfaceError, View};
 use crate::raster::Raster;
@@ -97,7 +97,7 @@ pub(super) fn ties<E: From<SurfaceError> + Send>(
         if overlap.side < SQUARE / round.by + 2 {
             return Ok(Vec::new());
         }
-        let patch = overlap.surface(surface)?;
+        let patch = patch_over(surface, overlap.bounds())?;
         let chart_a = overlap.chart(&first.1, &*load(first.0)?, patch.as_ref());
         let chart_b = overlap.chart(&second.1, &*load(second.0)?, patch.as_ref());
         let around = if round.is_wide {
