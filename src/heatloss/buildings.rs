@@ -4,6 +4,7 @@
 //! number where too little of a building was seen, and says so instead.
 
 use super::balance::{Convection, Surface};
+use super::estimate::MIN_EMISSIVITY;
 use super::grade::{Reason, Verdict, surface_reasons};
 use super::index::{Ranked, Standing, standings};
 use super::{
@@ -316,7 +317,7 @@ impl Building {
         // Tilts within 20 degrees of each other see about the same sky.
         let tilt = self.footprint.tilt.unwrap_or(options.tilt.0) / 20.0;
         let mean = Some(self.apparent.mean).filter(|mean| mean.is_finite());
-        let is_mirror = self.emissivity < 0.6;
+        let is_mirror = self.emissivity < MIN_EMISSIVITY;
         Ranked {
             place,
             class: format!("{material} {tilt:.0}"),

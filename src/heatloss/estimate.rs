@@ -12,7 +12,7 @@ use crate::radiometry::{Correction, object_temperature};
 use crate::units::{Celsius, Degrees, Fraction, Kelvin};
 
 /// Least emissivity from which a temperature is taken; below, the surface is a mirror (bare metal .05 to .3: DOMAIN section 4).
-const MIN_EMISSIVITY: f64 = 0.6;
+pub(super) const MIN_EMISSIVITY: f64 = 0.6;
 /// Half width of a 90 % interval in standard deviations of a normal distribution.
 const NINETY: f64 = 1.644_853_627;
 

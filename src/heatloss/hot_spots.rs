@@ -45,6 +45,9 @@ pub fn hot_spots(celsius: &[f32], shares: &[f64], width: usize, pixel_area: f64)
         .collect();
     let mut found = HotSpots::default();
     for start in 0..celsius.len() {
+        if !waiting.get(start).copied().unwrap_or(false) {
+            continue;
+        }
         let (mut pixels, mut warmest) = (0_u32, f32::NEG_INFINITY);
         let mut open = vec![start];
         while let Some(at) = open.pop() {
@@ -60,7 +63,7 @@ pub fn hot_spots(celsius: &[f32], shares: &[f64], width: usize, pixel_area: f64)
             open.push(at + width);
         }
         let area = f64::from(pixels) * pixel_area;
-        if pixels > 0 && area >= SMALLEST {
+        if area >= SMALLEST {
             found.count += 1;
             found.area += area;
             found.strongest = found.strongest.max(f64::from(warmest - centre));
