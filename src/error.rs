@@ -70,6 +70,9 @@ impl Error {
                 RunError::Nested { .. }
                     | RunError::NotSame { .. }
                     | RunError::NothingToResume { .. }
+                    | RunError::NoWalls
+                    | RunError::Surface(_)
+                    | RunError::Georef(crate::georef::GeorefError::OutsideBritain)
             ),
             Self::Store(error) => {
                 matches!(

@@ -307,6 +307,27 @@ fn a_foreign_folder_is_never_replaced() {
 }
 
 #[test]
+fn a_surface_model_that_cannot_be_used_is_named_before_the_first_frame() {
+    let bench = Bench::new();
+    bench.good(1);
+    write(&bench.path("notes.tif"), b"no raster");
+    for (arguments, said) in [
+        (["--dsm", "gone.tif"], "gone.tif is not a file here"),
+        (["--dsm", "notes.tif"], "notes.tif"),
+        (["--walls", "mean"], "needs georef.dsm"),
+        (["--crs", "EPSG:4326"], "georef.crs"),
+    ] {
+        let refused = bench.call(&["run", "in", "--out", "out", arguments[0], arguments[1]]);
+        assert_eq!(refused.code, 2, "{}", refused.err);
+        assert!(refused.err.contains(said), "{}", refused.err);
+        assert!(
+            !bench.path("out").exists(),
+            "nothing is written on wrong usage"
+        );
+    }
+}
+
+#[test]
 fn missing_or_wrong_models_and_a_missing_runtime_are_named_with_the_remedy() {
     let bench = Bench::new();
     bench.good(1);

@@ -124,7 +124,7 @@ impl Located {
     ///
     /// # Errors
     ///
-    /// [`GeorefError::Projection`] outside the domain of the run's UTM zone.
+    /// [`GeorefError::Projection`] outside the domain of the run's map.
     pub fn view(&self, projector: &Projector, source: YawSource) -> Result<View, GeorefError> {
         let (longitude, latitude) = (self.position.longitude.0, self.position.latitude.0);
         let yaw = self

@@ -1,7 +1,7 @@
 //! Where on the ground each pixel lies.
 //!
 //! In: a frame's metadata and, to choose the yaw source of a flight, redacted temperatures. Out: a [`View`] a
-//! frame, which maps pixels to flat ground in the run's UTM zone and back. Refuses: frames without position,
+//! frame, which maps pixels to flat ground in the run's map and back. Refuses: frames without position,
 //! altitude or attitude, cameras whose focal length nobody knows, and views that do not meet the ground.
 //!
 //! The ground is flat, at the height of the take-off point, unless a [`Surface`] says otherwise. Lenses are taken

@@ -4,7 +4,7 @@
 //! off-nadir angle and footprint. Refuses (as `None`): pixels above the horizon, ground behind the camera.
 //!
 //! Pixel coordinates are continuous: the raster spans `0..width` and `0..height`, pixel centres lie at + 0.5.
-//! Ground coordinates are metres east and north in the run's UTM zone.
+//! Ground coordinates are metres east and north in the run's map.
 
 use super::{Intrinsics, Lens};
 use crate::frame::Attitude;
@@ -25,7 +25,7 @@ pub struct View {
     down: [f64; 3],
 }
 
-/// A rectangle of ground: metres east and north in the run's UTM zone.
+/// A rectangle of ground: metres east and north in the run's map.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Bounds {
     /// Western edge.

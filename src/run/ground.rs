@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use super::summary::GroundSummary;
 use super::{Run, RunError};
-use crate::config::Walls;
+use crate::config::{Config, Walls};
 use crate::frame::FrameId;
 use crate::georef::{Bounds, Crs, Surface, View, WallOptions};
 use crate::hex;
@@ -30,8 +30,8 @@ const PITCH_ERROR: Degrees = Degrees(1.0);
 /// What frames are laid on.
 pub(super) struct Ground {
     pub(super) surface: Surface,
-    /// Views of frames whose walls go, and how; empty where walls stay.
-    walls: Option<(BTreeMap<FrameId, View>, WallOptions)>,
+    /// Views of frames whose walls go, each with its poses so far, and how; `None` where walls stay.
+    walls: Option<(BTreeMap<FrameId, Vec<View>>, WallOptions)>,
     wall_reason: &'static str,
     /// Elevation of each flight's take-off point; empty on flat ground.
     take_offs: Vec<Metres>,
@@ -76,7 +76,7 @@ impl Ground {
             }
         }
         let (options, wall_reason) = walls(run, &surface, frames)?;
-        let views = frames.iter().map(|frame| (frame.id, frame.view));
+        let views = frames.iter().map(|frame| (frame.id, vec![frame.view]));
         Ok(Self {
             surface,
             walls: options.map(|options| (views.collect(), options)),
@@ -86,7 +86,7 @@ impl Ground {
         })
     }
 
-    /// What of a redacted frame may be published: the frame itself, or with its walls as means.
+    /// What of a redacted frame may be published: the frame itself, or with walls as means where any of its poses sees them.
     pub(super) fn publishable(
         &self,
         id: FrameId,
@@ -95,15 +95,23 @@ impl Ground {
         let Some((views, options)) = &self.walls else {
             return Ok(celsius);
         };
-        let view = views.get(&id).ok_or(RunError::Working { frame: id.0 })?;
-        let cells = self.surface.walls(view, options)?;
-        Ok(Arc::new(cells.flatten(&celsius)))
+        let views = views.get(&id).ok_or(RunError::Working { frame: id.0 })?;
+        let flattened = |celsius: Arc<Raster<f32>>, view| {
+            let cells = self.surface.walls(view, options)?;
+            Ok(Arc::new(cells.flatten(&celsius)))
+        };
+        views.iter().try_fold(celsius, flattened)
     }
 
-    /// The same ground under refined views: walls are where these see them.
+    /// The same ground under refined views: walls go where either these or those before see them, because neither is sure.
     pub(super) fn seen_from(mut self, frames: &[MosaicFrame]) -> Self {
         if let Some((views, _)) = &mut self.walls {
-            views.extend(frames.iter().map(|frame| (frame.id, frame.view)));
+            for frame in frames {
+                let known = views.entry(frame.id).or_default();
+                if !known.contains(&frame.view) {
+                    known.push(frame.view);
+                }
+            }
         }
         self
     }
@@ -156,6 +164,16 @@ impl Ground {
             walls: if self.walls.is_some() { "mean" } else { "keep" },
             walls_reason: self.wall_reason,
         }
+    }
+}
+
+/// Refuses before the first frame what would end the run after the last: a surface model that cannot be opened, walls as means
+/// without one.
+pub(super) fn check(config: &Config) -> Result<(), RunError> {
+    match &config.georef.surface.dsm {
+        Some(path) => Ok(Surface::check(path)?),
+        None if config.walls.walls == Walls::Mean => Err(RunError::NoWalls),
+        None => Ok(()),
     }
 }
 

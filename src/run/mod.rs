@@ -121,7 +121,7 @@ impl Run {
     pub fn execute(&self, progress: &mut dyn Progress) -> Result<Summary, RunError> {
         let started = Instant::now();
         let pool = self.pool()?;
-        self.check_folders()?;
+        self.check_inputs()?;
         let found = intake::discover(&self.inputs)?;
         let store = Store::open(&self.out, self.existing)?;
         let keys = record::keys(&store, &self.config)?;
@@ -237,12 +237,13 @@ impl Run {
         Ok(published)
     }
 
-    /// Refuses folders before anything is written.
-    fn check_folders(&self) -> Result<(), RunError> {
+    /// Refuses folders and surface models before anything is written.
+    fn check_inputs(&self) -> Result<(), RunError> {
         if self.existing == Existing::Keep && !self.out.join(layout::LOG).exists() {
             let path = self.out.clone();
             return Err(RunError::NothingToResume { path });
         }
+        ground::check(&self.config)?;
         intake::check_folders(&self.inputs, &self.out)
     }
 

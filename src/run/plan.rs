@@ -33,7 +33,7 @@ pub struct Plan {
 
 /// Looks at every input: decodes it and finds its place, and shows no pixel.
 pub(super) fn plan(run: &Run) -> Result<Plan, RunError> {
-    run.check_folders()?;
+    run.check_inputs()?;
     let found = intake::discover(&run.inputs)?;
     let pool = run.pool()?;
     let task = super::frame_task::options(&run.config);

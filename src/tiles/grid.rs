@@ -1,4 +1,4 @@
-//! The pixel grid of a mosaic in its UTM zone.
+//! The pixel grid of a mosaic in the run's map.
 //!
 //! In: the ground that the frames see and a resolution. Out: a [`Grid`] whose edges lie on multiples of the
 //! resolution, so that two runs over the same place line up. Refuses: more pixels than allowed.
@@ -14,7 +14,7 @@ const MAX_EMPTINESS: f64 = 100.0;
 /// A north-up grid of square pixels.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Grid {
-    /// The UTM zone.
+    /// Its coordinate system.
     pub crs: Crs,
     /// Metres of a pixel's side.
     pub resolution: f64,

@@ -98,6 +98,15 @@ impl Surface {
         })))
     }
 
+    /// Whether a file can be a surface model at all, before anybody knows where.
+    ///
+    /// # Errors
+    ///
+    /// [`SurfaceError`] as [`Surface::open`], but for [`SurfaceError::Elsewhere`].
+    pub fn check(path: &Path) -> Result<(), SurfaceError> {
+        Source::open(path).map(drop)
+    }
+
     /// The same surface with level 0 at `elevation` in the model's datum.
     #[must_use]
     pub fn with_reference(mut self, elevation: Metres) -> Self {

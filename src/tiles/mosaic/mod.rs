@@ -44,7 +44,7 @@ const BLOCKS_PER_THREAD: usize = 4;
 pub struct MosaicFrame {
     /// Its number.
     pub id: FrameId,
-    /// What it sees, in the mosaic's UTM zone.
+    /// What it sees, in the mosaic's map.
     pub view: View,
 }
 
