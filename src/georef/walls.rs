@@ -5,9 +5,9 @@
 //!
 //! A frame is cut into square cells of whole pixels, as many as 1 m takes where the frame sees the surface from nearest,
 //! so that every cell covers at least 1 m of any face. Rays of a fine lattice of pixels are followed to the surface
-//! ([`Patch::hit`](super::Patch::hit)). A cell is flattened when a ray that meets a wall, or nothing known, or looks more
-//! obliquely than the map's limit, falls within `margin` of it: the margin covers what position, attitude and surface
-//! model are off by. All of a flattened cell goes, roof and garden in it included, so that no sliver of one pixel stays.
+//! ([`Patch::hit`](super::Patch::hit)). A cell is flattened when a ray that meets a wall, or nothing known, falls within
+//! `margin` of it: the margin covers what position, attitude and surface model are off by. So is a cell with a ray that looks
+//! more obliquely than the map's limit. All of a flattened cell goes, roof and garden in it included, so that no sliver of one pixel stays.
 //!
 //! Masked pixels (`NAN`) enter no mean, and a cell of which less than half is left becomes no data. Which cells are
 //! flattened depends on poses and surface, never on temperatures; what is published of one depends on its mean alone.
@@ -83,9 +83,9 @@ impl Surface {
             for x in (0..camera.width + stride).step_by(stride) {
                 let x = x.min(camera.width - 1);
                 let (u, v) = (as_f64(x) + 0.5, as_f64(y) + 0.5);
-                let seen = view.off_nadir(u, v) <= options.max_off_nadir
-                    && matches!(patch.hit(view, u, v), Hit::Surface(..));
-                if !seen {
+                if view.off_nadir(u, v) > options.max_off_nadir {
+                    cells.flatten_around((x, y), 0);
+                } else if !matches!(patch.hit(view, u, v), Hit::Surface(..)) {
                     cells.flatten_around((x, y), margin);
                 }
             }
