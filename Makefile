@@ -1,9 +1,10 @@
 # make demo   the main job on the committed flight, into demo-out/
 # make test   everything CI runs
 # make test-tract  the pure-Rust runtime against ONNX Runtime: five minutes to compile
+# make soak-frames  peak memory of 500 against 10,000 frames
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
-.PHONY: demo setup test test-tract bench
+.PHONY: demo setup test test-tract bench soak-frames
 
 CARGO ?= cargo
 
@@ -28,6 +29,10 @@ test-tract: setup
 	$(CARGO) clippy --quiet --lib --no-default-features --features cli,tract -- -D warnings
 	$(CARGO) test --quiet --features tract --test tract
 	$(CARGO) test --quiet --features tract --lib detect::tract
+
+# Peak memory of 500 against 10,000 frames, into soak-frames-DATE.txt: half an hour and 4 GB of disk.
+soak-frames: setup
+	$(CARGO) test --test soak -- --ignored --nocapture ten_thousand | tee soak-frames-$$(date -u +%F).txt
 
 # Figures of BENCHMARKS.md: about ten minutes on two free cores.
 bench: setup

@@ -96,7 +96,7 @@ fn dsm(folder: &Path, cell: f64, no_data: impl Fn(f64, f64) -> bool) -> PathBuf 
         &mut Buffer::new((side, side), heights),
     )
     .unwrap();
-    drop(band);
+
     dataset.close().unwrap();
     path
 }

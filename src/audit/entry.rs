@@ -30,6 +30,9 @@ pub enum Entry {
     /// A frame is not usable.
     #[serde(rename = "frame.rejected")]
     Rejected(NotPublished),
+    /// A published frame was laid on the ground.
+    #[serde(rename = "frame.placed")]
+    Placed(Placed),
     /// A file was published.
     #[serde(rename = "tile.emitted")]
     TileEmitted(TileEmitted),
@@ -259,6 +262,22 @@ pub struct TileEmitted {
     pub flights: Vec<FlightEvidence>,
 }
 
+/// `frame.placed`: how refinement changed a published frame's pose and temperatures; all 0 where it did not.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Placed {
+    /// Number in the manifest.
+    pub frame: u32,
+    /// East, north and up, in millimetres.
+    pub shift_mm: [i32; 3],
+    /// Yaw, pitch and roll, in microradians.
+    pub turn_urad: [i32; 3],
+    /// Added to its temperatures, in millikelvin; what the flight's vignetting adds comes on top.
+    pub offset_mk: i32,
+    /// Squares of ground that it was matched by.
+    pub matches: u32,
+}
+
 /// How one flight was laid on the ground, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -278,6 +297,9 @@ pub struct FlightEvidence {
     /// What it was laid on, in words: flat ground, or a surface model with the SHA-256 of its heights.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ground: String,
+    /// How its frames were brought into agreement, in words.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub agreement: String,
 }
 
 /// `run.closed`: always the last entry.

@@ -18,7 +18,7 @@ mod verify;
 pub use commitment::CommitmentKey;
 pub use entry::{
     Detected, Entry, FlightEvidence, Found, Ingested, Manifest, Masked, ModelId, NotPublished,
-    Policy, RunClosed, RunOpened, RunResumed, SelfCheck, TileEmitted,
+    Placed, Policy, RunClosed, RunOpened, RunResumed, SelfCheck, TileEmitted,
 };
 pub use error::AuditError;
 pub use keys::{KeyPair, Signer, keygen};

@@ -10,13 +10,14 @@
 //! 4. `frame.masked` (published) comes only after every model has looked or was allowed to leave the frame out, and one at least has looked, and warm spots where
 //!    the run has them; it tells of as many finds and rounds of the self-check as the looks hold;
 //! 5. `run.resumed` stands between frames and tells how many had their outcome: nothing is logged twice;
-//! 6. `tile.emitted` comes after the last frame, once for each path, and names published frames only;
-//! 7. the counts of `run.closed` are those of the entries.
+//! 6. `frame.placed` comes after the last frame's outcome and before any tile, in ascending order, of published frames only;
+//! 7. `tile.emitted` comes after the last frame, once for each path, and names published frames only;
+//! 8. the counts of `run.closed` are those of the entries.
 
 use std::collections::BTreeSet;
 
 use super::{
-    AuditError, Detected, Entry, Ingested, Masked, RunClosed, RunOpened, TileEmitted, root,
+    AuditError, Detected, Entry, Ingested, Masked, Placed, RunClosed, RunOpened, TileEmitted, root,
 };
 use crate::hex;
 
@@ -43,6 +44,7 @@ pub(super) fn problems(entries: &[Entry]) -> Result<Vec<String>, AuditError> {
         withheld: 0,
         rejected: 0,
         emitted: BTreeSet::new(),
+        last_placed: None,
         finding: BTreeSet::new(),
         sources: BTreeSet::new(),
     };
@@ -63,6 +65,7 @@ struct Story<'a> {
     withheld: u32,
     rejected: u32,
     emitted: BTreeSet<&'a str>,
+    last_placed: Option<u32>,
     /// Frames in which a first look found something, and those from which finds were carried.
     finding: BTreeSet<u32>,
     sources: BTreeSet<u32>,
@@ -124,6 +127,7 @@ impl<'a> Story<'a> {
                     self.rejected += 1;
                 }
             }
+            Entry::Placed(placed) => self.placed(placed),
             Entry::TileEmitted(tile) => self.emitted(tile),
         }
     }
@@ -252,6 +256,24 @@ impl<'a> Story<'a> {
         self.problem(format!(
             "an entry of frame {frame} stands outside its frame"
         ));
+    }
+
+    fn placed(&mut self, placed: &Placed) {
+        let frame = placed.frame;
+        if let Some(Looks { frame: open, .. }) = self.frame {
+            self.problem(format!(
+                "frame {frame} was placed before the outcome of frame {open}"
+            ));
+        }
+        if !self.emitted.is_empty() {
+            self.problem(format!("frame {frame} was placed after a tile"));
+        }
+        if !self.published.contains(&frame) {
+            self.problem(format!("frame {frame} was placed and not published"));
+        }
+        if self.last_placed.replace(frame) >= Some(frame) {
+            self.problem(format!("frame {frame} was placed out of order"));
+        }
     }
 
     fn emitted(&mut self, tile: &'a TileEmitted) {

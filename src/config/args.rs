@@ -224,6 +224,18 @@ pub struct ClassArgs {
 #[cfg_attr(feature = "cli", command(next_help_heading = "Georeference"))]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct GeorefArgs {
+    /// Coordinate system of the map, as `EPSG:27700` [default: the flight's UTM zone]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "EPSG:N", env = "HEATVEIL_CRS")
+    )]
+    pub crs: Option<String>,
+    /// Whether overlapping frames refine each other's poses [default: true]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "BOOL", env = "HEATVEIL_REFINE")
+    )]
+    pub refine: Option<bool>,
     /// Which yaw to believe [default: auto, chosen per flight by overlap agreement]
     #[cfg_attr(
         feature = "cli",
@@ -318,6 +330,12 @@ pub struct TilesArgs {
         arg(long, value_name = "M", env = "HEATVEIL_FEATHER_M")
     )]
     pub feather_m: Option<f64>,
+    /// Whether overlapping frames take drift and vignetting out of each other's temperatures [default: true]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "BOOL", env = "HEATVEIL_MATCH_TEMPERATURES")
+    )]
+    pub match_temperatures: Option<bool>,
 }
 
 /// Keys of the log.
@@ -390,6 +408,8 @@ impl Args {
                 warm_spot: redact.warm_spot.or(&other.redact.warm_spot),
             },
             georef: GeorefArgs {
+                crs: georef.crs.or(other.georef.crs),
+                refine: georef.refine.or(other.georef.refine),
                 yaw: georef.yaw.or(other.georef.yaw),
                 max_off_nadir_deg: georef.max_off_nadir_deg.or(other.georef.max_off_nadir_deg),
                 dsm: georef.dsm.or(other.georef.dsm),
@@ -404,6 +424,7 @@ impl Args {
                 min_celsius: tiles.min_celsius.or(other.tiles.min_celsius),
                 max_celsius: tiles.max_celsius.or(other.tiles.max_celsius),
                 feather_m: tiles.feather_m.or(other.tiles.feather_m),
+                match_temperatures: tiles.match_temperatures.or(other.tiles.match_temperatures),
             },
             audit: AuditArgs {
                 log_key: audit.log_key.or(other.audit.log_key),

@@ -12,7 +12,7 @@ use super::{
     SurfaceConfig, TilesArgs, WallConfig, Yaw,
 };
 use crate::detect::{self, Class, Engine, WarmSpotConfig};
-use crate::georef::CameraOverrides;
+use crate::georef::{CameraOverrides, Crs};
 use crate::ingest::TiffScale;
 use crate::redact::RedactConfig;
 use crate::units::{Celsius, Degrees, Metres};
@@ -86,6 +86,10 @@ pub struct GeorefConfig {
     pub max_off_nadir: Degrees,
     /// The surface they lie on.
     pub surface: SurfaceConfig,
+    /// Coordinate system of the map; `None` takes the UTM zone.
+    pub crs: Option<Crs>,
+    /// Whether overlaps refine the poses.
+    pub refine: bool,
 }
 
 /// What the tiles look like.
@@ -93,6 +97,8 @@ pub struct GeorefConfig {
 pub struct TilesConfig {
     /// Metres per pixel of the mosaic; `None` takes the median of the frames.
     pub resolution: Option<Metres>,
+    /// Whether overlaps take out drift and vignetting.
+    pub match_temperatures: bool,
     /// Cold end of the colour ramp.
     pub min: Celsius,
     /// Warm end of the colour ramp.
@@ -247,10 +253,24 @@ impl GeorefArgs {
         )?;
         Ok(GeorefConfig {
             surface: self.resolve_surface()?,
+            crs: self.crs.as_deref().map(crs).transpose()?,
+            refine: self.refine.unwrap_or(true),
             yaw: self.yaw.unwrap_or_default(),
             max_off_nadir: Degrees(limit.unwrap_or(60.0)),
         })
     }
+}
+
+/// `EPSG:27700`, or its number alone.
+fn crs(text: &str) -> Result<Crs, ConfigError> {
+    let number = text.trim().to_ascii_uppercase();
+    let number = number.strip_prefix("EPSG:").unwrap_or(&number);
+    let known = number
+        .parse()
+        .ok()
+        .and_then(|epsg| Crs::from_epsg(epsg).ok());
+    let expected = "the EPSG code of a projected system in metres, such as EPSG:27700";
+    known.ok_or_else(|| out_of_range("georef.crs", &text, expected))
 }
 
 impl TilesArgs {
@@ -276,6 +296,7 @@ impl TilesArgs {
             resolution: resolution.map(Metres),
             min: Celsius(min),
             max: Celsius(max),
+            match_temperatures: self.match_temperatures.unwrap_or(true),
             feather: within(
                 "tiles.feather-m",
                 self.feather_m,
@@ -326,6 +347,9 @@ struct PolicyText<'a> {
     policies: [&'a str; Class::ALL.len()],
     padding_m: f64,
     grid_px: usize,
+    crs: Option<u32>,
+    refine: bool,
+    match_temperatures: bool,
     yaw: Yaw,
     max_off_nadir_deg: f64,
     resolution_m: Option<f64>,
@@ -369,6 +393,9 @@ impl Config {
             policies: Class::ALL.map(|class| redact.policy(class).name()),
             padding_m: redact.padding.0,
             grid_px: redact.grid_px,
+            crs: self.georef.crs.map(Crs::epsg),
+            refine: self.georef.refine,
+            match_temperatures: self.tiles.match_temperatures,
             yaw: self.georef.yaw,
             max_off_nadir_deg: self.georef.max_off_nadir.0,
             resolution_m: self.tiles.resolution.map(|resolution| resolution.0),

@@ -1,7 +1,7 @@
 //! Finds people, vehicles and openings in a frame.
 //!
 //! In: a [`ModelInput`], the only view of a frame that leaves the kernel. Out: [`Detections`], which exist
-//! only when a network ran to its end. Refuses: a model whose bytes do not match its card, outputs of
+//! only when a look ran to its end. Refuses: a model whose bytes do not match its card, outputs of
 //! another shape, numbers that are not finite. An error is never "nothing found".
 
 mod embedded;
@@ -179,7 +179,8 @@ impl Line {
 
 /// Everything found in one frame by one completed pass.
 ///
-/// It has no public constructor: it exists only where a detector ran to its end.
+/// It has no public constructor: it exists only where a detector ran to its end, in this frame or, for carry, in a
+/// neighbour.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Detections {
     frame: FrameId,

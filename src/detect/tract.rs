@@ -127,27 +127,15 @@ impl Network for Tract {
         let outputs = Tensor::from_shape(&shape, grey.samples())
             .and_then(|tensor| plan.runnable.run(tvec!(tensor.into_tvalue())))
             .map_err(problem)?;
-        let values = |output: usize| {
+        let grid = |output: usize| {
             let value = outputs.get(output);
-            value.ok_or_else(|| other_output(&self.model, format!("{} outputs", outputs.len())))
+            let value = value
+                .ok_or_else(|| other_output(&self.model, format!("{} outputs", outputs.len())))?;
+            let view = value.try_as_plain_ram().map_err(problem)?;
+            let values = view.as_slice::<f32>().map_err(problem)?;
+            grid(&self.model, value.shape(), values)
         };
-        let (scores, distances) = (values(plan.outputs.0)?, values(plan.outputs.1)?);
-        let (seen_scores, seen_distances) = (
-            scores.try_as_plain_ram().map_err(problem)?,
-            distances.try_as_plain_ram().map_err(problem)?,
-        );
-        read(
-            grid(
-                &self.model,
-                scores.shape(),
-                seen_scores.as_slice::<f32>().map_err(problem)?,
-            )?,
-            grid(
-                &self.model,
-                distances.shape(),
-                seen_distances.as_slice::<f32>().map_err(problem)?,
-            )?,
-        )
+        read(grid(plan.outputs.0)?, grid(plan.outputs.1)?)
     }
 }
 

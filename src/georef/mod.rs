@@ -10,9 +10,12 @@
 mod british;
 mod camera;
 mod carry;
+mod correction;
 mod crs;
 mod error;
+mod lens;
 mod locate;
+mod refine;
 mod surface;
 mod view;
 mod walls;
@@ -20,9 +23,15 @@ mod yaw;
 
 pub use camera::{CameraOverrides, Intrinsics, intrinsics};
 pub use carry::Neighbours;
+pub use correction::Correction;
 pub use crs::{Crs, Projector, WebMercator};
 pub use error::GeorefError;
+pub use lens::Lens;
 pub use locate::{Located, locate};
+pub use refine::{
+    CameraCorrection, Offsets, Poses, Radiometric, Temperatures, Vignetting, match_temperatures,
+    refine_poses,
+};
 pub use surface::{Hit, Model, Patch, Surface, SurfaceError};
 pub use view::{Bounds, View};
 pub use walls::{WallCells, WallOptions};

@@ -6,7 +6,7 @@
 //! Pixel coordinates are continuous: the raster spans `0..width` and `0..height`, pixel centres lie at + 0.5.
 //! Ground coordinates are metres east and north in the run's UTM zone.
 
-use super::Intrinsics;
+use super::{Intrinsics, Lens};
 use crate::frame::Attitude;
 use crate::raster::Raster;
 use crate::units::{Degrees, Metres};
@@ -15,6 +15,7 @@ use crate::units::{Degrees, Metres};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct View {
     camera: Intrinsics,
+    lens: Lens,
     /// East, north of the camera.
     centre: (f64, f64),
     /// Above the ground.
@@ -118,11 +119,59 @@ impl View {
         let level_down = cross(forward, level_right);
         Self {
             camera,
+            lens: Lens::default(),
             centre,
             height: height.0,
             forward,
             right: combine(level_right, cos_roll, level_down, sin_roll),
             down: combine(level_down, cos_roll, level_right, -sin_roll),
+        }
+    }
+
+    /// The same camera behind a lens that bends straight lines.
+    #[must_use]
+    pub fn with_lens(self, lens: Lens) -> Self {
+        Self { lens, ..self }
+    }
+
+    /// The same camera with its focal length times `factor`.
+    #[must_use]
+    pub fn with_focal_factor(self, factor: f64) -> Self {
+        let (fx, fy) = (self.camera.fx * factor, self.camera.fy * factor);
+        Self {
+            camera: Intrinsics {
+                fx,
+                fy,
+                ..self.camera
+            },
+            ..self
+        }
+    }
+
+    /// Its lens.
+    #[must_use]
+    pub fn lens(&self) -> Lens {
+        self.lens
+    }
+
+    /// Unit vectors forward, right and down of the camera, east-north-up.
+    pub(super) fn axes(&self) -> ([f64; 3], [f64; 3], [f64; 3]) {
+        (self.forward, self.right, self.down)
+    }
+
+    /// The same camera, moved and with other axes.
+    pub(super) fn placed(
+        self,
+        (east, north, up): (f64, f64, f64),
+        (forward, right, down): ([f64; 3], [f64; 3], [f64; 3]),
+    ) -> Self {
+        Self {
+            centre: (self.centre.0 + east, self.centre.1 + north),
+            height: self.height + up,
+            forward,
+            right,
+            down,
+            ..self
         }
     }
 
@@ -147,8 +196,10 @@ impl View {
     /// Direction of a pixel, east-north-up; its component along the optical axis is 1.
     #[must_use]
     pub fn ray(&self, u: f64, v: f64) -> [f64; 3] {
-        let x = (u - self.camera.cx) / self.camera.fx;
-        let y = (v - self.camera.cy) / self.camera.fy;
+        let (x, y) = self.lens.straighten((
+            (u - self.camera.cx) / self.camera.fx,
+            (v - self.camera.cy) / self.camera.fy,
+        ));
         let [fe, fn_, fu] = self.forward;
         let [re, rn, ru] = self.right;
         let [de, dn, du] = self.down;
@@ -182,7 +233,7 @@ impl View {
         self.pixel_above(east, north, 0.0)
     }
 
-    /// The pixel that sees a point `up` metres above the ground. `None` behind the camera.
+    /// The pixel that sees a point `up` metres above the ground. `None` behind the camera, and where the lens' model folds back.
     #[must_use]
     pub fn pixel_above(&self, east: f64, north: f64, up: f64) -> Option<(f64, f64)> {
         let to_ground = [
@@ -194,9 +245,13 @@ impl View {
         if depth <= 0.0 {
             return None;
         }
+        let (x, y) = self.lens.distort((
+            dot(to_ground, self.right) / depth,
+            dot(to_ground, self.down) / depth,
+        ))?;
         Some((
-            self.camera.cx + self.camera.fx * dot(to_ground, self.right) / depth,
-            self.camera.cy + self.camera.fy * dot(to_ground, self.down) / depth,
+            self.camera.cx + self.camera.fx * x,
+            self.camera.cy + self.camera.fy * y,
         ))
     }
 

@@ -100,6 +100,14 @@ impl Ground {
         Ok(Arc::new(cells.flatten(&celsius)))
     }
 
+    /// The same ground under refined views: walls are where these see them.
+    pub(super) fn seen_from(mut self, frames: &[MosaicFrame]) -> Self {
+        if let Some((views, _)) = &mut self.walls {
+            views.extend(frames.iter().map(|frame| (frame.id, frame.view)));
+        }
+        self
+    }
+
     /// For the log: what flight number `flight` lies on, in words.
     pub(super) fn evidence(&self, flight: usize) -> String {
         let Some((model, take_off)) = self.surface.model().zip(self.take_offs.get(flight)) else {

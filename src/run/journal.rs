@@ -11,7 +11,7 @@ use super::intake;
 use super::processed::{Input, Looked, Masked, Processed};
 use super::window::Find;
 use super::{Cause, Counts, Outcome, Run, RunError, record};
-use crate::audit::{Entry, FlightEvidence, Log, ModelId, RunClosed, RunResumed};
+use crate::audit::{Entry, FlightEvidence, Log, ModelId, Placed, RunClosed, RunResumed};
 use crate::config::Config;
 use crate::frame::{FrameId, FrameMeta};
 use crate::hex;
@@ -28,6 +28,8 @@ pub(super) struct Journal<'a> {
     models: Vec<ModelId>,
     known: BTreeMap<FrameId, Known>,
     emitted: BTreeMap<String, String>,
+    /// Frames placed before an interruption.
+    placed: BTreeMap<u32, Placed>,
     finished: bool,
     counts: Counts,
     unsynced: usize,
@@ -58,6 +60,7 @@ impl<'a> Journal<'a> {
             models: record::models(run),
             known: BTreeMap::new(),
             emitted: BTreeMap::new(),
+            placed: BTreeMap::new(),
             finished: false,
             counts: Counts::default(),
             unsynced: 0,
@@ -135,6 +138,10 @@ impl<'a> Journal<'a> {
                     self.emitted.insert(tile.path, tile.sha256);
                     continue;
                 }
+                Entry::Placed(placed) => {
+                    self.placed.insert(placed.frame, placed);
+                    continue;
+                }
                 Entry::RunClosed(_) => {
                     self.finished = true;
                     continue;
@@ -197,6 +204,21 @@ impl<'a> Journal<'a> {
     pub(super) fn sync(&mut self) -> Result<(), RunError> {
         self.unsynced = 0;
         Ok(self.log.sync()?)
+    }
+
+    /// Logs how frames were laid on the ground, once: an interrupted run may have begun to.
+    pub(super) fn placed(&mut self, placed: &[Placed]) -> Result<(), RunError> {
+        for placed in placed {
+            match self.placed.get(&placed.frame) {
+                Some(before) if before == placed => {}
+                Some(_) => {
+                    let path = format!("the place of frame {}", placed.frame);
+                    return Err(RunError::OtherBytes { path });
+                }
+                None => self.log.append(&Entry::Placed(*placed))?,
+            }
+        }
+        Ok(())
     }
 
     /// Logs a staged file durably, then gives it its final name.

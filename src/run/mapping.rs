@@ -5,6 +5,7 @@ use std::sync::Arc;
 
 use rayon::ThreadPool;
 
+use super::align::{Alignment, FlightAlignment};
 use super::ground::Ground;
 use super::journal::{Journal, load};
 use super::record::{count, ranges};
@@ -43,14 +44,31 @@ pub(super) fn map(
             .ok_or_else(changed)
     };
     let positions = published.iter().filter_map(|frame| frame.meta.position);
-    let crs = Crs::for_positions(positions).ok_or(georef::GeorefError::NoPosition)?;
+    let utm = || Crs::for_positions(positions).ok_or(georef::GeorefError::NoPosition);
+    let crs = run.config.georef.crs.map_or_else(utm, Ok)?;
     let (mut frames, flights) = place(run, crs, published, &rasters)?;
     let members: Vec<Vec<FrameId>> = flights.iter().map(|flight| flight.frames.clone()).collect();
     let ground = Ground::under(run, crs, &mut frames, &members)?;
-    summary.flights = flights.iter().map(Flight::summary).collect();
+    let publishable = |id| ground.publishable(id, rasters(id)?);
+    let alignment = Alignment::of(
+        run,
+        pool,
+        &ground.surface,
+        &mut frames,
+        &members,
+        &publishable,
+    )?;
+    let ground = ground.seen_from(&frames);
+    journal.placed(&alignment.placed)?;
+    let told = flights.iter().zip(&alignment.flights);
+    summary.flights = told
+        .map(|(flight, alignment)| flight.summary(alignment.clone()))
+        .collect();
     let evidence: Vec<FlightEvidence> = (0..)
         .zip(&flights)
-        .map(|(number, flight)| flight.evidence(ground.evidence(number)))
+        .map(|(number, flight)| {
+            flight.evidence(ground.evidence(number), alignment.evidence(number))
+        })
         .collect();
     progress.step();
 
@@ -63,7 +81,8 @@ pub(super) fn map(
         ..MosaicOptions::default()
     };
     let work = store.work();
-    let publishable = |id| ground.publishable(id, rasters(id)?);
+    let publishable =
+        |id| Ok::<_, RunError>(alignment.apply(id, ground.publishable(id, rasters(id)?)?));
     let mosaic = pool.install(|| {
         let surface = &ground.surface;
         tiles::build_on(surface, crs, &frames, &options, &work, publishable)
@@ -194,7 +213,7 @@ impl Flight {
         }
     }
 
-    fn summary(&self) -> FlightSummary {
+    fn summary(&self, alignment: FlightAlignment) -> FlightSummary {
         let kelvin = |found: Option<u32>| found.map(|centi| f64::from(centi) / 100.0);
         FlightSummary {
             frames: self.frames.len(),
@@ -203,10 +222,11 @@ impl Flight {
             gimbal_disagreement_kelvin: kelvin(self.choice.gimbal_disagreement),
             flight_disagreement_kelvin: kelvin(self.choice.flight_disagreement),
             pairs: self.choice.pairs,
+            alignment,
         }
     }
 
-    fn evidence(&self, ground: String) -> FlightEvidence {
+    fn evidence(&self, ground: String, agreement: String) -> FlightEvidence {
         let milli = |found: Option<u32>| found.map_or(-1, |centi| i64::from(centi) * 10);
         FlightEvidence {
             frames: ranges(&self.frames),
@@ -216,6 +236,7 @@ impl Flight {
             flight_millikelvin: milli(self.choice.flight_disagreement),
             pairs: count(self.choice.pairs),
             ground,
+            agreement,
         }
     }
 }

@@ -8,6 +8,7 @@
 //!   -> mosaic -> tiles (staged, logged, renamed) -> run.closed -> checkpoint -> summary
 //! ```
 
+mod align;
 mod carry;
 mod error;
 mod frame_task;
@@ -35,6 +36,7 @@ use std::time::Instant;
 
 use rayon::ThreadPool;
 
+pub use align::FlightAlignment;
 pub use error::RunError;
 pub use ordered::for_each_ordered;
 pub use outcome::{Cause, Counts, Outcome};

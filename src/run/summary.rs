@@ -115,6 +115,8 @@ pub struct FlightSummary {
     pub flight_disagreement_kelvin: Option<f64>,
     /// Pairs of overlapping frames compared.
     pub pairs: usize,
+    /// How its frames were brought into agreement.
+    pub alignment: super::FlightAlignment,
 }
 
 impl sealed::Sealed for Summary {}

@@ -24,6 +24,7 @@ pub(super) struct Camera {
     rng: ChaCha8Rng,
     columns: Vec<f64>,
     drift: f64,
+    vignetting: f64,
     ideal: bool,
 }
 
@@ -39,7 +40,16 @@ impl Camera {
             rng,
             columns,
             drift: 0.0,
+            vignetting: VIGNETTING,
             ideal,
+        }
+    }
+
+    /// The same camera with corners that lose `kelvin`.
+    pub(super) fn with_vignetting(self, kelvin: f64) -> Self {
+        Self {
+            vignetting: kelvin,
+            ..self
         }
     }
 
@@ -72,7 +82,7 @@ impl Camera {
         let spoil = |(index, value): (usize, f64)| {
             let (x, y) = (index % WIDTH, index / WIDTH);
             let radius = (x as f64 - WIDTH as f64 / 2.0).hypot(y as f64 - HEIGHT as f64 / 2.0);
-            let vignetting = VIGNETTING * (radius / corner).powi(2);
+            let vignetting = self.vignetting * (radius / corner).powi(2);
             let noise = NETD * normal(&mut self.rng) + self.columns[x];
             (value + drift - vignetting + noise) as f32
         };

@@ -64,7 +64,7 @@ impl Pose {
 }
 
 /// Focal length in millimetres and pixel pitch in micrometres of the camera that writes `format`.
-fn optics(format: Format) -> (f64, f64) {
+pub(super) fn optics(format: Format) -> (f64, f64) {
     match format {
         Format::DjiRjpeg | Format::TiffF32 => (9.1, 12.0),
         Format::FlirRjpeg | Format::TiffU16 => (13.0, 17.0),
@@ -75,13 +75,14 @@ fn optics(format: Format) -> (f64, f64) {
 pub(super) fn plan(options: &Options, rng: &mut ChaCha8Rng) -> Vec<Shot> {
     use Format::{DjiRjpeg as Dji, FlirRjpeg as Flir, TiffF32 as F32, TiffU16 as U16};
     let (nadir, oblique, columns) = match options.preset {
+        Preset::Survey(survey) => return survey.plan(options.ideal, rng),
         Preset::Fixture => (9, 4, 3),
         Preset::Full { frames } => (frames - frames / 4, frames / 4, side(frames)),
     };
     let mixed = [Dji, Dji, Flir, Dji, U16, Dji, F32, Flir, Dji];
     let formats: &[Format] = match (&options.formats[..], options.preset) {
         ([], Preset::Fixture) => &mixed,
-        ([], Preset::Full { .. }) => &[Dji],
+        ([], Preset::Full { .. } | Preset::Survey(_)) => &[Dji],
         (chosen, _) => chosen,
     };
     let rows = nadir.div_ceil(columns);
@@ -119,6 +120,7 @@ pub(super) fn half_extent(preset: Preset) -> f64 {
     match preset {
         Preset::Fixture => 150.0,
         Preset::Full { frames } => 150.0 + side(frames) as f64 * ASIDE / 2.0,
+        Preset::Survey(survey) => survey.half_extent(),
     }
 }
 
@@ -179,7 +181,7 @@ fn oblique_pose(index: usize, frames: usize) -> Pose {
 }
 
 /// What wind does to a pose.
-fn sway(pose: Pose, rng: &mut ChaCha8Rng) -> Pose {
+pub(super) fn sway(pose: Pose, rng: &mut ChaCha8Rng) -> Pose {
     Pose {
         east: pose.east + 0.5 * normal(rng),
         north: pose.north + 0.5 * normal(rng),

@@ -5,7 +5,7 @@
 use rand::RngExt;
 use rand_chacha::ChaCha8Rng;
 
-use super::scene::{Dwelling, Kind, PAVEMENT, STREET_EVERY, Scene, from_cross_road};
+use super::scene::{Dwelling, Kind, PAVEMENT, Roof, STREET_EVERY, Scene, from_cross_road};
 use super::solid::{Body, Face, SurfaceId};
 use super::vehicles::{car, park_cars};
 
@@ -15,6 +15,9 @@ const ROOFS: [f64; 6] = [0.16, 0.25, 0.4, 0.7, 1.3, 2.3];
 const WALLS: [f64; 3] = [0.35, 1.0, 2.1];
 const EAVES: f64 = 5.1;
 const FRONT_GARDEN: f64 = 4.5;
+/// Farthest that a roof reaches beyond its walls, and below their top.
+const OVERHANG: f64 = 0.35;
+const DROP: f64 = 0.25;
 
 /// Builds every street within `half` metres.
 pub(super) fn build(half: f64, rng: &mut ChaCha8Rng) -> Scene {
@@ -133,6 +136,7 @@ fn house(scene: &mut Scene, plot: &Plot, rng: &mut ChaCha8Rng) {
         roof_u,
         roof_celsius: scene.surfaces[roof].celsius,
         roof_emissivity: roof_e,
+        roof: outline(plot, footprint, roof),
     });
     scene.bodies.push(Body::cuboid(
         [plot.u0, v0, 0.0],
@@ -158,7 +162,7 @@ fn gable(
     surfaces: (SurfaceId, SurfaceId),
     entity: u32,
 ) -> f64 {
-    let overhang = 0.35;
+    let overhang = OVERHANG;
     let (sin, cos) = plot.pitch.to_radians().sin_cos();
     let (axis, low, high) = if plot.ridge_along {
         (1, v0, v1)
@@ -176,7 +180,7 @@ fn gable(
             surface: surfaces.0,
         }
     };
-    let mut corners = ([u0, v0, EAVES - 0.25], [u1, v1, ridge + 0.1]);
+    let mut corners = ([u0, v0, EAVES - DROP], [u1, v1, ridge + 0.1]);
     corners.0[axis] -= overhang;
     corners.1[axis] += overhang;
     scene.bodies.push(Body::clipped(
@@ -196,6 +200,34 @@ fn gable(
         .bodies
         .push(Body::cuboid(a, b, (tiles, tiles), entity));
     ridge
+}
+
+/// Corners and ridge of what [`gable`] builds: a slope ends at the overhang or where it has dropped far enough.
+fn outline(plot: &Plot, [u0, v0, u1, v1]: [f64; 4], surface: SurfaceId) -> Roof {
+    let slope = plot.pitch.to_radians().tan();
+    let beyond = OVERHANG.min(DROP / slope);
+    let low = EAVES - beyond * slope;
+    let (du, dv) = if plot.ridge_along {
+        (0.0, beyond)
+    } else {
+        (beyond, 0.0)
+    };
+    let (u, v) = (f64::midpoint(u0, u1), f64::midpoint(v0, v1));
+    let ridge = if plot.ridge_along {
+        [[u0, v], [u1, v]].map(|[u, v]| [u, v, EAVES + (v1 - v0) / 2.0 * slope])
+    } else {
+        [[u, v0], [u, v1]].map(|[u, v]| [u, v, EAVES + (u1 - u0) / 2.0 * slope])
+    };
+    Roof {
+        corners: [
+            [u0 - du, v0 - dv, low],
+            [u1 + du, v0 - dv, low],
+            [u1 + du, v1 + dv, low],
+            [u0 - du, v1 + dv, low],
+        ],
+        ridge,
+        surface,
+    }
 }
 
 fn chimney(

@@ -2,7 +2,7 @@
 //!
 //! In: a seed. Out, through `store`: `frames/` in DJI, FLIR and TIFF formats, and `truth/` with what the
 //! frames cannot tell: poses, boxes of people, vehicles and windows, footprints, heights and surface
-//! temperatures. Refuses: real places and people; the site is open moorland and every serial number says
+//! temperatures, corners of roofs and panels. Refuses: real places and people; the site is open moorland and every serial number says
 //! that it is simulated.
 //!
 //! The same options give the same bytes: all randomness is `ChaCha8` from the seed and there is no clock.
@@ -17,6 +17,8 @@ mod produce;
 mod render;
 mod scene;
 mod solid;
+mod survey;
+mod targets;
 mod thermal;
 mod truth;
 mod vehicles;
@@ -24,6 +26,7 @@ mod vehicles;
 use std::path::PathBuf;
 
 pub use produce::{Report, run};
+pub use survey::Survey;
 
 use crate::frame::Format;
 use crate::store::{Existing, StoreError};
@@ -47,7 +50,7 @@ pub struct Options {
 }
 
 /// Which flight.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Preset {
     /// 9 nadir frames in all formats and 4 oblique ones: what `fixtures/flight` holds.
     Fixture,
@@ -56,6 +59,8 @@ pub enum Preset {
         /// Frames in all.
         frames: usize,
     },
+    /// Cross headings over a square of streets, with panels of known temperature in it.
+    Survey(Survey),
 }
 
 impl Options {
@@ -87,6 +92,18 @@ pub enum SimulateError {
         frames: usize,
         /// The limit.
         max: usize,
+    },
+    /// A length, angle or error of a survey is out of range.
+    #[error("cannot fly a survey with {what} {value}; give {low} to {high}")]
+    Survey {
+        /// Which.
+        what: &'static str,
+        /// As given.
+        value: f64,
+        /// Least value.
+        low: f64,
+        /// Largest value.
+        high: f64,
     },
     /// A picture could not be encoded.
     #[error("could not encode a picture")]

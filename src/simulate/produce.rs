@@ -1,24 +1,27 @@
 //! Flies the drone and writes what it brings home.
 //!
-//! In: [`Options`]. Out: `frames/` and `truth/`, written through `store`. Refuses: no frames, and more than
-//! 20,000.
+//! In: [`Options`]. Out: `frames/` and `truth/`, written through `store`. Refuses: no frames, more than
+//! 20,000, and surveys out of range.
 
 use rand::SeedableRng;
 use rand_chacha::ChaCha8Rng;
+use rayon::prelude::*;
 use serde_json::Value;
 
 use super::camera::Camera;
-use super::flight::{half_extent, plan};
-use super::formats::tiff::SimulatedFile;
+use super::flight::{Shot, half_extent, plan};
+use super::formats::tiff::{SimulatedFile, encode_cheap};
 use super::formats::{Stamp, encode};
 use super::geodesy::Site;
-use super::render::World;
+use super::render::{View, World};
 use super::truth::{self, FrameTruth};
-use super::{Options, Preset, SimulateError, houses, people};
+use super::{Options, Preset, SimulateError, Survey, houses, people, targets};
 use crate::store::Store;
 
 /// Most frames of one flight.
 const MAX_FRAMES: usize = 20_000;
+/// Pictures in memory at a time.
+const BATCH: usize = 8;
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,64 +57,155 @@ pub fn run(options: &Options) -> Result<Report, SimulateError> {
         rng.set_stream(number);
         rng
     };
-    let site = Site::new()?;
-    let half = half_extent(options.preset);
-    let mut scene = houses::build(half, &mut stream(1));
-    let people = people::populate(&mut scene, &mut stream(2));
-    let shots = plan(options, &mut stream(3));
-    let mut camera = Camera::new(stream(4), options.ideal);
-    let world = World::new(scene, people);
-    let store = Store::open(&options.out, options.existing)?;
-    let mut bytes = 0;
-    let mut write = |path: &str, content: Vec<u8>| -> Result<(), SimulateError> {
-        bytes += store.stage(path, &SimulatedFile(content))?.commit()?.bytes;
-        Ok(())
+    let survey = match options.preset {
+        Preset::Survey(survey) => {
+            survey.check()?;
+            Some(survey)
+        }
+        Preset::Fixture | Preset::Full { .. } => None,
     };
-    let mut frames = Vec::with_capacity(shots.len());
-    for (number, shot) in (1..).zip(shots) {
-        let view = world.render(&shot);
-        let drift = camera.drift();
-        let celsius = camera.expose(&view.celsius, drift);
-        let stamp = Stamp::new(&shot, number, &site);
-        let file = stamp.file_name(shot.format);
-        write(
-            &format!("frames/{file}"),
-            encode(shot.format, &celsius, &stamp)?,
-        )?;
-        frames.push(FrameTruth {
-            file,
-            shot,
-            drift,
-            probes: truth::probes(&celsius),
-            sightings: view.sightings,
+    let shots = plan(options, &mut stream(3));
+    if shots.len() > MAX_FRAMES {
+        return Err(SimulateError::Frames {
+            frames: shots.len(),
+            max: MAX_FRAMES,
         });
     }
-    let cell = if options.preset == Preset::Fixture {
-        0.5
-    } else {
-        1.0
+    let writer = Writer {
+        store: Store::open(&options.out, options.existing)?,
+        site: Site::new()?,
+        bytes: 0,
     };
-    let margin = if options.preset == Preset::Fixture {
-        70.0
-    } else {
-        half
-    };
-    let [heights, temperatures] = truth::rasters(&world, &site, margin, cell)?;
-    write("truth/dsm.tif", heights.encode()?)?;
-    write("truth/ground_temperature.tif", temperatures.encode()?)?;
-    write("truth/poses.json", lines(&truth::poses(&frames, &site))?)?;
-    write("truth/coco.json", lines(&truth::coco(&frames))?)?;
-    write(
-        "truth/buildings.geojson",
-        lines(&truth::buildings(&world, &site))?,
-    )?;
-    store.clear_work()?;
-    Ok(Report {
-        frames: frames.len(),
-        annotations: frames.iter().map(|frame| frame.sightings.len()).sum(),
-        buildings: world.scene.dwellings.len(),
-        bytes,
-    })
+    match survey {
+        Some(survey) if survey.cheap => writer.headers(shots),
+        survey => writer.pictures(options, survey, &shots, &stream),
+    }
+}
+
+/// Writes a simulation.
+struct Writer {
+    store: Store,
+    site: Site,
+    bytes: u64,
+}
+
+impl Writer {
+    fn write(&mut self, path: &str, content: Vec<u8>) -> Result<(), SimulateError> {
+        self.bytes += self
+            .store
+            .stage(path, &SimulatedFile(content))?
+            .commit()?
+            .bytes;
+        Ok(())
+    }
+
+    /// Frames that are real in their headers only.
+    fn headers(mut self, shots: Vec<Shot>) -> Result<Report, SimulateError> {
+        let mut frames = Vec::with_capacity(shots.len());
+        for (number, shot) in (1..).zip(shots) {
+            let stamp = Stamp::new(&shot, number, &self.site);
+            let file = stamp.file_name(shot.format);
+            self.write(&format!("frames/{file}"), encode_cheap(&stamp)?)?;
+            frames.push(FrameTruth::unseen(file, shot));
+        }
+        self.write(
+            "truth/poses.json",
+            lines(&truth::poses(&frames, &self.site))?,
+        )?;
+        self.store.clear_work()?;
+        Ok(Report {
+            frames: frames.len(),
+            annotations: 0,
+            buildings: 0,
+            bytes: self.bytes,
+        })
+    }
+
+    /// Frames as a camera sees the neighbourhood, and all the truth about it.
+    fn pictures(
+        mut self,
+        options: &Options,
+        survey: Option<Survey>,
+        shots: &[Shot],
+        stream: &impl Fn(u64) -> ChaCha8Rng,
+    ) -> Result<Report, SimulateError> {
+        let half = half_extent(options.preset);
+        let mut scene = houses::build(half, &mut stream(1));
+        let mut people = people::populate(&mut scene, &mut stream(2));
+        let mut camera = Camera::new(stream(4), options.ideal);
+        let (mut panels, mut offsets) = (Vec::new(), Vec::new());
+        if let Some(survey) = survey {
+            if !survey.people {
+                targets::clear_streets(&mut scene);
+                people.clear();
+            }
+            targets::warm_roofs(&mut scene);
+            panels = targets::lay(&mut scene, survey.side.0 / 2.0);
+            if !options.ideal {
+                offsets = survey.drift(shots, &mut stream(5));
+            }
+            camera = camera.with_vignetting(survey.vignetting_kelvin);
+        }
+        let world = World::new(scene, people);
+        let mut frames = Vec::with_capacity(shots.len());
+        let mut number = 0;
+        for batch in shots.chunks(BATCH) {
+            let views: Vec<View> = batch.par_iter().map(|shot| world.render(shot)).collect();
+            for (shot, view) in batch.iter().zip(views) {
+                let drift = match survey {
+                    Some(_) => offsets.get(number).copied().unwrap_or(0.0),
+                    None => camera.drift(),
+                };
+                number += 1;
+                let celsius = camera.expose(&view.celsius, drift);
+                let stamp = Stamp::new(shot, number, &self.site);
+                let file = stamp.file_name(shot.format);
+                self.write(
+                    &format!("frames/{file}"),
+                    encode(shot.format, &celsius, &stamp)?,
+                )?;
+                frames.push(FrameTruth {
+                    file,
+                    shot: shot.clone(),
+                    drift,
+                    probes: truth::probes(&celsius),
+                    sightings: view.sightings,
+                });
+            }
+        }
+        let (margin, cell) = match options.preset {
+            Preset::Fixture => (70.0, 0.5),
+            Preset::Full { .. } => (half, 1.0),
+            Preset::Survey(_) => (half, 0.25),
+        };
+        let [heights, temperatures] = truth::rasters(&world, &self.site, margin, cell, None)?;
+        self.write("truth/dsm.tif", heights.encode()?)?;
+        self.write("truth/ground_temperature.tif", temperatures.encode()?)?;
+        if let Some(survey) = survey {
+            let (margin, up) = (survey.side.0 / 2.0 + 10.0, Some(survey.height.0));
+            let [_, apparent] = truth::rasters(&world, &self.site, margin, 0.125, up)?;
+            self.write("truth/apparent_temperature.tif", apparent.encode()?)?;
+            let slant = survey.height.0 / survey.pitch.to_radians().sin().abs();
+            let panels = targets::targets(&panels, &self.site, slant)?;
+            self.write("truth/targets.json", lines(&panels)?)?;
+            let roofs = targets::roofs(&world, &self.site)?;
+            self.write("truth/roofs.json", lines(&roofs)?)?;
+        }
+        self.write(
+            "truth/poses.json",
+            lines(&truth::poses(&frames, &self.site))?,
+        )?;
+        self.write("truth/coco.json", lines(&truth::coco(&frames))?)?;
+        let buildings = truth::buildings(&world, &self.site);
+        self.write("truth/buildings.geojson", lines(&buildings)?)?;
+        self.store.clear_work()?;
+        Ok(Report {
+            frames: frames.len(),
+            annotations: frames.iter().map(|frame| frame.sightings.len()).sum(),
+            buildings: world.scene.dwellings.len(),
+            bytes: self.bytes,
+        })
+    }
 }
 
 /// JSON as text files end: with a newline.

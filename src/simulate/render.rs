@@ -78,6 +78,13 @@ impl World {
         (0.0, self.kinetic(ground, [origin[0], origin[1], 0.0]))
     }
 
+    /// Apparent temperature in °C of what stands there, seen from straight above `height` metres up.
+    pub(super) fn apparent(&self, east: f64, north: f64, height: f64) -> f64 {
+        let origin = to_block([east, north, height]);
+        let nobody = Grid::new(Vec::new(), self.scene.half + 5.0);
+        self.look(origin, [0.0, 0.0, -1.0], &nobody).0
+    }
+
     fn kind(&self, thing: u32) -> Kind {
         let kind = self.scene.kinds.get(thing as usize);
         kind.copied().unwrap_or(Kind::Ground)

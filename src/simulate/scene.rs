@@ -56,6 +56,16 @@ pub(super) struct Dwelling {
     pub roof_celsius: f64,
     /// Emissivity of the roof.
     pub roof_emissivity: f64,
+    pub roof: Roof,
+}
+
+/// Where a pitched roof lies, in block axes.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Roof {
+    /// At the eaves, counter-clockwise from the lowest `u` and `v`.
+    pub corners: [Vec3; 4],
+    pub ridge: [Vec3; 2],
+    pub surface: SurfaceId,
 }
 
 /// Bodies sorted into square cells.

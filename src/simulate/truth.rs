@@ -82,6 +82,19 @@ pub(super) struct FrameTruth {
     pub sightings: Vec<Sighting>,
 }
 
+impl FrameTruth {
+    /// Of a frame that shows nothing.
+    pub(super) fn unseen(file: String, shot: Shot) -> Self {
+        Self {
+            file,
+            shot,
+            drift: 0.0,
+            probes: Vec::new(),
+            sightings: Vec::new(),
+        }
+    }
+}
+
 /// Every 80th pixel across and down.
 pub(super) fn probes(celsius: &[f32]) -> Vec<Probe> {
     let places = (40..HEIGHT)
@@ -95,7 +108,7 @@ pub(super) fn probes(celsius: &[f32]) -> Vec<Probe> {
     places.filter_map(probe).collect()
 }
 
-fn round(value: f64, digits: i32) -> f64 {
+pub(super) fn round(value: f64, digits: i32) -> f64 {
     let scale = 10_f64.powi(digits);
     (value * scale).round() / scale
 }
@@ -189,8 +202,9 @@ pub(super) fn buildings(world: &World, site: &Site) -> Value {
     json!({ "type": "FeatureCollection", "features": features.collect::<Vec<_>>() })
 }
 
-/// Height of the surface and its kinetic temperature from straight above, without people and vehicles, on
-/// a north-up UTM grid of `cell` metres within `half` metres of the site.
+/// Height of the surface and its temperature from straight above, without people and vehicles, on a north-up UTM grid of
+/// `cell` metres within `half` metres of the site; the temperature is kinetic, or what a camera so many metres up
+/// sees where `seen_from` says it.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -202,6 +216,7 @@ pub(super) fn rasters(
     site: &Site,
     half: f64,
     cell: f64,
+    seen_from: Option<f64>,
 ) -> Result<[GeoRaster; 2], SimulateError> {
     let (x, y) = site.to_utm(0.0, 0.0)?;
     let across = (2.0 * half / cell).round() as usize;
@@ -214,7 +229,8 @@ pub(super) fn rasters(
     for row in 0..across {
         let northing = top - (row as f64 + 0.5) * cell;
         for (east, north) in site.row_to_local(eastings.clone(), northing)? {
-            let (height, celsius) = world.top(east, north);
+            let (height, kinetic) = world.top(east, north);
+            let celsius = seen_from.map_or(kinetic, |up| world.apparent(east, north, up));
             heights.push(round(ELEVATION + height, 2) as f32);
             temperatures.push(round(celsius, 2) as f32);
         }

@@ -155,11 +155,8 @@ impl Lattice {
 enum Path {
     /// Both are the same.
     Same,
-    /// Through longitude and latitude; the British grid by OSTN15.
-    Geographic {
-        to_geographic: Projector,
-        to_file: Projector,
-    },
+    /// From the run's system through longitude and latitude to the file's; the British grid by OSTN15.
+    Geographic(Box<[Projector; 2]>),
 }
 
 impl Path {
@@ -167,21 +164,16 @@ impl Path {
         if source.epsg() == Some(crs.epsg()) {
             return Ok(Self::Same);
         }
-        Ok(Self::Geographic {
-            to_geographic: crs.projector()?,
-            to_file: Projector::of(&source.system()?)?,
-        })
+        let ways = [crs.projector()?, Projector::of(&source.system()?)?];
+        Ok(Self::Geographic(Box::new(ways)))
     }
 
     /// Place in the file, in pixels, of metres east and north.
     fn pixel(&self, source: &Source, east: f64, north: f64) -> Result<(f64, f64), SurfaceError> {
-        let Self::Geographic {
-            to_geographic,
-            to_file,
-        } = self
-        else {
+        let Self::Geographic(ways) = self else {
             return Ok(source.to_pixel(east, north));
         };
+        let [to_geographic, to_file] = ways.as_ref();
         let (longitude, latitude) = to_geographic.to_geographic(east, north)?;
         let (x, y) = to_file.to_map(longitude, latitude)?;
         Ok(source.to_pixel(x, y))
@@ -191,7 +183,7 @@ impl Path {
     fn origin(&self, source: &Source) -> (f64, f64) {
         match self {
             Self::Same => source.corner(),
-            Self::Geographic { .. } => (0.0, 0.0),
+            Self::Geographic(_) => (0.0, 0.0),
         }
     }
 }

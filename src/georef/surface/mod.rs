@@ -36,7 +36,7 @@ pub enum Surface {
     /// Flat ground at level 0.
     Flat,
     /// A surface model.
-    Model(Model),
+    Model(Box<Model>),
 }
 
 /// A surface model over the area of a run.
@@ -88,14 +88,14 @@ impl Surface {
                 path: path.to_path_buf(),
             });
         }
-        Ok(Self::Model(Model {
+        Ok(Self::Model(Box::new(Model {
             source,
             lattice,
             reference: 0.0,
             elevations,
             unknown,
             sha256: hash.finalize().into(),
-        }))
+        })))
     }
 
     /// The same surface with level 0 at `elevation` in the model's datum.

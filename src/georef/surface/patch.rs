@@ -223,12 +223,14 @@ impl Patch {
             return None;
         }
         let first = row * self.width + column;
-        let above = self.heights.get(first..first + 2)?;
-        let under = self
-            .heights
-            .get(first + self.width..first + self.width + 2)?;
-        let ([nw, ne], [sw, se]) = (above.as_array()?, under.as_array()?);
-        let levels = [*nw, *ne, *sw, *se].map(f64::from);
+        let level = |at: usize| self.heights.get(at).map(|&level| f64::from(level));
+        let below = first + self.width;
+        let levels = [
+            level(first)?,
+            level(first + 1)?,
+            level(below)?,
+            level(below + 1)?,
+        ];
         levels.iter().sum::<f64>().is_finite().then_some(Quad {
             levels,
             share: (x.fract(), y.fract()),

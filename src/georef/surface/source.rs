@@ -48,26 +48,31 @@ impl Source {
             path: path.to_path_buf(),
         };
         let dataset = Dataset::open(path).map_err(gdal("open the surface model"))?;
-        let place = dataset.geo_transform().map_err(|_| nowhere())?;
-        let inverse = place.invert().map_err(|_| nowhere())?;
-        let system = dataset.spatial_ref().map_err(|_| nowhere())?;
+        let place = dataset.geo_transform().ok().ok_or_else(nowhere)?;
+        let inverse = place.invert().ok().ok_or_else(nowhere)?;
+        let system = dataset.spatial_ref().ok().ok_or_else(nowhere)?;
         let epsg = (system.auth_name().as_deref() == Some("EPSG"))
             .then(|| system.auth_code().ok())
             .flatten()
             .and_then(|code| u32::try_from(code).ok());
         let size = dataset.raster_size();
-        let band = dataset
-            .rasterband(1)
-            .map_err(gdal("find a band of heights"))?;
-        let unit = band.unit();
+        let (unit, no_data, scale, offset) = {
+            let band = dataset
+                .rasterband(1)
+                .map_err(gdal("find a band of heights"))?;
+            (
+                band.unit(),
+                band.no_data_value(),
+                band.scale(),
+                band.offset(),
+            )
+        };
         if !METRES.contains(&unit.trim().to_ascii_lowercase().as_str()) {
             return Err(SurfaceError::Unit {
                 path: path.to_path_buf(),
                 unit,
             });
         }
-        let (no_data, scale, offset) = (band.no_data_value(), band.scale(), band.offset());
-        drop(band);
         Ok(Self {
             path: path.to_path_buf(),
             dataset: Mutex::new(dataset),
@@ -86,7 +91,8 @@ impl Source {
     }
 
     pub(super) fn system(&self) -> Result<SpatialRef, SurfaceError> {
-        self.lock().spatial_ref().map_err(|_| self.no_place())
+        let system = self.lock().spatial_ref();
+        system.ok().ok_or_else(|| self.no_place())
     }
 
     /// Pixel coordinates of coordinates in the file's own system.

@@ -16,6 +16,9 @@ use super::exif::{sexagesimal, thousandths};
 use super::{Stamp, to_u16, xmp};
 use crate::store::{Artifact, sealed};
 
+/// Columns and rows of a real camera.
+const SENSOR: (u32, u32) = (640, 512);
+
 /// FLIR `TLinear` in high gain: 0.04 K a count (DOMAIN section 1.3).
 pub(super) fn encode_counts(celsius: &[f32], stamp: &Stamp) -> Result<Vec<u8>, SimulateError> {
     let counts: Vec<u16> = celsius
@@ -27,7 +30,7 @@ pub(super) fn encode_counts(celsius: &[f32], stamp: &Stamp) -> Result<Vec<u8>, S
     let encoder = TiffEncoder::new(&mut out)?
         .with_compression(Compression::Lzw)
         .with_predictor(Predictor::Horizontal);
-    frame::<Gray16>(encoder, &counts, stamp, &packet)?;
+    frame::<Gray16>(encoder, &counts, stamp, &packet, SENSOR)?;
     Ok(out.into_inner())
 }
 
@@ -41,7 +44,29 @@ pub(super) fn encode_celsius(celsius: &[f32], stamp: &Stamp) -> Result<Vec<u8>, 
     let mut out = Cursor::new(Vec::new());
     let encoder =
         TiffEncoder::new(&mut out)?.with_compression(Compression::Deflate(DeflateLevel::Best));
-    frame::<Gray32Float>(encoder, &rounded, stamp, &packet)?;
+    frame::<Gray32Float>(encoder, &rounded, stamp, &packet, SENSOR)?;
+    Ok(out.into_inner())
+}
+
+/// Columns and rows of a frame that only its header makes a real one.
+pub(in crate::simulate) const CHEAP: (u16, u16) = (320, 256);
+
+/// A frame of [`CHEAP`] pixels that shows a ramp.
+pub(in crate::simulate) fn encode_cheap(stamp: &Stamp) -> Result<Vec<u8>, SimulateError> {
+    let (width, height) = CHEAP;
+    let ramp: Vec<f32> = (0..height)
+        .flat_map(|y| (0..width).map(move |x| f32::from(x / 32 + y / 32) / 4.0))
+        .collect();
+    let mut out = Cursor::new(Vec::new());
+    let encoder =
+        TiffEncoder::new(&mut out)?.with_compression(Compression::Deflate(DeflateLevel::Fast));
+    frame::<Gray32Float>(
+        encoder,
+        &ramp,
+        stamp,
+        &xmp::m3t(stamp),
+        (width.into(), height.into()),
+    )?;
     Ok(out.into_inner())
 }
 
@@ -54,6 +79,7 @@ fn frame<C: ColorType>(
     samples: &[C::Inner],
     stamp: &Stamp,
     packet: &str,
+    (width, height): (u32, u32),
 ) -> TiffResult<()>
 where
     [C::Inner]: TiffValue,
@@ -84,7 +110,7 @@ where
     gps.write_tag(Tag::Unknown(17), track)?;
     gps.write_tag(Tag::Unknown(18), "WGS-84")?;
     let gps = gps.finish_with_offsets()?;
-    let mut image = encoder.new_image::<C>(640, 512)?;
+    let mut image = encoder.new_image::<C>(width, height)?;
     image.rows_per_strip(32)?;
     let directory = image.encoder();
     directory.write_tag(Tag::Make, stamp.make)?;

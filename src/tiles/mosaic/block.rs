@@ -107,7 +107,7 @@ impl Scene<'_> {
             // No pixel of the block is seen more steeply than its nearest corner would be at the lowest level.
             let drop = frame.view.height().0 - low;
             let steepest = nearest(frame) / (drop * drop) * (1.0 - 1e-9);
-            if !(drop > 0.0) || block.best.iter().all(|best| best.next_tangent < steepest) {
+            if drop <= 0.0 || block.best.iter().all(|best| best.next_tangent < steepest) {
                 continue;
             }
             let raster = cache.get(frame.id)?;

@@ -1,0 +1,71 @@
+//! Which frames are compared.
+
+use std::collections::BTreeSet;
+
+use crate::georef::Bounds;
+
+/// Neighbours of a frame that it is compared with.
+const NEIGHBOURS: usize = 6;
+/// Share of the smaller footprint that two frames must have in common.
+const SHARE: f64 = 0.25;
+
+/// Pairs of overlapping frames by their place in the list, each once, the lower first: every frame with those with which it
+/// shares most, half of them from the same stretch of the flight and half from elsewhere, where lines cross.
+pub(super) fn pairs(bounds: &[Option<Bounds>]) -> Vec<(usize, usize)> {
+    let area = |bounds: Bounds| bounds.size().0 * bounds.size().1;
+    let mut found = BTreeSet::new();
+    for (a, first) in bounds.iter().enumerate() {
+        let Some(first) = first else { continue };
+        let mut near: Vec<(f64, usize)> = Vec::new();
+        for (b, second) in bounds.iter().enumerate() {
+            let Some(second) = second.filter(|_| a != b) else {
+                continue;
+            };
+            let shared = first.intersection(second).map_or(0.0, area);
+            let share = shared / area(*first).min(area(second));
+            if share >= SHARE {
+                near.push((share, b));
+            }
+        }
+        near.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        let is_along = |b: usize| a.abs_diff(b) <= NEIGHBOURS;
+        for kind in [true, false] {
+            let chosen = near.iter().filter(|(_, b)| is_along(*b) == kind);
+            found.extend(
+                chosen
+                    .take(NEIGHBOURS / 2)
+                    .map(|&(_, b)| (a.min(b), a.max(b))),
+            );
+        }
+    }
+    found.into_iter().collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn frame(west: f64, south: f64) -> Bounds {
+        Bounds {
+            west,
+            south,
+            east: west + 40.0,
+            north: south + 40.0,
+        }
+    }
+
+    #[test]
+    fn neighbours_along_and_across_are_paired_and_strangers_are_not() {
+        // Two lines of ten frames, 10 m apart along and 20 m across.
+        let mut bounds: Vec<_> = (0..10_u8)
+            .map(|at| Some(frame(10.0 * f64::from(at), 0.0)))
+            .collect();
+        bounds.extend((0..10_u8).map(|at| Some(frame(10.0 * f64::from(at), 20.0))));
+        bounds.push(Some(frame(5000.0, 5000.0)));
+        bounds.push(None);
+        let pairs = pairs(&bounds);
+        assert!(pairs.contains(&(0, 1)) && pairs.contains(&(0, 10)));
+        assert!(pairs.iter().all(|&(a, b)| a < b && b < 20));
+        assert!(pairs.len() <= 20 * NEIGHBOURS);
+    }
+}

@@ -1,0 +1,423 @@
+//! Temperatures of frames brought into agreement: an offset a frame, one vignetting for the camera.
+//!
+//! In: refined views, redacted rasters. Out: what to add to each frame's temperatures. Refuses: to change what no other frame sees.
+//!
+//! Uncooled cameras drift by degrees in flight and read their corners differently from their middle (DOMAIN section 2). Two frames that see
+//! the same ground differ by their offsets and by the vignetting at two places of the sensor; many such differences give both. What all frames
+//! share stays as it was: the mean offset is 0, and vignetting is 0 in the middle of the sensor, where lenses lose least.
+
+use std::sync::Arc;
+
+use rayon::prelude::*;
+
+use super::least_squares::{Equation, solve};
+use super::overlap::{MAX_OFF_NADIR, REACH, is_hidden, level};
+use super::pairs::pairs;
+use crate::frame::FrameId;
+use crate::georef::{Bounds, GeorefError, Surface, SurfaceError, View};
+use crate::raster::Raster;
+
+/// Terms of the vignetting: powers of the place on the sensor, up to the fourth.
+const TERMS: usize = 14;
+/// Powers of x and y of each term, the straight ones first.
+const POWERS: [(i32, i32); TERMS] = [
+    (1, 0),
+    (0, 1),
+    (2, 0),
+    (1, 1),
+    (0, 2),
+    (3, 0),
+    (2, 1),
+    (1, 2),
+    (0, 3),
+    (4, 0),
+    (3, 1),
+    (2, 2),
+    (1, 3),
+    (0, 4),
+];
+/// Standard deviation of an offset, in K.
+const OFFSET: f64 = 2.0;
+/// Of a straight term: on parallel lines it looks like a drift, and is held back.
+const STRAIGHT: f64 = 0.5;
+/// Of the others.
+const CURVED: f64 = 5.0;
+/// Of one difference: the camera's noise, what a shift of a pixel makes of texture, and what looks different from two sides.
+const DIFFERENCE: f64 = 0.6;
+/// Differences taken along each side of what two frames share.
+const GRID: usize = 14;
+/// Equations at most; more pairs give fewer each.
+const MAX_EQUATIONS: usize = 400_000;
+
+/// What to add to temperatures by their place on the sensor, in K.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Vignetting {
+    terms: [f32; TERMS],
+}
+
+/// What to add to one frame's temperatures.
+#[derive(Debug, Clone, Copy, Default, PartialEq)]
+pub struct Radiometric {
+    /// Everywhere, in K.
+    pub offset: f32,
+    /// By place.
+    pub vignetting: Vignetting,
+}
+
+/// A flight's corrections of temperature.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Temperatures {
+    /// Per frame, in the order given.
+    pub frames: Vec<Radiometric>,
+    /// Median absolute difference between two frames at one place in K, as measured.
+    pub before: Option<f64>,
+    /// The same with the corrections.
+    pub after: Option<f64>,
+    /// Places compared.
+    pub samples: usize,
+}
+
+impl Vignetting {
+    /// What to add at a pixel of a sensor of this size, in K.
+    #[must_use]
+    pub fn at(&self, (u, v): (f32, f32), (width, height): (f32, f32)) -> f32 {
+        let (x, y) = (2.0 * u / width - 1.0, 2.0 * v / height - 1.0);
+        let terms = POWERS.iter().zip(&self.terms);
+        terms
+            .map(|((i, j), term)| term * x.powi(*i) * y.powi(*j))
+            .sum::<f32>()
+    }
+
+    /// Difference between the most and the least that it adds anywhere, in K.
+    #[must_use]
+    pub fn peak_to_peak(&self) -> f32 {
+        let grid = || (0..=32_u8).map(|step| f32::from(step) / 32.0);
+        let values = || grid().flat_map(|u| grid().map(move |v| self.at((u, v), (1.0, 1.0))));
+        values().fold(f32::NEG_INFINITY, f32::max) - values().fold(f32::INFINITY, f32::min)
+    }
+}
+
+impl Radiometric {
+    /// What to add at a pixel, in K.
+    #[must_use]
+    pub fn at(&self, pixel: (f32, f32), size: (f32, f32)) -> f32 {
+        self.offset + self.vignetting.at(pixel, size)
+    }
+
+    /// The raster with this added; no data stays so.
+    #[must_use]
+    pub fn apply(&self, celsius: &Raster<f32>) -> Raster<f32> {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "sides of rasters lie far below 2^24"
+        )]
+        let as_f32 = |side: usize| side as f32;
+        let size = (as_f32(celsius.width()), as_f32(celsius.height()));
+        let mut corrected = celsius.clone();
+        for (row, line) in corrected.rows_mut().enumerate() {
+            for (column, value) in line.iter_mut().enumerate() {
+                *value += self.at((as_f32(column) + 0.5, as_f32(row) + 0.5), size);
+            }
+        }
+        corrected
+    }
+}
+
+/// One place seen by two frames.
+struct Sample {
+    frames: (usize, usize),
+    /// Second less first, in K.
+    difference: f64,
+    /// Terms of the vignetting at the first's pixel less those at the second's.
+    terms: [f64; TERMS],
+}
+
+/// Brings the temperatures of one flight's frames (of one camera) into agreement.
+///
+/// # Errors
+///
+/// What `load` says, or that the surface cannot be read.
+pub fn match_temperatures<E>(
+    frames: &[(FrameId, View)],
+    surface: &Surface,
+    load: impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E> + Sync,
+) -> Result<Temperatures, E>
+where
+    E: From<GeorefError> + From<SurfaceError> + Send,
+{
+    let bounds: Vec<Option<Bounds>> = frames
+        .iter()
+        .map(|(_, view)| view.bounds_between(surface.range(), MAX_OFF_NADIR))
+        .collect();
+    let pairs = pairs(&bounds);
+    let grid = GRID
+        .min((MAX_EQUATIONS / pairs.len().max(1)).isqrt())
+        .max(4);
+    let of_pair = |&(a, b): &(usize, usize)| -> Result<Vec<Sample>, E> {
+        let frame = |at: usize| Some((*frames.get(at)?, bounds.get(at).copied().flatten()?));
+        let (Some((first, bounds_a)), Some((second, bounds_b))) = (frame(a), frame(b)) else {
+            return Ok(Vec::new());
+        };
+        let Some(shared) = bounds_a.intersection(bounds_b) else {
+            return Ok(Vec::new());
+        };
+        let patch = surface.patch(shared.grown(REACH))?;
+        let (raster_a, raster_b) = (load(first.0)?, load(second.0)?);
+        let (width, height) = shared.size();
+        #[expect(clippy::cast_precision_loss, reason = "a few steps")]
+        let share = |step: usize| (step as f64 + 0.5) / grid as f64;
+        let mut samples = Vec::new();
+        for at in 0..grid * grid {
+            let east = shared.west + width * share(at % grid);
+            let north = shared.south + height * share(at / grid);
+            let up = level(patch.as_ref(), east, north);
+            let look = |view: &View, raster: &Raster<f32>| {
+                if patch
+                    .as_ref()
+                    .is_some_and(|patch| is_hidden(patch, view, east, north))
+                {
+                    return None;
+                }
+                let celsius = view.sample_above(raster, (east, north), up)?;
+                let (u, v) = view.pixel_above(east, north, up)?;
+                Some((f64::from(celsius), place(view, u, v)))
+            };
+            if let (Some(a_seen), Some(b_seen)) =
+                (look(&first.1, &raster_a), look(&second.1, &raster_b))
+            {
+                let mut terms = powers(a_seen.1);
+                for (term, other) in terms.iter_mut().zip(powers(b_seen.1)) {
+                    *term -= other;
+                }
+                samples.push(Sample {
+                    frames: (a, b),
+                    difference: b_seen.0 - a_seen.0,
+                    terms,
+                });
+            }
+        }
+        Ok(samples)
+    };
+    let all: Vec<Result<Vec<Sample>, E>> = pairs.par_iter().map(of_pair).collect();
+    let mut samples = Vec::new();
+    for found in all {
+        samples.extend(found?);
+    }
+    Ok(solved(frames.len(), &samples))
+}
+
+/// Offsets and terms that explain the differences: `o_a + V(a) - o_b - V(b) = T_b - T_a`.
+fn solved(frames: usize, samples: &[Sample]) -> Temperatures {
+    const ALL: usize = TERMS + 2;
+    let sigma = |term: usize| if term < 2 { STRAIGHT } else { CURVED };
+    let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+    let equations: Vec<Equation<ALL>> = samples
+        .iter()
+        .map(|sample| {
+            let mut equation = Equation {
+                unknowns: [0; ALL],
+                factors: [0.0; ALL],
+                target: sample.difference / DIFFERENCE,
+            };
+            let (a, b) = sample.frames;
+            let offsets = [(index(a), OFFSET), (index(b), -OFFSET)];
+            let terms = sample.terms.iter().enumerate();
+            let terms = terms.map(|(term, factor)| (index(frames + term), factor * sigma(term)));
+            let slots = equation.unknowns.iter_mut().zip(&mut equation.factors);
+            for ((unknown, factor), (at, value)) in slots.zip(offsets.into_iter().chain(terms)) {
+                (*unknown, *factor) = (at, value / DIFFERENCE);
+            }
+            equation
+        })
+        .collect();
+    let x = solve(&equations, frames + TERMS);
+    let at = |unknown: usize| x.get(unknown).copied().unwrap_or(0.0);
+    let mut vignetting = Vignetting::default();
+    for (term, value) in vignetting.terms.iter_mut().enumerate() {
+        #[expect(clippy::cast_possible_truncation, reason = "kelvin")]
+        let kelvin = (at(frames + term) * sigma(term)) as f32;
+        *value = kelvin;
+    }
+    let mut seen = vec![false; frames];
+    for sample in samples {
+        for frame in [sample.frames.0, sample.frames.1] {
+            if let Some(seen) = seen.get_mut(frame) {
+                *seen = true;
+            }
+        }
+    }
+    let known = seen.iter().enumerate().filter(|(_, seen)| **seen);
+    let (sum, count) = known.fold((0.0, 0.0), |(sum, count), (frame, _)| {
+        (sum + at(frame) * OFFSET, count + 1.0)
+    });
+    let shared = if count > 0.0 { sum / count } else { 0.0 };
+    let offset = |(frame, seen): (usize, &bool)| {
+        #[expect(clippy::cast_possible_truncation, reason = "kelvin")]
+        let kelvin = (at(frame) * OFFSET - shared) as f32;
+        Radiometric {
+            offset: if *seen { kelvin } else { 0.0 },
+            vignetting,
+        }
+    };
+    let residual = |equation: &Equation<ALL>, sample: &Sample| {
+        let terms = equation.unknowns.iter().zip(&equation.factors);
+        let told: f64 = terms
+            .map(|(&unknown, factor)| factor * at(unknown as usize))
+            .sum();
+        sample.difference - told * DIFFERENCE
+    };
+    Temperatures {
+        before: median(
+            samples
+                .iter()
+                .map(|sample| sample.difference.abs())
+                .collect(),
+        ),
+        after: median(
+            equations
+                .iter()
+                .zip(samples)
+                .map(|(equation, sample)| residual(equation, sample).abs())
+                .collect(),
+        ),
+        frames: if samples.is_empty() {
+            vec![Radiometric::default(); frames]
+        } else {
+            seen.iter().enumerate().map(offset).collect()
+        },
+        samples: samples.len(),
+    }
+}
+
+/// Place on the sensor, -1 to 1 in both directions.
+fn place(view: &View, u: f64, v: f64) -> (f64, f64) {
+    let camera = view.camera();
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "sides of rasters lie far below 2^52"
+    )]
+    let (width, height) = (camera.width as f64, camera.height as f64);
+    (2.0 * u / width - 1.0, 2.0 * v / height - 1.0)
+}
+
+fn powers((x, y): (f64, f64)) -> [f64; TERMS] {
+    POWERS.map(|(i, j)| x.powi(i) * y.powi(j))
+}
+
+fn median(mut values: Vec<f64>) -> Option<f64> {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Attitude;
+    use crate::georef::Intrinsics;
+    use crate::units::{Degrees, Metres};
+
+    const CAMERA: Intrinsics = Intrinsics {
+        width: 160,
+        height: 128,
+        fx: 190.0,
+        fy: 190.0,
+        cx: 80.0,
+        cy: 64.0,
+    };
+
+    #[derive(Debug)]
+    struct Failure;
+    impl From<GeorefError> for Failure {
+        fn from(_: GeorefError) -> Self {
+            Self
+        }
+    }
+    impl From<SurfaceError> for Failure {
+        fn from(_: SurfaceError) -> Self {
+            Self
+        }
+    }
+
+    /// A camera that drifts by up to 2 K and reads its corners 4 K low, over ground of 3 K of relief.
+    type Frames = (Vec<(FrameId, View)>, Vec<Arc<Raster<f32>>>);
+
+    fn flight() -> Frames {
+        let mut views = Vec::new();
+        let mut rasters = Vec::new();
+        for at in 0..16_u8 {
+            let attitude = Attitude {
+                yaw: Degrees(90.0 * f64::from(at % 3)),
+                pitch: Degrees(-90.0),
+                roll: Degrees(0.0),
+            };
+            let centre = (9.0 * f64::from(at % 4), 8.0 * f64::from(at / 4));
+            let view = View::new(CAMERA, centre, Metres(60.0), attitude);
+            let samples = (0..160 * 128_u16).map(|index| {
+                let (u, v) = (f64::from(index % 160) + 0.5, f64::from(index / 160) + 0.5);
+                let (east, north) = view.ground(u, v).unwrap();
+                let (x, y) = (u / 80.0 - 1.0, v / 64.0 - 1.0);
+                let ground = 3.0 * (east * 0.11).sin() * (north * 0.07).cos();
+                #[expect(clippy::cast_possible_truncation, reason = "temperatures")]
+                let celsius = (ground + drift(at) - 2.0 * (x * x + y * y)) as f32;
+                celsius
+            });
+            rasters.push(Arc::new(Raster::new(160, 128, samples.collect()).unwrap()));
+            views.push((FrameId(u32::from(at)), view));
+        }
+        (views, rasters)
+    }
+
+    fn drift(at: u8) -> f64 {
+        2.0 * (f64::from(at) * 0.8).sin()
+    }
+
+    #[test]
+    fn drift_and_vignetting_are_told_apart_and_taken_out() {
+        let (views, rasters) = flight();
+        let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&rasters[id.0 as usize]));
+        let found = match_temperatures(&views, &Surface::Flat, load).unwrap();
+        assert!(
+            found.before.unwrap() > 0.8 && found.after.unwrap() < 0.15,
+            "{:?} {:?}",
+            found.before,
+            found.after
+        );
+        let vignetting = found.frames[0].vignetting;
+        assert!(
+            (vignetting.peak_to_peak() - 4.0).abs() < 0.5,
+            "{}",
+            vignetting.peak_to_peak()
+        );
+        let mean = (0..16).map(drift).sum::<f64>() / 16.0;
+        for (at, frame) in (0..16).zip(&found.frames) {
+            let error = f64::from(frame.offset) + drift(at) - mean;
+            assert!(error.abs() < 0.3, "{at}: {error}");
+        }
+    }
+
+    #[test]
+    fn what_no_other_frame_sees_is_left_as_it_was() {
+        let (mut views, rasters) = flight();
+        views.truncate(1);
+        let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&rasters[id.0 as usize]));
+        let found = match_temperatures(&views, &Surface::Flat, load).unwrap();
+        assert_eq!(
+            (found.samples, found.frames),
+            (0, vec![Radiometric::default()])
+        );
+        let kept = Radiometric::default().apply(&rasters[0]);
+        assert_eq!(&kept, rasters[0].as_ref());
+    }
+
+    #[test]
+    fn no_data_stays_no_data() {
+        let raster = Raster::new(2, 1, vec![f32::NAN, 1.0]).unwrap();
+        let corrected = Radiometric {
+            offset: 2.0,
+            ..Radiometric::default()
+        }
+        .apply(&raster);
+        assert!(corrected.get(0, 0).unwrap().is_nan());
+        assert_eq!(corrected.get(1, 0), Some(&3.0));
+    }
+}

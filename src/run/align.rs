@@ -1,0 +1,200 @@
+//! The frames of each flight brought into agreement before they are drawn.
+//!
+//! In: views, the surface, publishable rasters. Out: refined views, what to add to temperatures, the evidence for log and summary.
+//! Refuses: to read anything that may not be published itself.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+
+use rayon::ThreadPool;
+use serde::Serialize;
+
+use super::{Run, RunError};
+use crate::audit::Placed;
+use crate::frame::FrameId;
+use crate::georef::{
+    Correction, Offsets, Poses, Radiometric, Surface, Temperatures, View, match_temperatures,
+    refine_poses,
+};
+use crate::raster::Raster;
+use crate::tiles::{FrameCache, MosaicFrame};
+
+/// Bytes of rasters held while they are compared.
+const CACHE: usize = 128 << 20;
+
+/// What refinement did.
+#[derive(Debug, Default)]
+pub(super) struct Alignment {
+    temperatures: BTreeMap<FrameId, Radiometric>,
+    /// One a frame, in ascending order.
+    pub(super) placed: Vec<Placed>,
+    /// One a flight.
+    pub(super) flights: Vec<FlightAlignment>,
+}
+
+/// What refinement did to one flight; `null` where it was switched off or nothing overlaps.
+#[derive(Debug, Clone, Default, Serialize)]
+pub struct FlightAlignment {
+    /// Median distance in pixels between the places where two frames show the same ground, with the poses of the files.
+    pub offset_before_px: Option<f64>,
+    /// The same with refined poses.
+    pub offset_after_px: Option<f64>,
+    /// Matched squares of ground.
+    pub matches: usize,
+    /// Factor on the focal length.
+    pub focal_factor: Option<f64>,
+    /// `k1` and `k2` of the lens.
+    pub lens: Option<[f64; 2]>,
+    /// Median absolute difference in kelvin between two frames at one place, as measured.
+    pub seam_before_kelvin: Option<f64>,
+    /// The same with offsets and vignetting taken out.
+    pub seam_after_kelvin: Option<f64>,
+    /// Vignetting taken out, peak to peak in kelvin.
+    pub vignetting_kelvin: Option<f64>,
+}
+
+impl Alignment {
+    /// Refines the views of `frames` flight by flight, as far as the settings allow.
+    pub(super) fn of(
+        run: &Run,
+        pool: &ThreadPool,
+        surface: &Surface,
+        frames: &mut [MosaicFrame],
+        flights: &[Vec<FrameId>],
+        load: &(impl Fn(FrameId) -> Result<Arc<Raster<f32>>, RunError> + Sync + Send),
+    ) -> Result<Self, RunError> {
+        let mut alignment = Self::default();
+        let config = &run.config;
+        let at: BTreeMap<FrameId, usize> = frames
+            .iter()
+            .enumerate()
+            .map(|(at, frame)| (frame.id, at))
+            .collect();
+        for flight in flights {
+            let view = |id: &FrameId| Some((*id, frames.get(*at.get(id)?)?.view));
+            let mut views: Vec<(FrameId, View)> = flight.iter().filter_map(view).collect();
+            let cache = FrameCache::new(CACHE, load);
+            let held = |id| cache.get(id);
+            let (mut poses, mut temperatures) = (None, None);
+            if config.georef.refine {
+                let found: Poses = pool.install(|| refine_poses(&views, surface, held))?;
+                for (index, (_, view)) in views.iter_mut().enumerate() {
+                    *view = found.view(index, view);
+                }
+                poses = Some(found);
+            }
+            if config.tiles.match_temperatures {
+                let found = pool.install(|| match_temperatures(&views, surface, held))?;
+                temperatures = Some(found);
+            }
+            for (id, view) in &views {
+                if let Some(frame) = at.get(id).and_then(|at| frames.get_mut(*at)) {
+                    frame.view = *view;
+                }
+            }
+            alignment.record(&views, poses.as_ref(), temperatures.as_ref());
+        }
+        alignment.placed.sort_by_key(|placed| placed.frame);
+        Ok(alignment)
+    }
+
+    fn record(
+        &mut self,
+        views: &[(FrameId, View)],
+        poses: Option<&Poses>,
+        temperatures: Option<&Temperatures>,
+    ) {
+        for (index, (id, _)) in views.iter().enumerate() {
+            let correction = poses
+                .and_then(|poses| poses.corrections.get(index))
+                .copied();
+            let matches = poses.and_then(|poses| poses.matches.get(index)).copied();
+            let radiometric = temperatures
+                .and_then(|found| found.frames.get(index))
+                .copied();
+            self.placed.push(placed(
+                *id,
+                correction.unwrap_or_default(),
+                radiometric.unwrap_or_default(),
+                matches.unwrap_or_default(),
+            ));
+            self.temperatures
+                .extend(radiometric.map(|radiometric| (*id, radiometric)));
+        }
+        let median = |offsets: Option<Offsets>| offsets.map(|offsets| offsets.median_px);
+        let camera = poses
+            .filter(|poses| poses.after.is_some())
+            .map(|poses| poses.camera);
+        let matched = temperatures.filter(|found| found.samples > 0);
+        let first = matched.and_then(|found| found.frames.first());
+        self.flights.push(FlightAlignment {
+            offset_before_px: poses.and_then(|poses| median(poses.before)),
+            offset_after_px: poses.and_then(|poses| median(poses.after)),
+            matches: poses
+                .and_then(|poses| poses.after)
+                .map_or(0, |after| after.matches),
+            focal_factor: camera.map(|camera| camera.focal),
+            lens: camera.map(|camera| [camera.lens.k1, camera.lens.k2]),
+            seam_before_kelvin: matched.and_then(|found| found.before),
+            seam_after_kelvin: matched.and_then(|found| found.after),
+            vignetting_kelvin: first.map(|frame| f64::from(frame.vignetting.peak_to_peak())),
+        });
+    }
+
+    /// The raster with offset and vignetting taken out.
+    pub(super) fn apply(&self, id: FrameId, celsius: Arc<Raster<f32>>) -> Arc<Raster<f32>> {
+        match self.temperatures.get(&id) {
+            Some(radiometric) if *radiometric != Radiometric::default() => {
+                Arc::new(radiometric.apply(&celsius))
+            }
+            _ => celsius,
+        }
+    }
+
+    /// For the log: what was done to flight number `flight`, in words.
+    pub(super) fn evidence(&self, flight: usize) -> String {
+        let Some(found) = self.flights.get(flight) else {
+            return String::new();
+        };
+        let poses = match (
+            found.offset_before_px,
+            found.offset_after_px,
+            found.focal_factor,
+            found.lens,
+        ) {
+            (Some(before), Some(after), Some(focal), Some([k1, k2])) => format!(
+                "poses refined over {} matches, from {before:.2} to {after:.2} px apart, focal length x {focal:.4}, k1 {k1:.4}, k2 {k2:.4}",
+                found.matches
+            ),
+            _ => "poses as in the files".into(),
+        };
+        match (
+            found.seam_before_kelvin,
+            found.seam_after_kelvin,
+            found.vignetting_kelvin,
+        ) {
+            (Some(before), Some(after), Some(vignetting)) => format!(
+                "{poses}; temperatures matched, from {before:.2} to {after:.2} K apart, vignetting of {vignetting:.2} K taken out"
+            ),
+            _ => format!("{poses}; temperatures as measured"),
+        }
+    }
+}
+
+/// The log's entry: millimetres, microradians and millikelvin.
+fn placed(id: FrameId, correction: Correction, radiometric: Radiometric, matches: u32) -> Placed {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "`as` saturates; corrections are small"
+    )]
+    let small = |value: f64, scale: f64| (value * scale).round() as i32;
+    Placed {
+        frame: id.0,
+        shift_mm: [correction.east, correction.north, correction.up]
+            .map(|metres| small(metres, 1e3)),
+        turn_urad: [correction.yaw, correction.pitch, correction.roll]
+            .map(|radians| small(radians, 1e6)),
+        offset_mk: small(f64::from(radiometric.offset), 1e3),
+        matches,
+    }
+}

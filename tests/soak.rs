@@ -1,0 +1,173 @@
+//! Peak memory of a run does not grow with its flight: simulated surveys with real headers, each run in a process of its
+//! own, measured by the kernel (`VmHWM`: proc(5)).
+//!
+//! `make soak-frames` does the same with 500 and 10,000 frames.
+#![cfg(target_os = "linux")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "test code: helpers unwrap, and the figures are the result"
+)]
+
+mod common;
+
+use std::num::NonZeroUsize;
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+use std::time::Instant;
+
+use common::write;
+use heatveil::audit::keygen;
+use heatveil::config::Args;
+use heatveil::detect::Scripted;
+use heatveil::run::{Progress, Run};
+use heatveil::simulate::{self, Options, Preset, Survey};
+use heatveil::store::Existing;
+use heatveil::units::Metres;
+
+/// Names the folder of the flight that a child process is to run.
+const FOLDER: &str = "HEATVEIL_SOAK_FOLDER";
+/// Bytes that a frame may take for as long as a run lasts: header, footprint, log entries, file name.
+const PER_FRAME: u64 = 8 << 10;
+/// What allocators and caches may vary by, bytes.
+const SLACK: u64 = 32 << 20;
+
+/// Frames and peak of a run.
+#[derive(Debug, Clone, Copy)]
+struct Peak {
+    frames: u64,
+    bytes: u64,
+}
+
+/// Simulates a survey of a square with frames `step` and lines `lane` metres apart, and runs it in a process of its own.
+fn measure(side: f64, step: f64, lane: f64) -> Peak {
+    let folder = tempfile::tempdir().unwrap();
+    let report = simulate::run(&Options {
+        preset: Preset::Survey(Survey {
+            side: Metres(side),
+            step: Metres(step),
+            lane: Metres(lane),
+            cheap: true,
+            ..Survey::default()
+        }),
+        ..Options::fixture(folder.path().join("flight"))
+    })
+    .unwrap();
+    let started = Instant::now();
+    let child = Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "child", "--ignored", "--nocapture"])
+        .env(FOLDER, folder.path())
+        .output()
+        .unwrap();
+    let text = String::from_utf8_lossy(&child.stdout).into_owned();
+    assert!(
+        child.status.success(),
+        "{text}{}",
+        String::from_utf8_lossy(&child.stderr)
+    );
+    let figure = text.split("VmHWM ").nth(1).unwrap();
+    let kib: u64 = figure.split_whitespace().next().unwrap().parse().unwrap();
+    let frames = u64::try_from(report.frames).unwrap();
+    for line in text.lines().filter(|line| line.starts_with("  ")) {
+        println!("{line}");
+    }
+    println!(
+        "{frames} frames: peak {} MiB, {:.0} s",
+        kib >> 10,
+        started.elapsed().as_secs_f64()
+    );
+    Peak {
+        frames,
+        bytes: kib << 10,
+    }
+}
+
+fn compare(small: Peak, large: Peak) {
+    let allowed = small.bytes + (large.frames - small.frames) * PER_FRAME + SLACK;
+    assert!(large.bytes <= allowed, "{small:?} {large:?}");
+}
+
+#[test]
+fn three_times_the_frames_over_the_same_streets_take_no_more_memory_than_their_index() {
+    compare(measure(220.0, 16.0, 32.0), measure(220.0, 8.0, 16.0));
+}
+
+#[test]
+#[ignore = "half an hour and 4 GB of disk: make soak-frames"]
+fn ten_thousand_frames_over_the_same_streets_take_no_more_memory_than_their_index() {
+    let (small, large) = (measure(544.0, 40.0, 64.0), measure(544.0, 8.0, 16.0));
+    assert!(small.frames >= 500 && large.frames >= 10_000);
+    // Fewer streets: a map that is smaller than the blocks drawn at a time.
+    measure(104.0, 8.0, 16.0);
+    compare(small, large);
+}
+
+#[test]
+#[ignore = "what the other tests start in a process of its own"]
+fn child() {
+    let Some(folder) = std::env::var_os(FOLDER).map(PathBuf::from) else {
+        return;
+    };
+    let summary = run(&folder).execute(&mut Stages("")).unwrap();
+    assert!(summary.mosaic.is_some() && summary.frames_published > 0);
+    println!("VmHWM {}", status("VmHWM"));
+}
+
+/// A figure of this process, KiB (proc(5)).
+fn status(name: &str) -> u64 {
+    let status = std::fs::read_to_string("/proc/self/status").unwrap();
+    let line = status.lines().find(|line| line.starts_with(name)).unwrap();
+    line.split_whitespace().nth(1).unwrap().parse().unwrap()
+}
+
+/// Says how large the process is when a stage begins and when one of its larger steps is done.
+struct Stages(&'static str);
+
+impl Stages {
+    fn say(what: &str) {
+        let [now, peak] = ["VmRSS", "VmHWM"].map(|name| status(name) >> 10);
+        println!("  {what}: {now} MiB, so far at most {peak} MiB");
+    }
+}
+
+impl Progress for Stages {
+    fn stage(&mut self, name: &'static str, _total: usize) {
+        self.0 = name;
+        Self::say(name);
+    }
+
+    fn step(&mut self) {
+        if self.0 == "mapping" {
+            Self::say("done with a step of it");
+        }
+    }
+}
+
+fn run(folder: &Path) -> Run {
+    let keys = keygen("test.example/heatveil").unwrap();
+    let path = |name: &str| folder.join(name);
+    write(&path("log.key"), keys.signer.as_bytes());
+    write(&path("commitment.key"), "07".repeat(32).as_bytes());
+    let settings = format!(
+        "[audit]\nlog-key = '{}'\ncommitment-key = '{}'\n[detect.warm-spots]\nenabled = false\n\
+         [detect.carry]\nenabled = false\n",
+        path("log.key").display(),
+        path("commitment.key").display()
+    );
+    Run {
+        inputs: vec![path("flight/frames")],
+        out: path("out"),
+        config: toml::from_str::<Args>(&settings)
+            .unwrap()
+            .resolve()
+            .unwrap(),
+        detectors: vec![Box::new(Scripted::default())],
+        existing: Existing::Refuse,
+        threads: NonZeroUsize::new(2).unwrap(),
+        now: 1_768_516_200,
+        runtime: "none".into(),
+        interrupted: Arc::new(AtomicBool::new(false)),
+    }
+}
