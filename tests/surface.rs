@@ -16,7 +16,7 @@ use std::sync::Arc;
 use gdal::raster::Buffer;
 use gdal::{Dataset, DriverManager};
 use heatveil::frame::{Attitude, FrameId, Position, PositionSource};
-use heatveil::georef::{Bounds, Crs, Intrinsics, Surface, SurfaceError, View, WallOptions};
+use heatveil::georef::{Bounds, Crs, Hit, Intrinsics, Surface, SurfaceError, View, WallOptions};
 use heatveil::raster::Raster;
 use heatveil::tiles::{Mosaic, MosaicFrame, MosaicOptions, TilesError, build, build_on};
 use heatveil::units::{Degrees, Metres};
@@ -592,4 +592,32 @@ fn what_nobody_knows_is_flattened_too() {
     // The upper edge looks 68 degrees from straight down, beyond the map's limit.
     assert!(cells.cell(320, 0).is_some());
     assert!(!Surface::Flat.shows_walls());
+}
+
+/// A house needs 2 m of wall for a window, a garden wall is lower: 1.8 m on the same ground plan.
+#[test]
+fn a_low_garden_wall_is_no_facade() {
+    let folder = tempfile::tempdir().unwrap();
+    let surface = surface(folder.path(), 1.0);
+    let view = frame(0, SOUTH, -40.0).view;
+    let facade = |surface: &Surface, level: f64| {
+        let patch = surface.patch(area()).unwrap().unwrap();
+        let (u, v) = view
+            .pixel_above(ORIGIN.0, ORIGIN.1 - HALF.1, level)
+            .unwrap();
+        patch.hit(&view, u, v)
+    };
+    assert!(matches!(facade(&surface, 3.0), Hit::Wall(..)));
+    // The same house seen with 0.3 of its height: a wall of 1.8 m.
+    let low = folder.path().join("low.vrt");
+    let output = std::process::Command::new("gdal_translate")
+        .args(["-q", "-ot", "Float32", "-scale", "31", "37", "31", "32.8"])
+        .args([&folder.path().join("dsm.tif"), &low])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let low = Surface::open(&low, crs(), area())
+        .unwrap()
+        .with_reference(Metres(ELEVATION));
+    assert!(matches!(facade(&low, 0.9), Hit::Surface(..)));
 }

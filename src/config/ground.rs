@@ -13,7 +13,7 @@ use crate::units::{Degrees, Metres};
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
 #[serde(rename_all = "kebab-case")]
 pub enum Walls {
-    /// As means where a surface model tells walls from roofs and a camera looks obliquely.
+    /// As means where a surface model tells walls from roofs, in frames of cameras that look obliquely.
     #[default]
     Auto,
     /// As means over cells; needs a surface model.

@@ -5,7 +5,7 @@
 //!
 //! A frame is cut into square cells of whole pixels, as many as 1 m takes where the frame sees the surface from nearest,
 //! so that every cell covers at least 1 m of any face. Rays of a fine lattice of pixels are followed to the surface
-//! ([`Patch::hit`](super::Patch::hit)). A cell is flattened when a ray that meets a wall, or nothing known, falls within
+//! ([`Patch::hit`](super::Patch::hit)); a wall is a face at least 2 m high, as a window needs. A cell is flattened when a ray that meets a wall, or nothing known, falls within
 //! `margin` of it: the margin covers what position, attitude and surface model are off by. So is a cell with a ray that looks
 //! more obliquely than the map's limit. All of a flattened cell goes, roof and garden in it included, so that no sliver of one pixel stays.
 //!

@@ -20,7 +20,7 @@ use crate::units::{Degrees, Metres};
 const MARGIN: Metres = Metres(60.0);
 /// Times that the area is widened for ground below the take-off point, which is seen further off.
 const ROUNDS: usize = 3;
-/// Cameras that look further from straight down see walls, and a flight with one of them is oblique.
+/// Cameras that look further from straight down see walls; what others show of them lies at the edge of their frames.
 const OBLIQUE: Degrees = Degrees(20.0);
 /// Height of an eave on flat ground, for its expected error; DOMAIN section 2 gives 6 m at 40 degrees of pitch for it.
 const TYPICAL_HEIGHT: f64 = 5.0;
@@ -30,7 +30,7 @@ const PITCH_ERROR: Degrees = Degrees(1.0);
 /// What frames are laid on.
 pub(super) struct Ground {
     pub(super) surface: Surface,
-    /// Views of frames whose walls go, each with its poses so far, and how; `None` where walls stay.
+    /// Views of each frame whose walls go, with its poses so far, and how; no view where its walls stay.
     walls: Option<(BTreeMap<FrameId, Vec<View>>, WallOptions)>,
     wall_reason: &'static str,
     /// Elevation of each flight's take-off point; empty on flat ground.
@@ -76,7 +76,11 @@ impl Ground {
             }
         }
         let (options, wall_reason) = walls(run, &surface, frames)?;
-        let views = frames.iter().map(|frame| (frame.id, vec![frame.view]));
+        let goes = |view: &View| config.walls.walls == Walls::Mean || is_oblique(view);
+        let views = frames.iter().map(|frame| {
+            let view = Some(frame.view).filter(goes);
+            (frame.id, view.into_iter().collect())
+        });
         Ok(Self {
             surface,
             walls: options.map(|options| (views.collect(), options)),
@@ -107,8 +111,10 @@ impl Ground {
     pub(super) fn seen_from(mut self, frames: &[MosaicFrame]) -> Self {
         if let Some((views, _)) = &mut self.walls {
             for frame in frames {
-                let known = views.entry(frame.id).or_default();
-                if !known.contains(&frame.view) {
+                if let Some(known) = views.get_mut(&frame.id)
+                    && !known.is_empty()
+                    && !known.contains(&frame.view)
+                {
                     known.push(frame.view);
                 }
             }
@@ -127,7 +133,11 @@ impl Ground {
             "from the surface under its first frame"
         };
         let walls = match &self.walls {
-            Some((_, options)) => format!("walls as means over {} m", options.cell.0),
+            Some((views, options)) => format!(
+                "walls as means over {} m in {} frames",
+                options.cell.0,
+                views.values().filter(|views| !views.is_empty()).count()
+            ),
             None => "walls as measured".into(),
         };
         format!(
@@ -226,6 +236,11 @@ fn raise(
     }
 }
 
+fn is_oblique(view: &View) -> bool {
+    let camera = view.camera();
+    view.off_nadir(camera.cx, camera.cy) > OBLIQUE
+}
+
 /// Whether walls go, and why.
 fn walls(
     run: &Run,
@@ -238,10 +253,7 @@ fn walls(
         margin: config.margin,
         max_off_nadir: run.config.georef.max_off_nadir,
     };
-    let is_oblique = frames.iter().any(|frame| {
-        let camera = frame.view.camera();
-        frame.view.off_nadir(camera.cx, camera.cy) > OBLIQUE
-    });
+    let is_oblique = frames.iter().any(|frame| is_oblique(&frame.view));
     match config.walls {
         Walls::Keep => Ok((None, "as the settings say")),
         Walls::Mean if surface.shows_walls() => Ok((Some(options), "as the settings say")),
@@ -253,7 +265,10 @@ fn walls(
             None,
             "the cells of georef.dsm are too coarse to tell walls from roofs",
         )),
-        Walls::Auto if is_oblique => Ok((Some(options), "a camera looks obliquely at known walls")),
+        Walls::Auto if is_oblique => Ok((
+            Some(options),
+            "in frames of cameras that look obliquely at known walls",
+        )),
         Walls::Auto => Ok((None, "all cameras look down")),
     }
 }

@@ -13,6 +13,10 @@ use super::super::View;
 /// Tangent of 50 degrees. Roofs are pitched up to about 45; a wall of 2.5 m that falls into the middle of a cell of 1 m
 /// still rises 1.25 m from each cell to the next.
 const WALL_SLOPE: f64 = 1.19;
+/// Metres from foot to top of the lowest wall that can have a window in it; garden walls, fences and parked cars are lower.
+const WALL_HEIGHT: f64 = 2.0;
+/// Share of a wall's least rise that a ray must find at once to have met its face.
+const JUMP: f64 = 0.5;
 /// Metres by which the surface must stand above a line of sight to hide what lies behind: the noise of a surface model.
 const BIAS: f64 = 0.2;
 /// Cells along a step of a ray.
@@ -41,9 +45,9 @@ pub struct Patch {
 /// What a pixel shows.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub enum Hit {
-    /// Ground or roof: metres east, north and above level 0.
+    /// Ground, roof or something low: metres east, north and above level 0.
     Surface(f64, f64, f64),
-    /// The face of a wall, or what lies within half a cell of one.
+    /// The face of a wall at least 2 m high.
     Wall(f64, f64, f64),
     /// Nothing that the patch knows: sky, or a way that leads through where no surface is known.
     Unknown,
@@ -194,14 +198,46 @@ impl Patch {
                     before = middle;
                 }
             }
-            let ((east_before, north_before, _), (east, north, up)) = (at(before), at(after));
-            return if self.is_wall(east, north) || self.is_wall(east_before, north_before) {
+            let (outside, (east, north, up)) = (at(before), at(after));
+            // At a face the surface jumps between two places that lie a fraction of a cell apart.
+            let jump = level((east, north, up)).unwrap_or(up) - level(outside).unwrap_or(up);
+            return if jump > JUMP * WALL_SLOPE * self.cell && self.drop(east, north) >= WALL_HEIGHT
+            {
                 Hit::Wall(east, north, up)
             } else {
                 Hit::Surface(east, north, up)
             };
         }
         Hit::Unknown
+    }
+
+    /// Metres between the highest and the lowest of the 4 x 4 cells around a place: a wall may be spread over three.
+    fn drop(&self, east: f64, north: f64) -> f64 {
+        let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+        for j in [-1.0, 0.0, 1.0, 2.0] {
+            for i in [-1.0, 0.0, 1.0, 2.0] {
+                let x = ((east - self.west) / self.cell).floor() + i;
+                let y = ((self.north - north) / self.cell).floor() + j;
+                if !(x >= 0.0 && y >= 0.0) {
+                    continue;
+                }
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    clippy::cast_sign_loss,
+                    reason = "not negative; `as` saturates"
+                )]
+                let (column, row) = (x as usize, y as usize);
+                let cell = row.saturating_mul(self.width).saturating_add(column);
+                match self.heights.get(cell) {
+                    Some(&level) if column < self.width && level.is_finite() => {
+                        low = low.min(f64::from(level));
+                        high = high.max(f64::from(level));
+                    }
+                    _ => {}
+                }
+            }
+        }
+        high - low
     }
 
     /// The four cells around a place; `None` where one is missing.
