@@ -297,6 +297,9 @@ pub struct FlightEvidence {
     /// What it was laid on, in words: flat ground, or a surface model with the SHA-256 of its heights.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ground: String,
+    /// Which frames photogrammetry software placed, in words, with the SHA-256 of its file.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub poses: String,
     /// How its frames were brought into agreement, in words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub agreement: String,

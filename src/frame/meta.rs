@@ -89,6 +89,8 @@ pub enum PositionSource {
     Xmp,
     /// EXIF GPS tags.
     Exif,
+    /// Photogrammetry software, asked instead of the tags.
+    Poses,
 }
 
 impl PositionSource {
@@ -98,6 +100,7 @@ impl PositionSource {
         match self {
             Self::Xmp => "xmp",
             Self::Exif => "exif",
+            Self::Poses => "poses",
         }
     }
 }

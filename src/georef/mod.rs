@@ -4,8 +4,8 @@
 //! frame, which maps pixels to flat ground in the run's UTM zone and back. Refuses: frames without position,
 //! altitude or attitude, cameras whose focal length nobody knows, and views that do not meet the ground.
 //!
-//! The ground is flat, at the height of the take-off point, unless a [`Surface`] says otherwise. Lenses are taken as free of distortion and UTM's
-//! scale (0.9996 to 1.001) as 1: together some centimetres in a footprint of 100 m.
+//! The ground is flat, at the height of the take-off point, unless a [`Surface`] says otherwise. UTM's
+//! scale (0.9996 to 1.001) is taken as 1: some centimetres in a footprint of 100 m.
 
 mod british;
 mod camera;
@@ -15,6 +15,7 @@ mod crs;
 mod error;
 mod lens;
 mod locate;
+mod poses;
 mod refine;
 mod surface;
 mod view;
@@ -27,7 +28,8 @@ pub use correction::Correction;
 pub use crs::{Crs, Projector, WebMercator};
 pub use error::GeorefError;
 pub use lens::Lens;
-pub use locate::{Located, locate};
+pub use locate::{Located, Locator, level, locate};
+pub use poses::{KnownPose, KnownPoses, PoseError};
 pub use refine::{
     CameraCorrection, Offsets, Poses, Radiometric, Temperatures, Vignetting, match_temperatures,
     refine_poses,

@@ -264,8 +264,8 @@ fn pairs(frames: &[(FrameId, Located)], centres: &[(f64, f64)]) -> Vec<(usize, u
 
 /// Metres of ground along the smaller side of a frame, at the resolution of its centre.
 fn smaller_side(located: &Located) -> f64 {
-    let camera = located.camera();
-    2.0 * camera.cx.min(camera.cy) * located.ground_resolution().0
+    let (width, height) = located.camera().size();
+    width.min(height) * located.ground_resolution().0
 }
 
 fn median_pitch(frames: &[(FrameId, Located)]) -> f64 {

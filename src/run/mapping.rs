@@ -1,6 +1,7 @@
 //! Redacted frames to published tiles: place on the ground, draw, encode, log, rename.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::path::Path;
 use std::sync::Arc;
 
 use rayon::ThreadPool;
@@ -12,11 +13,13 @@ use super::record::{count, ranges};
 use super::{FlightSummary, MosaicSummary, Progress, Published, Run, RunError, Summary};
 use crate::audit::FlightEvidence;
 use crate::config::Yaw;
-use crate::frame::FrameId;
+use crate::frame::{FrameId, PositionSource};
 use crate::georef::{self, Crs, Located, YawChoice, YawReason, YawSource};
+use crate::hex;
 use crate::raster::Raster;
 use crate::store::{Store, layout};
 use crate::tiles::{self, Cog, MosaicFrame, MosaicOptions, Pyramid, Ramp, TileJson, WebTiles};
+use crate::units::Metres;
 
 /// Files that are made, for the progress.
 const STEPS: usize = 4;
@@ -43,19 +46,25 @@ pub(super) fn map(
             .map(Arc::new)
             .ok_or_else(changed)
     };
-    let positions = published.iter().filter_map(|frame| frame.meta.position);
+    let located = locate(run, published)?;
+    let positions = located.iter().map(|(_, located)| located.position());
     let utm = || Crs::for_positions(positions).ok_or(georef::GeorefError::NoPosition);
     let crs = run.config.georef.crs.map_or_else(utm, Ok)?;
-    let (mut frames, flights) = place(run, crs, published, &rasters)?;
+    let (mut frames, flights) = place(run, crs, published, &located, &rasters)?;
     let members: Vec<Vec<FrameId>> = flights.iter().map(|flight| flight.frames.clone()).collect();
     let ground = Ground::under(run, crs, &mut frames, &members)?;
     let publishable = |id| ground.publishable(id, rasters(id)?);
+    let known: BTreeSet<FrameId> = located
+        .iter()
+        .filter_map(|(id, located)| located.is_known().then_some(*id))
+        .collect();
     let alignment = Alignment::of(
         run,
         pool,
         &ground.surface,
         &mut frames,
         &members,
+        &known,
         &publishable,
     )?;
     let ground = ground.seen_from(&frames);
@@ -135,8 +144,35 @@ pub(super) fn map(
 /// A flight with its yaw.
 struct Flight {
     frames: Vec<FrameId>,
+    poses: String,
     choice: YawChoice,
     forced: bool,
+}
+
+/// Places every frame once more, as its first look did.
+fn locate(run: &Run, published: &[Published]) -> Result<Vec<(FrameId, Located)>, RunError> {
+    let places = super::frame_task::options(&run.config).1;
+    let located = published
+        .iter()
+        .map(|frame| Ok((frame.id, places.locate(&frame.file, &frame.meta)?)))
+        .collect::<Result<_, georef::GeorefError>>()?;
+    Ok(located)
+}
+
+/// For the log: how many of a flight's frames software placed, in words; empty where it was not asked.
+fn placement(run: &Run, known: usize, frames: usize, level: Option<Metres>) -> String {
+    let Some(poses) = &run.config.georef.poses else {
+        return String::new();
+    };
+    let file = hex::encode(&poses.sha256());
+    let level = match (run.config.georef.poses_take_off, level) {
+        (Some(_), _) => "above take-off as the settings say",
+        (None, Some(_)) => "levelled to take-off by the frames' own heights",
+        (None, None) => "none, the frames' own taken",
+    };
+    format!(
+        "{known} of {frames} frames placed by the poses with SHA-256 {file}, the others by their own tags; heights of the poses {level}"
+    )
 }
 
 /// Chooses each flight's yaw and gives every frame its view.
@@ -144,26 +180,27 @@ fn place(
     run: &Run,
     crs: Crs,
     published: &[Published],
+    located: &[(FrameId, Located)],
     rasters: &impl Fn(FrameId) -> Result<Arc<Raster<f32>>, RunError>,
 ) -> Result<(Vec<MosaicFrame>, Vec<Flight>), RunError> {
     let projector = crs.projector()?;
-    let overrides = super::frame_task::options(&run.config).1;
-    let located: Vec<(FrameId, Located)> = published
-        .iter()
-        .map(|frame| Ok((frame.id, georef::locate(&frame.meta, &overrides)?)))
-        .collect::<Result<_, georef::GeorefError>>()?;
     let mut frames = Vec::new();
     let mut flights = Vec::new();
     // A flight is what one camera took into one folder; cameras may alternate within it.
-    let mut members: BTreeMap<_, Vec<(FrameId, Located)>> = BTreeMap::new();
+    let mut members: BTreeMap<(Option<&Path>, &str, &str), Vec<(FrameId, Located)>> =
+        BTreeMap::new();
     for (frame, located) in published.iter().zip(located) {
         let camera = &frame.meta.camera;
         members
-            .entry((&frame.folder, &camera.make, &camera.model))
+            .entry((frame.file.parent(), &camera.make, &camera.model))
             .or_default()
-            .push(located);
+            .push(*located);
     }
-    for members in members.values() {
+    for members in members.values_mut() {
+        let level = match run.config.georef.poses_take_off {
+            None => georef::level(members),
+            set => set,
+        };
         let mut choice = georef::choose_yaw(members, &projector, rasters)?;
         let forced = match run.config.georef.yaw {
             Yaw::Auto => None,
@@ -171,14 +208,18 @@ fn place(
             Yaw::Flight => Some(YawSource::Flight),
         };
         choice.source = forced.unwrap_or(choice.source);
-        for (id, located) in members {
+        for (id, located) in members.iter() {
             frames.push(MosaicFrame {
                 id: *id,
                 view: located.view(&projector, choice.source)?,
             });
         }
         let ids = members.iter().map(|(id, _)| *id).collect();
+        let known = members
+            .iter()
+            .filter(|(_, located)| located.position().source == PositionSource::Poses);
         flights.push(Flight {
+            poses: placement(run, known.count(), members.len(), level),
             frames: ids,
             choice,
             forced: forced.is_some(),
@@ -237,6 +278,7 @@ impl Flight {
             pairs: count(self.choice.pairs),
             ground,
             agreement,
+            poses: self.poses.clone(),
         }
     }
 }
