@@ -17,6 +17,7 @@ mod error;
 pub mod eval;
 pub mod frame;
 pub mod georef;
+pub mod heatloss;
 pub mod hex;
 pub mod ingest;
 pub mod radiometry;

@@ -20,6 +20,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("redact", &["units", "raster", "frame", "detect"]),
     ("georef", &["units", "raster", "frame"]),
     ("tiles", &["units", "raster", "frame", "store", "georef"]),
+    ("heatloss", &["units", "store", "radiometry", "georef"]),
     ("audit", &["hex", "store"]),
     ("simulate", &["units", "raster", "frame", "store"]),
     (

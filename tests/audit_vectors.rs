@@ -134,6 +134,7 @@ fn the_page_shows_a_true_example_of_every_entry() {
         "frame.detected",
         "frame.ingested",
         "frame.masked",
+        "frame.placed",
         "frame.rejected",
         "frame.withheld",
         "run.closed",

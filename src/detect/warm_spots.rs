@@ -6,8 +6,7 @@
 //! A pixel is warm when the mean of its 3x3 neighbourhood stands out from the ring of ground around it, by the
 //! ring's own spread and by grey levels of the frame's stretch. Where the frame has temperatures, some kelvin are
 //! enough whatever the stretch, as one hot chimney widens it until people are a few levels above the ground. Warm
-//! pixels that touch form a region; its size in metres decides. Cold spots are not looked for: on labelled daytime
-//! frames they caught one person in ten at five times the masked ground.
+//! pixels that touch form a region; its size in metres decides. Cold spots are not looked for.
 
 use super::{BoxPx, Class, Detection, Detections, Line, Padding};
 use crate::frame::{FrameId, ModelInput};

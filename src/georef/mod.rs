@@ -4,8 +4,8 @@
 //! frame, which maps pixels to flat ground in the run's UTM zone and back. Refuses: frames without position,
 //! altitude or attitude, cameras whose focal length nobody knows, and views that do not meet the ground.
 //!
-//! The ground is flat, at the height of the take-off point, unless a [`Surface`] says otherwise. UTM's
-//! scale (0.9996 to 1.001) is taken as 1: some centimetres in a footprint of 100 m.
+//! The ground is flat, at the height of the take-off point, unless a [`Surface`] says otherwise. Lenses are taken
+//! as straight unless overlaps tell otherwise (`refine`), and the scale of the map (0.9996 to 1.001) as 1: some centimetres in a footprint of 100 m.
 
 mod british;
 mod camera;

@@ -1,14 +1,18 @@
 //! Two frames on one grid on the ground.
 
 use super::matching::Chart;
-use crate::georef::{Bounds, Patch, View};
+use crate::georef::{Bounds, Patch, Surface, SurfaceError, View};
 use crate::raster::Raster;
-use crate::units::Degrees;
+use crate::units::{Degrees, Metres};
 
 /// Ground is compared where both frames see it this steeply.
 pub(super) const MAX_OFF_NADIR: Degrees = Degrees(60.0);
 /// Cells along the side of a chart at most.
-const MAX_SIDE: f64 = 512.0;
+const MAX_SIDE: f64 = 384.0;
+/// Cells along the side of the squares for which it is asked whether something hides them.
+const HIDDEN: usize = 4;
+/// Metres around an overlap from which something may hide it.
+pub(super) const REACH: Metres = Metres(25.0);
 
 /// A square of ground that two frames share.
 #[derive(Debug, Clone, Copy)]
@@ -76,6 +80,11 @@ impl Overlap {
         }
     }
 
+    /// The surface under it, with what around it may hide it; `None` on flat ground.
+    pub(super) fn surface(&self, surface: &Surface) -> Result<Option<Patch>, SurfaceError> {
+        surface.patch(self.bounds().grown(REACH))
+    }
+
     /// What a frame shows of it.
     pub(super) fn chart(
         &self,
@@ -84,21 +93,41 @@ impl Overlap {
         surface: Option<&Patch>,
     ) -> Chart {
         let limit = MAX_OFF_NADIR.to_radians().tan().powi(2);
+        let blocks = self.side.div_ceil(HIDDEN);
+        #[expect(clippy::cast_precision_loss, reason = "at most MAX_SIDE")]
+        let middle = |at: usize| ((at * HIDDEN) as f64 + HIDDEN as f64 / 2.0).min(self.side as f64);
+        let hidden: Vec<bool> = (0..blocks * blocks)
+            .map(|at| {
+                let (east, north) = self.place(middle(at % blocks), middle(at / blocks));
+                surface.is_some_and(|patch| is_hidden(patch, view, east, north))
+            })
+            .collect();
         let cell = |at: usize| {
+            let (column, row) = (at % self.side, at / self.side);
+            let block = row / HIDDEN * blocks + column / HIDDEN;
+            if hidden.get(block).copied().unwrap_or(false) {
+                return f32::NAN;
+            }
             #[expect(clippy::cast_precision_loss, reason = "at most MAX_SIDE")]
-            let (column, row) = ((at % self.side) as f64 + 0.5, (at / self.side) as f64 + 0.5);
-            let (east, north) = self.place(column, row);
+            let (east, north) = self.place(column as f64 + 0.5, row as f64 + 0.5);
             let up = level(surface, east, north);
             let seen = view.tangent_squared(east, north) <= limit;
             let pixel = seen.then(|| view.pixel_above(east, north, up)).flatten();
-            let celsius = pixel.and_then(|(u, v)| between(raster, u, v));
-            celsius.unwrap_or(f32::NAN)
+            pixel
+                .and_then(|(u, v)| between(raster, u, v))
+                .unwrap_or(f32::NAN)
         };
         Chart {
             side: self.side,
             celsius: (0..self.side * self.side).map(cell).collect(),
         }
     }
+}
+
+/// Whether a place is a wall, or something stands between it and the camera.
+pub(super) fn is_hidden(patch: &Patch, view: &View, east: f64, north: f64) -> bool {
+    let up = patch.height(east, north).unwrap_or(0.0);
+    patch.is_wall(east, north) || !patch.visible(view, east, north, up)
 }
 
 /// Between the centres of four pixels that all show something: a shift of less than a pixel must show.

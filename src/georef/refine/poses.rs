@@ -159,7 +159,7 @@ where
     };
     for round in ROUNDS {
         let ties = look(&state, round)?;
-        if round.is_first {
+        if before.is_none() {
             before = offsets(&ties);
         }
         state = state.solved(frames, &ties);

@@ -4,14 +4,14 @@
 //!
 //! Uncooled cameras drift by degrees in flight and read their corners differently from their middle (DOMAIN section 2). Two frames that see
 //! the same ground differ by their offsets and by the vignetting at two places of the sensor; many such differences give both. What all frames
-//! share stays as it was: the mean offset is 0, and vignetting has no mean over the sensor.
+//! share stays as it was: the mean offset is 0, and vignetting is 0 in the middle of the sensor, where lenses lose least.
 
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
 use super::least_squares::{Equation, solve};
-use super::overlap::{MAX_OFF_NADIR, level};
+use super::overlap::{MAX_OFF_NADIR, REACH, is_hidden, level};
 use super::pairs::pairs;
 use crate::frame::FrameId;
 use crate::georef::{Bounds, GeorefError, Surface, SurfaceError, View};
@@ -53,7 +53,6 @@ const MAX_EQUATIONS: usize = 400_000;
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Vignetting {
     terms: [f32; TERMS],
-    constant: f32,
 }
 
 /// What to add to one frame's temperatures.
@@ -84,10 +83,9 @@ impl Vignetting {
     pub fn at(&self, (u, v): (f32, f32), (width, height): (f32, f32)) -> f32 {
         let (x, y) = (2.0 * u / width - 1.0, 2.0 * v / height - 1.0);
         let terms = POWERS.iter().zip(&self.terms);
-        self.constant
-            + terms
-                .map(|((i, j), term)| term * x.powi(*i) * y.powi(*j))
-                .sum::<f32>()
+        terms
+            .map(|((i, j), term)| term * x.powi(*i) * y.powi(*j))
+            .sum::<f32>()
     }
 
     /// Difference between the most and the least that it adds anywhere, in K.
@@ -163,7 +161,7 @@ where
         let Some(shared) = bounds_a.intersection(bounds_b) else {
             return Ok(Vec::new());
         };
-        let patch = surface.patch(shared)?;
+        let patch = surface.patch(shared.grown(REACH))?;
         let (raster_a, raster_b) = (load(first.0)?, load(second.0)?);
         let (width, height) = shared.size();
         #[expect(clippy::cast_precision_loss, reason = "a few steps")]
@@ -174,6 +172,12 @@ where
             let north = shared.south + height * share(at / grid);
             let up = level(patch.as_ref(), east, north);
             let look = |view: &View, raster: &Raster<f32>| {
+                if patch
+                    .as_ref()
+                    .is_some_and(|patch| is_hidden(patch, view, east, north))
+                {
+                    return None;
+                }
                 let celsius = view.sample_above(raster, (east, north), up)?;
                 let (u, v) = view.pixel_above(east, north, up)?;
                 Some((f64::from(celsius), place(view, u, v)))
@@ -234,17 +238,6 @@ fn solved(frames: usize, samples: &[Sample]) -> Temperatures {
         let kelvin = (at(frames + term) * sigma(term)) as f32;
         *value = kelvin;
     }
-    // No mean over the sensor: even powers have one, 1 / (i + 1) / (j + 1).
-    let mean = |((i, j), term): (&(i32, i32), &f32)| {
-        #[expect(clippy::cast_precision_loss, reason = "0 to 4")]
-        let area = ((i + 1) * (j + 1)) as f32;
-        if i % 2 == 0 && j % 2 == 0 {
-            term / area
-        } else {
-            0.0
-        }
-    };
-    vignetting.constant = -POWERS.iter().zip(&vignetting.terms).map(mean).sum::<f32>();
     let mut seen = vec![false; frames];
     for sample in samples {
         for frame in [sample.frames.0, sample.frames.1] {

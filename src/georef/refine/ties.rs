@@ -26,8 +26,8 @@ const LEAST_MATCHES: usize = 3;
 /// How one round of matching looks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Round {
-    /// Nothing is known of the shifts yet.
-    pub(super) is_first: bool,
+    /// Frames may still lie metres apart: a coarse search goes before.
+    pub(super) is_wide: bool,
     /// Pixels along the side of a cell.
     by: usize,
     /// Cells around the expected place in which a square is looked for.
@@ -36,37 +36,30 @@ pub(super) struct Round {
 
 /// From far and coarse to near and fine; each uses the views of the one before.
 pub(super) const ROUNDS: [Round; 6] = [
-    Round {
-        is_first: true,
-        by: 2,
-        reach: 8,
-    },
-    Round {
-        is_first: false,
-        by: 2,
-        reach: 6,
-    },
-    Round {
-        is_first: false,
-        by: 1,
-        reach: 6,
-    },
-    Round {
-        is_first: false,
-        by: 1,
-        reach: 5,
-    },
-    Round {
-        is_first: false,
-        by: 1,
-        reach: 4,
-    },
-    Round {
-        is_first: false,
-        by: 1,
-        reach: 4,
-    },
+    wide(8),
+    // Once more: what found no neighbour at first may find one that has moved into place.
+    wide(8),
+    near(6),
+    near(5),
+    near(4),
+    near(4),
 ];
+
+const fn wide(reach: i64) -> Round {
+    Round {
+        is_wide: true,
+        by: 2,
+        reach,
+    }
+}
+
+const fn near(reach: i64) -> Round {
+    Round {
+        is_wide: false,
+        by: 1,
+        reach,
+    }
+}
 
 /// The same ground in two frames.
 #[derive(Debug, Clone, Copy)]
@@ -104,10 +97,10 @@ pub(super) fn ties<E: From<SurfaceError> + Send>(
         if overlap.side < SQUARE / round.by + 2 {
             return Ok(Vec::new());
         }
-        let patch = surface.patch(overlap.bounds())?;
+        let patch = overlap.surface(surface)?;
         let chart_a = overlap.chart(&first.1, &*load(first.0)?, patch.as_ref());
         let chart_b = overlap.chart(&second.1, &*load(second.0)?, patch.as_ref());
-        let around = if round.is_first {
+        let around = if round.is_wide {
             let Some(around) = coarse_shift(&overlap, &chart_a, &chart_b) else {
                 return Ok(Vec::new());
             };

@@ -1,0 +1,38 @@
+//! From surface temperatures to heat loss, and how sure it is.
+//!
+//! In: the weather of the night, what a surface is made of, apparent temperatures. Out: surface temperature, heat flux
+//! with an interval, an indicative U-value, a grade from A to E with its reasons. Refuses: weather in which no figure
+//! means anything (hard stops), and surfaces whose emissivity is not known to be high.
+//!
+//! One night from the air does not give a U-value. Every figure here carries the interval that the uncertain inputs
+//! leave (DOMAIN section 4).
+
+mod balance;
+mod buildings;
+mod coverage;
+mod error;
+mod estimate;
+mod footprints;
+mod geopackage;
+mod grade;
+mod hot_spots;
+mod index;
+mod sky;
+mod statistics;
+mod table;
+mod weather;
+
+pub use balance::{Convection, Surface, flux, u_value};
+pub use buildings::{Building, BuildingOptions, MapGrid, MapWindow, measure};
+pub use coverage::{Ring, coverage, signed_area};
+pub use error::HeatLossError;
+pub use estimate::{FluxModel, Interval, Spread};
+pub use footprints::{Footprint, FootprintError, FootprintSource, read};
+pub use geopackage::GeoPackage;
+pub use grade::{Grade, Reason, Verdict, surface_reasons};
+pub use hot_spots::{HotSpots, hot_spots};
+pub use index::{FEWEST, Ranked, Standing, standings};
+pub use sky::{berdahl_martin, dew_point, swinbank, under_clouds};
+pub use statistics::ZoneStatistics;
+pub use table::{BuildingsCsv, FIELDS, Field, Getter, UprnLinksCsv, Value};
+pub use weather::{Sky, Uncertain, Weather, WeatherNote};

@@ -1,0 +1,387 @@
+//! The table of buildings: its fields in one place, for every format and for the documentation.
+//!
+//! In: measured buildings. Out: rows of plain values, and the table as CSV. Refuses: text that a spreadsheet would run as a formula.
+
+use std::borrow::Cow;
+
+use super::Building;
+use crate::store::{Artifact, sealed};
+
+/// A value of the table.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Value {
+    /// Text.
+    Text(String),
+    /// A whole number.
+    Whole(i64),
+    /// A number, already rounded to the digits of its field.
+    Number(f64),
+    /// Not known; the reasons say why.
+    Missing,
+}
+
+/// How a field takes its value from a building.
+#[derive(Debug, Clone, Copy)]
+pub enum Getter {
+    /// Text.
+    Text(fn(&Building) -> String),
+    /// A whole number.
+    Whole(fn(&Building) -> Option<i64>),
+    /// A number, and the digits after the point to which it is rounded.
+    Number(fn(&Building) -> Option<f64>, u8),
+}
+
+/// A field of the table.
+#[derive(Debug, Clone, Copy)]
+pub struct Field {
+    /// Name in every format.
+    pub name: &'static str,
+    /// Unit; empty where it has none.
+    pub unit: &'static str,
+    /// In words.
+    pub meaning: &'static str,
+    /// Its kind, and how it is taken.
+    pub getter: Getter,
+}
+
+impl Field {
+    /// The field's value of a building; numbers that are not finite are missing.
+    #[must_use]
+    pub fn value(&self, building: &Building) -> Value {
+        match self.getter {
+            Getter::Text(get) => Value::Text(get(building)),
+            Getter::Whole(get) => get(building).map_or(Value::Missing, Value::Whole),
+            Getter::Number(get, digits) => {
+                let scale = 10_f64.powi(i32::from(digits));
+                let finite = get(building).filter(|number| number.is_finite());
+                // Adding 0 turns -0 into 0.
+                finite.map_or(Value::Missing, |number| {
+                    Value::Number((number * scale).round() / scale + 0.0)
+                })
+            }
+        }
+    }
+}
+
+/// All fields, in order.
+pub const FIELDS: &[Field] = &[
+    text("id", "the building's name in the source file", |row| {
+        row.footprint.id.clone()
+    }),
+    text(
+        "uprn",
+        "Unique Property Reference Numbers in it, parted by ';'",
+        |row| row.footprint.uprns.join(";"),
+    ),
+    text(
+        "grade",
+        "confidence, A (best) to E (not to be acted on)",
+        |row| row.verdict.grade.to_string(),
+    ),
+    text(
+        "reasons",
+        "why the grade is no better, worst first",
+        |row| {
+            let reasons: Vec<&str> = row
+                .verdict
+                .reasons
+                .iter()
+                .map(|reason| reason.text.as_str())
+                .collect();
+            reasons.join("; ")
+        },
+    ),
+    number(
+        "index",
+        "",
+        1,
+        "share of comparable neighbours that lose less, 0 to 100; equals count half",
+        |row| row.standing.map(|standing| standing.index),
+    ),
+    whole(
+        "decile",
+        "1 (loses least) to 10 among comparable neighbours",
+        |row| row.standing.map(|standing| i64::from(standing.decile)),
+    ),
+    whole(
+        "compared_with",
+        "comparable buildings, itself included",
+        |row| {
+            row.standing
+                .and_then(|standing| i64::try_from(standing.among).ok())
+        },
+    ),
+    number("flux", "W/m2", 1, "heat lost per area of roof", |row| {
+        row.flux.map(|flux| flux.estimate)
+    }),
+    number(
+        "flux_low",
+        "W/m2",
+        1,
+        "lower end of its 90 % interval",
+        |row| row.flux.map(|flux| flux.low),
+    ),
+    number(
+        "flux_high",
+        "W/m2",
+        1,
+        "upper end of its 90 % interval",
+        |row| row.flux.map(|flux| flux.high),
+    ),
+    number(
+        "u_indicative",
+        "W/m2K",
+        2,
+        "U-value that the flux would mean in a steady state: indicative only",
+        |row| row.u.map(|u| u.estimate),
+    ),
+    number(
+        "u_low",
+        "W/m2K",
+        2,
+        "lower end of its 90 % interval",
+        |row| row.u.map(|u| u.low),
+    ),
+    number(
+        "u_high",
+        "W/m2K",
+        2,
+        "upper end of its 90 % interval",
+        |row| row.u.map(|u| u.high),
+    ),
+    number(
+        "surface",
+        "degC",
+        2,
+        "temperature of the surface, corrected for emissivity, sky and air",
+        |row| row.surface,
+    ),
+    number("above_air", "K", 2, "the same above the air", |row| {
+        Some(row.surface? - row.air?)
+    }),
+    number(
+        "apparent_mean",
+        "degC",
+        2,
+        "mean apparent temperature",
+        |row| Some(row.apparent.mean),
+    ),
+    number(
+        "apparent_median",
+        "degC",
+        2,
+        "half of the area looks colder",
+        |row| Some(row.apparent.median),
+    ),
+    number(
+        "apparent_p05",
+        "degC",
+        2,
+        "5 % of the area look colder",
+        |row| Some(row.apparent.p05),
+    ),
+    number(
+        "apparent_p95",
+        "degC",
+        2,
+        "95 % of the area look colder",
+        |row| Some(row.apparent.p95),
+    ),
+    whole(
+        "hot_spots",
+        "places of 0.1 m2 and more that are clearly warmer than the rest",
+        |row| Some(i64::from(row.hot_spots.count)),
+    ),
+    number("hot_spot_area", "m2", 2, "their area", |row| {
+        Some(row.hot_spots.area)
+    }),
+    number(
+        "hot_spot_excess",
+        "K",
+        2,
+        "the warmest of them above the median",
+        |row| Some(row.hot_spots.strongest),
+    ),
+    number("area", "m2", 1, "area of the outline", |row| Some(row.area)),
+    number(
+        "visible",
+        "",
+        3,
+        "share of it with a temperature; masks, gaps and gates are the rest",
+        |row| Some(row.visible),
+    ),
+    number("emissivity", "", 3, "emissivity that was used", |row| {
+        Some(row.emissivity)
+    }),
+    number(
+        "tilt",
+        "degree",
+        1,
+        "tilt of the roof that was used",
+        |row| Some(row.tilt),
+    ),
+];
+
+const fn text(name: &'static str, meaning: &'static str, get: fn(&Building) -> String) -> Field {
+    Field {
+        name,
+        unit: "",
+        meaning,
+        getter: Getter::Text(get),
+    }
+}
+
+const fn whole(
+    name: &'static str,
+    meaning: &'static str,
+    get: fn(&Building) -> Option<i64>,
+) -> Field {
+    Field {
+        name,
+        unit: "",
+        meaning,
+        getter: Getter::Whole(get),
+    }
+}
+
+const fn number(
+    name: &'static str,
+    unit: &'static str,
+    digits: u8,
+    meaning: &'static str,
+    get: fn(&Building) -> Option<f64>,
+) -> Field {
+    Field {
+        name,
+        unit,
+        meaning,
+        getter: Getter::Number(get, digits),
+    }
+}
+
+/// The table as CSV (RFC 4180), one row a building.
+#[derive(Debug, Clone, Copy)]
+pub struct BuildingsCsv<'a>(pub &'a [Building]);
+
+impl sealed::Sealed for BuildingsCsv<'_> {}
+
+impl Artifact for BuildingsCsv<'_> {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        let names: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
+        let mut text = names.join(",") + "\r\n";
+        for building in self.0 {
+            let cells: Vec<String> = FIELDS
+                .iter()
+                .map(|field| cell(field.value(building)))
+                .collect();
+            text += &(cells.join(",") + "\r\n");
+        }
+        text.into_bytes().into()
+    }
+}
+
+/// Which property numbers lie in which building, as CSV: several may lie in one.
+#[derive(Debug, Clone, Copy)]
+pub struct UprnLinksCsv<'a>(pub &'a [Building]);
+
+impl sealed::Sealed for UprnLinksCsv<'_> {}
+
+impl Artifact for UprnLinksCsv<'_> {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        let mut text = String::from("uprn,id\r\n");
+        for building in self.0 {
+            for uprn in &building.footprint.uprns {
+                let [uprn, id] =
+                    [uprn, &building.footprint.id].map(|text| cell(Value::Text(text.clone())));
+                text.extend([&uprn, ",", &id, "\r\n"]);
+            }
+        }
+        text.into_bytes().into()
+    }
+}
+
+/// One cell: quoted where CSV asks for it, and text that a spreadsheet would run as a formula made plain by an apostrophe
+/// (OWASP, "CSV Injection").
+fn cell(value: Value) -> String {
+    match value {
+        Value::Missing => String::new(),
+        Value::Whole(number) => number.to_string(),
+        Value::Number(number) => number.to_string(),
+        Value::Text(text) => {
+            let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
+            let text = if formula { format!("'{text}") } else { text };
+            if text.contains([',', '"', '\r', '\n']) {
+                format!("\"{}\"", text.replace('"', "\"\""))
+            } else {
+                text
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+pub(super) mod tests {
+    use super::super::buildings::tests::row;
+    use super::*;
+
+    fn text(building: &Building) -> String {
+        String::from_utf8(
+            BuildingsCsv(std::slice::from_ref(building))
+                .bytes()
+                .into_owned(),
+        )
+        .unwrap()
+    }
+
+    #[test]
+    fn a_row_has_every_field_in_its_column() {
+        let text = text(&row());
+        let mut lines = text.split("\r\n");
+        let names: Vec<&str> = lines.next().unwrap().split(',').collect();
+        assert_eq!(names.len(), FIELDS.len());
+        let cells: Vec<&str> = lines.next().unwrap().split(',').collect();
+        let at = |name: &str| cells[names.iter().position(|other| *other == name).unwrap()];
+        assert_eq!(
+            (at("grade"), at("apparent_mean"), at("area")),
+            ("A", "2.5", "50")
+        );
+        assert!(at("flux_low").parse::<f64>().unwrap() < at("flux_high").parse::<f64>().unwrap());
+        assert_eq!(at("index"), "", "one building has no neighbours");
+    }
+
+    #[test]
+    fn a_spreadsheet_runs_no_formula_from_a_name() {
+        let mut building = row();
+        building.footprint.id = "=HYPERLINK(\"http://x\",1)".into();
+        assert!(text(&building).contains("\"'=HYPERLINK(\"\"http://x\"\",1)\""));
+    }
+
+    #[test]
+    fn several_properties_in_one_building_are_links_and_not_rows() {
+        let mut building = row();
+        building.footprint.uprns = vec!["100".into(), "200".into()];
+        let links = UprnLinksCsv(std::slice::from_ref(&building))
+            .bytes()
+            .into_owned();
+        assert_eq!(
+            String::from_utf8(links).unwrap(),
+            "uprn,id\r\n100,1\r\n200,1\r\n"
+        );
+        assert_eq!(text(&building).matches("100;200").count(), 1);
+    }
+
+    /// docs/buildings.md is the schema that users read: one line a field.
+    #[test]
+    fn every_field_is_documented() {
+        let documented = include_str!("../../docs/buildings.md");
+        for field in FIELDS {
+            let unit = if field.unit.is_empty() {
+                "-"
+            } else {
+                field.unit
+            };
+            let line = format!("| `{}` | {unit} | {} |", field.name, field.meaning);
+            assert!(documented.contains(&line), "{line}");
+        }
+    }
+}
