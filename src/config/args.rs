@@ -89,7 +89,7 @@ pub struct CameraArgs {
     /// Row of the optical axis in pixels [default: the middle]
     #[cfg_attr(feature = "cli", arg(long, value_name = "PX", env = "HEATVEIL_CY"))]
     pub cy: Option<f64>,
-    /// Distortion of the lens as OpenCV has it: k1,k2,p1,p2,k3 [default: found from overlaps]
+    /// Distortion of the lens as `OpenCV` has it: k1,k2,p1,p2,k3 [default: found from overlaps]
     #[cfg_attr(
         feature = "cli",
         arg(
@@ -255,7 +255,7 @@ pub struct GeorefArgs {
         arg(long, value_name = "BOOL", env = "HEATVEIL_REFINE")
     )]
     pub refine: Option<bool>,
-    /// Poses by photogrammetry software: ODM's shots.geojson or geo.txt, a Pix4D or Metashape table
+    /// Poses by photogrammetry software: ODM's shots.geojson or geo.txt, a `Pix4D` or Metashape table
     #[cfg_attr(
         feature = "cli",
         arg(long, value_name = "FILE", env = "HEATVEIL_POSES")

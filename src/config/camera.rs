@@ -145,6 +145,7 @@ impl PlaceText {
 #[cfg(test)]
 mod tests {
     use super::super::Args;
+    use super::Lens;
 
     fn resolve(text: &str) -> Result<super::Config, String> {
         let args: Args = toml::from_str(text).map_err(|error| error.to_string())?;
@@ -155,10 +156,14 @@ mod tests {
     fn distortion_is_in_the_order_of_opencv() {
         let lens = |text| resolve(text).unwrap().camera.lens.lens;
         let five = lens("[camera]\ndistortion = [-0.3, 0.1, 0.001, -0.002, 0.05]");
-        assert_eq!(
-            [five.k1, five.k2, five.p1, five.p2, five.k3],
-            [-0.3, 0.1, 0.001, -0.002, 0.05]
-        );
+        let expected = Lens {
+            k1: -0.3,
+            k2: 0.1,
+            p1: 0.001,
+            p2: -0.002,
+            k3: 0.05,
+        };
+        assert_eq!(five, expected);
         let four = lens("[camera]\ndistortion = [-0.3, 0.1, 0.001, -0.002]");
         assert_eq!((four.p2, four.k3), (-0.002, 0.0));
         for wrong in [

@@ -113,7 +113,7 @@ fn view(located: &Located, origin: Position, source: YawSource) -> Option<View> 
 
 /// Metres east and north from one position to another near it, by the lengths of a degree on WGS 84
 /// (NGA, Length of a Degree of Latitude and Longitude).
-fn offset(from: Position, to: Position) -> (f64, f64) {
+pub(super) fn offset(from: Position, to: Position) -> (f64, f64) {
     let latitude = Degrees(f64::midpoint(from.latitude.0, to.latitude.0)).to_radians();
     let cos = |times: f64| (times * latitude).cos();
     let north = 111_132.92 - 559.82 * cos(2.0) + 1.175 * cos(4.0);

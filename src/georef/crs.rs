@@ -7,6 +7,7 @@
 
 use gdal::spatial_ref::{AxisMappingStrategy, CoordTransform, SpatialRef};
 
+use super::sources::median;
 use super::{GeorefError, british};
 use crate::frame::Position;
 
@@ -217,11 +218,6 @@ fn point(transform: &CoordTransform, x: f64, y: f64) -> Result<(f64, f64), Geore
     Ok((x, y))
 }
 
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied()
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -233,6 +229,8 @@ mod tests {
             latitude: Degrees(latitude),
             longitude: Degrees(longitude),
             source: PositionSource::Xmp,
+            accuracy: None,
+            vertical_accuracy: None,
         }
     }
 

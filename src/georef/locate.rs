@@ -6,6 +6,7 @@
 use std::path::Path;
 use std::sync::Arc;
 
+use super::sources::median;
 use super::{
     CameraOverrides, GeorefError, Intrinsics, KnownPose, KnownPoses, Lens, Projector, View,
     YawSource, intrinsics,
@@ -72,6 +73,8 @@ fn place(
         latitude: known.latitude,
         longitude: known.longitude,
         source: PositionSource::Poses,
+        accuracy: None,
+        vertical_accuracy: None,
     });
     let position = by_software
         .or(meta.position)
@@ -127,8 +130,7 @@ pub fn level(frames: &mut [(FrameId, Located)]) -> Option<Metres> {
         .iter()
         .filter_map(|(_, located)| Some(known(located)? - located.height.0))
         .collect();
-    levels.sort_unstable_by(f64::total_cmp);
-    let level = *levels.get(levels.len() / 2)?;
+    let level = median(&mut levels)?;
     for (_, located) in frames {
         let above = known(located).map(|height| height - level);
         if let Some(above) = above.filter(|above| *above > 0.0) {

@@ -17,6 +17,7 @@ mod lens;
 mod locate;
 mod poses;
 mod refine;
+mod sources;
 mod surface;
 mod view;
 mod walls;
@@ -34,6 +35,7 @@ pub use refine::{
     CameraCorrection, Offsets, Poses, Radiometric, Temperatures, Vignetting, match_temperatures,
     refine_poses,
 };
+pub use sources::exif_offset;
 pub use surface::{Hit, Model, Patch, Surface, SurfaceError};
 pub use view::{Bounds, View};
 pub use walls::{WallCells, WallOptions};

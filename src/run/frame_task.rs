@@ -95,7 +95,7 @@ impl<'a> FrameTask<'a> {
     ) -> Option<Arc<Seen>> {
         let meta = meta?;
         let located = self.places.locate(input.path, meta).ok()?;
-        let seen = Seen::new(input.id, input.folder(), meta, located, finds);
+        let seen = Seen::new(input.id, input.folder(), meta, &located, finds);
         Some(Arc::new(seen))
     }
 

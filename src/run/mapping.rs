@@ -1,7 +1,6 @@
 //! Redacted frames to published tiles: place on the ground, draw, encode, log, rename.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::path::Path;
 use std::sync::Arc;
 
 use rayon::ThreadPool;
@@ -13,7 +12,7 @@ use super::record::{count, ranges};
 use super::{FlightSummary, MosaicSummary, Progress, Published, Run, RunError, Summary};
 use crate::audit::FlightEvidence;
 use crate::config::Yaw;
-use crate::frame::{FrameId, PositionSource};
+use crate::frame::{FrameId, FrameMeta, PositionSource};
 use crate::georef::{self, Crs, Located, YawChoice, YawReason, YawSource};
 use crate::hex;
 use crate::raster::Raster;
@@ -47,9 +46,7 @@ pub(super) fn map(
             .ok_or_else(changed)
     };
     let located = locate(run, published)?;
-    let positions = located.iter().map(|(_, located)| located.position());
-    let utm = || Crs::for_positions(positions).ok_or(georef::GeorefError::NoPosition);
-    let crs = run.config.georef.crs.map_or_else(utm, Ok)?;
+    let crs = system(run, &located)?;
     let (mut frames, flights) = place(run, crs, published, &located, &rasters)?;
     let members: Vec<Vec<FrameId>> = flights.iter().map(|flight| flight.frames.clone()).collect();
     let ground = Ground::under(run, crs, &mut frames, &members)?;
@@ -145,6 +142,7 @@ pub(super) fn map(
 struct Flight {
     frames: Vec<FrameId>,
     poses: String,
+    exif_offset_mm: Option<[i32; 2]>,
     choice: YawChoice,
     forced: bool,
 }
@@ -157,6 +155,13 @@ fn locate(run: &Run, published: &[Published]) -> Result<Vec<(FrameId, Located)>,
         .map(|frame| Ok((frame.id, places.locate(&frame.file, &frame.meta)?)))
         .collect::<Result<_, georef::GeorefError>>()?;
     Ok(located)
+}
+
+/// The map that the settings ask for, else the UTM zone of the frames.
+fn system(run: &Run, located: &[(FrameId, Located)]) -> Result<Crs, georef::GeorefError> {
+    let positions = located.iter().map(|(_, located)| located.position());
+    let utm = || Crs::for_positions(positions).ok_or(georef::GeorefError::NoPosition);
+    run.config.georef.crs.map_or_else(utm, Ok)
 }
 
 /// For the log: how many of a flight's frames software placed, in words; empty where it was not asked.
@@ -175,6 +180,15 @@ fn placement(run: &Run, known: usize, frames: usize, level: Option<Metres>) -> S
     )
 }
 
+fn millimetres(metres: f64) -> i32 {
+    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
+    let whole = (metres * 1e3).round() as i32;
+    whole
+}
+
+/// What the files of a flight's frames say, and where these were.
+type Members<'a> = (Vec<&'a FrameMeta>, Vec<(FrameId, Located)>);
+
 /// Chooses each flight's yaw and gives every frame its view.
 fn place(
     run: &Run,
@@ -187,21 +201,24 @@ fn place(
     let mut frames = Vec::new();
     let mut flights = Vec::new();
     // A flight is what one camera took into one folder; cameras may alternate within it.
-    let mut members: BTreeMap<(Option<&Path>, &str, &str), Vec<(FrameId, Located)>> =
-        BTreeMap::new();
+    let mut members: BTreeMap<_, Members<'_>> = BTreeMap::new();
     for (frame, located) in published.iter().zip(located) {
         let camera = &frame.meta.camera;
-        members
-            .entry((frame.file.parent(), &camera.make, &camera.model))
-            .or_default()
-            .push(*located);
+        let flight = (frame.file.parent(), &camera.make, &camera.model);
+        let (metas, members) = members.entry(flight).or_default();
+        metas.push(&frame.meta);
+        members.push(*located);
     }
-    for members in members.values_mut() {
+    for (metas, members) in members.values_mut() {
         let level = match run.config.georef.poses_take_off {
             None => georef::level(members),
             set => set,
         };
-        let mut choice = georef::choose_yaw(members, &projector, rasters)?;
+        // Frames that software placed have one yaw and say nothing about the others'.
+        let mut loose = members.clone();
+        loose.retain(|(_, located)| !located.is_known());
+        let judged = if loose.is_empty() { &*members } else { &loose };
+        let mut choice = georef::choose_yaw(judged, &projector, rasters)?;
         let forced = match run.config.georef.yaw {
             Yaw::Auto => None,
             Yaw::Gimbal => Some(YawSource::Gimbal),
@@ -219,6 +236,8 @@ fn place(
             .iter()
             .filter(|(_, located)| located.position().source == PositionSource::Poses);
         flights.push(Flight {
+            exif_offset_mm: georef::exif_offset(metas.iter().copied())
+                .map(|(east, north)| [millimetres(east), millimetres(north)]),
             poses: placement(run, known.count(), members.len(), level),
             frames: ids,
             choice,
@@ -244,6 +263,9 @@ impl Flight {
                 kelvin(self.choice.gimbal_disagreement),
                 kelvin(self.choice.flight_disagreement)
             ),
+            YawReason::Track => {
+                "overlaps do not tell, and it lies nearer to the track flown".into()
+            }
             YawReason::OnlySource => "the files carry no other".into(),
             YawReason::NoOverlapNadir => {
                 "no frames overlap, and straight down the gimbal's yaw is undefined".into()
@@ -279,6 +301,9 @@ impl Flight {
             ground,
             agreement,
             poses: self.poses.clone(),
+            gimbal_to_track_degrees: self.choice.gimbal_to_track,
+            flight_to_track_degrees: self.choice.flight_to_track,
+            exif_offset_mm: self.exif_offset_mm,
         }
     }
 }

@@ -48,7 +48,7 @@ impl Seen {
         id: FrameId,
         folder: PathBuf,
         meta: &FrameMeta,
-        located: Located,
+        located: &Located,
         finds: Arc<[Find]>,
     ) -> Self {
         Self {
@@ -56,7 +56,7 @@ impl Seen {
             folder,
             camera: meta.camera.clone(),
             captured_at: meta.captured_at,
-            located,
+            located: *located,
             finds,
         }
     }
@@ -205,9 +205,12 @@ pub(super) mod tests {
                 latitude: Degrees(52.0 + north / 111_267.0),
                 longitude: Degrees(1.0),
                 source: PositionSource::Xmp,
+                accuracy: None,
+                vertical_accuracy: None,
             }),
             relative_altitude: Some(Metres(60.0)),
             absolute_altitude: None,
+            exif_position: None,
             gimbal: Some(down),
             flight: None,
             focal_length_mm: None,

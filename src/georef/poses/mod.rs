@@ -220,16 +220,16 @@ enum System {
 impl System {
     fn of(crs: Crs) -> Result<Self, Problem> {
         let projector: Result<Projector, GeorefError> = crs.projector();
-        projector.map(Self::Map).map_err(|_| Problem::System)
+        projector.map(Self::Map).ok().ok_or(Problem::System)
     }
 
     fn from_proj4(text: &str) -> Result<Self, Problem> {
-        let system = SpatialRef::from_proj4(text).map_err(|_| Problem::System)?;
+        let system = SpatialRef::from_proj4(text).ok().ok_or(Problem::System)?;
         if !system.is_projected() {
             return Ok(Self::Geographic);
         }
         let projector = Projector::of(&system);
-        projector.map(Self::Map).map_err(|_| Problem::System)
+        projector.map(Self::Map).ok().ok_or(Problem::System)
     }
 
     /// Longitude and latitude, and the direction of true north clockwise from the system's own.
@@ -238,13 +238,9 @@ impl System {
             Self::Geographic => Ok((x, y, 0.0)),
             Self::Map(projector) => {
                 let (longitude, latitude) =
-                    projector.to_geographic(x, y).map_err(|_| Problem::Place)?;
+                    projector.to_geographic(x, y).ok().ok_or(Problem::Place)?;
                 let convergence = projector.convergence(longitude, latitude);
-                Ok((
-                    longitude,
-                    latitude,
-                    convergence.map_err(|_| Problem::Place)?,
-                ))
+                Ok((longitude, latitude, convergence.ok().ok_or(Problem::Place)?))
             }
         }
     }

@@ -59,7 +59,7 @@ pub(super) fn shots(text: &str) -> Result<Listed, (usize, Problem)> {
             return Err(wrong(Problem::System));
         };
         let convergence = projector.convergence(longitude, latitude);
-        let convergence = convergence.map_err(|_| wrong(Problem::Place))?;
+        let convergence = convergence.ok().ok_or(wrong(Problem::Place))?;
         let attitude = Axes::from_rodrigues(feature.properties.rotation).attitude();
         let pose = KnownPose {
             longitude: Degrees(longitude),
@@ -83,7 +83,7 @@ pub(super) fn system(line: &str) -> Option<Result<System, Problem>> {
         return Some(System::from_proj4(line.trim()));
     }
     let map = |epsg: u32| {
-        let crs = Crs::from_epsg(epsg).map_err(|_| Problem::System);
+        let crs = Crs::from_epsg(epsg).ok().ok_or(Problem::System);
         crs.and_then(System::of)
     };
     if let Some(number) = text.strip_prefix("EPSG:") {

@@ -33,12 +33,20 @@ impl Axes {
             };
         }
         let (x, y, z) = (x / angle, y / angle, z / angle);
-        let (s, c) = angle.sin_cos();
-        let t = 1.0 - c;
+        let (sin, cos) = angle.sin_cos();
+        let rest = 1.0 - cos;
         // Rows of the matrix are the camera's axes on the map.
         Self {
-            right: [c + x * x * t, x * y * t - z * s, x * z * t + y * s],
-            forward: [x * z * t - y * s, y * z * t + x * s, c + z * z * t],
+            right: [
+                cos + x * x * rest,
+                x * y * rest - z * sin,
+                x * z * rest + y * sin,
+            ],
+            forward: [
+                x * z * rest - y * sin,
+                y * z * rest + x * sin,
+                cos + z * z * rest,
+            ],
         }
     }
 

@@ -157,7 +157,7 @@ impl Columns {
         if !name.is_empty() && all.clone().all(|column| text(column).is_empty()) {
             return Ok(None);
         }
-        let number = |column: usize| text(column).parse::<f64>().map_err(|_| Problem::Number);
+        let number = |column: usize| text(column).parse::<f64>().ok().ok_or(Problem::Number);
         if name.is_empty() {
             return Err(Problem::Number);
         }

@@ -1,6 +1,7 @@
 //! Files written here, with poses whose ground corners numpy and cv2 worked out from successive turns of a level camera
 //! (`cv2.Rodrigues` about the vertical, the camera's right and its line of sight), angles by `arctan2` of the matrix' entries.
 
+use std::f64::consts::FRAC_PI_2;
 use std::path::Path;
 use std::sync::Arc;
 
@@ -39,7 +40,7 @@ const TRUTHS: [Truth; 3] = [
     Truth {
         attitude: [-120.0, -90.0, 0.0],
         omega_phi_kappa: [0.0, 0.0, 120.0],
-        rodrigues: [1.570_796_326_8, 2.720_699_046_4, 0.0],
+        rodrigues: [FRAC_PI_2, 2.720_699_046_4, 0.0],
         corners: [
             (-4.882, -32.054_1),
             (-30.200_6, 11.799_1),
