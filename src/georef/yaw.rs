@@ -128,13 +128,21 @@ pub fn choose_yaw<E: From<GeorefError>>(
     };
     let (has_gimbal, has_flight) = (has(YawSource::Gimbal), has(YawSource::Flight));
     let centres = centres(frames, projector)?;
+    // Tracks are laid out on the grid, yaws are from true north.
+    let grid_north = match frames.first() {
+        Some((_, first)) => {
+            let place = first.position();
+            projector.convergence(place.longitude.0, place.latitude.0)?
+        }
+        None => 0.0,
+    };
     let mut choice = YawChoice {
         source: YawSource::Gimbal,
         reason: YawReason::OnlySource,
         gimbal_disagreement: None,
         flight_disagreement: None,
-        gimbal_to_track: angle_to_track(frames, &centres, YawSource::Gimbal),
-        flight_to_track: angle_to_track(frames, &centres, YawSource::Flight),
+        gimbal_to_track: angle_to_track(frames, &centres, grid_north, YawSource::Gimbal),
+        flight_to_track: angle_to_track(frames, &centres, grid_north, YawSource::Flight),
         pairs: 0,
         samples: 0,
     };
@@ -315,6 +323,7 @@ fn median_pitch(frames: &[(FrameId, Located)]) -> f64 {
 fn angle_to_track(
     frames: &[(FrameId, Located)],
     centres: &[(f64, f64)],
+    grid_north: f64,
     source: YawSource,
 ) -> Option<u32> {
     let mut angles: Vec<f64> = frames
@@ -327,7 +336,8 @@ fn angle_to_track(
             if east.hypot(north) < 1.0 {
                 return None;
             }
-            let turn = f64::atan2(east, north).to_degrees() - located.yaw(source)?.0;
+            let track = f64::atan2(east, north).to_degrees() - grid_north;
+            let turn = track - located.yaw(source)?.0;
             let turn = turn.rem_euclid(360.0);
             Some(turn.min(360.0 - turn))
         })
