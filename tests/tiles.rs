@@ -36,6 +36,8 @@ fn crs() -> Crs {
         latitude: Degrees(52.658),
         longitude: Degrees(1.716),
         source: PositionSource::Xmp,
+        accuracy: None,
+        vertical_accuracy: None,
     };
     Crs::for_positions([position]).unwrap()
 }

@@ -297,6 +297,18 @@ pub struct FlightEvidence {
     /// What it was laid on, in words: flat ground, or a surface model with the SHA-256 of its heights.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub ground: String,
+    /// Median angle between the gimbal's yaw and the track flown, in degrees.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub gimbal_to_track_degrees: Option<u32>,
+    /// The same for the airframe's yaw.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub flight_to_track_degrees: Option<u32>,
+    /// Median place by EXIF from the place by XMP, which is used: millimetres east and north.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub exif_offset_mm: Option<[i32; 2]>,
+    /// Which frames photogrammetry software placed, in words, with the SHA-256 of its file.
+    #[serde(default, skip_serializing_if = "String::is_empty")]
+    pub poses: String,
     /// How its frames were brought into agreement, in words.
     #[serde(default, skip_serializing_if = "String::is_empty")]
     pub agreement: String,

@@ -54,8 +54,10 @@ mod tests {
     fn the_template_is_valid_with_and_without_its_comments() {
         let parse = |text: &str| toml::from_str::<Args>(text).unwrap().resolve().unwrap();
         let plain = parse(TEMPLATE);
+        // What names poses is read when settings are checked, and this file does not exist.
         let uncommented: String = TEMPLATE
             .lines()
+            .filter(|line| !line.starts_with("#: poses"))
             .map(|line| line.strip_prefix("#: ").unwrap_or(line).to_owned() + "\n")
             .collect();
         assert_eq!(parse("").policy_sha256(), plain.policy_sha256());

@@ -83,6 +83,25 @@ pub struct CameraArgs {
         arg(long, value_name = "UM", env = "HEATVEIL_PIXEL_PITCH_UM")
     )]
     pub pixel_pitch_um: Option<f64>,
+    /// Column of the optical axis in pixels [default: the middle]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PX", env = "HEATVEIL_CX"))]
+    pub cx: Option<f64>,
+    /// Row of the optical axis in pixels [default: the middle]
+    #[cfg_attr(feature = "cli", arg(long, value_name = "PX", env = "HEATVEIL_CY"))]
+    pub cy: Option<f64>,
+    /// Distortion of the lens as `OpenCV` has it: k1,k2,p1,p2,k3 [default: found from overlaps]
+    #[cfg_attr(
+        feature = "cli",
+        arg(
+            long,
+            value_name = "K1,K2,P1,P2,K3",
+            env = "HEATVEIL_DISTORTION",
+            value_delimiter = ',',
+            num_args = 1,
+            allow_hyphen_values = true
+        )
+    )]
+    pub distortion: Option<Vec<f64>>,
     /// Degrees per count of 16-bit TIFFs that do not say it themselves
     #[cfg_attr(
         feature = "cli",
@@ -236,6 +255,29 @@ pub struct GeorefArgs {
         arg(long, value_name = "BOOL", env = "HEATVEIL_REFINE")
     )]
     pub refine: Option<bool>,
+    /// Poses by photogrammetry software: ODM's shots.geojson or geo.txt, a `Pix4D` or Metashape table
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "FILE", env = "HEATVEIL_POSES")
+    )]
+    pub poses: Option<PathBuf>,
+    /// Coordinate system of such a table [default: longitude and latitude]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "EPSG:N", env = "HEATVEIL_POSES_CRS")
+    )]
+    pub poses_crs: Option<String>,
+    /// Height of take-off in the datum of the poses [default: by the frames' own heights above it]
+    #[cfg_attr(
+        feature = "cli",
+        arg(
+            long,
+            value_name = "M",
+            env = "HEATVEIL_POSES_TAKEOFF_M",
+            allow_negative_numbers = true
+        )
+    )]
+    pub poses_takeoff_m: Option<f64>,
     /// Which yaw to believe [default: auto, chosen per flight by overlap agreement]
     #[cfg_attr(
         feature = "cli",
@@ -381,6 +423,9 @@ impl Args {
                 focal_length_px: camera.focal_length_px.or(other.camera.focal_length_px),
                 focal_length_mm: camera.focal_length_mm.or(other.camera.focal_length_mm),
                 pixel_pitch_um: camera.pixel_pitch_um.or(other.camera.pixel_pitch_um),
+                cx: camera.cx.or(other.camera.cx),
+                cy: camera.cy.or(other.camera.cy),
+                distortion: camera.distortion.or(other.camera.distortion),
                 tiff_scale: camera.tiff_scale.or(other.camera.tiff_scale),
                 tiff_offset: camera.tiff_offset.or(other.camera.tiff_offset),
             },
@@ -410,6 +455,9 @@ impl Args {
             georef: GeorefArgs {
                 crs: georef.crs.or(other.georef.crs),
                 refine: georef.refine.or(other.georef.refine),
+                poses: georef.poses.or(other.georef.poses),
+                poses_crs: georef.poses_crs.or(other.georef.poses_crs),
+                poses_takeoff_m: georef.poses_takeoff_m.or(other.georef.poses_takeoff_m),
                 yaw: georef.yaw.or(other.georef.yaw),
                 max_off_nadir_deg: georef.max_off_nadir_deg.or(other.georef.max_off_nadir_deg),
                 dsm: georef.dsm.or(other.georef.dsm),

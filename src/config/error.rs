@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use crate::georef::PoseError;
+
 /// Why settings were refused.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
@@ -21,6 +23,12 @@ pub enum ConfigError {
         path: PathBuf,
         /// What is wrong, with line and column.
         problem: String,
+    },
+    /// The file of poses cannot be used.
+    #[error("georef.poses is refused")]
+    Poses {
+        /// Why.
+        source: PoseError,
     },
     /// A setting lies outside its range.
     #[error("{key} = {found} is not {expected}")]

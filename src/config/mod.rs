@@ -4,6 +4,7 @@
 //! and numbers outside their range.
 
 mod args;
+mod camera;
 mod error;
 mod ground;
 mod lines;

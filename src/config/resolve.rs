@@ -2,17 +2,19 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use serde::Serialize;
 use sha2::{Digest, Sha256};
 
+use super::camera::PlaceText;
 use super::ground::GroundText;
 use super::{
-    Args, CameraArgs, CarryConfig, ConfigError, DetectArgs, GeorefArgs, Precision, RedactArgs,
-    SurfaceConfig, TilesArgs, WallConfig, Yaw,
+    Args, CarryConfig, ConfigError, DetectArgs, GeorefArgs, Precision, RedactArgs, SurfaceConfig,
+    TilesArgs, WallConfig, Yaw,
 };
 use crate::detect::{self, Class, Engine, WarmSpotConfig};
-use crate::georef::{CameraOverrides, Crs};
+use crate::georef::{CameraOverrides, Crs, KnownPoses};
 use crate::ingest::TiffScale;
 use crate::redact::RedactConfig;
 use crate::units::{Celsius, Degrees, Metres};
@@ -90,6 +92,10 @@ pub struct GeorefConfig {
     pub crs: Option<Crs>,
     /// Whether overlaps refine the poses.
     pub refine: bool,
+    /// Poses that software worked out.
+    pub poses: Option<Arc<KnownPoses>>,
+    /// Height of the take-off point in their datum; `None` takes it from the frames' own heights.
+    pub poses_take_off: Option<Metres>,
 }
 
 /// What the tiles look like.
@@ -160,34 +166,6 @@ impl Args {
     }
 }
 
-impl CameraArgs {
-    fn resolve(self) -> Result<CameraConfig, ConfigError> {
-        let positive = |key, value| within(key, value, 1e-3..=1e5, "between 0.001 and 100000");
-        let scale = within(
-            "camera.tiff-scale",
-            self.tiff_scale,
-            1e-6..=10.0,
-            "between 0 and 10",
-        )?;
-        let offset = self.tiff_offset;
-        let offset = within(
-            "camera.tiff-offset",
-            offset,
-            -1e3..=1e3,
-            "between -1000 and 1000",
-        )?;
-        let offset = offset.unwrap_or(-273.15);
-        Ok(CameraConfig {
-            lens: CameraOverrides {
-                focal_length_px: positive("camera.focal-length-px", self.focal_length_px)?,
-                focal_length_mm: positive("camera.focal-length-mm", self.focal_length_mm)?,
-                pixel_pitch_um: positive("camera.pixel-pitch-um", self.pixel_pitch_um)?,
-            },
-            tiff_scale: scale.map(|scale| TiffScale { scale, offset }),
-        })
-    }
-}
-
 impl DetectArgs {
     fn resolve(self) -> Result<DetectConfig, ConfigError> {
         let reason = self.publish_beyond_envelope;
@@ -251,9 +229,16 @@ impl GeorefArgs {
             1.0..=85.0,
             "between 1 and 85",
         )?;
+        let (poses, poses_take_off) = self.resolve_poses()?;
         Ok(GeorefConfig {
             surface: self.resolve_surface()?,
-            crs: self.crs.as_deref().map(crs).transpose()?,
+            crs: self
+                .crs
+                .as_deref()
+                .map(|text| crs("georef.crs", text))
+                .transpose()?,
+            poses,
+            poses_take_off,
             refine: self.refine.unwrap_or(true),
             yaw: self.yaw.unwrap_or_default(),
             max_off_nadir: Degrees(limit.unwrap_or(60.0)),
@@ -262,7 +247,7 @@ impl GeorefArgs {
 }
 
 /// `EPSG:27700`, or its number alone.
-fn crs(text: &str) -> Result<Crs, ConfigError> {
+pub(super) fn crs(key: &'static str, text: &str) -> Result<Crs, ConfigError> {
     let number = text.trim().to_ascii_uppercase();
     let number = number.strip_prefix("EPSG:").unwrap_or(&number);
     let known = number
@@ -270,7 +255,7 @@ fn crs(text: &str) -> Result<Crs, ConfigError> {
         .ok()
         .and_then(|epsg| Crs::from_epsg(epsg).ok());
     let expected = "the EPSG code of a projected system in metres, such as EPSG:27700";
-    known.ok_or_else(|| out_of_range("georef.crs", &text, expected))
+    known.ok_or_else(|| out_of_range(key, &text, expected))
 }
 
 impl TilesArgs {
@@ -339,7 +324,7 @@ pub(super) fn within(
 /// What decides about published bytes, for the digest: no paths of keys, no runtime library.
 #[derive(Serialize)]
 struct PolicyText<'a> {
-    camera: [Option<f64>; 5],
+    place: PlaceText,
     runtime: Engine,
     beyond_envelope: Option<&'a str>,
     warm_spots: Option<[f64; 5]>,
@@ -368,13 +353,7 @@ impl Config {
     pub fn policy_sha256(&self) -> [u8; 32] {
         let redact = &self.redact;
         let text = PolicyText {
-            camera: [
-                self.camera.lens.focal_length_px,
-                self.camera.lens.focal_length_mm,
-                self.camera.lens.pixel_pitch_um,
-                self.camera.tiff_scale.map(|scale| scale.scale),
-                self.camera.tiff_scale.map(|scale| scale.offset),
-            ],
+            place: PlaceText::new(self),
             runtime: self.detect.runtime,
             beyond_envelope: self.detect.publish_beyond_envelope.as_deref(),
             warm_spots: self.detect.warm_spots.map(|spots| {

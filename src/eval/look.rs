@@ -11,7 +11,7 @@ use super::error::FrameError;
 use super::picture::Picture;
 use crate::detect::{DetectError, Detection, Detections, Detector};
 use crate::frame::{FrameId, Inputs, ModelInput};
-use crate::georef::CameraOverrides;
+use crate::georef::{self, CameraOverrides};
 use crate::run::{Find, Seen};
 use crate::units::Metres;
 
@@ -69,7 +69,8 @@ impl Evaluation<'_> {
         let seen = picture.meta().and_then(|meta| {
             let folder = path.parent().unwrap_or(self.images).to_path_buf();
             let finds = Find::all_of(models.iter().chain([&warm_spots]));
-            Seen::new(id, folder, meta, &CameraOverrides::default(), finds).map(Arc::new)
+            let located = georef::locate(meta, &CameraOverrides::default()).ok()?;
+            Some(Arc::new(Seen::new(id, folder, meta, &located, finds)))
         });
         Ok(Looked {
             id,

@@ -22,8 +22,10 @@ pub struct FrameMeta {
     pub position: Option<Position>,
     /// Height above the take-off point (not above the ground below).
     pub relative_altitude: Option<Metres>,
-    /// Height in the datum that the file uses (ellipsoid or geoid: files seldom say which).
-    pub absolute_altitude: Option<Metres>,
+    /// Height above the datum that the file names.
+    pub absolute_altitude: Option<Height>,
+    /// Where EXIF says the camera was, whatever `position` was read from.
+    pub exif_position: Option<Position>,
     /// Attitude of the gimbal, thus of the camera. Pitch -90 looks straight down.
     pub gimbal: Option<Attitude>,
     /// Attitude of the airframe.
@@ -80,6 +82,42 @@ pub struct Position {
     pub longitude: Degrees,
     /// Which tag it was read from.
     pub source: PositionSource,
+    /// Standard deviation of each horizontal coordinate, where RTK states it; a receiver without RTK is good for some metres.
+    pub accuracy: Option<Metres>,
+    /// Standard deviation of the height, where RTK states it.
+    pub vertical_accuracy: Option<Metres>,
+}
+
+/// A height and what it is above.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Height {
+    /// How high.
+    pub metres: Metres,
+    /// Above what.
+    pub datum: Datum,
+}
+
+/// What a height is above.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Datum {
+    /// The ellipsoid of WGS 84.
+    Ellipsoid,
+    /// Mean sea level by a geoid.
+    Geoid,
+    /// One of these two, the file does not say which.
+    Unstated,
+}
+
+impl Datum {
+    /// Short lower-case name for `inspect`.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::Ellipsoid => "ellipsoid",
+            Self::Geoid => "geoid",
+            Self::Unstated => "unstated",
+        }
+    }
 }
 
 /// Where a position was read from. XMP is preferred (DOMAIN section 2: EXIF is 4 m off on the M2EA).
@@ -89,6 +127,8 @@ pub enum PositionSource {
     Xmp,
     /// EXIF GPS tags.
     Exif,
+    /// Photogrammetry software, asked instead of the tags.
+    Poses,
 }
 
 impl PositionSource {
@@ -98,6 +138,7 @@ impl PositionSource {
         match self {
             Self::Xmp => "xmp",
             Self::Exif => "exif",
+            Self::Poses => "poses",
         }
     }
 }

@@ -90,8 +90,8 @@ pub(crate) use inputs::Inputs;
 pub(crate) use mask::PixelRect;
 pub use mask::{MaskMismatch, RedactionMask};
 pub use meta::{
-    Atmosphere, Attitude, CameraName, Format, FrameMeta, Leak, ObjectParameters, PlanckConstants,
-    Position, PositionSource, Radiometry,
+    Atmosphere, Attitude, CameraName, Datum, Format, FrameMeta, Height, Leak, ObjectParameters,
+    PlanckConstants, Position, PositionSource, Radiometry,
 };
 pub use model_input::ModelInput;
 #[cfg(test)]

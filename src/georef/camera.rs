@@ -3,7 +3,7 @@
 //! In: make, model and focal length of the file, and what the operator says. Out: [`Intrinsics`] in pixels of
 //! the thermal raster. Refuses: cameras nobody knows; a guessed focal length would move every pixel.
 
-use super::GeorefError;
+use super::{GeorefError, Lens};
 use crate::frame::FrameMeta;
 
 /// A pinhole camera in pixels of the thermal raster. Pixel (0, 0) spans `0..1` in both directions.
@@ -32,6 +32,12 @@ pub struct CameraOverrides {
     pub focal_length_mm: Option<f64>,
     /// Distance of neighbouring pixels on the sensor, in micrometres.
     pub pixel_pitch_um: Option<f64>,
+    /// Column of the optical axis; the middle where it is not given.
+    pub cx: Option<f64>,
+    /// Row of the optical axis.
+    pub cy: Option<f64>,
+    /// What the lens does to straight lines; straight where it is not given.
+    pub lens: Lens,
 }
 
 /// A known camera (DOMAIN section 2).
@@ -79,7 +85,8 @@ const fn lenses(models: &'static [&'static str], pitch_um: f64) -> Camera {
 ///
 /// # Errors
 ///
-/// [`GeorefError::UnknownCamera`] when no focal length in pixels follows from them.
+/// [`GeorefError::UnknownCamera`] when no focal length in pixels follows from them, [`GeorefError::Lens`] when the lens folds
+/// the frame onto itself.
 pub fn intrinsics(
     meta: &FrameMeta,
     overrides: &CameraOverrides,
@@ -108,19 +115,49 @@ pub fn intrinsics(
     let focal_px = overrides
         .focal_length_px
         .or_else(|| Some(focal_mm? * 1000.0 / pitch_um? * interpolation));
-    match focal_px {
-        Some(focal) if focal.is_finite() && focal > 0.0 => Ok(Intrinsics {
+    let camera = match focal_px {
+        Some(focal) if focal.is_finite() && focal > 0.0 => Intrinsics {
             width: meta.width,
             height: meta.height,
             fx: focal,
             fy: focal,
-            cx: as_f64(meta.width) / 2.0,
-            cy: as_f64(meta.height) / 2.0,
-        }),
-        _ => Err(GeorefError::UnknownCamera {
-            make: meta.camera.make.clone(),
-            model: meta.camera.model.clone(),
-        }),
+            cx: overrides.cx.unwrap_or(as_f64(meta.width) / 2.0),
+            cy: overrides.cy.unwrap_or(as_f64(meta.height) / 2.0),
+        },
+        _ => {
+            return Err(GeorefError::UnknownCamera {
+                make: meta.camera.make.clone(),
+                model: meta.camera.model.clone(),
+            });
+        }
+    };
+    if camera.fits(overrides.lens) {
+        Ok(camera)
+    } else {
+        Err(GeorefError::Lens)
+    }
+}
+
+impl Intrinsics {
+    /// Whether every pixel along the edge has one direction behind `lens`.
+    fn fits(&self, lens: Lens) -> bool {
+        const STEPS: u8 = 8;
+        let (width, height) = self.size();
+        let edge = (0..=STEPS).flat_map(|step| {
+            let share = f64::from(step) / f64::from(STEPS);
+            let (u, v) = (share * width, share * height);
+            [(u, 0.0), (u, height), (0.0, v), (width, v)]
+        });
+        edge.map(|(u, v)| ((u - self.cx) / self.fx, (v - self.cy) / self.fy))
+            .all(|(x, y)| {
+                let back = lens.distort(lens.straighten((x, y)));
+                back.is_some_and(|back| (back.0 - x).abs().max((back.1 - y).abs()) < 1e-6)
+            })
+    }
+
+    /// Columns and rows as coordinates of the far corner.
+    pub(super) fn size(&self) -> (f64, f64) {
+        (as_f64(self.width), as_f64(self.height))
     }
 }
 
@@ -128,7 +165,7 @@ pub fn intrinsics(
     clippy::cast_precision_loss,
     reason = "sides of rasters lie far below 2^52"
 )]
-fn as_f64(side: usize) -> f64 {
+pub(super) fn as_f64(side: usize) -> f64 {
     side as f64
 }
 
@@ -157,9 +194,12 @@ pub(super) mod tests {
                 latitude: Degrees(52.658_007_833),
                 longitude: Degrees(1.716_073_973),
                 source: PositionSource::Xmp,
+                accuracy: None,
+                vertical_accuracy: None,
             }),
             relative_altitude: Some(Metres(60.0)),
             absolute_altitude: None,
+            exif_position: None,
             gimbal: Some(attitude(10.0, -90.0)),
             flight: Some(attitude(63.0, -5.0)),
             focal_length_mm: None,
@@ -218,5 +258,23 @@ pub(super) mod tests {
             ..CameraOverrides::default()
         };
         assert_eq!(focal(&unknown, nonsense), None);
+    }
+
+    #[test]
+    fn axis_and_lens_are_the_operators_and_a_lens_that_folds_the_frame_is_refused() {
+        let spoken = |k1| CameraOverrides {
+            cx: Some(322.5),
+            cy: Some(250.25),
+            lens: Lens {
+                k1,
+                ..Lens::default()
+            },
+            ..CameraOverrides::default()
+        };
+        let camera = intrinsics(&meta("M3T"), &spoken(-0.3)).unwrap();
+        assert_eq!((camera.cx, camera.cy), (322.5, 250.25));
+        // A corner lies 0.54 focal lengths out: beyond 1 / sqrt(3 * 2.5) = 0.37 such a lens folds back.
+        let folded = intrinsics(&meta("M3T"), &spoken(-2.5)).unwrap_err();
+        assert_eq!(folded.reason(), "lens");
     }
 }

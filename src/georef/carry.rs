@@ -49,7 +49,8 @@ impl Neighbours {
     #[must_use]
     pub fn overlap(&self) -> bool {
         let camera = self.from.camera();
-        let whole = [0.0, 0.0, 2.0 * camera.cx, 2.0 * camera.cy];
+        let (width, height) = camera.size();
+        let whole = [0.0, 0.0, width, height];
         self.carry(whole, Metres(0.0)).is_some()
     }
 
@@ -80,7 +81,8 @@ impl Neighbours {
         }
         let [x0, y0, x1, y1] = carried?;
         let (x0, y0) = (x0.max(0.0), y0.max(0.0));
-        let (x1, y1) = (x1.min(2.0 * camera.cx), y1.min(2.0 * camera.cy));
+        let (width, height) = camera.size();
+        let (x1, y1) = (x1.min(width), y1.min(height));
         (x0 < x1 && y0 < y1).then_some([x0, y0, x1, y1])
     }
 }
@@ -106,17 +108,12 @@ fn view(located: &Located, origin: Position, source: YawSource) -> Option<View> 
         ..located.attitude()
     };
     let centre = offset(origin, located.position());
-    Some(View::new(
-        *located.camera(),
-        centre,
-        located.height(),
-        attitude,
-    ))
+    Some(View::new(*located.camera(), centre, located.height(), attitude).with_lens(located.lens()))
 }
 
 /// Metres east and north from one position to another near it, by the lengths of a degree on WGS 84
 /// (NGA, Length of a Degree of Latitude and Longitude).
-fn offset(from: Position, to: Position) -> (f64, f64) {
+pub(super) fn offset(from: Position, to: Position) -> (f64, f64) {
     let latitude = Degrees(f64::midpoint(from.latitude.0, to.latitude.0)).to_radians();
     let cos = |times: f64| (times * latitude).cos();
     let north = 111_132.92 - 559.82 * cos(2.0) + 1.175 * cos(4.0);

@@ -44,8 +44,14 @@ impl Crs {
             .map(|position| (position.longitude.0, position.latitude.0))
             .filter(|(longitude, latitude)| longitude.is_finite() && latitude.is_finite())
             .unzip();
-        let longitude = median(&mut longitudes)?;
-        let latitude = median(&mut latitudes)?;
+        Self::zone_at(median(&mut longitudes)?, median(&mut latitudes)?)
+    }
+
+    /// The UTM zone of a place in degrees; `None` where these are not finite.
+    pub(super) fn zone_at(longitude: f64, latitude: f64) -> Option<Self> {
+        if !(longitude.is_finite() && latitude.is_finite()) {
+            return None;
+        }
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
@@ -228,6 +234,8 @@ mod tests {
             latitude: Degrees(latitude),
             longitude: Degrees(longitude),
             source: PositionSource::Xmp,
+            accuracy: None,
+            vertical_accuracy: None,
         }
     }
 

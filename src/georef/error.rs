@@ -28,6 +28,9 @@ pub enum GeorefError {
         /// Model as written in the file.
         model: String,
     },
+    /// The lens that the operator gave shows two directions in one pixel.
+    #[error("the lens folds the frame onto itself; correct camera.distortion (k1, k2, p1, p2, k3)")]
+    Lens,
     /// The centre of the frame does not meet the ground.
     #[error(
         "the frame looks above the horizon (pitch {pitch:.1} degrees); leave it out or correct its pitch"
@@ -69,6 +72,7 @@ impl GeorefError {
             Self::NoAltitude => "no-altitude",
             Self::NoAttitude => "no-attitude",
             Self::UnknownCamera { .. } => "unknown-camera",
+            Self::Lens => "lens",
             Self::AboveHorizon { .. } => "above-horizon",
             Self::UnknownCrs { .. } => "unknown-crs",
             Self::OutsideBritain => "outside-britain",

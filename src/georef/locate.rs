@@ -3,8 +3,15 @@
 //! In: metadata and the operator's word on the camera. Out: [`Located`], from which a [`View`] follows once the
 //! flight's yaw source is known. Refuses: see [`GeorefError`].
 
-use super::{CameraOverrides, GeorefError, Intrinsics, Projector, View, YawSource, intrinsics};
-use crate::frame::{Attitude, FrameMeta, Position};
+use std::path::Path;
+use std::sync::Arc;
+
+use super::crs::median;
+use super::{
+    CameraOverrides, GeorefError, Intrinsics, KnownPose, KnownPoses, Lens, Projector, View,
+    YawSource, intrinsics,
+};
+use crate::frame::{Attitude, FrameId, FrameMeta, Position, PositionSource};
 use crate::raster::RowSpan;
 use crate::units::{Degrees, Metres};
 
@@ -12,13 +19,39 @@ use crate::units::{Degrees, Metres};
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Located {
     camera: Intrinsics,
+    lens: Lens,
     position: Position,
     height: Metres,
+    /// What photogrammetry software says, where it was asked.
+    known: Option<KnownPose>,
     gimbal: Option<Attitude>,
     flight: Option<Attitude>,
     /// The view with its foot at (0, 0) and yaw 0: all that does not depend on either.
     local: View,
     ground_resolution: Metres,
+}
+
+/// What places a run's frames besides their own tags.
+#[derive(Debug, Clone, Default)]
+pub struct Locator {
+    /// The operator's word on the camera.
+    pub camera: CameraOverrides,
+    /// Poses that software worked out; they win over the tags.
+    pub poses: Option<Arc<KnownPoses>>,
+    /// Height of the take-off point in the datum of `poses`; `None` takes it from the frames' own heights above it.
+    pub take_off: Option<Metres>,
+}
+
+impl Locator {
+    /// Places the frame of a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`locate`].
+    pub fn locate(&self, file: &Path, meta: &FrameMeta) -> Result<Located, GeorefError> {
+        let known = self.poses.as_ref().and_then(|poses| poses.of(file));
+        place(meta, &self.camera, known.copied(), self.take_off)
+    }
 }
 
 /// Checks that position, height, attitude and camera of a frame are known and that its centre meets the ground.
@@ -27,26 +60,47 @@ pub struct Located {
 ///
 /// [`GeorefError`], naming what is missing and the remedy.
 pub fn locate(meta: &FrameMeta, overrides: &CameraOverrides) -> Result<Located, GeorefError> {
-    let position = meta
-        .position
+    place(meta, overrides, None, None)
+}
+
+fn place(
+    meta: &FrameMeta,
+    overrides: &CameraOverrides,
+    known: Option<KnownPose>,
+    take_off: Option<Metres>,
+) -> Result<Located, GeorefError> {
+    let by_software = known.map(|known| Position {
+        latitude: known.latitude,
+        longitude: known.longitude,
+        source: PositionSource::Poses,
+        accuracy: None,
+        vertical_accuracy: None,
+    });
+    let position = by_software
+        .or(meta.position)
         .filter(|position| {
             (-90.0..=90.0).contains(&position.latitude.0)
                 && (-180.0..=180.0).contains(&position.longitude.0)
         })
         .ok_or(GeorefError::NoPosition)?;
-    let height = meta
-        .relative_altitude
+    let above_take_off = known
+        .and_then(|known| Some(Metres(known.height? - take_off?.0)))
+        .or(meta.relative_altitude);
+    let height = above_take_off
         .filter(|height| height.0 > 0.0 && height.0.is_finite())
         .ok_or(GeorefError::NoAltitude)?;
-    let gimbal = meta.gimbal.filter(is_finite);
-    let flight = meta.flight.filter(is_finite);
+    let turned = known.and_then(|known| known.attitude);
+    let gimbal = turned.or(meta.gimbal.filter(is_finite));
+    let flight = meta
+        .flight
+        .filter(|flight| turned.is_none() && is_finite(flight));
     let attitude = gimbal.or(flight).ok_or(GeorefError::NoAttitude)?;
     let camera = intrinsics(meta, overrides)?;
     let unturned = Attitude {
         yaw: Degrees(0.0),
         ..attitude
     };
-    let local = View::new(camera, (0.0, 0.0), height, unturned);
+    let local = View::new(camera, (0.0, 0.0), height, unturned).with_lens(overrides.lens);
     let ground_resolution =
         local
             .ground_resolution(camera.cx, camera.cy)
@@ -55,13 +109,35 @@ pub fn locate(meta: &FrameMeta, overrides: &CameraOverrides) -> Result<Located, 
             })?;
     Ok(Located {
         camera,
+        lens: overrides.lens,
         position,
         height,
+        known,
         gimbal,
         flight,
         local,
         ground_resolution,
     })
+}
+
+/// Gives every frame whose pose software worked out its height from there: above the level which, in the middle of the flight,
+/// lies as far below these frames as they say themselves that they are above take-off. The datum of the poses drops out.
+///
+/// Returns the height of that level in the datum of the poses; `None` where no frame has both heights.
+pub fn level(frames: &mut [(FrameId, Located)]) -> Option<Metres> {
+    let known = |located: &Located| located.known.and_then(|known| known.height);
+    let mut levels: Vec<f64> = frames
+        .iter()
+        .filter_map(|(_, located)| Some(known(located)? - located.height.0))
+        .collect();
+    let level = median(&mut levels)?;
+    for (_, located) in frames {
+        let above = known(located).map(|height| height - level);
+        if let Some(above) = above.filter(|above| *above > 0.0) {
+            located.height = Metres(above);
+        }
+    }
+    Some(Metres(level))
 }
 
 fn is_finite(attitude: &Attitude) -> bool {
@@ -79,6 +155,18 @@ impl Located {
     #[must_use]
     pub fn height(&self) -> Metres {
         self.height
+    }
+
+    /// Whether software worked the pose out, attitude included: it is not to be refined.
+    #[must_use]
+    pub fn is_known(&self) -> bool {
+        self.known.is_some_and(|known| known.attitude.is_some())
+    }
+
+    /// What the lens does to straight lines.
+    #[must_use]
+    pub fn lens(&self) -> Lens {
+        self.lens
     }
 
     /// The camera.
@@ -140,7 +228,8 @@ impl Located {
                 yaw: grid_yaw,
                 ..self.attitude()
             },
-        ))
+        )
+        .with_lens(self.lens))
     }
 
     /// The pixels that see the ground coarser than `limit`, or that see above the horizon.

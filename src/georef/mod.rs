@@ -15,7 +15,9 @@ mod crs;
 mod error;
 mod lens;
 mod locate;
+mod poses;
 mod refine;
+mod sources;
 mod surface;
 mod view;
 mod walls;
@@ -27,11 +29,13 @@ pub use correction::Correction;
 pub use crs::{Crs, Projector, WebMercator};
 pub use error::GeorefError;
 pub use lens::Lens;
-pub use locate::{Located, locate};
+pub use locate::{Located, Locator, level, locate};
+pub use poses::{KnownPose, KnownPoses, PoseError};
 pub use refine::{
     CameraCorrection, Offsets, Poses, Radiometric, Temperatures, Vignetting, match_temperatures,
     refine_poses,
 };
+pub use sources::exif_offset;
 pub use surface::{Hit, Model, Patch, Surface, SurfaceError};
 pub use view::{Bounds, View};
 pub use walls::{WallCells, WallOptions};

@@ -335,8 +335,21 @@ impl View {
     #[must_use]
     pub fn footprint(&self, max_off_nadir: Degrees) -> Vec<(f64, f64)> {
         let (sin, cos) = max_off_nadir.to_radians().sin_cos();
-        let (width, height) = (2.0 * self.camera.cx, 2.0 * self.camera.cy);
-        let frame = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)];
+        let (width, height) = self.camera.size();
+        let corners = [(0.0, 0.0), (width, 0.0), (width, height), (0.0, height)];
+        // Behind a lens the edges are curves; each is drawn as eight chords.
+        let parts = if self.lens.is_straight() { 1_u8 } else { 8 };
+        let ends = corners.iter().cycle().skip(1);
+        let frame: Vec<(f64, f64)> = corners
+            .iter()
+            .zip(ends)
+            .flat_map(|(&(u, v), &(to_u, to_v))| {
+                (0..parts).map(move |part| {
+                    let share = f64::from(part) / f64::from(parts);
+                    (u + share * (to_u - u), v + share * (to_v - v))
+                })
+            })
+            .collect();
         // Rays are at least 1 long, so whatever is within the limit has `up <= -cos`: a straight cut.
         let below = clip(&frame, |(u, v)| -cos - self.ray(u, v)[2]);
         let mut outline: Vec<_> = below

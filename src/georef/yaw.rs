@@ -9,6 +9,7 @@
 
 use std::sync::Arc;
 
+use super::crs::median;
 use super::{GeorefError, Located, Projector, View};
 use crate::frame::FrameId;
 use crate::raster::Raster;
@@ -22,6 +23,11 @@ const MAX_PAIRS: usize = 60;
 const GRID: u32 = 48;
 /// Fewer shared samples than this are no evidence.
 const MIN_SAMPLES: u64 = 200;
+
+/// Disagreements that differ by a smaller share of the smaller one do not decide.
+const UNDECIDED: f64 = 0.01;
+/// Degrees by which one yaw must lie nearer to the track than the other to count.
+const CLEARLY: u32 = 10;
 
 /// Where a frame's yaw is taken from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -59,6 +65,8 @@ pub enum YawReason {
     Overlap,
     /// The files carry no other.
     OnlySource,
+    /// Overlaps do not tell, and straight down the picture's top points along the track more nearly with it.
+    Track,
     /// No overlap to judge by; straight down the gimbal's yaw is undefined.
     NoOverlapNadir,
     /// No overlap to judge by; obliquely the camera's yaw is the gimbal's.
@@ -72,6 +80,7 @@ impl YawReason {
         match self {
             Self::Overlap => "overlap",
             Self::OnlySource => "only-source",
+            Self::Track => "track",
             Self::NoOverlapNadir => "no-overlap-nadir",
             Self::NoOverlapOblique => "no-overlap-oblique",
         }
@@ -89,7 +98,7 @@ pub struct YawChoice {
     pub gimbal_disagreement: Option<u32>,
     /// The same under the airframe's yaw.
     pub flight_disagreement: Option<u32>,
-    /// Mean angle between track and gimbal's yaw in degrees, 0..=180.
+    /// Median angle between track and gimbal's yaw in degrees, 0..=180.
     pub gimbal_to_track: Option<u32>,
     /// The same for the airframe's yaw.
     pub flight_to_track: Option<u32>,
@@ -119,13 +128,21 @@ pub fn choose_yaw<E: From<GeorefError>>(
     };
     let (has_gimbal, has_flight) = (has(YawSource::Gimbal), has(YawSource::Flight));
     let centres = centres(frames, projector)?;
+    // Tracks are laid out on the grid, yaws are from true north.
+    let grid_north = match frames.first() {
+        Some((_, first)) => {
+            let place = first.position();
+            projector.convergence(place.longitude.0, place.latitude.0)?
+        }
+        None => 0.0,
+    };
     let mut choice = YawChoice {
         source: YawSource::Gimbal,
         reason: YawReason::OnlySource,
         gimbal_disagreement: None,
         flight_disagreement: None,
-        gimbal_to_track: angle_to_track(frames, &centres, YawSource::Gimbal),
-        flight_to_track: angle_to_track(frames, &centres, YawSource::Flight),
+        gimbal_to_track: angle_to_track(frames, &centres, grid_north, YawSource::Gimbal),
+        flight_to_track: angle_to_track(frames, &centres, grid_north, YawSource::Flight),
         pairs: 0,
         samples: 0,
     };
@@ -155,12 +172,25 @@ pub fn choose_yaw<E: From<GeorefError>>(
     }
     choice.gimbal_disagreement = gimbal.centikelvin();
     choice.flight_disagreement = flight.centikelvin();
+    let is_nadir = median_pitch(frames) < -80.0;
     (choice.source, choice.reason) = match (gimbal.mean(), flight.mean()) {
-        (Some(by_gimbal), Some(by_flight)) if by_flight < by_gimbal => {
-            (YawSource::Flight, YawReason::Overlap)
+        (Some(by_gimbal), Some(by_flight))
+            if (by_gimbal - by_flight).abs() > UNDECIDED * by_gimbal.min(by_flight)
+                || choice.by_track().is_none()
+                || !is_nadir =>
+        {
+            let source = if by_flight < by_gimbal {
+                YawSource::Flight
+            } else {
+                YawSource::Gimbal
+            };
+            (source, YawReason::Overlap)
         }
-        (Some(_), Some(_)) => (YawSource::Gimbal, YawReason::Overlap),
-        _ if median_pitch(frames) < -80.0 => (YawSource::Flight, YawReason::NoOverlapNadir),
+        _ if is_nadir => choice
+            .by_track()
+            .map_or((YawSource::Flight, YawReason::NoOverlapNadir), |source| {
+                (source, YawReason::Track)
+            }),
         _ => (YawSource::Gimbal, YawReason::NoOverlapOblique),
     };
     choice.samples = match choice.source {
@@ -168,6 +198,18 @@ pub fn choose_yaw<E: From<GeorefError>>(
         YawSource::Flight => flight.samples,
     };
     Ok(choice)
+}
+
+impl YawChoice {
+    /// The source whose yaw lies nearer to the track, where one clearly does.
+    fn by_track(&self) -> Option<YawSource> {
+        let (gimbal, flight) = (self.gimbal_to_track?, self.flight_to_track?);
+        (gimbal.abs_diff(flight) >= CLEARLY).then_some(if flight < gimbal {
+            YawSource::Flight
+        } else {
+            YawSource::Gimbal
+        })
+    }
 }
 
 /// Sum of absolute differences between frames that see the same ground.
@@ -264,8 +306,8 @@ fn pairs(frames: &[(FrameId, Located)], centres: &[(f64, f64)]) -> Vec<(usize, u
 
 /// Metres of ground along the smaller side of a frame, at the resolution of its centre.
 fn smaller_side(located: &Located) -> f64 {
-    let camera = located.camera();
-    2.0 * camera.cx.min(camera.cy) * located.ground_resolution().0
+    let (width, height) = located.camera().size();
+    width.min(height) * located.ground_resolution().0
 }
 
 fn median_pitch(frames: &[(FrameId, Located)]) -> f64 {
@@ -277,13 +319,14 @@ fn median_pitch(frames: &[(FrameId, Located)]) -> f64 {
     pitches.get(pitches.len() / 2).copied().unwrap_or(-90.0)
 }
 
-/// Mean angle between yaw and the direction to the next frame, in whole degrees.
+/// Median angle between yaw and the direction to the next frame, in whole degrees.
 fn angle_to_track(
     frames: &[(FrameId, Located)],
     centres: &[(f64, f64)],
+    grid_north: f64,
     source: YawSource,
 ) -> Option<u32> {
-    let angles: Vec<f64> = frames
+    let mut angles: Vec<f64> = frames
         .iter()
         .zip(centres.windows(2))
         .filter_map(|((_, located), steps)| {
@@ -293,14 +336,13 @@ fn angle_to_track(
             if east.hypot(north) < 1.0 {
                 return None;
             }
-            let turn = f64::atan2(east, north).to_degrees() - located.yaw(source)?.0;
+            let track = f64::atan2(east, north).to_degrees() - grid_north;
+            let turn = track - located.yaw(source)?.0;
             let turn = turn.rem_euclid(360.0);
             Some(turn.min(360.0 - turn))
         })
         .collect();
-    #[expect(clippy::cast_precision_loss, reason = "a count of frames")]
-    let mean = angles.iter().sum::<f64>() / angles.len() as f64;
-    (!angles.is_empty()).then(|| rounded(mean))
+    median(&mut angles).map(rounded)
 }
 
 fn rounded(value: f64) -> u32 {
@@ -408,7 +450,15 @@ mod tests {
         let empty = Arc::new(Raster::filled(640, 512, f32::NAN).unwrap());
         let choice =
             choose_yaw::<GeorefError>(&frames, &projector, |_| Ok(Arc::clone(&empty))).unwrap();
-        assert_eq!(choice.reason, YawReason::NoOverlapNadir);
+        // They fly east: 27 degrees from the airframe's yaw of 63, 80 from the gimbal's of 10.
+        assert_eq!(
+            (choice.source, choice.reason),
+            (YawSource::Flight, YawReason::Track)
+        );
+        assert_eq!(
+            (choice.gimbal_to_track, choice.flight_to_track),
+            (Some(80), Some(27))
+        );
         assert_eq!(choice.gimbal_disagreement, None);
     }
 

@@ -381,6 +381,8 @@ mod tests {
             latitude: Degrees(52.6),
             longitude: Degrees(1.7),
             source: PositionSource::Xmp,
+            accuracy: None,
+            vertical_accuracy: None,
         };
         let projector = Crs::for_positions([position]).unwrap().projector().unwrap();
         let (east, north) = projector.to_map(1.7, 52.6).unwrap();

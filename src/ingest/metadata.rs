@@ -4,7 +4,8 @@ use exif::{Exif, In, Reader, Tag, Value};
 
 use super::xmp::{Namespace, Xmp};
 use crate::frame::{
-    Attitude, CameraName, Format, FrameMeta, Leak, Position, PositionSource, Radiometry,
+    Attitude, CameraName, Datum, Format, FrameMeta, Height, Leak, Position, PositionSource,
+    Radiometry,
 };
 use crate::units::{Degrees, Metres};
 
@@ -64,10 +65,8 @@ impl Tags {
             captured_at: self.captured_at(),
             position: self.position(),
             relative_altitude: self.dji("RelativeAltitude").map(Metres),
-            absolute_altitude: self
-                .dji("AbsoluteAltitude")
-                .or_else(|| self.exif_altitude())
-                .map(Metres),
+            absolute_altitude: self.absolute_altitude(),
+            exif_position: self.exif_position(),
             gimbal: self.gimbal(),
             flight: self.attitude("FlightYawDegree", "FlightPitchDegree", "FlightRollDegree"),
             focal_length_mm: self
@@ -127,26 +126,56 @@ impl Tags {
             .dji("GpsLongitude")
             .or_else(|| self.dji("GpsLongtitude"));
         let xmp = self.dji("GpsLatitude").zip(longitude);
-        let exif = || {
-            let latitude = self.angle(Tag::GPSLatitude, Tag::GPSLatitudeRef, "S")?;
-            Some((
-                latitude,
-                self.angle(Tag::GPSLongitude, Tag::GPSLongitudeRef, "W")?,
-            ))
+        xmp.and_then(|place| self.at(place, PositionSource::Xmp))
+            .or_else(|| self.exif_position())
+    }
+
+    fn exif_position(&self) -> Option<Position> {
+        let latitude = self.angle(Tag::GPSLatitude, Tag::GPSLatitudeRef, "S")?;
+        let longitude = self.angle(Tag::GPSLongitude, Tag::GPSLongitudeRef, "W")?;
+        self.at((latitude, longitude), PositionSource::Exif)
+    }
+
+    /// A position that can be one, with the accuracy that RTK states: `RtkFlag` is 0 where it has none (DOMAIN section 2).
+    fn at(&self, (latitude, longitude): (f64, f64), source: PositionSource) -> Option<Position> {
+        let valid = latitude.abs() <= 90.0
+            && longitude.abs() <= 180.0
+            && (latitude != 0.0 || longitude != 0.0);
+        let stated = |name| {
+            let is_on = source == PositionSource::Xmp && self.dji("RtkFlag")? > 0.0;
+            self.dji(name).filter(|sigma| is_on && *sigma > 0.0)
         };
-        let valid = |(latitude, longitude): &(f64, f64)| {
-            latitude.abs() <= 90.0
-                && longitude.abs() <= 180.0
-                && (*latitude != 0.0 || *longitude != 0.0)
-        };
-        let found = xmp.filter(valid).map(|place| (place, PositionSource::Xmp));
-        let ((latitude, longitude), source) =
-            found.or_else(|| Some((exif().filter(valid)?, PositionSource::Exif)))?;
-        Some(Position {
+        let sides = stated("RtkStdLon").zip(stated("RtkStdLat"));
+        valid.then(|| Position {
             latitude: Degrees(latitude),
             longitude: Degrees(longitude),
             source,
+            accuracy: sides
+                .map(|(east, north)| Metres((f64::midpoint(east * east, north * north)).sqrt())),
+            vertical_accuracy: stated("RtkStdHgt").map(Metres),
         })
+    }
+
+    /// DJI's, else EXIF's, whose reference is 0 or 1 from sea level and 2 or 3 from the ellipsoid (EXIF 3.0, section 4.6.7).
+    fn absolute_altitude(&self) -> Option<Height> {
+        let of = |metres, datum| Height {
+            metres: Metres(metres),
+            datum,
+        };
+        if let Some(metres) = self.dji("AbsoluteAltitude") {
+            let datum = match self.xmp.text(Namespace::Dji, "AltitudeType") {
+                Some("RtkAlt") => Datum::Ellipsoid,
+                Some("GpsFusionAlt") => Datum::Geoid,
+                _ => Datum::Unstated,
+            };
+            return Some(of(metres, datum));
+        }
+        let datum = match self.altitude_reference() {
+            Some(0 | 1) => Datum::Geoid,
+            Some(2 | 3) => Datum::Ellipsoid,
+            _ => Datum::Unstated,
+        };
+        Some(of(self.exif_altitude()?, datum))
     }
 
     fn captured_at(&self) -> Option<i64> {
@@ -159,12 +188,16 @@ impl Tags {
     }
 
     fn exif_altitude(&self) -> Option<f64> {
-        let below = matches!(
-            self.field(Tag::GPSAltitudeRef).map(|field| &field.value),
-            Some(Value::Byte(byte)) if byte.first() == Some(&1)
-        );
+        let below = matches!(self.altitude_reference(), Some(1 | 3));
         self.rational(Tag::GPSAltitude)
             .map(|altitude| if below { -altitude } else { altitude })
+    }
+
+    fn altitude_reference(&self) -> Option<u8> {
+        match self.field(Tag::GPSAltitudeRef).map(|field| &field.value) {
+            Some(Value::Byte(bytes)) => bytes.first().copied(),
+            _ => None,
+        }
     }
 
     fn field(&self, tag: Tag) -> Option<&exif::Field> {
@@ -234,5 +267,46 @@ impl Tags {
         .into_iter()
         .filter_map(|(leak, found)| found.then_some(leak))
         .collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn meta(attributes: &str) -> FrameMeta {
+        let packet = format!("<a xmlns:q='http://www.dji.com/drone-dji/1.0/' {attributes}/>");
+        let tags = Tags::read([], [packet.as_bytes()]);
+        tags.meta(Format::DjiRjpeg, Radiometry::Celsius, Vec::new())
+    }
+
+    #[test]
+    fn rtk_states_its_accuracy_and_no_rtk_states_none() {
+        let tags = "q:GpsLatitude='52.6' q:GpsLongitude='1.7' q:RtkStdLon='0.03' q:RtkStdLat='0.04' q:RtkStdHgt='0.06'";
+        let fixed = meta(&format!("{tags} q:RtkFlag='50'")).position.unwrap();
+        // sqrt((0.03^2 + 0.04^2) / 2).
+        assert!((fixed.accuracy.unwrap().0 - 0.035_355).abs() < 1e-6);
+        assert_eq!(fixed.vertical_accuracy, Some(Metres(0.06)));
+        for without in [format!("{tags} q:RtkFlag='0'"), tags.to_owned()] {
+            let position = meta(&without).position.unwrap();
+            assert_eq!(
+                (position.accuracy, position.vertical_accuracy),
+                (None, None)
+            );
+        }
+    }
+
+    #[test]
+    fn an_absolute_height_names_its_datum() {
+        let height = |kind| meta(&format!("q:AbsoluteAltitude='+133.23' {kind}")).absolute_altitude;
+        let above = |datum| {
+            Some(Height {
+                metres: Metres(133.23),
+                datum,
+            })
+        };
+        assert_eq!(height("q:AltitudeType='RtkAlt'"), above(Datum::Ellipsoid));
+        assert_eq!(height("q:AltitudeType='GpsFusionAlt'"), above(Datum::Geoid));
+        assert_eq!(height(""), above(Datum::Unstated));
     }
 }

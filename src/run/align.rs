@@ -3,7 +3,7 @@
 //! In: views, the surface, publishable rasters. Out: refined views, what to add to temperatures, the evidence for log and summary.
 //! Refuses: to read anything that may not be published itself.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rayon::ThreadPool;
@@ -54,13 +54,14 @@ pub struct FlightAlignment {
 }
 
 impl Alignment {
-    /// Refines the views of `frames` flight by flight, as far as the settings allow.
+    /// Refines the views of `frames` flight by flight, as far as the settings allow; `known` poses stay as they are.
     pub(super) fn of(
         run: &Run,
         pool: &ThreadPool,
         surface: &Surface,
         frames: &mut [MosaicFrame],
         flights: &[Vec<FrameId>],
+        known: &BTreeSet<FrameId>,
         load: &(impl Fn(FrameId) -> Result<Arc<Raster<f32>>, RunError> + Sync + Send),
     ) -> Result<Self, RunError> {
         let mut alignment = Self::default();
@@ -77,10 +78,17 @@ impl Alignment {
             let held = |id| cache.get(id);
             let (mut poses, mut temperatures) = (None, None);
             if config.georef.refine {
-                let found: Poses = pool.install(|| refine_poses(&views, surface, held))?;
-                for (index, (_, view)) in views.iter_mut().enumerate() {
+                let loose: Vec<(FrameId, View)> = views
+                    .iter()
+                    .filter(|(id, _)| !known.contains(id))
+                    .copied()
+                    .collect();
+                let mut found: Poses = pool.install(|| refine_poses(&loose, surface, held))?;
+                let free = views.iter_mut().filter(|(id, _)| !known.contains(id));
+                for (index, (_, view)) in free.enumerate() {
                     *view = found.view(index, view);
                 }
+                found.spread(views.iter().map(|(id, _)| !known.contains(id)));
                 poses = Some(found);
             }
             if config.tiles.match_temperatures {

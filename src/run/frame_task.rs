@@ -17,7 +17,7 @@ use crate::detect::{Beyond, Conditions, Detections, Detector, WarmSpots};
 use crate::frame::{
     Calibrated, Calibration, Frame, FrameId, FrameMeta, Inputs, ModelInput, Radiometry, Raw,
 };
-use crate::georef::{self, CameraOverrides, Located};
+use crate::georef::{Located, Locator};
 use crate::ingest::{self, IngestOptions};
 use crate::radiometry;
 use crate::raster::RowSpan;
@@ -29,19 +29,24 @@ pub(super) struct FrameTask<'a> {
     detectors: &'a [Box<dyn Detector>],
     pub(super) config: &'a Config,
     ingest: IngestOptions,
-    camera: CameraOverrides,
+    places: Locator,
     key: &'a CommitmentKey,
     pub(super) store: &'a Store,
     calibration: Mutex<Option<(Radiometry, Arc<Calibration>)>>,
 }
 
 /// What decoding and placing frames need to know, from the settings.
-pub(super) fn options(config: &Config) -> (IngestOptions, CameraOverrides) {
+pub(super) fn options(config: &Config) -> (IngestOptions, Locator) {
     let ingest = IngestOptions {
         tiff_scale: config.camera.tiff_scale,
         ..IngestOptions::default()
     };
-    (ingest, config.camera.lens)
+    let places = Locator {
+        camera: config.camera.lens,
+        poses: config.georef.poses.clone(),
+        take_off: config.georef.poses_take_off,
+    };
+    (ingest, places)
 }
 
 impl<'a> FrameTask<'a> {
@@ -51,12 +56,12 @@ impl<'a> FrameTask<'a> {
         key: &'a CommitmentKey,
         store: &'a Store,
     ) -> Self {
-        let (ingest, camera) = options(config);
+        let (ingest, places) = options(config);
         Self {
             detectors,
             config,
             ingest,
-            camera,
+            places,
             key,
             store,
             calibration: Mutex::new(None),
@@ -88,13 +93,17 @@ impl<'a> FrameTask<'a> {
         meta: Option<&FrameMeta>,
         finds: Arc<[Find]>,
     ) -> Option<Arc<Seen>> {
-        let seen = Seen::new(input.id, input.folder(), meta?, &self.camera, finds)?;
+        let meta = meta?;
+        let located = self.places.locate(input.path, meta).ok()?;
+        let seen = Seen::new(input.id, input.folder(), meta, &located, finds);
         Some(Arc::new(seen))
     }
 
     fn try_look(&self, input: &Input<'_>, processed: &mut Processed) -> Result<Ready, Outcome> {
         let raw = self.decode(input, processed)?;
-        let located = georef::locate(raw.meta(), &self.camera)
+        let located = self
+            .places
+            .locate(input.path, raw.meta())
             .map_err(|error| Outcome::Rejected(Cause::new(error.reason(), error.to_string())))?;
         let frame = timed(&mut processed.times.calibrate, || self.calibrate(raw))?;
         let hidden = self.envelope(&frame, &located, &mut processed.skipped)?;

@@ -1,6 +1,6 @@
 //! Redacted frames to published tiles: place on the ground, draw, encode, log, rename.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use rayon::ThreadPool;
@@ -12,11 +12,13 @@ use super::record::{count, ranges};
 use super::{FlightSummary, MosaicSummary, Progress, Published, Run, RunError, Summary};
 use crate::audit::FlightEvidence;
 use crate::config::Yaw;
-use crate::frame::FrameId;
+use crate::frame::{FrameId, FrameMeta, PositionSource};
 use crate::georef::{self, Crs, Located, YawChoice, YawReason, YawSource};
+use crate::hex;
 use crate::raster::Raster;
 use crate::store::{Store, layout};
 use crate::tiles::{self, Cog, MosaicFrame, MosaicOptions, Pyramid, Ramp, TileJson, WebTiles};
+use crate::units::Metres;
 
 /// Files that are made, for the progress.
 const STEPS: usize = 4;
@@ -43,19 +45,23 @@ pub(super) fn map(
             .map(Arc::new)
             .ok_or_else(changed)
     };
-    let positions = published.iter().filter_map(|frame| frame.meta.position);
-    let utm = || Crs::for_positions(positions).ok_or(georef::GeorefError::NoPosition);
-    let crs = run.config.georef.crs.map_or_else(utm, Ok)?;
-    let (mut frames, flights) = place(run, crs, published, &rasters)?;
+    let located = locate(run, published)?;
+    let crs = system(run, &located)?;
+    let (mut frames, flights) = place(run, crs, published, &located, &rasters)?;
     let members: Vec<Vec<FrameId>> = flights.iter().map(|flight| flight.frames.clone()).collect();
     let ground = Ground::under(run, crs, &mut frames, &members)?;
     let publishable = |id| ground.publishable(id, rasters(id)?);
+    let known: BTreeSet<FrameId> = located
+        .iter()
+        .filter_map(|(id, located)| located.is_known().then_some(*id))
+        .collect();
     let alignment = Alignment::of(
         run,
         pool,
         &ground.surface,
         &mut frames,
         &members,
+        &known,
         &publishable,
     )?;
     let ground = ground.seen_from(&frames);
@@ -135,50 +141,104 @@ pub(super) fn map(
 /// A flight with its yaw.
 struct Flight {
     frames: Vec<FrameId>,
+    poses: String,
+    exif_offset_mm: Option<[i32; 2]>,
     choice: YawChoice,
     forced: bool,
 }
+
+/// Places every frame once more, as its first look did.
+fn locate(run: &Run, published: &[Published]) -> Result<Vec<(FrameId, Located)>, RunError> {
+    let places = super::frame_task::options(&run.config).1;
+    let located = published
+        .iter()
+        .map(|frame| Ok((frame.id, places.locate(&frame.file, &frame.meta)?)))
+        .collect::<Result<_, georef::GeorefError>>()?;
+    Ok(located)
+}
+
+/// The map that the settings ask for, else the UTM zone of the frames.
+fn system(run: &Run, located: &[(FrameId, Located)]) -> Result<Crs, georef::GeorefError> {
+    let positions = located.iter().map(|(_, located)| located.position());
+    let utm = || Crs::for_positions(positions).ok_or(georef::GeorefError::NoPosition);
+    run.config.georef.crs.map_or_else(utm, Ok)
+}
+
+/// For the log: how many of a flight's frames software placed, in words; empty where it was not asked.
+fn placement(run: &Run, known: usize, frames: usize, level: Option<Metres>) -> String {
+    let Some(poses) = &run.config.georef.poses else {
+        return String::new();
+    };
+    let file = hex::encode(&poses.sha256());
+    let level = match (run.config.georef.poses_take_off, level) {
+        (Some(_), _) => "above take-off as the settings say",
+        (None, Some(_)) => "levelled to take-off by the frames' own heights",
+        (None, None) => "none, the frames' own taken",
+    };
+    format!(
+        "{known} of {frames} frames placed by the poses with SHA-256 {file}, the others by their own tags; heights of the poses {level}"
+    )
+}
+
+fn millimetres(metres: f64) -> i32 {
+    #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
+    let whole = (metres * 1e3).round() as i32;
+    whole
+}
+
+/// What the files of a flight's frames say, and where these were.
+type Members<'a> = (Vec<&'a FrameMeta>, Vec<(FrameId, Located)>);
 
 /// Chooses each flight's yaw and gives every frame its view.
 fn place(
     run: &Run,
     crs: Crs,
     published: &[Published],
+    located: &[(FrameId, Located)],
     rasters: &impl Fn(FrameId) -> Result<Arc<Raster<f32>>, RunError>,
 ) -> Result<(Vec<MosaicFrame>, Vec<Flight>), RunError> {
     let projector = crs.projector()?;
-    let overrides = super::frame_task::options(&run.config).1;
-    let located: Vec<(FrameId, Located)> = published
-        .iter()
-        .map(|frame| Ok((frame.id, georef::locate(&frame.meta, &overrides)?)))
-        .collect::<Result<_, georef::GeorefError>>()?;
     let mut frames = Vec::new();
     let mut flights = Vec::new();
     // A flight is what one camera took into one folder; cameras may alternate within it.
-    let mut members: BTreeMap<_, Vec<(FrameId, Located)>> = BTreeMap::new();
+    let mut members: BTreeMap<_, Members<'_>> = BTreeMap::new();
     for (frame, located) in published.iter().zip(located) {
         let camera = &frame.meta.camera;
-        members
-            .entry((&frame.folder, &camera.make, &camera.model))
-            .or_default()
-            .push(located);
+        let flight = (frame.file.parent(), &camera.make, &camera.model);
+        let (metas, members) = members.entry(flight).or_default();
+        metas.push(&frame.meta);
+        members.push(*located);
     }
-    for members in members.values() {
-        let mut choice = georef::choose_yaw(members, &projector, rasters)?;
+    for (metas, members) in members.values_mut() {
+        let level = match run.config.georef.poses_take_off {
+            None => georef::level(members),
+            set => set,
+        };
+        // Frames that software placed have one yaw and say nothing about the others'.
+        let mut loose = members.clone();
+        loose.retain(|(_, located)| !located.is_known());
+        let judged = if loose.is_empty() { &*members } else { &loose };
+        let mut choice = georef::choose_yaw(judged, &projector, rasters)?;
         let forced = match run.config.georef.yaw {
             Yaw::Auto => None,
             Yaw::Gimbal => Some(YawSource::Gimbal),
             Yaw::Flight => Some(YawSource::Flight),
         };
         choice.source = forced.unwrap_or(choice.source);
-        for (id, located) in members {
+        for (id, located) in members.iter() {
             frames.push(MosaicFrame {
                 id: *id,
                 view: located.view(&projector, choice.source)?,
             });
         }
         let ids = members.iter().map(|(id, _)| *id).collect();
+        let known = members
+            .iter()
+            .filter(|(_, located)| located.position().source == PositionSource::Poses);
         flights.push(Flight {
+            exif_offset_mm: georef::exif_offset(metas.iter().copied())
+                .map(|(east, north)| [millimetres(east), millimetres(north)]),
+            poses: placement(run, known.count(), members.len(), level),
             frames: ids,
             choice,
             forced: forced.is_some(),
@@ -203,6 +263,9 @@ impl Flight {
                 kelvin(self.choice.gimbal_disagreement),
                 kelvin(self.choice.flight_disagreement)
             ),
+            YawReason::Track => {
+                "overlaps do not tell, and it lies nearer to the track flown".into()
+            }
             YawReason::OnlySource => "the files carry no other".into(),
             YawReason::NoOverlapNadir => {
                 "no frames overlap, and straight down the gimbal's yaw is undefined".into()
@@ -237,6 +300,10 @@ impl Flight {
             pairs: count(self.choice.pairs),
             ground,
             agreement,
+            poses: self.poses.clone(),
+            gimbal_to_track_degrees: self.choice.gimbal_to_track,
+            flight_to_track_degrees: self.choice.flight_to_track,
+            exif_offset_mm: self.exif_offset_mm,
         }
     }
 }

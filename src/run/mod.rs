@@ -97,8 +97,7 @@ impl std::fmt::Debug for Run {
 struct Published {
     id: FrameId,
     meta: FrameMeta,
-    /// Frames of one flight share this.
-    folder: PathBuf,
+    file: PathBuf,
     output_sha256: [u8; 32],
 }
 
@@ -210,7 +209,7 @@ impl Run {
                 published.push(Published {
                     id: processed.id,
                     meta,
-                    folder: file.parent().map(PathBuf::from).unwrap_or_default(),
+                    file: file.to_path_buf(),
                     output_sha256: masked.output_sha256,
                 });
             }

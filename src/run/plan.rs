@@ -9,8 +9,9 @@ use serde::Serialize;
 
 use super::{Cause, FrameLine, Outcome, Run, RunError, for_each_ordered, intake};
 use crate::frame::FrameId;
+use crate::georef::Locator;
+use crate::ingest;
 use crate::ingest::IngestOptions;
-use crate::{georef, ingest};
 
 /// What a run would do.
 #[derive(Debug, Clone, Serialize)]
@@ -91,17 +92,13 @@ fn each<T: Send, R: Send>(
     }
 }
 
-fn usable(
-    id: FrameId,
-    path: &Path,
-    (options, camera): &(IngestOptions, georef::CameraOverrides),
-) -> Outcome {
+fn usable(id: FrameId, path: &Path, (options, places): &(IngestOptions, Locator)) -> Outcome {
     let reject = |reason: &str, detail: String| Outcome::Rejected(Cause::new(reason, detail));
     let decoded = ingest::read(path, &options.limits)
         .and_then(|bytes| ingest::decode(id, path, &bytes, options));
     match decoded {
         Err(error) => reject(error.reason(), error.detail()),
-        Ok(frame) => match georef::locate(frame.meta(), camera) {
+        Ok(frame) => match places.locate(path, frame.meta()) {
             Err(error) => reject(error.reason(), error.to_string()),
             Ok(_) => Outcome::Published,
         },

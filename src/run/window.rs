@@ -11,7 +11,7 @@ use super::record;
 use crate::config::CarryConfig;
 use crate::detect::{Class, Detections};
 use crate::frame::{CameraName, FrameId, FrameMeta};
-use crate::georef::{self, CameraOverrides, Located};
+use crate::georef::Located;
 
 /// Lines of the manifest that are looked through on each side for one neighbour: visible pictures and other
 /// cameras' frames may stand between.
@@ -43,22 +43,22 @@ pub(crate) struct Find {
 pub(crate) type Neighbour = (Arc<Seen>, Option<u64>);
 
 impl Seen {
-    /// A frame of `folder` by its metadata; `None` where nobody knows which ground it shows.
+    /// A frame of `folder` by its metadata and place.
     pub(crate) fn new(
         id: FrameId,
         folder: PathBuf,
         meta: &FrameMeta,
-        camera: &CameraOverrides,
+        located: &Located,
         finds: Arc<[Find]>,
-    ) -> Option<Self> {
-        Some(Self {
+    ) -> Self {
+        Self {
             id,
             folder,
             camera: meta.camera.clone(),
             captured_at: meta.captured_at,
-            located: georef::locate(meta, camera).ok()?,
+            located: *located,
             finds,
-        })
+        }
     }
 
     /// The frame as if nothing had been found in it.
@@ -175,6 +175,7 @@ fn near(seen: &Seen, other: &Arc<Seen>, config: &CarryConfig) -> Option<Neighbou
 pub(super) mod tests {
     use super::*;
     use crate::frame::{Attitude, Format, Position, PositionSource, Radiometry};
+    use crate::georef::{CameraOverrides, locate};
     use crate::units::{Degrees, Metres};
 
     pub(in super::super) const CONFIG: CarryConfig = CarryConfig {
@@ -204,9 +205,12 @@ pub(super) mod tests {
                 latitude: Degrees(52.0 + north / 111_267.0),
                 longitude: Degrees(1.0),
                 source: PositionSource::Xmp,
+                accuracy: None,
+                vertical_accuracy: None,
             }),
             relative_altitude: Some(Metres(60.0)),
             absolute_altitude: None,
+            exif_position: None,
             gimbal: Some(down),
             flight: None,
             focal_length_mm: None,
@@ -218,7 +222,7 @@ pub(super) mod tests {
             folder: "flight".into(),
             camera,
             captured_at: Some(at),
-            located: georef::locate(&meta, &CameraOverrides::default()).unwrap(),
+            located: locate(&meta, &CameraOverrides::default()).unwrap(),
             finds: finds.into(),
         })
     }

@@ -85,6 +85,21 @@ impl Poses {
     }
 }
 
+impl Poses {
+    /// The list with nothing changed put in wherever `was_refined` is false.
+    pub fn spread(&mut self, was_refined: impl IntoIterator<Item = bool>) {
+        let (mut corrections, mut matches) = (self.corrections.iter(), self.matches.iter());
+        let both: Vec<(Correction, u32)> = was_refined
+            .into_iter()
+            .map(|was| {
+                let found = was.then(|| corrections.next().copied().zip(matches.next().copied()));
+                found.flatten().unwrap_or_default()
+            })
+            .collect();
+        (self.corrections, self.matches) = both.into_iter().unzip();
+    }
+}
+
 fn corrected_view(view: &View, correction: &Correction, camera: &CameraCorrection) -> View {
     let view = view.corrected(correction);
     // A lens that the operator gave is known better than overlaps tell.

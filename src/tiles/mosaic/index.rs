@@ -51,6 +51,8 @@ mod tests {
             latitude: Degrees(52.658),
             longitude: Degrees(1.716),
             source: PositionSource::Xmp,
+            accuracy: None,
+            vertical_accuracy: None,
         };
         // Two by two blocks of 512 m, from (0, 1024) down to (1024, 0).
         let grid = Grid {

@@ -1,0 +1,145 @@
+//! Files of `OpenDroneMap`: `opendm/shots.py` writes the one, `opendm/geo.py` reads the other.
+
+use serde::Deserialize;
+
+use super::rotation::Axes;
+use super::{KnownPose, Problem, System};
+use crate::frame::Attitude;
+use crate::georef::Crs;
+use crate::units::Degrees;
+
+/// A listed frame: line, name, pose.
+pub(super) type Listed = Vec<(usize, String, KnownPose)>;
+
+#[derive(Deserialize)]
+struct Collection {
+    features: Vec<Feature>,
+}
+
+#[derive(Deserialize)]
+struct Feature {
+    properties: Shot,
+    geometry: Point,
+}
+
+#[derive(Deserialize)]
+struct Shot {
+    filename: String,
+    rotation: [f64; 3],
+}
+
+#[derive(Deserialize)]
+struct Point {
+    coordinates: [f64; 3],
+}
+
+/// `shots.geojson`: the turn is on the UTM zone that `OpenDroneMap` works in, thus its yaw from grid north.
+pub(super) fn shots(text: &str) -> Result<Listed, (usize, Problem)> {
+    let raw: serde_json::Value =
+        serde_json::from_str(text).map_err(|error| (error.line(), Problem::Json))?;
+    if raw
+        .get("features")
+        .is_none_or(|features| !features.is_array())
+    {
+        return Err((1, Problem::Kind));
+    }
+    let collection: Collection =
+        serde_json::from_str(text).map_err(|error| (error.line(), Problem::Json))?;
+    let mut zone: Option<(u32, System)> = None;
+    let mut listed = Vec::with_capacity(collection.features.len());
+    for (number, feature) in (1..).zip(collection.features) {
+        let [longitude, latitude, height] = feature.geometry.coordinates;
+        let wrong = |problem| (number, problem);
+        let crs = Crs::zone_at(longitude, latitude).ok_or_else(|| wrong(Problem::Place))?;
+        let system = match zone.take() {
+            Some((epsg, system)) if epsg == crs.epsg() => system,
+            _ => System::of(crs).map_err(wrong)?,
+        };
+        let System::Map(projector) = &system else {
+            return Err(wrong(Problem::System));
+        };
+        let convergence = projector.convergence(longitude, latitude);
+        let convergence = convergence.ok().ok_or(wrong(Problem::Place))?;
+        let attitude = Axes::from_rodrigues(feature.properties.rotation).attitude();
+        let pose = KnownPose {
+            longitude: Degrees(longitude),
+            latitude: Degrees(latitude),
+            height: Some(height),
+            attitude: Some(Attitude {
+                yaw: Degrees(attitude.yaw.0 - convergence),
+                ..attitude
+            }),
+        };
+        listed.push((number, feature.properties.filename, pose));
+        zone = Some((crs.epsg(), system));
+    }
+    Ok(listed)
+}
+
+/// The system that the first line of a `geo.txt` names; `None` where the line is none.
+pub(super) fn system(line: &str) -> Option<Result<System, Problem>> {
+    let text = line.trim().to_ascii_uppercase();
+    if line.trim().starts_with("+proj") {
+        return Some(System::from_proj4(line.trim()));
+    }
+    let map = |epsg: u32| {
+        let crs = Crs::from_epsg(epsg).ok().ok_or(Problem::System);
+        crs.and_then(System::of)
+    };
+    if let Some(number) = text.strip_prefix("EPSG:") {
+        return Some(match number.trim().parse() {
+            Ok(4326 | 4979) => Ok(System::Geographic),
+            Ok(epsg) => map(epsg),
+            Err(_) => Err(Problem::System),
+        });
+    }
+    let zone = text.strip_prefix("WGS84 UTM ")?.trim().to_owned();
+    let base = if zone.ends_with('S') { 32_700 } else { 32_600 };
+    let number: Option<u32> = zone.trim_end_matches(['N', 'S']).parse().ok();
+    Some(match number {
+        Some(number @ 1..=60) => map(base + number),
+        _ => Err(Problem::System),
+    })
+}
+
+/// `geo.txt`: name, x, y, and maybe z and yaw, pitch, roll; what follows is not used.
+pub(super) fn geo(text: &str, system: &System) -> Result<Listed, (usize, Problem)> {
+    let mut listed = Vec::new();
+    for (number, line) in (1..).zip(text.lines()).skip(1) {
+        let line = line.trim();
+        if line.is_empty() || line.starts_with('#') {
+            continue;
+        }
+        let wrong = |problem| (number, problem);
+        let mut words = line.split_whitespace();
+        let name = words.next().unwrap_or_default();
+        let numbers: Vec<f64> = words.take(6).map_while(|word| word.parse().ok()).collect();
+        let written = line.split_whitespace().skip(1).take(3).count();
+        let (&[x, y, ..], true) = (numbers.as_slice(), numbers.len() >= written) else {
+            return Err(wrong(Problem::Number));
+        };
+        let (longitude, latitude, _) = system.place(x, y).map_err(wrong)?;
+        let attitude = match numbers.as_slice() {
+            &[_, _, _, yaw, pitch, roll] => Some(from_nadir(yaw, pitch, roll)),
+            &[_, _] | &[_, _, _] => None,
+            _ => return Err(wrong(Problem::Number)),
+        };
+        let pose = KnownPose {
+            longitude: Degrees(longitude),
+            latitude: Degrees(latitude),
+            height: numbers.get(2).copied(),
+            attitude,
+        };
+        listed.push((number, name.to_owned(), pose));
+    }
+    Ok(listed)
+}
+
+/// Angles of software whose pitch is 0 straight down.
+pub(super) fn from_nadir(yaw: f64, pitch: f64, roll: f64) -> Attitude {
+    Attitude {
+        yaw: Degrees(yaw),
+        pitch: Degrees(pitch - 90.0),
+        roll: Degrees(roll),
+    }
+}
