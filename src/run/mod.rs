@@ -11,6 +11,7 @@
 mod align;
 mod carry;
 mod error;
+mod flights;
 mod frame_task;
 mod ground;
 mod intake;
@@ -19,6 +20,7 @@ mod mapping;
 mod masking;
 mod ordered;
 mod outcome;
+mod outputs;
 mod plan;
 mod processed;
 mod progress;
