@@ -13,7 +13,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("raster", &[]),
     ("frame", &["units", "raster"]),
     ("store", &["frame"]),
-    ("config", &["units", "ingest", "detect", "redact", "georef"]),
+    (
+        "config",
+        &["hex", "units", "ingest", "detect", "redact", "georef"],
+    ),
     ("ingest", &["units", "raster", "frame"]),
     ("radiometry", &["units", "frame"]),
     ("detect", &["hex", "units", "raster", "frame"]),
