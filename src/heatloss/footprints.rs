@@ -5,10 +5,10 @@
 //! property number in two buildings, and files that lie elsewhere.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use gdal::Dataset;
-use gdal::vector::{Feature, Geometry, LayerAccess};
+use gdal::vector::{Feature, Geometry, Layer, LayerAccess};
 
 use super::Ring;
 use crate::georef::{Bounds, GeorefError, Projector};
@@ -157,28 +157,11 @@ pub fn read(
         source: error,
     };
     let dataset = Dataset::open(&source.path).map_err(failed)?;
-    let mut layer = match &source.layer {
-        Some(name) => dataset.layer_by_name(name).map_err(failed)?,
-        None if dataset.layer_count() == 1 => dataset.layer(0).map_err(failed)?,
-        None => {
-            return Err(FootprintError::Layers {
-                path: path(),
-                count: dataset.layer_count(),
-            });
-        }
-    };
-    let system = layer
-        .spatial_ref()
-        .ok_or_else(|| FootprintError::NoCrs { path: path() })?;
-    let file = Projector::of(&system).map_err(|source| FootprintError::Place {
-        path: path(),
-        source,
-    })?;
+    let mut layer = source.layer(&dataset)?;
+    let file = system(&source.path, &layer)?;
     let fields = Fields::of(source, &layer)?;
     let (mut found, mut seen) = (Vec::new(), 0_usize);
     let mut invalid: Vec<u64> = Vec::new();
-    let mut twice: Vec<(String, String)> = Vec::new();
-    let mut owner: BTreeMap<String, String> = BTreeMap::new();
     for feature in layer.features() {
         seen += 1;
         let number = feature.fid().unwrap_or_default();
@@ -210,11 +193,6 @@ pub fn read(
                 });
             }
         }
-        for uprn in &building.uprns {
-            if let Some(first) = owner.insert(uprn.clone(), building.id.clone()) {
-                twice.push((first, building.id.clone()));
-            }
-        }
         found.push(building);
     }
     if let Some(&first) = invalid.first() {
@@ -224,14 +202,7 @@ pub fn read(
             first,
         });
     }
-    if let Some((first, second)) = twice.first().cloned() {
-        return Err(FootprintError::DuplicateUprn {
-            path: path(),
-            count: twice.len(),
-            first,
-            second,
-        });
-    }
+    check_uprns(&source.path, &found)?;
     if found.is_empty() {
         return Err(FootprintError::Elsewhere {
             path: path(),
@@ -241,8 +212,90 @@ pub fn read(
     Ok(found)
 }
 
+impl FootprintSource {
+    /// Outlines of which nothing else is asked.
+    #[must_use]
+    pub fn outlines(path: &Path) -> Self {
+        Self {
+            path: path.to_path_buf(),
+            layer: None,
+            id: None,
+            uprn: None,
+            material: None,
+            emissivity: None,
+            tilt: None,
+        }
+    }
+
+    /// Whether file, layer, coordinate system and fields are there, before any long work.
+    ///
+    /// # Errors
+    ///
+    /// [`FootprintError`].
+    pub fn check(&self) -> Result<(), FootprintError> {
+        let dataset = Dataset::open(&self.path).map_err(|source| FootprintError::Read {
+            path: self.path.clone(),
+            source,
+        })?;
+        let layer = self.layer(&dataset)?;
+        system(&self.path, &layer)?;
+        Fields::of(self, &layer).map(drop)
+    }
+
+    fn layer<'a>(&self, dataset: &'a Dataset) -> Result<Layer<'a>, FootprintError> {
+        let layer = match &self.layer {
+            Some(name) => dataset.layer_by_name(name),
+            None if dataset.layer_count() == 1 => dataset.layer(0),
+            None => {
+                return Err(FootprintError::Layers {
+                    path: self.path.clone(),
+                    count: dataset.layer_count(),
+                });
+            }
+        };
+        layer.map_err(|source| FootprintError::Read {
+            path: self.path.clone(),
+            source,
+        })
+    }
+}
+
+/// The coordinate system of a layer.
+pub(super) fn system(path: &Path, layer: &impl LayerAccess) -> Result<Projector, FootprintError> {
+    let path = || path.to_path_buf();
+    let system = layer
+        .spatial_ref()
+        .ok_or_else(|| FootprintError::NoCrs { path: path() })?;
+    Projector::of(&system).map_err(|source| FootprintError::Place {
+        path: path(),
+        source,
+    })
+}
+
+/// Refuses a property number that stands in two buildings.
+pub(super) fn check_uprns(path: &Path, footprints: &[Footprint]) -> Result<(), FootprintError> {
+    let mut owner: BTreeMap<&str, &str> = BTreeMap::new();
+    let mut twice = Vec::new();
+    for building in footprints {
+        for uprn in &building.uprns {
+            if let Some(first) = owner.insert(uprn, &building.id) {
+                twice.push((first, &building.id));
+            }
+        }
+    }
+    match twice.first() {
+        Some((first, second)) => Err(FootprintError::DuplicateUprn {
+            path: path.to_path_buf(),
+            count: twice.len(),
+            first: (*first).to_owned(),
+            second: (*second).clone(),
+        }),
+        None => Ok(()),
+    }
+}
+
 /// The rings of a polygon or of several; `None` for other shapes.
-fn polygons(shape: &Geometry) -> Option<Vec<Vec<Ring>>> {
+pub(super) fn polygons(shape: &Geometry) -> Option<Vec<Vec<Ring>>> {
     match shape.geometry_name().as_str() {
         "POLYGON" => Some(vec![rings(shape)]),
         "MULTIPOLYGON" => Some(

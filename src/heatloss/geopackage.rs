@@ -12,7 +12,7 @@ use gdal::vector::{
 use gdal::{Dataset, DriverManager};
 
 use super::table::{FIELDS, Getter, Value};
-use super::{Building, HeatLossError};
+use super::{Building, HeatLossError, Ring};
 use crate::georef::Crs;
 use crate::store::{FileArtifact, sealed};
 
@@ -85,7 +85,7 @@ impl GeoPackage<'_> {
                     Value::Missing => feature.set_field_null(index)?,
                 }
             }
-            feature.set_geometry(outline(building)?)?;
+            feature.set_geometry(multi_polygon(&building.footprint.polygons)?)?;
             feature.create(&layer)?;
         }
         transaction.commit()
@@ -130,9 +130,10 @@ fn write_texts<'a, const N: usize>(
     transaction.commit()
 }
 
-fn outline(building: &Building) -> gdal::errors::Result<Geometry> {
+/// Polygons, each an outer ring and its holes, as one shape.
+pub(super) fn multi_polygon(polygons: &[Vec<Ring>]) -> gdal::errors::Result<Geometry> {
     let mut parts = Geometry::empty(OGRwkbGeometryType::wkbMultiPolygon)?;
-    for rings in &building.footprint.polygons {
+    for rings in polygons {
         let mut polygon = Geometry::empty(OGRwkbGeometryType::wkbPolygon)?;
         for ring in rings {
             let mut line = Geometry::empty(OGRwkbGeometryType::wkbLinearRing)?;

@@ -1,0 +1,106 @@
+//! Homes and gardens whose people object: what of the map goes, and which buildings.
+//!
+//! In: outlines from any OGR source, a margin. Out: outlines with the margin, and whether a building is among them.
+//! Refuses: outlines that cannot be read for sure; a list that cannot be applied as a whole is not applied in part.
+
+use std::path::Path;
+
+use gdal::vector::{Geometry, OGRwkbGeometryType};
+
+use super::geopackage::multi_polygon;
+use super::{Footprint, FootprintError, FootprintSource, Ring, footprints};
+use crate::georef::{Bounds, Projector};
+use crate::units::Metres;
+
+/// A building of which more than this share lies within an objection's own outline is not in the table. What only touches a wall
+/// or a fence of it is a neighbour.
+const SHARE: f64 = 0.1;
+/// Straight pieces of a quarter circle around a corner.
+const ARC: u32 = 4;
+
+/// Objections that touch a map.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Objections {
+    outlines: Vec<Footprint>,
+    /// Polygons with the margin around them: rings in the map's metres.
+    grown: Vec<Vec<Ring>>,
+}
+
+impl Objections {
+    /// Reads those that touch `area` (the map, in its own metres); none is a list of people elsewhere.
+    ///
+    /// # Errors
+    ///
+    /// [`FootprintError`].
+    pub fn read(
+        path: &Path,
+        projector: &Projector,
+        area: Bounds,
+        margin: Metres,
+    ) -> Result<Self, FootprintError> {
+        let source = FootprintSource::outlines(path);
+        let outlines = match footprints::read(&source, projector, area.grown(margin)) {
+            Err(FootprintError::Elsewhere { .. }) => Vec::new(),
+            outlines => outlines?,
+        };
+        let failed = |source| FootprintError::Read {
+            path: path.to_path_buf(),
+            source,
+        };
+        let mut grown = Vec::new();
+        for outline in &outlines {
+            let shape = multi_polygon(&outline.polygons).map_err(failed)?;
+            let shape = shape.buffer(margin.0, ARC).map_err(failed)?;
+            grown.extend(footprints::polygons(&shape).unwrap_or_default());
+        }
+        Ok(Self { outlines, grown })
+    }
+
+    /// How many.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.outlines.len()
+    }
+
+    /// What goes from the map: polygons, each an outer ring and its holes, in its metres.
+    #[must_use]
+    pub fn polygons(&self) -> &[Vec<Ring>] {
+        &self.grown
+    }
+
+    /// Leaves out the buildings that an objection is about.
+    ///
+    /// # Errors
+    ///
+    /// GDAL's, where a shape cannot be made.
+    pub fn filter(&self, buildings: Vec<Footprint>) -> gdal::errors::Result<Vec<Footprint>> {
+        let mut all = Geometry::empty(OGRwkbGeometryType::wkbMultiPolygon)?;
+        let mut boxes = Vec::new();
+        for outline in &self.outlines {
+            let shape = multi_polygon(&outline.polygons)?;
+            boxes.extend(Bounds::around(&outline.polygons.concat().concat()));
+            all = all.union(&shape).unwrap_or(all);
+        }
+        let mut kept = Vec::with_capacity(buildings.len());
+        for building in buildings {
+            let bounds = Bounds::around(&building.polygons.concat().concat());
+            let near = bounds.is_some_and(|bounds| {
+                boxes
+                    .iter()
+                    .any(|other| bounds.intersection(*other).is_some())
+            });
+            if near {
+                let shape = multi_polygon(&building.polygons)?;
+                // What cannot be compared is taken for objected to.
+                let shared = shape
+                    .intersection(&all)
+                    .map_or(f64::INFINITY, |shared| shared.area());
+                if shared > SHARE * shape.area() {
+                    continue;
+                }
+            }
+            kept.push(building);
+        }
+        Ok(kept)
+    }
+}

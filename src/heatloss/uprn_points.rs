@@ -1,0 +1,209 @@
+//! Property numbers from points, given to the buildings in which they lie.
+//!
+//! In: any OGR source of points with a field of UPRNs, such as OS Open UPRN. Out: the numbers of each building.
+//! Refuses: files without a coordinate system or the field, a number that two points carry.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+
+use gdal::Dataset;
+use gdal::vector::LayerAccess;
+
+use super::{Footprint, FootprintError, Ring};
+use crate::georef::{Bounds, Projector};
+
+/// Where the points are.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct UprnPoints {
+    /// Any file that OGR reads; its first layer.
+    pub path: PathBuf,
+    /// Field of the UPRN.
+    pub field: String,
+}
+
+impl UprnPoints {
+    /// Whether the file can be opened, before any long work.
+    ///
+    /// # Errors
+    ///
+    /// [`FootprintError::Read`].
+    pub fn check(&self) -> Result<(), FootprintError> {
+        let opened = Dataset::open(&self.path).map(drop);
+        opened.map_err(|source| FootprintError::Read {
+            path: self.path.clone(),
+            source,
+        })
+    }
+
+    /// Gives every building the numbers of the points in it; returns how many points lie on the map but in no building.
+    ///
+    /// # Errors
+    ///
+    /// [`FootprintError`].
+    pub fn assign(
+        &self,
+        footprints: &mut [Footprint],
+        projector: &Projector,
+        area: Bounds,
+    ) -> Result<usize, FootprintError> {
+        let points = self.read(projector, area)?;
+        let boxes: Vec<Option<Bounds>> = footprints
+            .iter()
+            .map(|footprint| Bounds::around(&footprint.polygons.concat().concat()))
+            .collect();
+        // By western edge, and never wider than the widest: a point needs to ask few.
+        let mut order: Vec<(f64, usize)> = boxes
+            .iter()
+            .enumerate()
+            .filter_map(|(at, bounds)| Some(((*bounds)?.west, at)))
+            .collect();
+        order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
+        let widths = boxes.iter().flatten().map(|bounds| bounds.size().0);
+        let widest = widths.fold(0.0, f64::max);
+        let mut outside = 0;
+        for (uprn, (east, north)) in points {
+            let first = order.partition_point(|(west, _)| *west < east - widest);
+            let near = order.iter().skip(first);
+            let found = near
+                .take_while(|(west, _)| *west <= east)
+                .map(|&(_, at)| at)
+                .find(|&at| {
+                    footprints
+                        .get(at)
+                        .is_some_and(|footprint| holds(footprint, (east, north)))
+                });
+            match found.and_then(|at| footprints.get_mut(at)) {
+                Some(footprint) if footprint.uprns.contains(&uprn) => {}
+                Some(footprint) => footprint.uprns.push(uprn),
+                None => outside += 1,
+            }
+        }
+        super::footprints::check_uprns(&self.path, footprints)?;
+        Ok(outside)
+    }
+
+    fn read(
+        &self,
+        projector: &Projector,
+        area: Bounds,
+    ) -> Result<BTreeMap<String, (f64, f64)>, FootprintError> {
+        let path = || self.path.clone();
+        let failed = |source| FootprintError::Read {
+            path: path(),
+            source,
+        };
+        let dataset = Dataset::open(&self.path).map_err(failed)?;
+        let mut layer = dataset.layer(0).map_err(failed)?;
+        let file = super::footprints::system(&self.path, &layer)?;
+        let present: Vec<String> = layer.defn().fields().map(|field| field.name()).collect();
+        let Some(field) = present.iter().position(|name| *name == self.field) else {
+            return Err(FootprintError::Field {
+                path: path(),
+                name: self.field.clone(),
+                present: present.join(", "),
+            });
+        };
+        let mut points = BTreeMap::new();
+        for feature in layer.features() {
+            let uprn = feature.field_as_string(field).map_err(failed)?;
+            let (Some(uprn), Some(shape)) = (uprn, feature.geometry()) else {
+                continue;
+            };
+            let (x, y, _) = shape.get_point(0);
+            let place = file
+                .to_geographic(x, y)
+                .and_then(|(longitude, latitude)| projector.to_map(longitude, latitude));
+            let Ok(place) = place else { continue };
+            if !area.holds(Bounds::around(&[place]).unwrap_or(area)) {
+                continue;
+            }
+            if points.insert(uprn.clone(), place).is_some() {
+                return Err(FootprintError::DuplicateUprn {
+                    path: path(),
+                    count: 1,
+                    first: uprn.clone(),
+                    second: uprn,
+                });
+            }
+        }
+        Ok(points)
+    }
+}
+
+fn holds(footprint: &Footprint, point: (f64, f64)) -> bool {
+    let inside =
+        |rings: &Vec<Ring>| rings.iter().filter(|ring| in_ring(ring, point)).count() % 2 == 1;
+    footprint.polygons.iter().any(inside)
+}
+
+/// By the number of edges that a ray to the east crosses (Shimrat 1962).
+fn in_ring(ring: &Ring, (east, north): (f64, f64)) -> bool {
+    let edges = ring.iter().zip(ring.iter().cycle().skip(1));
+    let crossed = edges.filter(|((x0, y0), (x1, y1))| {
+        (*y0 > north) != (*y1 > north) && east < x0 + (north - y0) / (y1 - y0) * (x1 - x0)
+    });
+    crossed.count() % 2 == 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::georef::Crs;
+
+    fn square(west: f64) -> Footprint {
+        Footprint {
+            id: west.to_string(),
+            uprns: vec![],
+            polygons: vec![vec![vec![
+                (west, 0.0),
+                (west + 10.0, 0.0),
+                (west + 10.0, 10.0),
+                (west, 10.0),
+            ]]],
+            material: None,
+            emissivity: None,
+            tilt: None,
+        }
+    }
+
+    #[test]
+    fn points_give_their_numbers_to_the_building_around_them() {
+        let crs = Crs::from_epsg(32_631).unwrap();
+        let path = "/vsimem/points.geojson";
+        let point = |uprn: u8, east: f64| {
+            format!(
+                r#"{{"type":"Feature","properties":{{"UPRN":{uprn}}},"geometry":{{"type":"Point","coordinates":[{},5840005]}}}}"#,
+                500_000.0 + east
+            )
+        };
+        let points = [point(1, 3.0), point(2, 7.0), point(3, 25.0), point(4, 15.0)].join(",");
+        let text = format!(
+            r#"{{"type":"FeatureCollection","crs":{{"type":"name","properties":{{"name":"urn:ogc:def:crs:EPSG::32631"}}}},"features":[{points}]}}"#
+        );
+        gdal::vsi::create_mem_file(path, text.into_bytes()).unwrap();
+        let mut houses: Vec<Footprint> = [0.0, 20.0].map(square).into();
+        for (east, north) in houses
+            .iter_mut()
+            .flat_map(|house| &mut house.polygons[0][0])
+        {
+            (*east, *north) = (*east + 500_000.0, *north + 5_840_000.0);
+        }
+        let area = Bounds {
+            west: 499_000.0,
+            south: 5_839_000.0,
+            east: 501_000.0,
+            north: 5_841_000.0,
+        };
+        let mut points = UprnPoints {
+            path: path.into(),
+            field: "UPRN".into(),
+        };
+        let projector = crs.projector().unwrap();
+        assert_eq!(points.assign(&mut houses, &projector, area).unwrap(), 1);
+        assert_eq!(houses[0].uprns, ["1", "2"]);
+        assert_eq!(houses[1].uprns, ["3"]);
+        points.field = "uprn".into();
+        let refused = points.assign(&mut houses, &projector, area).unwrap_err();
+        assert!(refused.to_string().contains("it has UPRN"), "{refused}");
+    }
+}
