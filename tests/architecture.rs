@@ -15,7 +15,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("store", &["frame"]),
     (
         "config",
-        &["hex", "units", "ingest", "detect", "redact", "georef"],
+        &[
+            "hex", "units", "ingest", "detect", "redact", "georef", "heatloss",
+        ],
     ),
     ("ingest", &["units", "raster", "frame"]),
     ("radiometry", &["units", "frame"]),
@@ -23,7 +25,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("redact", &["units", "raster", "frame", "detect"]),
     ("georef", &["units", "raster", "frame"]),
     ("tiles", &["units", "raster", "frame", "store", "georef"]),
-    ("heatloss", &["units", "store", "radiometry", "georef"]),
+    (
+        "heatloss",
+        &["units", "frame", "store", "radiometry", "georef"],
+    ),
     ("audit", &["hex", "store"]),
     ("simulate", &["units", "raster", "frame", "store"]),
     (
@@ -41,6 +46,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "redact",
             "georef",
             "tiles",
+            "heatloss",
             "audit",
             "error",
         ],

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{CarryArgs, Walls, WarmSpotArgs};
+use super::{BuildingsArgs, CarryArgs, Walls, WarmSpotArgs, WeatherArgs};
 use crate::detect::Engine;
 use crate::redact::Policy;
 
@@ -31,6 +31,12 @@ pub struct Args {
     /// What the tiles look like.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub tiles: TilesArgs,
+    /// The weather of the survey.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub weather: WeatherArgs,
+    /// Which buildings are measured.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub buildings: BuildingsArgs,
     /// Keys of the log.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub audit: AuditArgs,
@@ -411,6 +417,8 @@ impl Args {
             redact,
             georef,
             tiles,
+            weather,
+            buildings,
             audit,
         } = self;
         Self {
@@ -474,6 +482,8 @@ impl Args {
                 feather_m: tiles.feather_m.or(other.tiles.feather_m),
                 match_temperatures: tiles.match_temperatures.or(other.tiles.match_temperatures),
             },
+            weather: weather.or(other.weather),
+            buildings: buildings.or(other.buildings),
             audit: AuditArgs {
                 log_key: audit.log_key.or(other.audit.log_key),
                 commitment_key: audit.commitment_key.or(other.audit.commitment_key),

@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::georef::PoseError;
+use crate::heatloss::HeatLossError;
 
 /// Why settings were refused.
 #[non_exhaustive]
@@ -30,6 +31,9 @@ pub enum ConfigError {
         /// Why.
         source: PoseError,
     },
+    /// No heat balance can be made of the weather.
+    #[error(transparent)]
+    Weather(#[from] HeatLossError),
     /// A setting lies outside its range.
     #[error("{key} = {found} is not {expected}")]
     Range {

@@ -9,6 +9,7 @@ mod error;
 mod ground;
 mod lines;
 mod resolve;
+mod weather;
 
 pub use args::{
     Args, AuditArgs, CameraArgs, ClassArgs, DetectArgs, GeorefArgs, Precision, RedactArgs,
@@ -20,3 +21,4 @@ pub use lines::{CarryArgs, CarryConfig, WarmSpotArgs};
 pub use resolve::{
     AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, SurveyConfig, TilesConfig,
 };
+pub use weather::{BuildingsArgs, BuildingsConfig, ConvectionName, WeatherArgs, WeatherConfig};

@@ -10,8 +10,8 @@ use sha2::{Digest, Sha256};
 use super::camera::PlaceText;
 use super::ground::GroundText;
 use super::{
-    Args, CarryConfig, ConfigError, DetectArgs, GeorefArgs, Precision, RedactArgs, SurfaceConfig,
-    TilesArgs, WallConfig, Yaw,
+    Args, BuildingsConfig, CarryConfig, ConfigError, DetectArgs, GeorefArgs, Precision, RedactArgs,
+    SurfaceConfig, TilesArgs, WallConfig, WeatherConfig, Yaw,
 };
 use crate::detect::{self, Class, Engine, WarmSpotConfig};
 use crate::georef::{CameraOverrides, Crs, KnownPoses};
@@ -36,6 +36,10 @@ pub struct Config {
     pub georef: GeorefConfig,
     /// What the tiles look like.
     pub tiles: TilesConfig,
+    /// The weather of the survey; `None` gives temperatures only.
+    pub weather: Option<WeatherConfig>,
+    /// Which buildings are measured.
+    pub buildings: BuildingsConfig,
     /// Keys of the log.
     pub audit: AuditConfig,
 }
@@ -145,6 +149,7 @@ impl Args {
     ///
     /// [`ConfigError::Range`] naming the key, what was found and what is allowed.
     pub fn resolve(self) -> Result<Config, ConfigError> {
+        let weather = self.weather.resolve()?;
         let not_stated = || "not stated".to_owned();
         Ok(Config {
             survey: SurveyConfig {
@@ -158,6 +163,8 @@ impl Args {
             redact: self.redact.resolve()?,
             georef: self.georef.resolve()?,
             tiles: self.tiles.resolve()?,
+            buildings: self.buildings.resolve(weather.as_ref())?,
+            weather,
             audit: AuditConfig {
                 log_key: self.audit.log_key,
                 commitment_key: self.audit.commitment_key,
@@ -340,6 +347,8 @@ struct PolicyText<'a> {
     resolution_m: Option<f64>,
     ramp_celsius: [f64; 2],
     ground: GroundText<'a>,
+    /// Plain numbers, names and paths, as Rust writes them.
+    heat_loss: String,
 }
 
 impl Config {
@@ -380,6 +389,7 @@ impl Config {
             resolution_m: self.tiles.resolution.map(|resolution| resolution.0),
             ramp_celsius: [self.tiles.min.0, self.tiles.max.0],
             ground: GroundText::new(&self.georef.surface, &self.walls, self.tiles.feather),
+            heat_loss: format!("{:?} {:?}", self.weather, self.buildings),
         };
         let bytes = serde_json::to_vec(&text).expect("plain numbers and strings serialise");
         Sha256::digest(bytes).into()
