@@ -37,13 +37,6 @@ impl Correction {
         }
     }
 
-    /// Its numbers, in the order of the fields.
-    pub(super) fn to_array(self) -> [f64; Self::SIZE] {
-        [
-            self.east, self.north, self.up, self.yaw, self.pitch, self.roll,
-        ]
-    }
-
     /// Metres that the camera moves sideways.
     #[must_use]
     pub fn shift(&self) -> f64 {

@@ -32,8 +32,8 @@ pub use lens::Lens;
 pub use locate::{Located, Locator, level, locate};
 pub use poses::{KnownPose, KnownPoses, PoseError};
 pub use refine::{
-    CameraCorrection, Offsets, Poses, Radiometric, Temperatures, Vignetting, match_temperatures,
-    refine_poses,
+    CameraCorrection, Offsets, Poses, Radiometric, Stated, Temperatures, Vignetting,
+    match_temperatures, refine_poses,
 };
 pub use sources::exif_offset;
 pub use surface::{Hit, Model, Patch, Surface, SurfaceError};

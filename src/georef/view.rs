@@ -148,6 +148,21 @@ impl View {
         }
     }
 
+    /// The same camera with its optical axis moved to the right and down, in focal lengths.
+    #[must_use]
+    pub fn with_axis_moved(self, (right, down): (f64, f64)) -> Self {
+        let Intrinsics { fx, fy, cx, cy, .. } = self.camera;
+        let (cx, cy) = (cx + right * fx, cy + down * fy);
+        Self {
+            camera: Intrinsics {
+                cx,
+                cy,
+                ..self.camera
+            },
+            ..self
+        }
+    }
+
     /// Its lens.
     #[must_use]
     pub fn lens(&self) -> Lens {

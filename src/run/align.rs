@@ -3,7 +3,7 @@
 //! In: views, the surface, publishable rasters. Out: refined views, what to add to temperatures, the evidence for log and summary.
 //! Refuses: to read anything that may not be published itself.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::ThreadPool;
@@ -13,8 +13,8 @@ use super::{Run, RunError};
 use crate::audit::Placed;
 use crate::frame::FrameId;
 use crate::georef::{
-    Correction, Offsets, Poses, Radiometric, Surface, Temperatures, View, match_temperatures,
-    refine_poses,
+    Correction, Located, Offsets, Poses, Radiometric, Stated, Surface, Temperatures, View,
+    match_temperatures, refine_poses,
 };
 use crate::raster::Raster;
 use crate::tiles::{FrameCache, MosaicFrame};
@@ -41,8 +41,14 @@ pub struct FlightAlignment {
     pub offset_after_px: Option<f64>,
     /// Matched squares of ground.
     pub matches: usize,
+    /// Pairs of overlapping frames that were compared.
+    pub pairs: usize,
+    /// Of these, the pairs that were seen to show the same ground.
+    pub pairs_tied: usize,
     /// Factor on the focal length.
     pub focal_factor: Option<f64>,
+    /// How far right and down the optical axis meets the sensor, in focal lengths.
+    pub axis: Option<[f64; 2]>,
     /// `k1` and `k2` of the lens.
     pub lens: Option<[f64; 2]>,
     /// Median absolute difference in kelvin between two frames at one place, as measured.
@@ -54,18 +60,23 @@ pub struct FlightAlignment {
 }
 
 impl Alignment {
-    /// Refines the views of `frames` flight by flight, as far as the settings allow; `known` poses stay as they are.
+    /// Refines the views of `frames` flight by flight, as far as the settings allow; poses that software worked out stay as they are.
     pub(super) fn of(
         run: &Run,
         pool: &ThreadPool,
         surface: &Surface,
         frames: &mut [MosaicFrame],
         flights: &[Vec<FrameId>],
-        known: &BTreeSet<FrameId>,
+        located: &BTreeMap<FrameId, Located>,
         load: &(impl Fn(FrameId) -> Result<Arc<Raster<f32>>, RunError> + Sync + Send),
     ) -> Result<Self, RunError> {
         let mut alignment = Self::default();
         let config = &run.config;
+        let is_loose = |id: &FrameId| located.get(id).is_none_or(|located| !located.is_known());
+        let accuracy = |id: &FrameId| {
+            let position = located.get(id).map(Located::position);
+            position.map_or((None, None), |at| (at.accuracy, at.vertical_accuracy))
+        };
         let at: BTreeMap<FrameId, usize> = frames
             .iter()
             .enumerate()
@@ -78,17 +89,21 @@ impl Alignment {
             let held = |id| cache.get(id);
             let (mut poses, mut temperatures) = (None, None);
             if config.georef.refine {
-                let loose: Vec<(FrameId, View)> = views
+                let loose: Vec<Stated> = views
                     .iter()
-                    .filter(|(id, _)| !known.contains(id))
-                    .copied()
+                    .filter(|(id, _)| is_loose(id))
+                    .map(|&(id, view)| Stated {
+                        id,
+                        view,
+                        accuracy: accuracy(&id),
+                    })
                     .collect();
                 let mut found: Poses = pool.install(|| refine_poses(&loose, surface, held))?;
-                let free = views.iter_mut().filter(|(id, _)| !known.contains(id));
+                let free = views.iter_mut().filter(|(id, _)| is_loose(id));
                 for (index, (_, view)) in free.enumerate() {
                     *view = found.view(index, view);
                 }
-                found.spread(views.iter().map(|(id, _)| !known.contains(id)));
+                found.spread(views.iter().map(|(id, _)| is_loose(id)));
                 poses = Some(found);
             }
             if config.tiles.match_temperatures {
@@ -141,6 +156,9 @@ impl Alignment {
             matches: poses
                 .and_then(|poses| poses.after)
                 .map_or(0, |after| after.matches),
+            pairs: poses.map_or(0, |poses| poses.pairs),
+            pairs_tied: poses.map_or(0, |poses| poses.tied),
+            axis: camera.map(|camera| [camera.axis.0, camera.axis.1]),
             focal_factor: camera.map(|camera| camera.focal),
             lens: camera.map(|camera| [camera.lens.k1, camera.lens.k2]),
             seam_before_kelvin: matched.and_then(|found| found.before),
@@ -164,15 +182,11 @@ impl Alignment {
         let Some(found) = self.flights.get(flight) else {
             return String::new();
         };
-        let poses = match (
-            found.offset_before_px,
-            found.offset_after_px,
-            found.focal_factor,
-            found.lens,
-        ) {
-            (Some(before), Some(after), Some(focal), Some([k1, k2])) => format!(
-                "poses refined over {} matches, from {before:.2} to {after:.2} px apart, focal length x {focal:.4}, k1 {k1:.4}, k2 {k2:.4}",
-                found.matches
+        let camera = found.focal_factor.zip(found.axis).zip(found.lens);
+        let poses = match (found.offset_before_px, found.offset_after_px, camera) {
+            (Some(before), Some(after), Some(((focal, [right, down]), [k1, k2]))) => format!(
+                "poses refined over {} matches in {} of {} pairs, from {before:.2} to {after:.2} px apart, focal length x {focal:.4}, axis {right:.4} {down:.4}, k1 {k1:.4}, k2 {k2:.4}",
+                found.matches, found.pairs_tied, found.pairs
             ),
             _ => "poses as in the files".into(),
         };

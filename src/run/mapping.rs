@@ -1,6 +1,6 @@
 //! Redacted frames to a mosaic: place on the ground, refine, draw; then its files.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::ThreadPool;
@@ -44,17 +44,14 @@ pub(super) fn map(
     let members: Vec<Vec<FrameId>> = flights.iter().map(|flight| flight.frames.clone()).collect();
     let ground = Ground::under(run, crs, &mut frames, &members)?;
     let publishable = |id| ground.publishable(id, rasters(id)?);
-    let known: BTreeSet<FrameId> = located
-        .iter()
-        .filter_map(|(id, located)| located.is_known().then_some(*id))
-        .collect();
+    let located: BTreeMap<FrameId, _> = located.into_iter().collect();
     let alignment = Alignment::of(
         run,
         pool,
         &ground.surface,
         &mut frames,
         &members,
-        &known,
+        &located,
         &publishable,
     )?;
     let ground = ground.seen_from(&frames);

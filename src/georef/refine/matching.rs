@@ -3,11 +3,14 @@
 //! In: two redacted rasters, resampled to one grid on the ground. Out: by how much the second shows a place elsewhere than the
 //! first. Refuses: places without texture, hidden places, and places that match in two ways.
 
-/// A square grid of temperatures on the ground; `NAN` where a frame shows nothing.
+/// A square grid of temperatures on the ground.
 #[derive(Debug, Clone)]
 pub(super) struct Chart {
     pub(super) side: usize,
-    pub(super) celsius: Vec<f32>,
+    /// Above the mean of all, 0 where a frame shows nothing: sums need no branch, and single precision is enough for them.
+    kelvin: Vec<f32>,
+    /// 1 where a frame shows something, else 0.
+    shown: Vec<f32>,
 }
 
 /// A displacement in cells of the chart (columns to the right, rows down), and how well it fits.
@@ -106,43 +109,101 @@ pub(super) fn shift(
 
 /// Correlation of the window in `first` with the window moved by `offset` in `second`, over what both show.
 fn correlation(first: &Chart, second: &Chart, window: Square, offset: (i64, i64)) -> Option<f64> {
-    let column = i64::try_from(window.column).ok()? + offset.0;
-    let (mut count, mut sum_a, mut sum_b, mut aa, mut bb, mut ab) =
-        (0_u32, 0.0, 0.0, 0.0, 0.0, 0.0);
-    for row in 0..window.side {
-        let other = i64::try_from(window.row + row).ok()? + offset.1;
-        let line_a = first.line(window.column, window.row + row, window.side)?;
-        let line_b = second.line(
-            usize::try_from(column).ok()?,
-            usize::try_from(other).ok()?,
-            window.side,
-        )?;
-        for (a, b) in line_a.iter().zip(line_b) {
-            let (a, b) = (f64::from(*a), f64::from(*b));
-            if (a + b).is_finite() {
-                count += 1;
-                sum_a += a;
-                sum_b += b;
-                aa += a * a;
-                bb += b * b;
-                ab += a * b;
-            }
+    let column = usize::try_from(i64::try_from(window.column).ok()? + offset.0).ok()?;
+    let row = usize::try_from(i64::try_from(window.row).ok()? + offset.1).ok()?;
+    let mut sums = [0.0; 6];
+    for line in 0..window.side {
+        let a = first.line(window.column, window.row + line, window.side)?;
+        let b = second.line(column, row + line, window.side)?;
+        for (sum, term) in sums.iter_mut().zip(line_sums(a, b)) {
+            *sum += f64::from(term);
         }
     }
-    if count < window.least.max(2) {
+    let [n, sum_a, sum_b, aa, bb, ab] = sums;
+    if n < f64::from(window.least.max(2)) {
         return None;
     }
-    let n = f64::from(count);
     let (var_a, var_b) = (aa / n - (sum_a / n).powi(2), bb / n - (sum_b / n).powi(2));
     let covariance = ab / n - sum_a / n * (sum_b / n);
     (var_a.min(var_b) > LEAST_TEXTURE * LEAST_TEXTURE).then(|| covariance / (var_a * var_b).sqrt())
 }
 
+/// Kelvin of a line of cells, and which of them are shown.
+type Line<'a> = (&'a [f32], &'a [f32]);
+
+/// Of cells that both lines show: their number, the sums of both, of their squares and of their product. In lanes, for the compiler to use
+/// wide registers.
+fn line_sums((a, in_a): Line<'_>, (b, in_b): Line<'_>) -> [f32; 6] {
+    const LANES: usize = 8;
+    let add = |sums: &mut [f32; 6], a: f32, in_a: f32, b: f32, in_b: f32| {
+        let terms = [
+            in_a * in_b,
+            a * in_b,
+            b * in_a,
+            a * a * in_b,
+            b * b * in_a,
+            a * b,
+        ];
+        for (sum, term) in sums.iter_mut().zip(terms) {
+            *sum += term;
+        }
+    };
+    let mut lanes = [[0.0_f32; LANES]; 6];
+    let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
+    let ((in_a, rest_in_a), (in_b, rest_in_b)) =
+        (in_a.as_chunks::<LANES>(), in_b.as_chunks::<LANES>());
+    for ((a, in_a), (b, in_b)) in a.iter().zip(in_a).zip(b.iter().zip(in_b)) {
+        let [n, sum_a, sum_b, aa, bb, ab] = &mut lanes;
+        for lane in 0..LANES {
+            n[lane] += in_a[lane] * in_b[lane];
+            sum_a[lane] += a[lane] * in_b[lane];
+            sum_b[lane] += b[lane] * in_a[lane];
+            aa[lane] += a[lane] * a[lane] * in_b[lane];
+            bb[lane] += b[lane] * b[lane] * in_a[lane];
+            ab[lane] += a[lane] * b[lane];
+        }
+    }
+    let mut sums = lanes.map(|lane| lane.iter().sum());
+    for ((a, in_a), (b, in_b)) in rest_a
+        .iter()
+        .zip(rest_in_a)
+        .zip(rest_b.iter().zip(rest_in_b))
+    {
+        add(&mut sums, *a, *in_a, *b, *in_b);
+    }
+    sums
+}
+
 impl Chart {
-    fn line(&self, column: usize, row: usize, length: usize) -> Option<&[f32]> {
-        let inside = column + length <= self.side && row < self.side;
-        let start = row * self.side + column;
-        self.celsius.get(start..start + length).filter(|_| inside)
+    /// From temperatures in °C, `NAN` where a frame shows nothing.
+    pub(super) fn new(side: usize, celsius: &[f32]) -> Self {
+        let known = celsius.iter().filter(|value| value.is_finite());
+        let (sum, count) = known.fold((0.0, 0_u32), |(sum, count), value| {
+            (sum + f64::from(*value), count + 1)
+        });
+        #[expect(clippy::cast_possible_truncation, reason = "a temperature")]
+        let mean = (sum / f64::from(count.max(1))) as f32;
+        let both = celsius.iter().map(|value| {
+            if value.is_finite() {
+                (value - mean, 1.0)
+            } else {
+                (0.0, 0.0)
+            }
+        });
+        let (kelvin, shown) = both.unzip();
+        Self {
+            side,
+            kelvin,
+            shown,
+        }
+    }
+
+    fn line(&self, column: usize, row: usize, length: usize) -> Option<Line<'_>> {
+        let inside = column.checked_add(length)? <= self.side && row < self.side;
+        let start = row.checked_mul(self.side)?.checked_add(column)?;
+        let cells = start..start.checked_add(length)?;
+        let line = (self.kelvin.get(cells.clone())?, self.shown.get(cells)?);
+        inside.then_some(line)
     }
 
     /// Every `by`-th cell in both directions: the mean of those that show something.
@@ -151,16 +212,16 @@ impl Chart {
         let cell = |at: usize| {
             let (column, row) = (at % side * by, at / side * by);
             let lines = (row..row + by).filter_map(|row| self.line(column, row, by));
-            let known = lines.flatten().filter(|value| value.is_finite());
-            let (sum, count) = known.fold((0.0_f32, 0.0_f32), |(sum, count), value| {
-                (sum + value, count + 1.0)
+            let (sum, count) = lines.fold((0.0, 0.0), |(sum, count), (kelvin, shown)| {
+                (
+                    sum + kelvin.iter().sum::<f32>(),
+                    count + shown.iter().sum::<f32>(),
+                )
             });
             sum / count
         };
-        Self {
-            side,
-            celsius: (0..side * side).map(cell).collect(),
-        }
+        let celsius: Vec<f32> = (0..side * side).map(cell).collect();
+        Self::new(side, &celsius)
     }
 }
 
@@ -168,14 +229,15 @@ impl Chart {
 mod tests {
     use super::*;
 
+    const SIDE: usize = 96;
+
     /// Smooth texture of many waves, sampled with an offset.
-    fn chart(dx: f64, dy: f64) -> Chart {
-        let side = 96;
-        let celsius = (0..side * side)
+    fn celsius(dx: f64, dy: f64) -> Vec<f32> {
+        (0..SIDE * SIDE)
             .map(|at| {
                 let (x, y) = (
-                    f64::from(u16::try_from(at % side).unwrap()) + dx,
-                    f64::from(u16::try_from(at / side).unwrap()) + dy,
+                    f64::from(u16::try_from(at % SIDE).unwrap()) + dx,
+                    f64::from(u16::try_from(at / SIDE).unwrap()) + dy,
                 );
                 let waves = (x * 0.31 + y * 0.17).sin()
                     + (x * 0.11 - y * 0.29).sin()
@@ -184,8 +246,11 @@ mod tests {
                 let value = waves as f32;
                 value
             })
-            .collect();
-        Chart { side, celsius }
+            .collect()
+    }
+
+    fn chart(dx: f64, dy: f64) -> Chart {
+        Chart::new(SIDE, &celsius(dx, dy))
     }
 
     const WINDOW: Square = Square {
@@ -209,42 +274,34 @@ mod tests {
 
     #[test]
     fn drift_and_gain_do_not_move_a_match() {
-        let mut warm = chart(2.0, 1.0);
-        warm.celsius
-            .iter_mut()
-            .for_each(|value| *value = *value * 1.3 + 4.0);
+        let mut warm = celsius(2.0, 1.0);
+        for value in &mut warm {
+            *value = *value * 1.3 + 4.0;
+        }
+        let warm = Chart::new(SIDE, &warm);
         let found = shift(&chart(0.0, 0.0), &warm, WINDOW, (0, 0), 6).unwrap();
         assert!((found.columns + 2.0).abs() < 0.1 && (found.rows + 1.0).abs() < 0.1);
     }
 
     #[test]
     fn holes_are_left_out_and_too_many_of_them_match_nothing() {
-        let mut holes = chart(2.0, 1.0);
-        holes
-            .celsius
-            .iter_mut()
-            .step_by(4)
-            .for_each(|value| *value = f32::NAN);
-        assert!(shift(&chart(0.0, 0.0), &holes, WINDOW, (0, 0), 6).is_some());
-        holes
-            .celsius
-            .iter_mut()
-            .step_by(2)
-            .for_each(|value| *value = f32::NAN);
-        assert_eq!(shift(&chart(0.0, 0.0), &holes, WINDOW, (0, 0), 6), None);
+        let with_holes = |every: usize| {
+            let mut celsius = celsius(2.0, 1.0);
+            let holes = celsius.iter_mut().step_by(every);
+            holes.for_each(|value| *value = f32::NAN);
+            let holes = Chart::new(SIDE, &celsius);
+            shift(&chart(0.0, 0.0), &holes, WINDOW, (0, 0), 6)
+        };
+        assert!(with_holes(4).is_some());
+        assert_eq!(with_holes(2), None);
     }
 
     #[test]
     fn bare_ground_and_stripes_match_nothing() {
-        let bare = Chart {
-            side: 96,
-            celsius: vec![3.0; 96 * 96],
-        };
+        let bare = Chart::new(SIDE, &vec![3.0; SIDE * SIDE]);
         assert_eq!(shift(&bare, &bare, WINDOW, (0, 0), 6), None);
-        let stripes = Chart {
-            side: 96,
-            celsius: (0..96 * 96_u16).map(|at| f32::from(at % 96 % 4)).collect(),
-        };
+        let stripes: Vec<f32> = (0..96 * 96_u16).map(|at| f32::from(at % 96 % 4)).collect();
+        let stripes = Chart::new(SIDE, &stripes);
         assert_eq!(shift(&stripes, &stripes, WINDOW, (0, 0), 6), None);
     }
 }

@@ -11,8 +11,9 @@ mod matching;
 mod overlap;
 mod pairs;
 mod poses;
+mod solve;
 mod temperatures;
 mod ties;
 
-pub use poses::{CameraCorrection, Offsets, Poses, refine_poses};
+pub use poses::{CameraCorrection, Offsets, Poses, Stated, refine_poses};
 pub use temperatures::{Radiometric, Temperatures, Vignetting, match_temperatures};

@@ -63,6 +63,18 @@ impl Overlap {
         }
     }
 
+    /// The same ground and `cells` more on every side.
+    pub(super) fn grown(self, cells: usize) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "some hundred cells")]
+        let metres = cells as f64 * self.cell;
+        Self {
+            west: self.west - metres,
+            north: self.north + metres,
+            side: self.side + 2 * cells,
+            ..self
+        }
+    }
+
     /// Metres east and north of a point given in cells from the north-western corner.
     pub(super) fn place(&self, column: f64, row: f64) -> (f64, f64) {
         (self.west + column * self.cell, self.north - row * self.cell)
@@ -112,10 +124,8 @@ impl Overlap {
                 .and_then(|(u, v)| between(raster, u, v))
                 .unwrap_or(f32::NAN)
         };
-        Chart {
-            side: self.side,
-            celsius: (0..self.side * self.side).map(cell).collect(),
-        }
+        let celsius: Vec<f32> = (0..self.side * self.side).map(cell).collect();
+        Chart::new(self.side, &celsius)
     }
 }
 

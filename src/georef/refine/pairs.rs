@@ -3,7 +3,6 @@
 use std::collections::BTreeSet;
 
 use super::overlap::MAX_OFF_NADIR;
-use crate::frame::FrameId;
 use crate::georef::{Bounds, Surface, View};
 
 /// Neighbours of a frame that it is compared with.
@@ -18,10 +17,9 @@ pub(super) struct Overlaps {
 }
 
 impl Overlaps {
-    pub(super) fn of(frames: &[(FrameId, View)], surface: &Surface) -> Self {
-        let bounds: Vec<_> = frames
-            .iter()
-            .map(|(_, view)| view.bounds_between(surface.range(), MAX_OFF_NADIR))
+    pub(super) fn of<'a>(views: impl Iterator<Item = &'a View>, surface: &Surface) -> Self {
+        let bounds: Vec<_> = views
+            .map(|view| view.bounds_between(surface.range(), MAX_OFF_NADIR))
             .collect();
         let pairs = pairs(&bounds);
         Self { bounds, pairs }

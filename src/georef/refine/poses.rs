@@ -1,38 +1,39 @@
-//! Poses from overlaps: each frame a shift, a turn and a little tilt.
+//! Poses from overlaps: each frame a shift, a turn and a little tilt; all frames one camera.
 
 use std::sync::Arc;
 
-use super::least_squares::{Equation, solve};
 use super::pairs::Overlaps;
+use super::solve::{Unknowns, corrected_view, solve_ties};
 use super::ties::{ROUNDS, Round, Tie, ties};
 use crate::frame::FrameId;
 use crate::georef::{Correction, Lens, Surface, SurfaceError, View};
 use crate::raster::Raster;
+use crate::units::Metres;
 
-/// Standard deviations of what the files say, in the order of [`Correction`]: position and height in metres (GPS without RTK), yaw (compass),
-/// pitch and roll (gimbal) in radians.
-const PRIOR: [f64; Correction::SIZE] = [2.5, 2.5, 1.0, 0.05, 0.01, 0.01];
-/// Of what all frames share: focal length as a share of itself, and the lens' `k1` and `k2`.
-const CAMERA_PRIOR: [f64; CAMERA] = [0.01, 0.3, 0.3];
-/// Numbers that all frames share.
-const CAMERA: usize = 3;
-/// Numbers of one frame and the camera.
-const NUMBERS: usize = Correction::SIZE + CAMERA;
-/// Fewer matches than this do not tell how the lens bends lines.
-const LEAST_FOR_LENS: usize = 200;
+/// What a file says about a frame's pose.
+#[derive(Debug, Clone, Copy)]
+pub struct Stated {
+    /// The frame.
+    pub id: FrameId,
+    /// Where it stands and looks.
+    pub view: View,
+    /// Standard deviation of its position, sideways and in height, where the file gives one (RTK).
+    pub accuracy: (Option<Metres>, Option<Metres>),
+}
 
 /// Corrections of a flight's frames, in the order given.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Poses {
-    /// What to change about each view.
+    /// What to change about each view, with what is the same for all.
     pub corrections: Vec<Correction>,
     /// What to change about the camera of all.
     pub camera: CameraCorrection,
-    /// Squares that each frame has a part in when looked at once more with the corrections; what an earlier round matched may have moved a
-    /// frame with none.
+    /// Squares of ground by which each frame was placed; a frame with none keeps the pose of its file but for what is the same for all.
     pub matches: Vec<u32>,
     /// Pairs of frames compared.
     pub pairs: usize,
+    /// Of these, the pairs that are tied: seen to show the same ground.
+    pub tied: usize,
     /// How far the same ground lay apart in two frames, with the poses of the files; only of squares that were matched, thus no
     /// further than was looked.
     pub before: Option<Offsets>,
@@ -45,6 +46,9 @@ pub struct Poses {
 pub struct CameraCorrection {
     /// Factor on the focal length.
     pub focal: f64,
+    /// By how much the optical axis meets the sensor elsewhere, to the right and down, in focal lengths. A camera that is mounted askew looks
+    /// the same.
+    pub axis: (f64, f64),
     /// The lens.
     pub lens: Lens,
 }
@@ -53,26 +57,9 @@ impl Default for CameraCorrection {
     fn default() -> Self {
         Self {
             focal: 1.0,
+            axis: (0.0, 0.0),
             lens: Lens::default(),
         }
-    }
-}
-
-impl CameraCorrection {
-    fn from_array([focal, k1, k2]: [f64; CAMERA]) -> Self {
-        let lens = Lens {
-            k1,
-            k2,
-            ..Lens::default()
-        };
-        Self {
-            focal: 1.0 + focal,
-            lens,
-        }
-    }
-
-    fn to_array(self) -> [f64; CAMERA] {
-        [self.focal - 1.0, self.lens.k1, self.lens.k2]
     }
 }
 
@@ -83,9 +70,7 @@ impl Poses {
         let correction = self.corrections.get(index).copied().unwrap_or_default();
         corrected_view(view, &correction, &self.camera)
     }
-}
 
-impl Poses {
     /// The list with nothing changed put in wherever `was_refined` is false.
     pub fn spread(&mut self, was_refined: impl IntoIterator<Item = bool>) {
         let (mut corrections, mut matches) = (self.corrections.iter(), self.matches.iter());
@@ -97,16 +82,6 @@ impl Poses {
             })
             .collect();
         (self.corrections, self.matches) = both.into_iter().unzip();
-    }
-}
-
-fn corrected_view(view: &View, correction: &Correction, camera: &CameraCorrection) -> View {
-    let view = view.corrected(correction);
-    // A lens that the operator gave is known better than overlaps tell.
-    if view.lens().is_straight() {
-        view.with_focal_factor(camera.focal).with_lens(camera.lens)
-    } else {
-        view
     }
 }
 
@@ -130,177 +105,60 @@ pub struct Offsets {
 ///
 /// What `load` says, or that the surface cannot be read.
 pub fn refine_poses<E>(
-    frames: &[(FrameId, View)],
+    frames: &[Stated],
     surface: &Surface,
     load: impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E> + Sync,
 ) -> Result<Poses, E>
 where
     E: From<SurfaceError> + Send,
 {
-    let overlaps = Overlaps::of(frames, surface);
-    let pairs = &overlaps.pairs;
-    let mut poses = Poses {
-        corrections: vec![Correction::default(); frames.len()],
-        camera: CameraCorrection::default(),
-        matches: vec![0; frames.len()],
-        pairs: pairs.len(),
-        before: None,
-        after: None,
-    };
-    let look = |poses: &Poses, round: Round| {
+    let overlaps = Overlaps::of(frames.iter().map(|frame| &frame.view), surface);
+    let mut unknowns = Unknowns::of(frames, surface);
+    let look = |unknowns: &Unknowns, round: Round| {
         let view = |at: usize| {
-            let (id, view) = frames.get(at)?;
-            Some((*id, poses.view(at, view), overlaps.bounds(at)?))
+            let frame = frames.get(at)?;
+            Some((
+                frame.id,
+                unknowns.view(at, &frame.view),
+                overlaps.bounds(at)?,
+            ))
         };
-        ties(view, pairs, surface, round, &load)
+        ties(view, &overlaps.pairs, surface, round, &load)
     };
+    let mut before = None;
+    let mut matches = Vec::new();
     for round in ROUNDS {
-        let ties = look(&poses, round)?;
-        poses.before = poses.before.or_else(|| offsets(&ties));
-        poses.solve(frames, &ties);
+        let ties = look(&unknowns, round)?;
+        before = before.or_else(|| offsets(&ties));
+        matches = counts(frames.len(), &ties);
+        solve_ties(&mut unknowns, frames, &ties);
     }
     let [.., last] = ROUNDS;
-    let ties = look(&poses, last)?;
-    poses.after = offsets(&ties);
+    let ties = look(&unknowns, last)?;
+    let mut of_tied: Vec<_> = ties.iter().map(|tie| tie.frames).collect();
+    of_tied.dedup();
+    Ok(Poses {
+        corrections: (0..frames.len())
+            .map(|at| unknowns.correction(at))
+            .collect(),
+        camera: unknowns.camera(),
+        matches,
+        pairs: overlaps.pairs.len(),
+        tied: of_tied.len(),
+        before,
+        after: offsets(&ties),
+    })
+}
+
+/// Ties that each frame has a part in.
+fn counts(frames: usize, ties: &[Tie]) -> Vec<u32> {
+    let mut counts = vec![0; frames];
     for frame in ties.iter().flat_map(|tie| [tie.frames.0, tie.frames.1]) {
-        if let Some(count) = poses.matches.get_mut(frame) {
+        if let Some(count) = counts.get_mut(frame) {
             *count += 1;
         }
     }
-    Ok(poses)
-}
-
-impl Poses {
-    /// All numbers of a frame, its own and the camera's.
-    fn numbers(&self, index: usize) -> [f64; NUMBERS] {
-        let own = self.corrections.get(index).copied().unwrap_or_default();
-        let mut all = [0.0; NUMBERS];
-        let values = own.to_array().into_iter().chain(self.camera.to_array());
-        for (slot, value) in all.iter_mut().zip(values) {
-            *slot = value;
-        }
-        all
-    }
-
-    /// Solves for all corrections at once. Each tie says that both corrected frames show its ground at one place:
-    /// `Ja xa - Jb xb = offset`, J how a place moves with each number of frame and camera, found by small steps.
-    fn solve(&mut self, frames: &[(FrameId, View)], ties: &[Tie]) {
-        const BOTH: usize = 2 * NUMBERS;
-        let mut equations: Vec<Equation<BOTH>> = Vec::with_capacity(2 * ties.len());
-        let knows_lens = ties.len() >= LEAST_FOR_LENS;
-        for tie in ties {
-            let side = |frame: usize, place: (f64, f64)| {
-                let now = self.numbers(frame);
-                Some((
-                    frame,
-                    now,
-                    moves(&frames.get(frame)?.1, now, place, tie.up)?,
-                ))
-            };
-            let second = (tie.place.0 + tie.offset.0, tie.place.1 + tie.offset.1);
-            let (Some(a), Some(b)) = (side(tie.frames.0, tie.place), side(tie.frames.1, second))
-            else {
-                continue;
-            };
-            let sigma = tie.sigma;
-            for (axis, offset) in [(Axis::East, tie.offset.0), (Axis::North, tie.offset.1)] {
-                let mut equation = Equation {
-                    unknowns: [0; BOTH],
-                    factors: [0.0; BOTH],
-                    target: offset / sigma,
-                };
-                let mut slots = equation.unknowns.iter_mut().zip(&mut equation.factors);
-                for (sign, (frame, now, moves)) in [(1.0, &a), (-1.0, &b)] {
-                    for (number, ((now, moved), prior)) in
-                        now.iter().zip(moves).zip(priors()).enumerate()
-                    {
-                        let is_camera = number >= Correction::SIZE;
-                        let index = if is_camera {
-                            frames.len() * Correction::SIZE + number - Correction::SIZE
-                        } else {
-                            frame * Correction::SIZE + number
-                        };
-                        let slope = if is_camera && !knows_lens {
-                            0.0
-                        } else {
-                            sign * axis.of(*moved)
-                        };
-                        let factor = slope * prior / sigma;
-                        // Solved for whole corrections, so that the prior holds them to the file and not to the round before.
-                        equation.target += factor * now / prior;
-                        if let Some((unknown, slot)) = slots.next() {
-                            *unknown = u32::try_from(index).unwrap_or(u32::MAX);
-                            *slot = factor;
-                        }
-                    }
-                }
-                equations.push(equation);
-            }
-        }
-        let solved = solve(&equations, frames.len() * Correction::SIZE + CAMERA);
-        let (own, camera) = solved.split_at(frames.len() * Correction::SIZE);
-        self.corrections = own
-            .chunks_exact(Correction::SIZE)
-            .map(|chunk| Correction::from_array(scaled(chunk, PRIOR)))
-            .collect();
-        self.camera = CameraCorrection::from_array(scaled(camera, CAMERA_PRIOR));
-    }
-}
-
-/// Of two directions.
-#[derive(Clone, Copy)]
-enum Axis {
-    East,
-    North,
-}
-
-impl Axis {
-    fn of(self, (east, north): (f64, f64)) -> f64 {
-        match self {
-            Self::East => east,
-            Self::North => north,
-        }
-    }
-}
-
-fn priors() -> impl Iterator<Item = f64> {
-    PRIOR.into_iter().chain(CAMERA_PRIOR)
-}
-
-/// Unknowns of the solver back in metres and radians.
-fn scaled<const N: usize>(solved: &[f64], priors: [f64; N]) -> [f64; N] {
-    let mut numbers = priors;
-    for (number, value) in numbers.iter_mut().zip(solved) {
-        *number *= value;
-    }
-    numbers
-}
-
-/// Metres east and north by which a place on level `up` moves per unit of each number.
-fn moves(
-    view: &View,
-    now: [f64; NUMBERS],
-    (east, north): (f64, f64),
-    up: f64,
-) -> Option<[(f64, f64); NUMBERS]> {
-    const STEP: f64 = 1e-4;
-    let with = |[e, n, h, yaw, pitch, roll, focal, k1, k2]: [f64; NUMBERS]| {
-        let correction = Correction::from_array([e, n, h, yaw, pitch, roll]);
-        corrected_view(
-            view,
-            &correction,
-            &CameraCorrection::from_array([focal, k1, k2]),
-        )
-    };
-    let (u, v) = with(now).pixel_above(east, north, up)?;
-    let mut moves = [(0.0, 0.0); NUMBERS];
-    for (number, moved) in moves.iter_mut().enumerate() {
-        let mut stepped = now;
-        *stepped.get_mut(number)? += STEP;
-        let (to_east, to_north) = with(stepped).above_ground(u, v, up)?;
-        *moved = ((to_east - east) / STEP, (to_north - north) / STEP);
-    }
-    Some(moves)
+    counts
 }
 
 fn offsets(ties: &[Tie]) -> Option<Offsets> {
@@ -367,7 +225,7 @@ mod tests {
     }
 
     /// Two lines of five frames, 12 m along and 16 m across; the files are off by fixed amounts up to 1.5 m and 2 degrees.
-    fn flight() -> (Vec<View>, Vec<(FrameId, View)>) {
+    fn flight() -> (Vec<View>, Vec<Stated>) {
         let wrong = [0.9, -1.3, 0.4, 1.5, -0.6, -1.1, 0.2, 1.2, -0.3, -0.9];
         let place = |at: u8| (12.0 * f64::from(at % 5), 16.0 * f64::from(at / 5));
         let truth: Vec<View> = (0..10).map(|at| view(place(at), 20.0)).collect();
@@ -375,16 +233,17 @@ mod tests {
             .zip(wrong)
             .map(|(at, off)| {
                 let (east, north) = place(at);
-                (
-                    FrameId(u32::from(at)),
-                    view((east + off, north - 0.8 * off), 20.0 + 1.3 * off),
-                )
+                Stated {
+                    id: FrameId(u32::from(at)),
+                    view: view((east + off, north - 0.8 * off), 20.0 + 1.3 * off),
+                    accuracy: (None, None),
+                }
             })
             .collect();
         (truth, stated)
     }
 
-    fn refined(stated: &[(FrameId, View)], rasters: &[Arc<Raster<f32>>]) -> Poses {
+    fn refined(stated: &[Stated], rasters: &[Arc<Raster<f32>>]) -> Poses {
         let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&rasters[id.0 as usize]));
         refine_poses(stated, &Surface::Flat, load).unwrap()
     }
@@ -408,7 +267,7 @@ mod tests {
         );
         // Against each other: the whole flight may lie off by what all frames share.
         let error = |at: usize| {
-            let (view, right) = (stated[at].1.corrected(&found.corrections[at]), &truth[at]);
+            let (view, right) = (found.view(at, &stated[at].view), &truth[at]);
             let (a, b) = (
                 view.ground(160.0, 128.0).unwrap(),
                 right.ground(160.0, 128.0).unwrap(),
@@ -428,10 +287,10 @@ mod tests {
         let mut rasters: Vec<_> = truth.iter().map(picture).collect();
         rasters[4] = Arc::new(Raster::filled(CAMERA.width, CAMERA.height, 3.0).unwrap());
         let found = refined(&stated, &rasters);
-        assert_eq!(
-            (found.matches[4], found.corrections[4]),
-            (0, Correction::default())
-        );
+        assert_eq!(found.matches[4], 0);
+        // What all share moves it too; its own place stays.
+        let correction = found.corrections[4];
+        assert_eq!((correction.east, correction.north), (0.0, 0.0));
         assert!(found.matches[3] > 0);
     }
 
@@ -439,11 +298,18 @@ mod tests {
     fn frames_in_the_right_place_stay_there() {
         let (truth, _) = flight();
         let rasters: Vec<_> = truth.iter().map(picture).collect();
-        let stated: Vec<_> = (0..).map(FrameId).zip(truth).collect();
+        let stated: Vec<_> = (0..)
+            .zip(truth)
+            .map(|(id, view)| Stated {
+                id: FrameId(id),
+                view,
+                accuracy: (None, None),
+            })
+            .collect();
         let found = refined(&stated, &rasters);
         // A shift and a tilt may trade against each other: what counts is where the middle of the frame lies.
-        for ((_, view), correction) in stated.iter().zip(&found.corrections) {
-            let corrected = view.corrected(correction);
+        for (at, Stated { view, .. }) in stated.iter().enumerate() {
+            let corrected = found.view(at, view);
             let (a, b) = (
                 view.ground(160.0, 128.0).unwrap(),
                 corrected.ground(160.0, 128.0).unwrap(),

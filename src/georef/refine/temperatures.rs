@@ -146,7 +146,7 @@ pub fn match_temperatures<E>(
 where
     E: From<SurfaceError> + Send,
 {
-    let overlaps = Overlaps::of(frames, surface);
+    let overlaps = Overlaps::of(frames.iter().map(|(_, view)| view), surface);
     let pairs = &overlaps.pairs;
     let grid = GRID
         .min((MAX_EQUATIONS / pairs.len().max(1)).isqrt())

@@ -12,6 +12,9 @@ use crate::raster::Raster;
 
 /// Metres by which two frames may lie apart at first: some three standard deviations of the difference of two positions.
 const SEARCH: f64 = 6.0;
+/// Metres by which two lines may lie apart once the frames of each agree: a camera that is mounted askew by 3 degrees moves lines of
+/// opposite headings 12 m apart at 120 m.
+const FAR: f64 = 20.0;
 /// Cells along the side of the coarse chart, on which the first search runs.
 const COARSE: usize = 96;
 /// Pixels along the side of a matched square: smaller ones gave 0.75 px instead of 0.47 on a real flight.
@@ -26,36 +29,48 @@ const LEAST_MATCHES: usize = 3;
 /// How one round of matching looks.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Round {
-    /// Frames may still lie metres apart: a coarse search goes before.
-    pub(super) is_wide: bool,
+    first: Search,
     /// Pixels along the side of a cell.
     by: usize,
     /// Cells around the expected place in which a square is looked for.
     reach: i64,
 }
 
+/// What goes before squares are matched.
+#[derive(Debug, Clone, Copy)]
+enum Search {
+    /// Nothing: frames lie where they should but for a few cells.
+    None,
+    /// A coarse search over this many metres.
+    Within(f64),
+    /// The same, for pairs in which no squares match without it.
+    Missing(f64),
+}
+
 /// From far and coarse to near and fine; each uses the views of the one before.
-pub(super) const ROUNDS: [Round; 6] = [
-    wide(8),
+pub(super) const ROUNDS: [Round; 8] = [
+    wide(Search::Within(SEARCH)),
     // Once more: what found no neighbour at first may find one that has moved into place.
-    wide(8),
+    wide(Search::Within(SEARCH)),
+    near(6),
+    wide(Search::Missing(FAR)),
     near(6),
     near(5),
     near(4),
     near(4),
 ];
 
-const fn wide(reach: i64) -> Round {
+const fn wide(first: Search) -> Round {
     Round {
-        is_wide: true,
+        first,
         by: 2,
-        reach,
+        reach: 8,
     }
 }
 
 const fn near(reach: i64) -> Round {
     Round {
-        is_wide: false,
+        first: Search::None,
         by: 1,
         reach,
     }
@@ -97,38 +112,52 @@ pub(super) fn ties<E: From<SurfaceError> + Send>(
         if overlap.side < SQUARE / round.by + 2 {
             return Ok(Vec::new());
         }
-        let patch = patch_over(surface, overlap.bounds())?;
-        let chart_a = overlap.chart(&first.1, &*load(first.0)?, patch.as_ref());
-        let chart_b = overlap.chart(&second.1, &*load(second.0)?, patch.as_ref());
-        let around = if round.is_wide {
-            let Some(around) = coarse_shift(&overlap, &chart_a, &chart_b) else {
+        let within = |metres: Option<f64>| -> Result<Vec<Tie>, E> {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "some hundred cells"
+            )]
+            let margin = (metres.unwrap_or(0.0) / overlap.cell).ceil() as usize;
+            let overlap = overlap.grown(margin);
+            let patch = patch_over(surface, overlap.bounds())?;
+            let chart_a = overlap.chart(&first.1, &*load(first.0)?, patch.as_ref());
+            let chart_b = overlap.chart(&second.1, &*load(second.0)?, patch.as_ref());
+            let around = if metres.is_none() {
+                Some((0, 0))
+            } else {
+                coarse_shift(&chart_a, &chart_b, margin)
+            };
+            let Some(around) = around else {
                 return Ok(Vec::new());
             };
-            around
-        } else {
-            (0, 0)
+            let tie = |((column, row), (right, down)): ((f64, f64), (f64, f64))| {
+                let place = overlap.place(column, row);
+                Tie {
+                    frames: (a, b),
+                    place,
+                    offset: (right * overlap.cell, -down * overlap.cell),
+                    up: level(patch.as_ref(), place.0, place.1),
+                    sigma: MATCH * overlap.cell,
+                    pixel,
+                }
+            };
+            let found = matches(&chart_a, &chart_b, round, around);
+            let is_tied = found.len() >= LEAST_MATCHES;
+            Ok(found.into_iter().filter(|_| is_tied).map(tie).collect())
         };
-        let tie = |(column, row): (f64, f64), offset: (f64, f64)| {
-            let place = overlap.place(column, row);
-            Tie {
-                frames: (a, b),
-                place,
-                offset: (offset.0 * overlap.cell, -offset.1 * overlap.cell),
-                up: level(patch.as_ref(), place.0, place.1),
-                sigma: MATCH * overlap.cell,
-                pixel,
+        match round.first {
+            Search::None => within(None),
+            Search::Within(metres) => within(Some(metres)),
+            Search::Missing(metres) => {
+                let found = within(None)?;
+                if found.is_empty() {
+                    within(Some(metres))
+                } else {
+                    Ok(found)
+                }
             }
-        };
-        let found = matches(&chart_a, &chart_b, round, around);
-        let found: Vec<Tie> = found
-            .into_iter()
-            .map(|(place, offset)| tie(place, offset))
-            .collect();
-        Ok(if found.len() < LEAST_MATCHES {
-            Vec::new()
-        } else {
-            found
-        })
+        }
     };
     let all: Vec<Result<Vec<Tie>, E>> = pairs.par_iter().map(of_pair).collect();
     let mut ties = Vec::new();
@@ -138,25 +167,23 @@ pub(super) fn ties<E: From<SurfaceError> + Send>(
     Ok(ties)
 }
 
-/// By how many cells the second chart is shifted as a whole.
-fn coarse_shift(overlap: &Overlap, first: &Chart, second: &Chart) -> Option<(i64, i64)> {
-    let by = (overlap.side / COARSE).max(1);
+/// By how many cells, `margin` at most, the second chart is shifted as a whole.
+fn coarse_shift(first: &Chart, second: &Chart, margin: usize) -> Option<(i64, i64)> {
+    let by = (first.side / COARSE).max(1);
     let (first, second) = (first.coarser(by), second.coarser(by));
+    let search = margin / by;
+    let side = first.side.saturating_sub(2 * search);
+    let window = Square {
+        column: search,
+        row: search,
+        side,
+        // Footprints are not square: a quarter of the window is enough.
+        least: u32::try_from(side * side / 4).unwrap_or(u32::MAX),
+    };
+    let search = i64::try_from(search).ok()?;
+    let found = shift(&first, &second, window, (0, 0), search)?;
     #[expect(clippy::cast_precision_loss, reason = "a few cells")]
     let by = by as f64;
-    #[expect(clippy::cast_possible_truncation, reason = "some ten cells")]
-    let search = (SEARCH / (overlap.cell * by)).ceil() as i64;
-    let margin = usize::try_from(search).unwrap_or(0);
-    let side = first.side.saturating_sub(2 * margin);
-    // Footprints are not square: a quarter of the window is enough.
-    let least = u32::try_from(side * side / 4).unwrap_or(u32::MAX);
-    let window = Square {
-        column: margin,
-        row: margin,
-        side,
-        least,
-    };
-    let found = shift(&first, &second, window, (0, 0), search)?;
     #[expect(clippy::cast_possible_truncation, reason = "some hundred cells")]
     let fine = |cells: f64| (cells * by).round() as i64;
     Some((fine(found.columns), fine(found.rows)))

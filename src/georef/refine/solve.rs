@@ -1,0 +1,248 @@
+//! All corrections of a flight at once, from ties between its frames.
+//!
+//! In: what the files say, ties. Out: the numbers of every frame, and those that all share. Refuses: nothing; what no tie touches stays
+//! as the files say.
+//!
+//! Each tie says that two corrected frames show its ground at one place: `Ja xa - Jb xb = offset`, J how a place moves with each number of frame
+//! and camera, found by small steps. What the files say is a prior, each number with its standard deviation.
+
+use super::least_squares::{Equation, solve};
+use super::poses::{CameraCorrection, Stated};
+use super::ties::Tie;
+use crate::georef::{Correction, Lens, Surface, View};
+use crate::units::Metres;
+
+/// Standard deviations of what the files say, in the order of [`Correction`]: position and height in metres (GPS without RTK, barometer), yaw
+/// (compass), pitch and roll (gimbal) in radians.
+const OWN: [f64; OWN_SIZE] = [1.0, 1.0, 1.0, 0.05, 0.01, 0.01];
+/// Of what all frames share: height above the surface in metres, yaw in radians; focal length as a share of itself; optical axis to the right and
+/// down in focal lengths; the lens' `k1` and `k2`.
+const SHARED: [f64; SHARED_SIZE] = [1.0, 0.02, 0.01, 0.02, 0.02, 0.3, 0.3];
+/// The first of [`SHARED`] on flat ground, which may lie at another height than the place of take-off.
+const FLAT_HEIGHT: f64 = 5.0;
+/// Metres below which no stated accuracy is believed: clocks of camera and receiver differ, and they do not stand in one place.
+const LEAST_ACCURACY: f64 = 0.1;
+/// Numbers of one frame.
+const OWN_SIZE: usize = Correction::SIZE;
+/// Numbers that all frames share.
+const SHARED_SIZE: usize = 7;
+/// Both.
+const NUMBERS: usize = OWN_SIZE + SHARED_SIZE;
+/// Fewer matches than this do not tell how the lens bends lines.
+const LEAST_FOR_LENS: usize = 200;
+
+/// The numbers of every frame and of all, in metres, radians and shares.
+#[derive(Debug, Clone)]
+pub(super) struct Unknowns {
+    own: Vec<[f64; OWN_SIZE]>,
+    shared: [f64; SHARED_SIZE],
+    priors: Vec<[f64; OWN_SIZE]>,
+    shared_priors: [f64; SHARED_SIZE],
+}
+
+impl Unknowns {
+    /// Nothing changed yet.
+    pub(super) fn of(frames: &[Stated], surface: &Surface) -> Self {
+        let prior = |frame: &Stated| {
+            let [east, north, up, yaw, pitch, roll] = OWN;
+            let stated = |accuracy: Option<Metres>, usual| {
+                accuracy.map_or(usual, |Metres(m)| m.max(LEAST_ACCURACY))
+            };
+            let (sideways, height) = frame.accuracy;
+            let (east, north) = (stated(sideways, east), stated(sideways, north));
+            [east, north, stated(height, up), yaw, pitch, roll]
+        };
+        let [height, shared @ ..] = SHARED;
+        let height = if matches!(surface, Surface::Flat) {
+            FLAT_HEIGHT
+        } else {
+            height
+        };
+        let [yaw, focal, right, down, k1, k2] = shared;
+        Self {
+            own: vec![[0.0; OWN_SIZE]; frames.len()],
+            shared: [0.0; SHARED_SIZE],
+            priors: frames.iter().map(prior).collect(),
+            shared_priors: [height, yaw, focal, right, down, k1, k2],
+        }
+    }
+
+    /// What to change about the frame at `index`, with what all share.
+    pub(super) fn correction(&self, index: usize) -> Correction {
+        correction(&self.numbers(index))
+    }
+
+    /// What to change about the camera of all.
+    pub(super) fn camera(&self) -> CameraCorrection {
+        camera(&self.shared)
+    }
+
+    /// The corrected view of the frame at `index`.
+    pub(super) fn view(&self, index: usize, view: &View) -> View {
+        corrected_view(view, &self.correction(index), &self.camera())
+    }
+
+    /// All numbers of a frame, its own and those of all.
+    fn numbers(&self, index: usize) -> [f64; NUMBERS] {
+        joined(
+            &self.own.get(index).copied().unwrap_or_default(),
+            &self.shared,
+        )
+    }
+
+    /// Their priors.
+    fn priors(&self, index: usize) -> [f64; NUMBERS] {
+        joined(
+            &self.priors.get(index).copied().unwrap_or(OWN),
+            &self.shared_priors,
+        )
+    }
+}
+
+fn joined(own: &[f64; OWN_SIZE], shared: &[f64; SHARED_SIZE]) -> [f64; NUMBERS] {
+    let mut all = [0.0; NUMBERS];
+    for (slot, value) in all.iter_mut().zip(own.iter().chain(shared)) {
+        *slot = *value;
+    }
+    all
+}
+
+fn correction(numbers: &[f64; NUMBERS]) -> Correction {
+    let [east, north, up, yaw, pitch, roll, height, turn, ..] = *numbers;
+    Correction::from_array([east, north, up + height, yaw + turn, pitch, roll])
+}
+
+fn camera([_, _, focal, right, down, k1, k2]: &[f64; SHARED_SIZE]) -> CameraCorrection {
+    CameraCorrection {
+        focal: 1.0 + focal,
+        axis: (*right, *down),
+        lens: Lens {
+            k1: *k1,
+            k2: *k2,
+            ..Lens::default()
+        },
+    }
+}
+
+/// A view with both corrections.
+pub(super) fn corrected_view(
+    view: &View,
+    correction: &Correction,
+    camera: &CameraCorrection,
+) -> View {
+    let view = view.corrected(correction);
+    // A camera that the operator described is known better than overlaps tell.
+    if view.lens().is_straight() {
+        view.with_focal_factor(camera.focal)
+            .with_axis_moved(camera.axis)
+            .with_lens(camera.lens)
+    } else {
+        view
+    }
+}
+
+/// Solves for all numbers at once.
+pub(super) fn solve_ties(unknowns: &mut Unknowns, frames: &[Stated], ties: &[Tie]) {
+    let knows_lens = ties.len() >= LEAST_FOR_LENS;
+    let shared_from = frames.len() * OWN_SIZE;
+    let mut equations = Vec::with_capacity(2 * ties.len());
+    for tie in ties {
+        let side = |frame: usize, place: (f64, f64)| {
+            let view = &frames.get(frame)?.view;
+            let now = unknowns.numbers(frame);
+            let moves = moves(view, now, place, tie.up)?;
+            Some((frame, now, moves, unknowns.priors(frame)))
+        };
+        let second = (tie.place.0 + tie.offset.0, tie.place.1 + tie.offset.1);
+        let (Some(a), Some(b)) = (side(tie.frames.0, tie.place), side(tie.frames.1, second)) else {
+            continue;
+        };
+        for (axis, offset) in [(Axis::East, tie.offset.0), (Axis::North, tie.offset.1)] {
+            let mut equation = Equation {
+                unknowns: [0; 2 * NUMBERS],
+                factors: [0.0; 2 * NUMBERS],
+                target: offset / tie.sigma,
+            };
+            let mut slots = equation.unknowns.iter_mut().zip(&mut equation.factors);
+            for (sign, (frame, now, moves, priors)) in [(1.0, &a), (-1.0, &b)] {
+                let numbers = now.iter().zip(moves).zip(priors).enumerate();
+                for (number, ((now, moved), prior)) in numbers {
+                    let (index, is_known) = match number.checked_sub(OWN_SIZE) {
+                        None => (frame * OWN_SIZE + number, true),
+                        Some(shared) => (shared_from + shared, knows_lens),
+                    };
+                    let slope = if is_known {
+                        sign * axis.of(*moved)
+                    } else {
+                        0.0
+                    };
+                    let factor = slope * prior / tie.sigma;
+                    // Solved for whole corrections, so that the prior holds them to the file and not to the round before.
+                    equation.target += factor * now / prior;
+                    if let Some((unknown, slot)) = slots.next() {
+                        *unknown = u32::try_from(index).unwrap_or(u32::MAX);
+                        *slot = factor;
+                    }
+                }
+            }
+            equations.push(equation);
+        }
+    }
+    let solved = solve(&equations, shared_from + SHARED_SIZE);
+    let (own, shared) = solved.split_at(shared_from);
+    let priors = unknowns.priors.iter();
+    unknowns.own = own
+        .chunks_exact(OWN_SIZE)
+        .zip(priors)
+        .map(|(chunk, prior)| scaled(chunk, *prior))
+        .collect();
+    unknowns.shared = scaled(shared, unknowns.shared_priors);
+}
+
+/// Of two directions.
+#[derive(Clone, Copy)]
+enum Axis {
+    East,
+    North,
+}
+
+impl Axis {
+    fn of(self, (east, north): (f64, f64)) -> f64 {
+        match self {
+            Self::East => east,
+            Self::North => north,
+        }
+    }
+}
+
+/// Unknowns of the solver back in metres and radians.
+fn scaled<const N: usize>(solved: &[f64], priors: [f64; N]) -> [f64; N] {
+    let mut numbers = priors;
+    for (number, value) in numbers.iter_mut().zip(solved) {
+        *number *= value;
+    }
+    numbers
+}
+
+/// Metres east and north by which a place on level `up` moves per unit of each number.
+fn moves(
+    view: &View,
+    now: [f64; NUMBERS],
+    (east, north): (f64, f64),
+    up: f64,
+) -> Option<[(f64, f64); NUMBERS]> {
+    const STEP: f64 = 1e-4;
+    let with = |numbers: &[f64; NUMBERS]| {
+        let [_, _, _, _, _, _, shared @ ..] = numbers;
+        corrected_view(view, &correction(numbers), &camera(shared))
+    };
+    let (u, v) = with(&now).pixel_above(east, north, up)?;
+    let mut moves = [(0.0, 0.0); NUMBERS];
+    for (number, moved) in moves.iter_mut().enumerate() {
+        let mut stepped = now;
+        *stepped.get_mut(number)? += STEP;
+        let (to_east, to_north) = with(&stepped).above_ground(u, v, up)?;
+        *moved = ((to_east - east) / STEP, (to_north - north) / STEP);
+    }
+    Some(moves)
+}
