@@ -154,7 +154,7 @@ fn publish(folder: &Path, mask: impl Fn(f64, f64) -> bool + Sync + Send) {
         description: &description,
     };
     store
-        .stage_file("tiles/temperature.tif", &Cog(&mosaic))
+        .stage_file("tiles/temperature.tif", &Cog(mosaic.layer()))
         .unwrap()
         .commit()
         .unwrap();

@@ -40,7 +40,7 @@ pub(super) fn publish(
         flights,
     } = *map;
     journal.publish(
-        store.stage_file(layout::TEMPERATURE_COG, &Cog(mosaic))?,
+        store.stage_file(layout::TEMPERATURE_COG, &Cog(mosaic.layer()))?,
         frames,
         flights,
     )?;

@@ -1,6 +1,6 @@
-//! The mosaic as a Cloud-Optimized GeoTIFF.
+//! A raster as a Cloud-Optimized GeoTIFF.
 //!
-//! In: a working mosaic. Out: one float32 file: temperature, off-nadir angle, source frame; no data is `NAN`.
+//! In: a working raster. Out: one float32 file, its bands described with their units; no data is `NAN`.
 //! Refuses: resampling that mixes pixels: overviews pick one, so each value there was measured too.
 //!
 //! Lossless DEFLATE over values that the mosaic keeps to 1/64. LERC would do, but GDAL 3.6 writes several bands with
@@ -13,18 +13,12 @@ use gdal::raster::RasterCreationOptions;
 use gdal::{Dataset, DriverManager};
 
 use super::error::GdalContext;
-use super::{Mosaic, TilesError};
+use super::{Layer, TilesError};
 use crate::store::{FileArtifact, sealed};
 
-const BANDS: [(&str, &str); 3] = [
-    ("temperature", "\u{b0}C"),
-    ("off-nadir angle", "degree"),
-    ("source frame", ""),
-];
-
-/// A mosaic, to be written as a Cloud-Optimized GeoTIFF.
+/// A raster, to be written as a Cloud-Optimized GeoTIFF.
 #[derive(Debug, Clone, Copy)]
-pub struct Cog<'a>(pub &'a Mosaic);
+pub struct Cog<'a>(pub &'a Layer);
 
 impl sealed::Sealed for Cog<'_> {}
 
@@ -57,7 +51,7 @@ impl FileArtifact for Cog<'_> {
 impl Cog<'_> {
     /// A GDAL virtual raster over the working file, with band names, units and no-data value.
     fn description(self) -> String {
-        let grid = self.0.grid();
+        let grid = &self.0.grid;
         let (width, height) = (grid.width, grid.height);
         let path = escape(&self.0.file.path().to_string_lossy());
         let transform = grid
@@ -69,7 +63,7 @@ impl Cog<'_> {
              <SRS dataAxisToSRSAxisMapping=\"1,2\">EPSG:{}</SRS><GeoTransform>{transform}</GeoTransform>",
             grid.crs.epsg()
         );
-        for (number, (name, unit)) in (1..).zip(BANDS) {
+        for (number, (name, unit)) in (1..).zip(self.0.bands) {
             let window = format!("xOff=\"0\" yOff=\"0\" xSize=\"{width}\" ySize=\"{height}\"");
             // Writing to a String cannot fail.
             let _ = write!(

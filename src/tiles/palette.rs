@@ -19,6 +19,11 @@ const POINTS: [[u8; 3]; 9] = [
     [250, 250, 164],
 ];
 
+/// What is not sure is mixed with this.
+const GREY: u8 = 150;
+/// Pixels from one line of a hatching to the next.
+const HATCH: usize = 8;
+
 /// A colour ramp over a fixed range of temperatures.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Ramp {
@@ -94,7 +99,32 @@ impl Ramp {
         }
     }
 
-    /// Temperatures in °C and their colours as `#rrggbb`, at equal steps over the range.
+    /// The colour of an estimate within its interval, at a pixel's column and row: full where the interval is at most half the
+    /// estimate to either side, greyer beyond, hatched where it holds zero; transparent without data.
+    #[must_use]
+    pub fn uncertain(
+        &self,
+        [estimate, low, high]: [f32; 3],
+        (column, row): (usize, usize),
+    ) -> [u8; 4] {
+        let colour = self.colour(estimate);
+        let half = (high - low) / 2.0;
+        let greyer = |[red, green, blue, alpha]: [u8; 4]| {
+            let mix = |value: u8| value.midpoint(GREY);
+            [mix(red), mix(green), mix(blue), alpha]
+        };
+        if estimate.is_nan() || half <= 0.5 * estimate.abs() {
+            colour
+        } else if low > 0.0 || high < 0.0 {
+            greyer(colour)
+        } else if (column + row) % HATCH < HATCH / 4 {
+            [GREY, GREY, GREY, 255]
+        } else {
+            greyer(colour)
+        }
+    }
+
+    /// Values and their colours as `#rrggbb`, at equal steps over the range.
     #[must_use]
     pub fn legend(&self) -> Vec<(f32, String)> {
         (0..=8_u8)
@@ -155,6 +185,19 @@ mod tests {
                 .windows(2)
                 .all(|pair| light(pair[1]) >= light(pair[0]) - 1e-4)
         );
+    }
+
+    #[test]
+    fn what_is_less_sure_is_greyer_and_what_may_be_nothing_is_hatched() {
+        let ramp = Ramp::new(0.0, 150.0).unwrap();
+        let at = |low, high, column| ramp.uncertain([60.0, low, high], (column, 0));
+        let full = ramp.colour(60.0);
+        assert_eq!(at(35.0, 85.0, 0), full);
+        assert_ne!(at(10.0, 110.0, 0), full);
+        assert_eq!(at(10.0, 110.0, 0), at(10.0, 110.0, 4));
+        assert_ne!(at(-10.0, 130.0, 0), at(-10.0, 130.0, 4));
+        assert_eq!(at(-10.0, 130.0, 0), at(-10.0, 130.0, 8));
+        assert_eq!(ramp.uncertain([f32::NAN; 3], (0, 0)), [0; 4]);
     }
 
     #[test]

@@ -77,12 +77,22 @@ impl FileArtifact for WebTiles<'_> {
     }
 }
 
-/// A tile as PNG; what has no data is transparent.
-fn encode(celsius: &[f32], ramp: &Ramp) -> Result<Vec<u8>, TilesError> {
-    let pixels: Vec<u8> = celsius
-        .iter()
-        .flat_map(|&celsius| ramp.colour(celsius))
-        .collect();
+/// A tile as PNG, of one band by its colour, of estimate, low and high by [`Ramp::uncertain`]; what has no data is transparent.
+fn encode(bands: &[Vec<f32>], ramp: &Ramp) -> Result<Vec<u8>, TilesError> {
+    let pixels: Vec<u8> = match bands {
+        [estimate, low, high] => (0..)
+            .zip(estimate.iter().zip(low).zip(high))
+            .flat_map(|(at, ((&estimate, &low), &high))| {
+                ramp.uncertain([estimate, low, high], (at % TILE, at / TILE))
+            })
+            .collect(),
+        bands => bands
+            .iter()
+            .take(1)
+            .flatten()
+            .flat_map(|&value| ramp.colour(value))
+            .collect(),
+    };
     let mut png = Vec::new();
     let side = u32::try_from(TILE).unwrap_or(u32::MAX);
     PngEncoder::new_with_quality(&mut png, CompressionType::Default, FilterType::Adaptive)
@@ -99,7 +109,7 @@ mod tests {
         let mut celsius = vec![f32::NAN; TILE * TILE];
         celsius[5] = 3.0;
         let ramp = Ramp::default();
-        let png = encode(&celsius, &ramp).unwrap();
+        let png = encode(&[celsius], &ramp).unwrap();
         let picture = image::load_from_memory(&png).unwrap().to_rgba8();
         assert_eq!(picture.dimensions(), (256, 256));
         assert_eq!(picture.get_pixel(5, 0).0, ramp.colour(3.0));

@@ -10,7 +10,7 @@ use std::path::Path;
 use rayon::prelude::*;
 
 use super::raster_file::{OpenRaster, RasterFile};
-use super::{Grid, Mosaic, TilesError};
+use super::{Grid, Layer, Mosaic, TilesError};
 use crate::georef::{Bounds, WebMercator};
 
 /// Side of a tile.
@@ -36,6 +36,9 @@ pub struct Pyramid {
     pub(super) geographic: Bounds,
 }
 
+/// A tile's samples, band by band.
+type Bands = Vec<Vec<f32>>;
+
 /// One zoom level.
 #[derive(Debug, Clone)]
 pub(super) struct Level {
@@ -47,19 +50,32 @@ pub(super) struct Level {
     /// Tiles (x, y) with data.
     pub(super) tiles: BTreeSet<(u32, u32)>,
     file: RasterFile,
+    /// Of its file.
+    name: &'static str,
+    bands: usize,
 }
 
 impl Pyramid {
-    /// Resamples the mosaic (nearest pixel) to its finest zoom level and halves it from there, in the folder `work`.
+    /// The mosaic's temperatures: see [`Pyramid::of`].
+    ///
+    /// # Errors
+    ///
+    /// As [`Pyramid::of`].
+    pub fn build(mosaic: &Mosaic, work: &Path) -> Result<Self, TilesError> {
+        Self::of(mosaic.layer(), 1, work)
+    }
+
+    /// Resamples the first `bands` of a raster (nearest pixel) to the finest zoom level and halves them from there, in the folder
+    /// `work`.
     ///
     /// # Errors
     ///
     /// [`TilesError`] when a working raster cannot be written or a coordinate not projected.
-    pub fn build(mosaic: &Mosaic, work: &Path) -> Result<Self, TilesError> {
-        let (web, geographic) = extents(mosaic.grid())?;
+    pub fn of(layer: &Layer, bands: usize, work: &Path) -> Result<Self, TilesError> {
+        let (web, geographic) = extents(&layer.grid)?;
         let latitude = f64::midpoint(geographic.south, geographic.north);
-        let max_zoom = finest_zoom(mosaic.grid().resolution, latitude);
-        let base = Level::base(mosaic, max_zoom, web, work)?;
+        let max_zoom = finest_zoom(layer.grid.resolution, latitude);
+        let base = Level::base(layer, bands, max_zoom, web, work)?;
         let mut levels = vec![base];
         while let Some(child) = levels.last() {
             let fits = child.size.0 <= 2 && child.size.1 <= 2;
@@ -136,6 +152,7 @@ fn tile_side(zoom: u8) -> f64 {
 impl Level {
     /// An empty level over the tiles `first..=last`.
     fn create(
+        (name, bands): (&'static str, usize),
         zoom: u8,
         first: (u32, u32),
         last: (u32, u32),
@@ -143,20 +160,28 @@ impl Level {
     ) -> Result<(Self, OpenRaster), TilesError> {
         let size = (last.0 - first.0 + 1, last.1 - first.1 + 1);
         let pixels = (size.0 as usize * TILE, size.1 as usize * TILE);
-        let path = work.join(format!("zoom-{zoom:02}.tif"));
-        let (file, output) = RasterFile::create(&path, pixels, 1, TILE, None)?;
+        let path = work.join(format!("{name}-zoom-{zoom:02}.tif"));
+        let (file, output) = RasterFile::create(&path, pixels, bands, TILE, None)?;
         let level = Self {
             zoom,
             origin: first,
             size,
             tiles: BTreeSet::new(),
             file,
+            name,
+            bands,
         };
         Ok((level, output))
     }
 
-    /// The finest level: the mosaic's nearest pixel at the centre of each tile pixel.
-    fn base(mosaic: &Mosaic, zoom: u8, web: Bounds, work: &Path) -> Result<Self, TilesError> {
+    /// The finest level: the raster's nearest pixel at the centre of each tile pixel.
+    fn base(
+        layer: &Layer,
+        bands: usize,
+        zoom: u8,
+        web: Bounds,
+        work: &Path,
+    ) -> Result<Self, TilesError> {
         let side = tile_side(zoom);
         let last = (1_u32 << zoom) - 1;
         #[expect(
@@ -167,12 +192,12 @@ impl Level {
         let index = |metres: f64| ((metres / side).floor() as u32).min(last);
         let first = (index(web.west + HALF_WORLD), index(HALF_WORLD - web.north));
         let end = (index(web.east + HALF_WORLD), index(HALF_WORLD - web.south));
-        let (mut level, output) = Self::create(zoom, first, end, work)?;
+        let (mut level, output) = Self::create((layer.name, bands), zoom, first, end, work)?;
         let open = || -> Result<(OpenRaster, WebMercator), TilesError> {
-            Ok((mosaic.file.open()?, mosaic.grid.crs.web_mercator()?))
+            Ok((layer.file.open()?, layer.grid.crs.web_mercator()?))
         };
         level.fill(&output, open, |(source, projection), tile| {
-            sample_tile(&mosaic.grid, source, projection, zoom, tile)
+            sample_tile((&layer.grid, bands), source, projection, zoom, tile)
         })?;
         output.close()?;
         Ok(level)
@@ -185,6 +210,7 @@ impl Level {
             self.origin.1 + self.size.1 - 1,
         );
         let (mut level, output) = Self::create(
+            (self.name, self.bands),
             self.zoom - 1,
             (self.origin.0 / 2, self.origin.1 / 2),
             (last.0 / 2, last.1 / 2),
@@ -194,8 +220,11 @@ impl Level {
             &output,
             || self.file.open(),
             |source, (x, y)| {
-                let below = source.read(1, self.pixel(2 * x, 2 * y), (2 * TILE, 2 * TILE))?;
-                Ok(halve(&below))
+                let at = self.pixel(2 * x, 2 * y);
+                let below = |band| source.read(band, at, (2 * TILE, 2 * TILE));
+                (1..=self.bands)
+                    .map(|band| Ok(halve(&below(band)?)))
+                    .collect()
             },
         )?;
         output.close()?;
@@ -207,12 +236,12 @@ impl Level {
         &mut self,
         output: &OpenRaster,
         open: impl Fn() -> Result<S, TilesError> + Sync,
-        make: impl Fn(&S, (u32, u32)) -> Result<Vec<f32>, TilesError> + Sync,
+        make: impl Fn(&S, (u32, u32)) -> Result<Bands, TilesError> + Sync,
     ) -> Result<(), TilesError> {
         for row in 0..self.size.1 {
             let all: Vec<u32> = (0..self.size.0).collect();
             for batch in all.chunks(BATCH) {
-                let drawn: Vec<Result<Vec<f32>, TilesError>> = batch
+                let drawn: Vec<Result<Bands, TilesError>> = batch
                     .par_iter()
                     .with_min_len(8)
                     .map_init(&open, |source, &column| match source {
@@ -223,11 +252,13 @@ impl Level {
                     .collect();
                 for (&column, tile) in batch.iter().zip(drawn) {
                     let tile = tile?;
-                    if tile.iter().all(|celsius| celsius.is_nan()) {
+                    if tile.iter().flatten().all(|value| value.is_nan()) {
                         continue;
                     }
                     let at = (column as usize * TILE, row as usize * TILE);
-                    output.write(1, at, (TILE, TILE), tile)?;
+                    for (band, samples) in (1..).zip(tile) {
+                        output.write(band, at, (TILE, TILE), samples)?;
+                    }
                     self.tiles
                         .insert((self.origin.0 + column, self.origin.1 + row));
                 }
@@ -250,31 +281,32 @@ impl Level {
         self.file.open()
     }
 
-    /// Temperatures of a tile, °C.
+    /// The bands of a tile.
     pub(super) fn read(
         &self,
         source: &OpenRaster,
         (x, y): (u32, u32),
-    ) -> Result<Vec<f32>, TilesError> {
-        source.read(1, self.pixel(x, y), (TILE, TILE))
+    ) -> Result<Bands, TilesError> {
+        let read = |band| source.read(band, self.pixel(x, y), (TILE, TILE));
+        (1..=self.bands).map(read).collect()
     }
 }
 
-/// The mosaic's temperatures at the pixel centres of a tile.
+/// The raster's values at the pixel centres of a tile.
 fn sample_tile(
-    grid: &Grid,
+    (grid, bands): (&Grid, usize),
     source: &OpenRaster,
     projection: &WebMercator,
     zoom: u8,
     (x, y): (u32, u32),
-) -> Result<Vec<f32>, TilesError> {
+) -> Result<Bands, TilesError> {
     let side = tile_side(zoom);
     let step = side / TILE_F;
     let (left, top) = (
         f64::from(x) * side - HALF_WORLD,
         HALF_WORLD - f64::from(y) * side,
     );
-    let mut tile = vec![f32::NAN; TILE * TILE];
+    let mut tile = vec![vec![f32::NAN; TILE * TILE]; bands];
     for row in (0..TILE).step_by(CONTROL) {
         for column in (0..TILE).step_by(CONTROL) {
             let corner = |column: usize, row: usize| {
@@ -299,7 +331,7 @@ fn sample_cell(
     grid: &Grid,
     source: &OpenRaster,
     corners: [(f64, f64); 4],
-    tile: &mut [f32],
+    tile: &mut Bands,
     (column, row): (usize, usize),
 ) -> Result<(), TilesError> {
     // Continuous pixel coordinates in the mosaic.
@@ -327,7 +359,8 @@ fn sample_cell(
     if width > 4096 || height > 4096 {
         return Ok(());
     }
-    let pixels = source.read(1, (x0, y0), (width, height))?;
+    let read = |band| source.read(band, (x0, y0), (width, height));
+    let pixels: Bands = (1..=tile.len()).map(read).collect::<Result<_, _>>()?;
     for y in 0..CONTROL {
         for x in 0..CONTROL {
             #[expect(clippy::cast_precision_loss, reason = "at most 256")]
@@ -351,11 +384,13 @@ fn sample_cell(
                 (column_at.floor() as i64 - x0) as usize,
                 (row_at.floor() as i64 - y0) as usize,
             );
-            let target = tile.get_mut((row + y) * TILE + column + x);
-            if let (Some(target), Some(&celsius), true) =
-                (target, pixels.get(v * width + u), u < width)
-            {
-                *target = celsius;
+            for (target, pixels) in tile.iter_mut().zip(&pixels) {
+                let target = target.get_mut((row + y) * TILE + column + x);
+                if let (Some(target), Some(&value), true) =
+                    (target, pixels.get(v * width + u), u < width)
+                {
+                    *target = value;
+                }
             }
         }
     }

@@ -76,6 +76,11 @@ impl RasterFile {
 }
 
 impl OpenRaster {
+    /// A raster that is open already.
+    pub(super) fn new(dataset: Dataset) -> Self {
+        Self { dataset }
+    }
+
     /// Writes a window that lies within the raster.
     pub(super) fn write(
         &self,

@@ -10,9 +10,33 @@ use tilejson::{Bounds, Center, tilejson};
 use super::{Pyramid, Ramp};
 use crate::store::{Artifact, sealed};
 
-const NAME: &str = "temperature";
-const DESCRIPTION: &str =
-    "Surface temperature from redacted thermal frames; transparent where there is no data";
+/// Key of the legend of what is not sure.
+const LEGEND: &str = "heatveil:uncertainty";
+/// What is shown: name of the archive, words, unit of its values.
+type Subject = (&'static str, &'static str, &'static str);
+
+const TEMPERATURE: Subject = (
+    "temperature",
+    "Surface temperature from redacted thermal frames; transparent where there is no data",
+    "\u{b0}C",
+);
+const HEAT_LOSS: Subject = (
+    "heatloss",
+    "Heat that surfaces lose, from redacted thermal frames and the night's weather; transparent where there is no data",
+    "W/m\u{b2}",
+);
+/// How the archive of heat loss shows what is not sure.
+const UNCERTAINTY: [(&str, &str); 3] = [
+    (
+        "full colour",
+        "the 90 % interval reaches at most half of the estimate to either side",
+    ),
+    (
+        "greyer",
+        "the interval reaches further, and does not hold zero",
+    ),
+    ("hatched", "the interval holds zero: no loss can be claimed"),
+];
 
 /// What a web client must know about a pyramid.
 #[derive(Debug, Clone)]
@@ -25,14 +49,35 @@ impl TileJson {
     /// Describes `pyramid` coloured by `ramp`; `attribution` is shown on maps.
     #[must_use]
     pub fn new(pyramid: &Pyramid, ramp: &Ramp, attribution: &str) -> Self {
+        Self::describe(TEMPERATURE, pyramid, ramp, attribution)
+    }
+
+    /// Describes a pyramid of heat loss with its interval.
+    #[must_use]
+    pub fn heat_loss(pyramid: &Pyramid, ramp: &Ramp, attribution: &str) -> Self {
+        let mut found = Self::describe(HEAT_LOSS, pyramid, ramp, attribution);
+        let legend = UNCERTAINTY.map(|(shown, when)| json!({ "shown": shown, "when": when }));
+        found
+            .document
+            .other
+            .insert(LEGEND.to_owned(), json!(legend));
+        found
+    }
+
+    fn describe(
+        (name, description, unit): Subject,
+        pyramid: &Pyramid,
+        ramp: &Ramp,
+        attribution: &str,
+    ) -> Self {
         let (min_zoom, max_zoom) = pyramid.zooms();
         let edges = pyramid.geographic();
         // Far enough out for the whole map to show: 3 levels are a factor of 8.
         let center_zoom = max_zoom.saturating_sub(3).max(min_zoom);
         let mut document = tilejson! {
-            tiles: vec!["pmtiles://temperature.pmtiles/{z}/{x}/{y}".to_owned()],
-            name: NAME.to_owned(),
-            description: DESCRIPTION.to_owned(),
+            tiles: vec![format!("pmtiles://{name}.pmtiles/{{z}}/{{x}}/{{y}}")],
+            name: name.to_owned(),
+            description: description.to_owned(),
             attribution: attribution.to_owned(),
             scheme: "xyz".to_owned(),
             version: "1.0.0".to_owned(),
@@ -48,7 +93,7 @@ impl TileJson {
         document.other.insert("format".to_owned(), json!("png"));
         document
             .other
-            .insert("heatveil:ramp".to_owned(), ramp_json(ramp));
+            .insert("heatveil:ramp".to_owned(), ramp_json(ramp, unit));
         Self {
             document,
             center_zoom,
@@ -61,27 +106,33 @@ impl TileJson {
 
     /// The archive's metadata: a JSON object.
     pub(super) fn metadata(&self) -> String {
-        json!({
+        let mut metadata = json!({
             "name": self.document.name,
             "description": self.document.description,
             "attribution": self.document.attribution,
             "version": self.document.version,
             "type": "overlay",
-            "heatveil:ramp": self.document.other.get("heatveil:ramp"),
-        })
-        .to_string()
+        });
+        for key in ["heatveil:ramp", LEGEND] {
+            if let (Some(value), Some(object)) =
+                (self.document.other.get(key), metadata.as_object_mut())
+            {
+                object.insert(key.to_owned(), value.clone());
+            }
+        }
+        metadata.to_string()
     }
 }
 
 /// The ramp: unit, range and stops, temperature to colour.
-fn ramp_json(ramp: &Ramp) -> Value {
+fn ramp_json(ramp: &Ramp, unit: &str) -> Value {
     let (min, max) = ramp.range();
     let stops: Vec<Value> = ramp
         .legend()
         .into_iter()
         .map(|(celsius, colour)| json!([f64::from(celsius), colour]))
         .collect();
-    json!({ "unit": "\u{b0}C", "min": f64::from(min), "max": f64::from(max), "stops": stops })
+    json!({ "unit": unit, "min": f64::from(min), "max": f64::from(max), "stops": stops })
 }
 
 impl sealed::Sealed for TileJson {}

@@ -22,7 +22,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::raster_file::RasterFile;
-use super::{FrameCache, Grid, TilesError};
+use super::{Band, FrameCache, Grid, Layer, TilesError};
 use crate::frame::FrameId;
 use crate::georef::{Bounds, Crs, Surface, View};
 use crate::raster::Raster;
@@ -33,11 +33,17 @@ pub use options::MosaicOptions;
 use totals::Totals;
 
 /// Side of a block.
-const BLOCK: usize = 512;
+pub(super) const BLOCK: usize = 512;
 /// Megabytes that GDAL may hold of rasters being written and read.
 const GDAL_CACHE_MB: &str = "64";
 /// Blocks a thread draws before they are written.
-const BLOCKS_PER_THREAD: usize = 4;
+pub(super) const BLOCKS_PER_THREAD: usize = 4;
+/// What a mosaic holds.
+const BANDS: &[Band] = &[
+    ("temperature", "\u{b0}C"),
+    ("off-nadir angle", "degree"),
+    ("source frame", ""),
+];
 
 /// A frame to draw.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -51,8 +57,7 @@ pub struct MosaicFrame {
 /// A mosaic in the work folder: bands temperature (°C), off-nadir angle (°) and source frame.
 #[derive(Debug, Clone)]
 pub struct Mosaic {
-    pub(super) grid: Grid,
-    pub(super) file: RasterFile,
+    pub(super) layer: Layer,
     report: MosaicReport,
 }
 
@@ -91,10 +96,21 @@ impl Mosaic {
         &self.report
     }
 
+    /// Its raster.
+    #[must_use]
+    pub fn layer(&self) -> &Layer {
+        &self.layer
+    }
+
+    /// Counts pixels that were taken out.
+    pub(super) fn forget(&mut self, pixels: u64) {
+        self.report.valid_pixels = self.report.valid_pixels.saturating_sub(pixels);
+    }
+
     /// The pixel grid.
     #[must_use]
     pub fn grid(&self) -> &Grid {
-        &self.grid
+        &self.layer.grid
     }
 }
 
@@ -154,7 +170,7 @@ where
     let (file, output) = RasterFile::create(
         &work.join("mosaic.tif"),
         (grid.width, grid.height),
-        3,
+        BANDS.len(),
         BLOCK,
         Some((&grid.geo_transform(), &system)),
     )?;
@@ -177,7 +193,13 @@ where
     }
     output.close()?;
     let report = totals.report(&grid);
-    Ok(Mosaic { grid, file, report })
+    let layer = Layer {
+        name: "mosaic",
+        grid,
+        file,
+        bands: BANDS,
+    };
+    Ok(Mosaic { layer, report })
 }
 
 /// Bounds GDAL's own cache of raster blocks, which by default takes a twentieth of the machine's memory.

@@ -1,0 +1,208 @@
+//! Rasters on a map's grid: the mosaic itself, and what is worked out from it pixel by pixel.
+//!
+//! In: a mosaic and what to make of a pixel. Out: another raster in the work folder. Refuses: pixels without data.
+
+use std::path::Path;
+
+use gdal::{Dataset, DatasetOptions, GdalOpenFlags};
+use rayon::prelude::*;
+
+use super::error::GdalContext;
+use super::mosaic::{BLOCK, BLOCKS_PER_THREAD};
+use super::raster_file::{OpenRaster, RasterFile};
+use super::{Grid, Mosaic, TilesError};
+use crate::frame::FrameId;
+use crate::units::Degrees;
+
+/// Name and unit of a band.
+pub type Band = (&'static str, &'static str);
+
+/// A raster in the work folder.
+#[derive(Debug, Clone)]
+pub struct Layer {
+    /// Of its files.
+    pub(super) name: &'static str,
+    pub(super) grid: Grid,
+    pub(super) file: RasterFile,
+    pub(super) bands: &'static [Band],
+}
+
+/// What a mosaic shows in one pixel.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MosaicPixel {
+    /// Apparent temperature, °C.
+    pub celsius: f32,
+    /// How far from straight down it was seen.
+    pub off_nadir: Degrees,
+    /// By which frame.
+    pub frame: FrameId,
+}
+
+/// Pixels of a window that are to hold no data.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Erased {
+    /// Column and row of its first pixel.
+    pub origin: (usize, usize),
+    /// Columns and rows.
+    pub size: (usize, usize),
+    /// Which, row by row.
+    pub pixels: Vec<bool>,
+}
+
+/// A mosaic's temperatures, open on one thread.
+#[derive(Debug)]
+pub struct MosaicReader(OpenRaster);
+
+impl MosaicReader {
+    /// Temperatures of a window, °C, row by row; `NAN` without data.
+    ///
+    /// # Errors
+    ///
+    /// [`TilesError::Gdal`].
+    pub fn celsius(
+        &self,
+        (column, row): (usize, usize),
+        size: (usize, usize),
+    ) -> Result<Vec<f32>, TilesError> {
+        self.0.read(1, (signed(column), signed(row)), size)
+    }
+}
+
+impl Mosaic {
+    /// Opens its temperatures.
+    ///
+    /// # Errors
+    ///
+    /// [`TilesError::Gdal`].
+    pub fn reader(&self) -> Result<MosaicReader, TilesError> {
+        Ok(MosaicReader(self.layer.file.open()?))
+    }
+
+    /// Takes pixels out of the map, in all bands, before anything is made from it; returns how many had data.
+    ///
+    /// # Errors
+    ///
+    /// [`TilesError::Gdal`].
+    pub fn erase(&mut self, windows: impl Iterator<Item = Erased>) -> Result<u64, TilesError> {
+        let task = "take pixels out of the map";
+        let options = DatasetOptions {
+            open_flags: GdalOpenFlags::GDAL_OF_UPDATE,
+            ..DatasetOptions::default()
+        };
+        let file = Dataset::open_ex(self.layer.file.path(), options).task(task)?;
+        let file = OpenRaster::new(file);
+        let mut erased = 0;
+        for window in windows {
+            let (column, row) = window.origin;
+            for band in 1..=self.layer.bands.len() {
+                let mut samples = file.read(band, (signed(column), signed(row)), window.size)?;
+                for (sample, hide) in samples.iter_mut().zip(&window.pixels) {
+                    if *hide {
+                        erased += u64::from(band == 1 && sample.is_finite());
+                        *sample = f32::NAN;
+                    }
+                }
+                file.write(band, window.origin, window.size, samples)?;
+            }
+        }
+        file.close()?;
+        self.forget(erased);
+        Ok(erased)
+    }
+
+    /// Another raster on the same grid, made from every pixel with data, in the folder `work`. `name` is that of its working
+    /// files.
+    ///
+    /// # Errors
+    ///
+    /// [`TilesError::Gdal`].
+    pub fn derive<const N: usize>(
+        &self,
+        name: &'static str,
+        bands: &'static [Band; N],
+        work: &Path,
+        make: impl Fn(MosaicPixel) -> [f32; N] + Sync,
+    ) -> Result<Layer, TilesError> {
+        let grid = *self.grid();
+        let system = grid.crs.spatial_ref()?;
+        let place = (&grid.geo_transform(), &system);
+        let path = work.join(format!("{name}.tif"));
+        let size = (grid.width, grid.height);
+        let (file, output) = RasterFile::create(&path, size, N, BLOCK, Some(place))?;
+        let batch = BLOCKS_PER_THREAD * rayon::current_num_threads();
+        let columns: Vec<usize> = (0..grid.width).step_by(BLOCK).collect();
+        for row in (0..grid.height).step_by(BLOCK) {
+            for batch in columns.chunks(batch) {
+                let blocks: Vec<Result<Option<[Vec<f32>; N]>, TilesError>> = batch
+                    .par_iter()
+                    .map(|&column| self.make_block((column, row), &make))
+                    .collect();
+                for (&column, block) in batch.iter().zip(blocks) {
+                    let Some(block) = block? else { continue };
+                    for (band, samples) in (1..).zip(block) {
+                        output.write(
+                            band,
+                            (column, row),
+                            self.block_size((column, row)),
+                            samples,
+                        )?;
+                    }
+                }
+            }
+        }
+        output.close()?;
+        Ok(Layer {
+            name,
+            grid,
+            file,
+            bands,
+        })
+    }
+
+    fn block_size(&self, (column, row): (usize, usize)) -> (usize, usize) {
+        let grid = self.grid();
+        (BLOCK.min(grid.width - column), BLOCK.min(grid.height - row))
+    }
+
+    /// One block; `None` without data.
+    fn make_block<const N: usize>(
+        &self,
+        (column, row): (usize, usize),
+        make: &(impl Fn(MosaicPixel) -> [f32; N] + Sync),
+    ) -> Result<Option<[Vec<f32>; N]>, TilesError> {
+        let source = self.layer.file.open()?;
+        let size = self.block_size((column, row));
+        let read = |band| source.read(band, (signed(column), signed(row)), size);
+        let celsius = read(1)?;
+        if celsius.iter().all(|celsius| celsius.is_nan()) {
+            return Ok(None);
+        }
+        let (angles, frames) = (read(2)?, read(3)?);
+        let mut values: [Vec<f32>; N] = std::array::from_fn(|_| Vec::with_capacity(celsius.len()));
+        for ((&celsius, &angle), &frame) in celsius.iter().zip(&angles).zip(&frames) {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "the band holds frame numbers; `as` saturates"
+            )]
+            let pixel = MosaicPixel {
+                celsius,
+                off_nadir: Degrees(f64::from(angle)),
+                frame: FrameId(frame as u32),
+            };
+            let found = if celsius.is_finite() {
+                make(pixel)
+            } else {
+                [f32::NAN; N]
+            };
+            for (band, value) in values.iter_mut().zip(found) {
+                band.push(value);
+            }
+        }
+        Ok(Some(values))
+    }
+}
+
+fn signed(pixels: usize) -> i64 {
+    i64::try_from(pixels).unwrap_or(i64::MAX)
+}
