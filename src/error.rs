@@ -72,6 +72,8 @@ impl Error {
                     | RunError::NothingToResume { .. }
                     | RunError::NoWalls
                     | RunError::Surface(_)
+                    | RunError::OptOut { .. }
+                    | RunError::Footprints(_)
                     | RunError::Georef(crate::georef::GeorefError::OutsideBritain)
             ),
             Self::Store(error) => {

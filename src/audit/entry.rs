@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuditError, canonical};
+use super::{AuditError, BuildingsEmitted, HeatLossParameters, ObjectionApplied, canonical};
 use crate::hex;
 
 /// One line of the log. Frame entries carry no wall clock, no position and no file name.
@@ -33,6 +33,15 @@ pub enum Entry {
     /// A published frame was laid on the ground.
     #[serde(rename = "frame.placed")]
     Placed(Placed),
+    /// Homes were taken out of the map because their people object.
+    #[serde(rename = "objection.applied")]
+    Objection(ObjectionApplied),
+    /// What heat loss was worked out with.
+    #[serde(rename = "heatloss.parameters")]
+    HeatLoss(HeatLossParameters),
+    /// The table of buildings was published.
+    #[serde(rename = "buildings.emitted")]
+    Buildings(BuildingsEmitted),
     /// A file was published.
     #[serde(rename = "tile.emitted")]
     TileEmitted(TileEmitted),
@@ -374,6 +383,11 @@ impl Entry {
             Self::Ingested(ingested) => vec![&ingested.commitment],
             Self::Masked(masked) => vec![&masked.mask_sha256, &masked.output_sha256],
             Self::TileEmitted(tile) => vec![&tile.sha256],
+            Self::Objection(objection) => vec![&objection.commitment],
+            Self::Buildings(table) => {
+                let files = table.files.iter().map(|file| file.sha256.as_str());
+                files.chain([table.footprints_sha256.as_str()]).collect()
+            }
             _ => Vec::new(),
         };
         if !digests.into_iter().all(is_digest) {
@@ -385,6 +399,9 @@ impl Entry {
                 let flights = tile.flights.iter().map(|flight| &flight.frames);
                 let ascending = flights.chain([&tile.source_frames]).all(|r| ascend(r));
                 (!ascending).then(|| "ranges of frames do not ascend".into())
+            }
+            Self::Buildings(table) if !ascend(&table.source_frames) => {
+                Some("ranges of frames do not ascend".into())
             }
             _ => None,
         }

@@ -8,12 +8,42 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Component, Path};
 
-use super::TileEmitted;
+use super::Entry;
 use crate::hex;
 use crate::store::hash_file;
 
-/// Folder of everything that is published.
-const PUBLISHED: &str = "tiles";
+/// Folders of everything that is published.
+const PUBLISHED: [&str; 2] = ["tiles", "buildings"];
+
+/// A file as the log has it.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Logged<'a> {
+    path: &'a str,
+    sha256: &'a str,
+    bytes: u64,
+}
+
+impl<'a> Logged<'a> {
+    /// The files that an entry tells of.
+    pub(super) fn of(entry: &'a Entry) -> Vec<Self> {
+        match entry {
+            Entry::TileEmitted(tile) => vec![Self {
+                path: &tile.path,
+                sha256: &tile.sha256,
+                bytes: tile.bytes,
+            }],
+            Entry::Buildings(table) => {
+                let files = table.files.iter().map(|file| Self {
+                    path: &file.path,
+                    sha256: &file.sha256,
+                    bytes: file.bytes,
+                });
+                files.collect()
+            }
+            _ => Vec::new(),
+        }
+    }
+}
 
 /// Reads a plain file; the words say what is wrong otherwise.
 pub(super) fn read(folder: &Path, path: &str) -> Result<Vec<u8>, String> {
@@ -21,30 +51,35 @@ pub(super) fn read(folder: &Path, path: &str) -> Result<Vec<u8>, String> {
     fs::read(folder.join(path)).map_err(|error| unreadable(path, &error))
 }
 
-/// Whether the files under `tiles/` are those that were logged, all of them and no others.
+/// Whether the published files are those that were logged, all of them and no others.
 pub(super) fn problems<'a>(
     folder: &Path,
-    emitted: impl Iterator<Item = &'a TileEmitted>,
+    emitted: impl Iterator<Item = Logged<'a>>,
 ) -> Vec<String> {
     let mut listed = BTreeSet::new();
     let mut problems = Vec::new();
-    for tile in emitted {
-        listed.insert(tile.path.as_str());
-        problems.extend(changed(folder, tile));
+    for file in emitted {
+        listed.insert(file.path);
+        problems.extend(changed(folder, file));
     }
-    list(folder, PUBLISHED, &mut |path| match path {
-        Ok(path) if listed.contains(path) => {}
-        Ok(path) => problems.push(format!("{} is not in the log", path.escape_debug())),
-        Err(problem) => problems.push(problem),
-    });
+    for published in PUBLISHED {
+        list(folder, published, &mut |path| match path {
+            Ok(path) if listed.contains(path) => {}
+            Ok(path) => problems.push(format!("{} is not in the log", path.escape_debug())),
+            Err(problem) => problems.push(problem),
+        });
+    }
     problems
 }
 
 /// What is wrong with one published file.
-fn changed(folder: &Path, tile: &TileEmitted) -> Option<String> {
-    let path = tile.path.as_str();
+fn changed(folder: &Path, file: Logged<'_>) -> Option<String> {
+    let path = file.path;
     let mut parts = Path::new(path).components();
-    let below = parts.next() == Some(Component::Normal(PUBLISHED.as_ref()))
+    let first = parts.next();
+    let below = PUBLISHED
+        .iter()
+        .any(|folder| first == Some(Component::Normal(folder.as_ref())))
         && parts.all(|part| matches!(part, Component::Normal(_)));
     if !below {
         return Some(format!("{} is not a path of a tile", path.escape_debug()));
@@ -53,7 +88,7 @@ fn changed(folder: &Path, tile: &TileEmitted) -> Option<String> {
         return Some(problem);
     }
     match hash_file(&folder.join(path)) {
-        Ok((sha256, bytes)) if hex::encode(&sha256) == tile.sha256 && bytes == tile.bytes => None,
+        Ok((sha256, bytes)) if hex::encode(&sha256) == file.sha256 && bytes == file.bytes => None,
         Ok(_) => Some(format!(
             "{} is not the file of the log",
             path.escape_debug()
@@ -129,15 +164,17 @@ mod tests {
         write_secret(&folder.path().join("tiles/b"), b"x").unwrap();
         std::os::unix::fs::symlink(&real, folder.path().join("tiles/a")).unwrap();
         let (sha256, bytes) = hash_file(&real).unwrap();
-        let tile = |path: &str| TileEmitted {
-            path: path.into(),
-            sha256: hex::encode(&sha256),
+        let sha256 = hex::encode(&sha256);
+        let tile = |path| Logged {
+            path,
+            sha256: &sha256,
             bytes,
-            source_frames: Vec::new(),
-            flights: Vec::new(),
         };
         assert_eq!(
-            problems(folder.path(), [tile("tiles/a"), tile("tiles/b")].iter()),
+            problems(
+                folder.path(),
+                [tile("tiles/a"), tile("tiles/b")].into_iter()
+            ),
             ["tiles/a is not a plain file"]
         );
     }
@@ -145,14 +182,12 @@ mod tests {
     #[test]
     fn paths_that_lead_out_are_refused() {
         for path in ["tiles/../secret", "/etc/passwd", "audit/checkpoint", ""] {
-            let tile = TileEmitted {
-                path: path.into(),
-                sha256: String::new(),
+            let tile = Logged {
+                path,
+                sha256: "",
                 bytes: 0,
-                source_frames: Vec::new(),
-                flights: Vec::new(),
             };
-            let problem = changed(Path::new("/"), &tile).unwrap();
+            let problem = changed(Path::new("/"), tile).unwrap();
             assert!(problem.contains("not a path of a tile"), "{problem}");
         }
     }

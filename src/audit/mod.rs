@@ -11,6 +11,7 @@ mod error;
 mod files;
 mod keys;
 mod log;
+mod results;
 mod story;
 mod tree;
 mod verify;
@@ -23,5 +24,6 @@ pub use entry::{
 pub use error::AuditError;
 pub use keys::{KeyPair, Signer, keygen};
 pub use log::Log;
+pub use results::{BuildingsEmitted, HeatLossParameters, ObjectionApplied, PublishedFile};
 pub use tree::root;
 pub use verify::{Verification, VerifyOptions, verify};

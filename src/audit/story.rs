@@ -12,12 +12,15 @@
 //! 5. `run.resumed` stands between frames and tells how many had their outcome: nothing is logged twice;
 //! 6. `frame.placed` comes after the last frame's outcome and before any tile, in ascending order, of published frames only;
 //! 7. `tile.emitted` comes after the last frame, once for each path, and names published frames only;
-//! 8. the counts of `run.closed` are those of the entries.
+//! 8. `objection.applied`, `heatloss.parameters` and `buildings.emitted` come after the last frame, each once at most; the first before
+//!    anything is published, the second before `tiles/heatloss.*`, the third names published frames only;
+//! 9. the counts of `run.closed` are those of the entries.
 
 use std::collections::BTreeSet;
 
 use super::{
-    AuditError, Detected, Entry, Ingested, Masked, Placed, RunClosed, RunOpened, TileEmitted, root,
+    AuditError, BuildingsEmitted, Detected, Entry, Ingested, Masked, Placed, RunClosed, RunOpened,
+    TileEmitted, root,
 };
 use crate::hex;
 
@@ -45,6 +48,7 @@ pub(super) fn problems(entries: &[Entry]) -> Result<Vec<String>, AuditError> {
         rejected: 0,
         emitted: BTreeSet::new(),
         last_placed: None,
+        results: BTreeSet::new(),
         finding: BTreeSet::new(),
         sources: BTreeSet::new(),
     };
@@ -66,6 +70,8 @@ struct Story<'a> {
     rejected: u32,
     emitted: BTreeSet<&'a str>,
     last_placed: Option<u32>,
+    /// Results that were told of.
+    results: BTreeSet<&'static str>,
     /// Frames in which a first look found something, and those from which finds were carried.
     finding: BTreeSet<u32>,
     sources: BTreeSet<u32>,
@@ -129,6 +135,14 @@ impl<'a> Story<'a> {
             }
             Entry::Placed(placed) => self.placed(placed),
             Entry::TileEmitted(tile) => self.emitted(tile),
+            Entry::Objection(_) => {
+                self.result("objection.applied");
+                if !self.emitted.is_empty() {
+                    self.problem("objection.applied comes after a file that was published");
+                }
+            }
+            Entry::HeatLoss(_) => self.result("heatloss.parameters"),
+            Entry::Buildings(table) => self.buildings(table),
         }
     }
 
@@ -276,20 +290,45 @@ impl<'a> Story<'a> {
         }
     }
 
+    /// What is told of once, after the last frame.
+    fn result(&mut self, name: &'static str) {
+        if let Some(Looks { frame, .. }) = self.frame {
+            self.problem(format!("{name} comes before the outcome of frame {frame}"));
+        }
+        if !self.results.insert(name) {
+            self.problem(format!("{name} stands there twice"));
+        }
+    }
+
+    fn buildings(&mut self, table: &'a BuildingsEmitted) {
+        self.result("buildings.emitted");
+        for file in &table.files {
+            self.shows(&file.path, &table.source_frames);
+        }
+    }
+
     fn emitted(&mut self, tile: &'a TileEmitted) {
         if let Some(Looks { frame, .. }) = self.frame {
             self.problem(format!("a tile comes before the outcome of frame {frame}"));
         }
-        if !self.emitted.insert(&tile.path) {
-            self.problem(format!("{:?} was published twice", tile.path));
+        if tile.path.starts_with("tiles/heatloss") && !self.results.contains("heatloss.parameters")
+        {
+            self.problem(format!("{:?} comes before heatloss.parameters", tile.path));
         }
-        for &[first, last] in &tile.source_frames {
+        self.shows(&tile.path, &tile.source_frames);
+    }
+
+    /// A file that was published, and the frames in it.
+    fn shows(&mut self, path: &'a str, source_frames: &[[u32; 2]]) {
+        if !self.emitted.insert(path) {
+            self.problem(format!("{path:?} was published twice"));
+        }
+        for &[first, last] in source_frames {
             // Ranges are read in ascending order only, so each published frame is looked at once.
             let shown = self.published.range(first..=last).count();
             if u64::try_from(shown) != Ok(u64::from(last - first) + 1) {
                 self.problem(format!(
-                    "{:?} shows frames {first} to {last}, not all of which were published",
-                    tile.path
+                    "{path:?} shows frames {first} to {last}, not all of which were published",
                 ));
             }
         }

@@ -71,10 +71,7 @@ pub fn verify(folder: &Path, options: &VerifyOptions) -> Result<Verification, Au
     check.tiles()?;
     let mut result = check.result;
     result.problems.extend(story::problems(&entries)?);
-    let emitted = entries.iter().filter_map(|entry| match entry {
-        Entry::TileEmitted(tile) => Some(tile),
-        _ => None,
-    });
+    let emitted = entries.iter().flat_map(files::Logged::of);
     result.problems.extend(files::problems(folder, emitted));
     Ok(result)
 }

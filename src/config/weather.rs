@@ -7,8 +7,8 @@ use serde::{Deserialize, Serialize};
 use super::ConfigError;
 use super::resolve::{out_of_range, within};
 use crate::heatloss::{
-    BuildingOptions, Convection, FluxModel, FootprintSource, Spread, Surface, UprnPoints, Weather,
-    WeatherNote,
+    BuildingOptions, Convection, FluxModel, FootprintSource, HeatLossError, Spread, Surface,
+    UprnPoints, Weather, WeatherNote,
 };
 use crate::units::{Degrees, Fraction, Metres};
 
@@ -194,20 +194,14 @@ impl WeatherArgs {
 
 impl WeatherConfig {
     /// The balance of a surface of which nothing is known, through air of this transmission.
-    pub(crate) fn model(&self, transmission: Fraction) -> Result<FluxModel, ConfigError> {
+    pub(crate) fn model(&self, transmission: Fraction) -> Result<FluxModel, HeatLossError> {
         let Self {
             weather,
             surface,
             convection,
             spread,
         } = self;
-        Ok(FluxModel::new(
-            weather,
-            *surface,
-            transmission,
-            *convection,
-            spread,
-        )?)
+        FluxModel::new(weather, *surface, transmission, *convection, spread)
     }
 }
 

@@ -3,6 +3,8 @@
 //! In: outlines, a way to read the redacted map, weather. Out: [`Building`] rows in the order of the outlines. Refuses: to give a
 //! number where too little of a building was seen, and says so instead.
 
+use rayon::prelude::*;
+
 use super::balance::{Convection, Surface};
 use super::estimate::MIN_EMISSIVITY;
 use super::grade::{Reason, Verdict, surface_reasons};
@@ -123,23 +125,33 @@ pub struct MapWindow {
     pub height: usize,
 }
 
-/// Measures every building; `read` gives the redacted map's apparent temperatures of a window, row-major.
+/// Measures every building, in parallel; `open` opens the redacted map on a thread, `read` gives its apparent temperatures of a
+/// window, row-major.
 ///
 /// Without weather there is no flux: temperatures and standing among neighbours remain.
 ///
 /// # Errors
 ///
-/// What `read` says. A roof that mirrors the sky is flagged in its row, not an error.
-pub fn measure<E>(
+/// What `open` and `read` say. A roof that mirrors the sky is flagged in its row, not an error.
+pub fn measure<S, E: Send>(
     footprints: Vec<Footprint>,
     grid: &MapGrid,
     weather: Option<&Weather>,
     options: &BuildingOptions,
-    mut read: impl FnMut(MapWindow) -> Result<Vec<f32>, E>,
+    open: impl Fn() -> Result<S, E> + Sync,
+    read: impl Fn(&S, MapWindow) -> Result<Vec<f32>, E> + Sync,
 ) -> Result<Vec<Building>, E> {
     let mut rows = footprints
-        .into_iter()
-        .map(|footprint| building(footprint, grid, weather, options, &mut read))
+        .into_par_iter()
+        .with_min_len(16)
+        .map_init(&open, |source, footprint| {
+            let read = |window| match source {
+                Ok(source) => read(source, window),
+                // The reason is lost to the other buildings of this thread: ask again for each.
+                Err(_) => read(&open()?, window),
+            };
+            building(footprint, grid, weather, options, read)
+        })
         .collect::<Result<Vec<_>, E>>()?;
     let ranked: Vec<Ranked> = rows.iter().map(|row| row.ranked(options)).collect();
     for (row, standing) in rows.iter_mut().zip(standings(&ranked, options.radius)) {
@@ -153,7 +165,7 @@ fn building<E>(
     grid: &MapGrid,
     weather: Option<&Weather>,
     options: &BuildingOptions,
-    read: &mut impl FnMut(MapWindow) -> Result<Vec<f32>, E>,
+    read: impl FnOnce(MapWindow) -> Result<Vec<f32>, E>,
 ) -> Result<Building, E> {
     let known = |name: &String| {
         let name = name.trim().to_lowercase();
@@ -422,8 +434,8 @@ pub(super) mod tests {
     }
 
     /// The whole map at one temperature, except that columns from `hole` on have no data.
-    fn map(celsius: f32, hole: usize) -> impl FnMut(MapWindow) -> Result<Vec<f32>, Infallible> {
-        move |window| {
+    fn map(celsius: f32, hole: usize) -> impl Fn(&(), MapWindow) -> Result<Vec<f32>, Infallible> {
+        move |(), window| {
             let columns = (window.x0..window.x0 + window.width)
                 .map(|x| if x < hole { celsius } else { f32::NAN });
             let row: Vec<f32> = columns.collect();
@@ -439,6 +451,7 @@ pub(super) mod tests {
             &GRID,
             Some(&weather),
             &options,
+            || Ok(()),
             map(celsius, hole),
         )
         .unwrap()
@@ -496,14 +509,22 @@ pub(super) mod tests {
         let houses: Vec<Footprint> = (0..12)
             .map(|i| house(i, 8.0 * f64::from(i % 12), 40.0))
             .collect();
-        let warmer_to_the_east = |window: MapWindow| {
+        let warmer_to_the_east = |(): &(), window: MapWindow| {
             let row: Vec<f32> = (window.x0..window.x0 + window.width)
                 .map(|x| f32::from(u16::try_from(x).unwrap()) / 50.0)
                 .collect();
             Ok::<_, Infallible>(row.repeat(window.height))
         };
         let options = BuildingOptions::default();
-        let rows = measure(houses, &GRID, Some(&weather), &options, warmer_to_the_east).unwrap();
+        let rows = measure(
+            houses,
+            &GRID,
+            Some(&weather),
+            &options,
+            || Ok(()),
+            warmer_to_the_east,
+        )
+        .unwrap();
         let index: Vec<f64> = rows
             .iter()
             .filter_map(|row| row.standing.map(|at| at.index))
@@ -519,6 +540,7 @@ pub(super) mod tests {
             &GRID,
             None,
             &BuildingOptions::default(),
+            || Ok(()),
             map(1.0, 200),
         )
         .unwrap();

@@ -1,4 +1,6 @@
-//! What the heat balance refuses.
+//! What the heat balance refuses, and why a table could not be written.
+
+use crate::store::StoreError;
 
 /// Why no heat loss is given.
 #[non_exhaustive]
@@ -36,12 +38,6 @@ pub enum HeatLossError {
         /// The hard stop in m/s.
         limit: f64,
     },
-    /// The table of buildings cannot be written.
-    #[error("could not write the table of buildings: {problem}")]
-    Table {
-        /// What GDAL says.
-        problem: String,
-    },
     /// A surface that mirrors the sky.
     #[error(
         "emissivity {emissivity} is not between {min} and 1: such a surface shows the sky's temperature, not its own"
@@ -52,4 +48,16 @@ pub enum HeatLossError {
         /// Least that a temperature can be taken from.
         min: f64,
     },
+}
+
+/// Why the table of buildings could not be written.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum TableError {
+    /// GDAL refuses.
+    #[error("could not write the table of buildings")]
+    Gdal(#[from] gdal::errors::GdalError),
+    /// The file could not be written.
+    #[error(transparent)]
+    Store(#[from] StoreError),
 }

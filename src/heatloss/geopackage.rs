@@ -12,7 +12,7 @@ use gdal::vector::{
 use gdal::{Dataset, DriverManager};
 
 use super::table::{FIELDS, Getter, Value};
-use super::{Building, HeatLossError, Ring};
+use super::{Building, Ring, TableError};
 use crate::georef::Crs;
 use crate::store::{FileArtifact, sealed};
 
@@ -31,13 +31,10 @@ pub struct GeoPackage<'a> {
 impl sealed::Sealed for GeoPackage<'_> {}
 
 impl FileArtifact for GeoPackage<'_> {
-    type Error = HeatLossError;
+    type Error = TableError;
 
-    fn write(&self, partial: &Path) -> Result<(), HeatLossError> {
-        self.write_all(partial)
-            .map_err(|error| HeatLossError::Table {
-                problem: error.to_string(),
-            })
+    fn write(&self, partial: &Path) -> Result<(), TableError> {
+        Ok(self.write_all(partial)?)
     }
 }
 

@@ -29,7 +29,7 @@ mod weather;
 pub use balance::{Convection, Surface, flux, u_value};
 pub use buildings::{Building, BuildingOptions, MapGrid, MapWindow, measure};
 pub use coverage::{Ring, coverage, signed_area};
-pub use error::HeatLossError;
+pub use error::{HeatLossError, TableError};
 pub use estimate::{FluxModel, Interval, Spread};
 pub use field::FluxField;
 pub use footprints::{Footprint, FootprintError, FootprintSource, read};

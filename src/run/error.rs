@@ -77,6 +77,23 @@ pub enum RunError {
     /// Tiles could not be made.
     #[error(transparent)]
     Tiles(#[from] crate::tiles::TilesError),
+    /// The list of objections cannot be read.
+    #[error("could not read the objections in {}", path.display())]
+    OptOut {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// Outlines of buildings or objections cannot be used.
+    #[error(transparent)]
+    Footprints(#[from] crate::heatloss::FootprintError),
+    /// No heat balance can be made.
+    #[error(transparent)]
+    HeatLoss(#[from] crate::heatloss::HeatLossError),
+    /// The table of buildings could not be written.
+    #[error(transparent)]
+    Table(#[from] crate::heatloss::TableError),
     /// The ends of the colour ramp are no range.
     #[error(transparent)]
     Ramp(#[from] crate::tiles::RampError),

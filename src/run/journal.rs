@@ -11,7 +11,9 @@ use super::intake;
 use super::processed::{Input, Looked, Masked, Processed};
 use super::window::Find;
 use super::{Cause, Counts, Outcome, Run, RunError, record};
-use crate::audit::{Entry, FlightEvidence, Log, ModelId, Placed, RunClosed, RunResumed};
+use crate::audit::{
+    CommitmentKey, Entry, FlightEvidence, Log, ModelId, Placed, RunClosed, RunResumed,
+};
 use crate::config::Config;
 use crate::frame::{FrameId, FrameMeta};
 use crate::hex;
@@ -28,6 +30,9 @@ pub(super) struct Journal<'a> {
     models: Vec<ModelId>,
     known: BTreeMap<FrameId, Known>,
     emitted: BTreeMap<String, String>,
+    /// Results that were told of before an interruption.
+    noted: Vec<Entry>,
+    commitment: &'a CommitmentKey,
     /// Frames placed before an interruption.
     placed: BTreeMap<u32, Placed>,
     finished: bool,
@@ -60,6 +65,8 @@ impl<'a> Journal<'a> {
             models: record::models(run),
             known: BTreeMap::new(),
             emitted: BTreeMap::new(),
+            noted: Vec::new(),
+            commitment: &keys.commitment,
             placed: BTreeMap::new(),
             finished: false,
             counts: Counts::default(),
@@ -142,6 +149,10 @@ impl<'a> Journal<'a> {
                     self.placed.insert(placed.frame, placed);
                     continue;
                 }
+                result @ (Entry::Objection(_) | Entry::HeatLoss(_) | Entry::Buildings(_)) => {
+                    self.noted.push(result);
+                    continue;
+                }
                 Entry::RunClosed(_) => {
                     self.finished = true;
                     continue;
@@ -219,6 +230,27 @@ impl<'a> Journal<'a> {
             }
         }
         Ok(())
+    }
+
+    /// Logs durably what is told of once a run: an interrupted run may have told it.
+    pub(super) fn note(&mut self, entry: Entry) -> Result<(), RunError> {
+        let kind = std::mem::discriminant(&entry);
+        let mut noted = self.noted.iter();
+        match noted.find(|noted| std::mem::discriminant(*noted) == kind) {
+            Some(before) if *before == entry => return Ok(()),
+            Some(_) => {
+                let path = "a result of the run".into();
+                return Err(RunError::OtherBytes { path });
+            }
+            None => self.log.append(&entry)?,
+        }
+        self.noted.push(entry);
+        self.sync()
+    }
+
+    /// The commitment to a file that is not public.
+    pub(super) fn commit(&self, bytes: &[u8]) -> [u8; 32] {
+        self.commitment.commit(bytes)
     }
 
     /// Logs a staged file durably, then gives it its final name.

@@ -9,7 +9,9 @@ use super::align::Alignment;
 use super::flights::{locate, place, system};
 use super::ground::Ground;
 use super::journal::{Journal, load};
-use super::{MosaicSummary, Progress, Published, Run, RunError, Summary, outputs};
+use super::{
+    MosaicSummary, Progress, Published, Run, RunError, Summary, buildings, heat_loss, outputs,
+};
 use crate::audit::FlightEvidence;
 use crate::frame::FrameId;
 use crate::raster::Raster;
@@ -17,8 +19,9 @@ use crate::store::Store;
 use crate::tiles::{self, MosaicOptions};
 
 /// Files that are made, for the progress.
-const STEPS: usize = 2 + outputs::STEPS;
-/// Makes and publishes everything under `tiles/`.
+const STEPS: usize = 4 + outputs::STEPS;
+
+/// Makes and publishes everything under `tiles/` and `buildings/`.
 pub(super) fn map(
     run: &Run,
     pool: &ThreadPool,
@@ -79,10 +82,12 @@ pub(super) fn map(
     let work = store.work();
     let publishable =
         |id| Ok::<_, RunError>(alignment.apply(id, ground.publishable(id, rasters(id)?)?));
-    let mosaic = pool.install(|| {
+    let mut mosaic = pool.install(|| {
         let surface = &ground.surface;
         tiles::build_on(surface, crs, &frames, &options, &work, publishable)
     })?;
+    let has_surface = ground.surface.model().is_some();
+    let objections = buildings::object(run, &mut mosaic, has_surface, journal)?;
     let report = mosaic.report().clone();
     let used = &report.used_frames;
     summary.mosaic = Some(MosaicSummary {
@@ -102,5 +107,11 @@ pub(super) fn map(
         frames: used,
         flights: &evidence,
     };
-    outputs::publish(run, pool, store, &map, journal, progress)
+    outputs::publish(run, pool, store, &map, journal, progress)?;
+    summary.heat_loss = heat_loss::publish(run, pool, store, &map, &frames, journal)?;
+    progress.step();
+    let objections = objections.as_ref();
+    summary.buildings = buildings::publish(run, pool, store, &map, &frames, objections, journal)?;
+    progress.step();
+    Ok(())
 }

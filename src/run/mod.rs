@@ -5,15 +5,17 @@
 //!
 //! ```text
 //! intake (manifest, logged) -> first looks in parallel -> masks in parallel, outcomes logged in order -> flights laid on the ground
-//!   -> mosaic -> tiles (staged, logged, renamed) -> run.closed -> checkpoint -> summary
+//!   -> mosaic, without homes whose people object -> tiles, heat loss, table of buildings (staged, logged, renamed) -> run.closed -> checkpoint -> summary
 //! ```
 
 mod align;
+mod buildings;
 mod carry;
 mod error;
 mod flights;
 mod frame_task;
 mod ground;
+mod heat_loss;
 mod intake;
 mod journal;
 mod mapping;
@@ -39,7 +41,9 @@ use std::time::Instant;
 use rayon::ThreadPool;
 
 pub use align::FlightAlignment;
+pub use buildings::BuildingsSummary;
 pub use error::RunError;
+pub use heat_loss::HeatLossSummary;
 pub use ordered::for_each_ordered;
 pub use outcome::{Cause, Counts, Outcome};
 pub use plan::Plan;
@@ -245,6 +249,7 @@ impl Run {
             return Err(RunError::NothingToResume { path });
         }
         ground::check(&self.config)?;
+        buildings::check(&self.config)?;
         intake::check_folders(&self.inputs, &self.out)
     }
 
@@ -295,6 +300,8 @@ impl Run {
             checkpoint: String::new(),
             reasons: BTreeMap::new(),
             mosaic: None,
+            heat_loss: None,
+            buildings: None,
             flights: Vec::new(),
             beyond_envelope: self.config.detect.publish_beyond_envelope.clone(),
             versions: BTreeMap::from([

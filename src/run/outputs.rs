@@ -12,7 +12,7 @@ use crate::store::{Store, layout};
 use crate::tiles::{Cog, Mosaic, Pyramid, Ramp, TileJson, WebTiles};
 
 /// Shown on maps.
-const ATTRIBUTION: &str = "made with heatveil from redacted thermal frames";
+pub(super) const ATTRIBUTION: &str = "made with heatveil from redacted thermal frames";
 
 /// What is published, and what the log says about it.
 pub(super) struct Map<'a> {

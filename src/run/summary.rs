@@ -46,6 +46,10 @@ pub struct Summary {
     pub reasons: BTreeMap<String, usize>,
     /// The mosaic, where one was made.
     pub mosaic: Option<MosaicSummary>,
+    /// How far heat loss can be trusted, where the weather is known.
+    pub heat_loss: Option<super::HeatLossSummary>,
+    /// The table of buildings, where outlines were given.
+    pub buildings: Option<super::BuildingsSummary>,
     /// Yaw chosen per flight.
     pub flights: Vec<FlightSummary>,
     /// Why frames outside the models' envelope were published; `None` where they were not.

@@ -92,6 +92,24 @@ impl Summary {
                 out.join(layout::TEMPERATURE_PMTILES).display()
             )?;
         }
+        if let Some(heat_loss) = &self.heat_loss {
+            let why = heat_loss.reasons.join("; ");
+            let colon = if why.is_empty() { "" } else { ": " };
+            writeln!(
+                text,
+                "\nHeat loss: grade {} at best{colon}{why}",
+                heat_loss.grade
+            )?;
+            writeln!(text, "  {}", out.join(layout::HEAT_LOSS_COG).display())?;
+        }
+        if let Some(table) = &self.buildings {
+            writeln!(
+                text,
+                "\nBuildings: {}, {} with a temperature",
+                table.buildings, table.measured
+            )?;
+            writeln!(text, "  {}", out.join(layout::BUILDINGS_GPKG).display())?;
+        }
         writeln!(
             text,
             "\nLog: {} (keep a copy of this file elsewhere)",

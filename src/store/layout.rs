@@ -8,6 +8,18 @@ pub const TEMPERATURE_COG: &str = "tiles/temperature.tif";
 pub const TEMPERATURE_PMTILES: &str = "tiles/temperature.pmtiles";
 /// The web pyramid's description.
 pub const TILEJSON: &str = "tiles/tilejson.json";
+/// Heat loss: float32 COG of estimate, low and high.
+pub const HEAT_LOSS_COG: &str = "tiles/heatloss.tif";
+/// Its web pyramid.
+pub const HEAT_LOSS_PMTILES: &str = "tiles/heatloss.pmtiles";
+/// That one's description.
+pub const HEAT_LOSS_TILEJSON: &str = "tiles/heatloss.json";
+/// The table of buildings.
+pub const BUILDINGS_CSV: &str = "buildings/buildings.csv";
+/// The same with outlines and style.
+pub const BUILDINGS_GPKG: &str = "buildings/buildings.gpkg";
+/// Which property numbers lie in which building.
+pub const UPRN_CSV: &str = "buildings/uprn.csv";
 /// The log, one canonical JSON object a line.
 pub const LOG: &str = "audit/entries.jsonl";
 /// The signed tree head.

@@ -1,0 +1,80 @@
+//! Entries about what was worked out from the redacted map: objections, heat loss, buildings.
+
+use serde::{Deserialize, Serialize};
+
+/// `objection.applied`: homes and gardens were taken out of the map before anything was made from it. The list itself is not
+/// public: the commitment is keyed, as those of frames are, since a plain hash of a short list of homes can be guessed.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ObjectionApplied {
+    /// Objections that touch the map.
+    pub count: u32,
+    /// HMAC-SHA256 of the list's file under the run's key, hex.
+    pub commitment: String,
+    /// Around each outline, in millimetres.
+    pub margin_mm: u32,
+}
+
+/// `heatloss.parameters`: everything that the heat balance was made with. Pairs are a value and its standard uncertainty.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HeatLossParameters {
+    /// Air temperature, thousandths of a °C.
+    pub air_mk: [i64; 2],
+    /// Effective sky temperature.
+    pub sky_mk: [i64; 2],
+    /// `measured`, `estimated` or `estimated, cloud unknown`.
+    pub sky_source: String,
+    /// Inside temperature.
+    pub indoor_mk: [i64; 2],
+    /// Wind in mm/s.
+    pub wind_mm_s: [i64; 2],
+    /// Relative humidity in thousandths.
+    pub humidity_milli: i64,
+    /// Emissivity of surfaces of which nothing is known, in thousandths.
+    pub emissivity_milli: [i64; 2],
+    /// Tilt of such surfaces, thousandths of a degree.
+    pub tilt_millidegrees: [i64; 2],
+    /// Standard uncertainty of an apparent temperature, mK.
+    pub apparent_mk: i64,
+    /// Standard uncertainty of the air's transmission, in thousandths.
+    pub transmission_milli: i64,
+    /// Standard uncertainty of the convection coefficient, in thousandths of itself.
+    pub convection_milli: i64,
+    /// How wind carries heat away: `mcadams` or `iso-6946`.
+    pub convection: String,
+    /// In words.
+    pub method: String,
+    /// Grade that the weather allows at best, with its reasons.
+    pub grade: String,
+    /// Version of heatveil.
+    pub heatveil: String,
+}
+
+/// A published file.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PublishedFile {
+    /// Path relative to the output folder.
+    pub path: String,
+    /// SHA-256 of the file, hex.
+    pub sha256: String,
+    /// Length.
+    pub bytes: u64,
+}
+
+/// `buildings.emitted`: the table of buildings was published.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BuildingsEmitted {
+    /// The files under `buildings/`.
+    pub files: Vec<PublishedFile>,
+    /// SHA-256 of the file of outlines, hex.
+    pub footprints_sha256: String,
+    /// Rows.
+    pub buildings: u32,
+    /// Of them with a temperature.
+    pub measured: u32,
+    /// Frames of which they may tell, as inclusive ranges.
+    pub source_frames: Vec<[u32; 2]>,
+}

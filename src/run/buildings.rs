@@ -1,0 +1,246 @@
+//! The map to a table of buildings, without those whose people object.
+//!
+//! In: the mosaic, outlines, objections. Out: pixels taken out of the map before anything is made from it; files under `buildings/`,
+//! logged together. Refuses: lists and outlines that cannot be read for sure.
+
+use rayon::ThreadPool;
+use serde::Serialize;
+
+use super::journal::Journal;
+use super::outputs::Map;
+use super::record::{count, ranges};
+use super::{Run, RunError};
+use crate::audit::{BuildingsEmitted, Entry, ObjectionApplied, PublishedFile};
+use crate::config::Config;
+use crate::georef::{Bounds, Crs};
+use crate::heatloss::{
+    self, BuildingOptions, BuildingsCsv, FootprintSource, GeoPackage, MapGrid, MapWindow,
+    Objections, Ring, UprnLinksCsv, air_transmission, coverage,
+};
+use crate::hex;
+use crate::store::{Store, hash_file, layout};
+use crate::tiles::{Erased, Grid, Mosaic, MosaicFrame, MosaicReader, TilesError};
+use crate::units::Metres;
+
+/// Around an objection's outline, where the settings do not say it.
+const MARGIN: f64 = 1.0;
+/// Height of an eave on flat ground, which a roof leans away by.
+const TYPICAL_HEIGHT: f64 = 5.0;
+/// Pixels taken out at a time.
+const MAX_PIXELS: usize = 1 << 22;
+/// Least share of a pixel that counts as touched.
+const TOUCHED: f64 = 1e-9;
+
+/// The table in numbers.
+#[derive(Debug, Clone, Copy, Serialize)]
+pub struct BuildingsSummary {
+    /// Rows.
+    pub buildings: usize,
+    /// Of them with a temperature.
+    pub measured: usize,
+    /// Points with a property number that lie in no building of the table.
+    pub points_outside: usize,
+}
+
+/// Refuses before the first frame what would end the run after the last.
+pub(super) fn check(config: &Config) -> Result<(), RunError> {
+    let buildings = &config.buildings;
+    if let Some(source) = &buildings.footprints {
+        source.check()?;
+    }
+    if let Some(points) = &buildings.uprn_points {
+        points.check()?;
+    }
+    if let Some(path) = &buildings.opt_out {
+        FootprintSource::outlines(path).check()?;
+    }
+    Ok(())
+}
+
+/// Takes the homes and gardens of the opt-out list out of the map, and says so in the log; `None` where there is no list.
+pub(super) fn object(
+    run: &Run,
+    mosaic: &mut Mosaic,
+    has_surface: bool,
+    journal: &mut Journal<'_>,
+) -> Result<Option<Objections>, RunError> {
+    let Some(path) = &run.config.buildings.opt_out else {
+        return Ok(None);
+    };
+    let grid = *mosaic.grid();
+    let lean = if has_surface {
+        0.0
+    } else {
+        TYPICAL_HEIGHT * mosaic.report().mean_tangent
+    };
+    let margin = run.config.buildings.opt_out_margin;
+    let margin = margin.unwrap_or(Metres(MARGIN + lean));
+    let projector = grid.crs.projector()?;
+    let objections = Objections::read(path, &projector, grid.bounds(), margin)?;
+    let bytes = std::fs::read(path).map_err(|source| RunError::OptOut {
+        path: path.clone(),
+        source,
+    })?;
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "between 0 and some ten metres"
+    )]
+    let margin_mm = (margin.0 * 1e3).ceil() as u32;
+    journal.note(Entry::Objection(ObjectionApplied {
+        count: count(objections.count()),
+        commitment: hex::encode(&journal.commit(&bytes)),
+        margin_mm,
+    }))?;
+    let windows = objections
+        .polygons()
+        .iter()
+        .flat_map(|rings| strips(rings, &grid));
+    mosaic.erase(windows)?;
+    Ok(Some(objections))
+}
+
+/// The pixels that a polygon touches, some rows at a time.
+fn strips<'a>(rings: &'a [Ring], grid: &'a Grid) -> impl Iterator<Item = Erased> + 'a {
+    let area = Bounds::around(&rings.concat()).and_then(|area| area.intersection(grid.bounds()));
+    let index = |metres: f64, most: usize| {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "`as` saturates, and what lies beside the map was cut off"
+        )]
+        let pixel = (metres / grid.resolution) as usize;
+        pixel.min(most)
+    };
+    let (x0, x1, y0, y1) = area.map_or((0, 0, 0, 0), |area| {
+        (
+            index(area.west - grid.west, grid.width),
+            index(area.east - grid.west, grid.width - 1) + 1,
+            index(grid.north - area.north, grid.height),
+            index(grid.north - area.south, grid.height - 1) + 1,
+        )
+    });
+    let width = x1.saturating_sub(x0);
+    let rows = (MAX_PIXELS / width.max(1)).max(1);
+    let tops = (y0..y1).step_by(rows).filter(move |_| width > 0);
+    tops.map(move |top| {
+        let height = rows.min(y1 - top);
+        #[expect(clippy::cast_precision_loss, reason = "columns and rows fit 31 bits")]
+        let (left, upper) = (x0 as f64, top as f64);
+        let place = |&(east, north): &(f64, f64)| {
+            (
+                (east - grid.west) / grid.resolution - left,
+                (grid.north - north) / grid.resolution - upper,
+            )
+        };
+        let rings: Vec<Ring> = rings
+            .iter()
+            .map(|ring| ring.iter().map(place).collect())
+            .collect();
+        let shares = coverage(&rings, width, height);
+        Erased {
+            origin: (x0, top),
+            size: (width, height),
+            pixels: shares.into_iter().map(|share| share > TOUCHED).collect(),
+        }
+    })
+}
+
+/// Measures the buildings and publishes their table, where outlines are given.
+pub(super) fn publish(
+    run: &Run,
+    pool: &ThreadPool,
+    store: &Store,
+    map: &Map<'_>,
+    views: &[MosaicFrame],
+    objections: Option<&Objections>,
+    journal: &mut Journal<'_>,
+) -> Result<Option<BuildingsSummary>, RunError> {
+    let config = &run.config.buildings;
+    let Some(source) = &config.footprints else {
+        return Ok(None);
+    };
+    let (grid, mosaic) = (map.mosaic.grid(), map.mosaic);
+    let projector = grid.crs.projector()?;
+    let mut footprints = heatloss::read(source, &projector, grid.bounds())?;
+    if let Some(objections) = objections {
+        footprints = objections
+            .filter(footprints)
+            .map_err(|source| TilesError::Gdal {
+                task: "compare outlines with objections",
+                source,
+            })?;
+    }
+    let points_outside = match &config.uprn_points {
+        Some(points) => points.assign(&mut footprints, &projector, grid.bounds())?,
+        None => 0,
+    };
+    let weather = run.config.weather.map(|config| config.weather);
+    let range = typical_range(mosaic, views);
+    let options = BuildingOptions {
+        transmission: weather.map_or(config.options.transmission, |weather| {
+            air_transmission(&weather, range)
+        }),
+        ..config.options.clone()
+    };
+    let on = MapGrid {
+        bounds: grid.bounds(),
+        resolution: grid.resolution,
+        size: (grid.width, grid.height),
+    };
+    let read = |reader: &MosaicReader, window: MapWindow| {
+        reader.celsius((window.x0, window.y0), (window.width, window.height))
+    };
+    let rows = pool.install(|| {
+        heatloss::measure(
+            footprints,
+            &on,
+            weather.as_ref(),
+            &options,
+            || mosaic.reader(),
+            read,
+        )
+    })?;
+    let staged = [
+        store.stage(layout::BUILDINGS_CSV, &BuildingsCsv(&rows))?,
+        store.stage(layout::UPRN_CSV, &UprnLinksCsv(&rows))?,
+        store.stage_file(layout::BUILDINGS_GPKG, &geopackage(&rows, grid.crs))?,
+    ];
+    let files = staged.iter().map(|staged| {
+        let receipt = staged.receipt();
+        PublishedFile {
+            path: receipt.path.clone(),
+            sha256: hex::encode(&receipt.sha256),
+            bytes: receipt.bytes,
+        }
+    });
+    let measured = rows.iter().filter(|row| row.apparent.mean.is_finite());
+    let summary = BuildingsSummary {
+        buildings: rows.len(),
+        measured: measured.count(),
+        points_outside,
+    };
+    journal.note(Entry::Buildings(BuildingsEmitted {
+        files: files.collect(),
+        footprints_sha256: hex::encode(&hash_file(&source.path)?.0),
+        buildings: count(summary.buildings),
+        measured: count(summary.measured),
+        source_frames: ranges(map.frames),
+    }))?;
+    for staged in staged {
+        staged.commit()?;
+    }
+    Ok(Some(summary))
+}
+
+fn geopackage(buildings: &[heatloss::Building], crs: Crs) -> GeoPackage<'_> {
+    GeoPackage { buildings, crs }
+}
+
+/// How far the camera was from what the map shows, on average.
+fn typical_range(mosaic: &Mosaic, views: &[MosaicFrame]) -> Metres {
+    let mut heights: Vec<f64> = views.iter().map(|frame| frame.view.height().0).collect();
+    heights.sort_unstable_by(f64::total_cmp);
+    let height = heights.get(heights.len() / 2).copied().unwrap_or_default();
+    Metres(height * mosaic.report().mean_tangent.hypot(1.0))
+}

@@ -1,0 +1,141 @@
+//! Heat loss of the map: flux with its interval, pixel by pixel.
+//!
+//! In: the mosaic, what its frames' heights were, the weather. Out: `tiles/heatloss.*`, logged with every parameter. Refuses:
+//! nothing; without weather there is no heat loss.
+
+use std::collections::BTreeMap;
+
+use rayon::ThreadPool;
+use serde::Serialize;
+
+use super::journal::Journal;
+use super::outputs::{ATTRIBUTION, Map};
+use super::{Run, RunError};
+use crate::audit::{Entry, HeatLossParameters};
+use crate::config::WeatherConfig;
+use crate::heatloss::{FluxField, HeatLossError, Sky, Uncertain, air_transmission, slant_range};
+use crate::store::{Store, layout};
+use crate::tiles::{Band, Cog, MosaicFrame, Pyramid, Ramp, TileJson, WebTiles};
+use crate::units::Metres;
+
+/// Bands of the raster.
+const BANDS: &[Band; 3] = &[
+    ("heat loss", "W/m\u{b2}"),
+    ("heat loss, lower end of the 90 % interval", "W/m\u{b2}"),
+    ("heat loss, upper end of the 90 % interval", "W/m\u{b2}"),
+];
+/// Ends of the colour ramp in W/m²: a good roof on a calm night loses 10, a bad one 100.
+const RAMP: (f32, f32) = (0.0, 150.0);
+/// Values are kept to 1/8 W/m².
+const STEPS_PER_UNIT: f32 = 8.0;
+
+/// How far the weather lets heat loss be trusted.
+#[derive(Debug, Clone, Serialize)]
+pub struct HeatLossSummary {
+    /// A to E: no figure of the run is better.
+    pub grade: String,
+    /// Why it is no better.
+    pub reasons: Vec<String>,
+}
+
+/// Makes and publishes the map of heat loss, where the weather is known.
+pub(super) fn publish(
+    run: &Run,
+    pool: &ThreadPool,
+    store: &Store,
+    map: &Map<'_>,
+    views: &[MosaicFrame],
+    journal: &mut Journal<'_>,
+) -> Result<Option<HeatLossSummary>, RunError> {
+    let Some(config) = &run.config.weather else {
+        return Ok(None);
+    };
+    let verdict = config.weather.verdict();
+    let reasons: Vec<String> = verdict
+        .reasons
+        .iter()
+        .map(|reason| reason.text.clone())
+        .collect();
+    let grade = verdict.grade.to_string();
+    journal.note(Entry::HeatLoss(parameters(config, &grade, &reasons)))?;
+    let heights: BTreeMap<_, Metres> = views
+        .iter()
+        .map(|frame| (frame.id, frame.view.height()))
+        .collect();
+    let model = |path| config.model(air_transmission(&config.weather, path));
+    let field = FluxField::new::<HeatLossError>(model)?;
+    let work = store.work();
+    let layer = pool.install(|| {
+        map.mosaic.derive("heatloss", BANDS, &work, |pixel| {
+            let height = heights.get(&pixel.frame).copied();
+            let range = height.map(|height| slant_range(height, pixel.off_nadir));
+            let flux = field.at(pixel.celsius, range.unwrap_or(Metres(f64::NAN)));
+            flux.map(|value| (value * STEPS_PER_UNIT).round() / STEPS_PER_UNIT)
+        })
+    })?;
+    let (frames, flights) = (map.frames, map.flights);
+    let cog = store.stage_file(layout::HEAT_LOSS_COG, &Cog(&layer))?;
+    journal.publish(cog, frames, flights)?;
+    let pyramid = pool.install(|| Pyramid::of(&layer, BANDS.len(), &work))?;
+    let ramp = Ramp::new(RAMP.0, RAMP.1)?;
+    let description = TileJson::heat_loss(&pyramid, &ramp, ATTRIBUTION);
+    let archive = WebTiles {
+        pyramid: &pyramid,
+        ramp: &ramp,
+        description: &description,
+    };
+    let staged = pool.install(|| store.stage_file(layout::HEAT_LOSS_PMTILES, &archive))?;
+    journal.publish(staged, frames, flights)?;
+    let description = store.stage(layout::HEAT_LOSS_TILEJSON, &description)?;
+    journal.publish(description, frames, flights)?;
+    Ok(Some(HeatLossSummary { grade, reasons }))
+}
+
+/// The log's entry: whole thousandths.
+fn parameters(config: &WeatherConfig, grade: &str, reasons: &[String]) -> HeatLossParameters {
+    let WeatherConfig {
+        weather,
+        surface,
+        convection,
+        spread,
+    } = config;
+    let pair = |known: Uncertain| [milli(known.value), milli(known.sigma)];
+    let reasons = reasons.join("; ");
+    HeatLossParameters {
+        air_mk: pair(weather.air),
+        sky_mk: pair(weather.sky),
+        sky_source: match weather.sky_source {
+            Sky::Measured => "measured",
+            Sky::Estimated => "estimated",
+            Sky::CloudUnknown => "estimated, cloud unknown",
+        }
+        .into(),
+        indoor_mk: pair(weather.indoor),
+        wind_mm_s: pair(weather.wind),
+        humidity_milli: milli(weather.humidity.value()),
+        emissivity_milli: [milli(surface.emissivity.value()), milli(spread.emissivity)],
+        tilt_millidegrees: [milli(surface.tilt.0), milli(spread.tilt)],
+        apparent_mk: milli(spread.apparent),
+        transmission_milli: milli(spread.transmission),
+        convection_milli: milli(spread.convection),
+        convection: convection.name().into(),
+        method: "steady balance of convection and radiation with sky and air; surface temperature by the T^4 law over the slant range; \
+                 90 % interval by first-order propagation"
+            .into(),
+        grade: if reasons.is_empty() {
+            grade.to_owned()
+        } else {
+            format!("{grade}: {reasons}")
+        },
+        heatveil: env!("CARGO_PKG_VERSION").into(),
+    }
+}
+
+fn milli(value: f64) -> i64 {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "`as` saturates; settings are small"
+    )]
+    let whole = (value * 1e3).round() as i64;
+    whole
+}
