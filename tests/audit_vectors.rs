@@ -131,12 +131,15 @@ fn the_page_shows_a_true_example_of_every_entry() {
         shown.insert(entry["type"].as_str().unwrap().to_owned());
     }
     let all = [
+        "buildings.emitted",
         "frame.detected",
         "frame.ingested",
         "frame.masked",
         "frame.placed",
         "frame.rejected",
         "frame.withheld",
+        "heatloss.parameters",
+        "objection.applied",
         "run.closed",
         "run.opened",
         "run.resumed",

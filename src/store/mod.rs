@@ -234,7 +234,7 @@ impl Store {
         create_dir(&self.work())?;
         Ok(self
             .work()
-            .join(format!("{}.partial", path.replace('/', "~"))))
+            .join(format!("partial~{}", path.replace('/', "~"))))
     }
 
     fn clear(&self) -> Result<(), StoreError> {

@@ -1,0 +1,318 @@
+//! From the frames of a simulated night to heat loss, a table of buildings, and homes that are in neither.
+
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    reason = "test code: helpers unwrap, and figures are printed"
+)]
+
+mod common;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use common::{files, write};
+use gdal::Dataset;
+use gdal::vector::LayerAccess;
+use heatveil::audit::{Entry, VerifyOptions, keygen, verify};
+use heatveil::config::Args;
+use heatveil::detect::Scripted;
+use heatveil::run::{Run, RunError, Silent, Summary};
+use heatveil::simulate::{self, Options, Preset, Survey};
+use heatveil::store::Existing;
+use heatveil::units::{Degrees, Metres};
+use serde_json::Value;
+
+/// The night of the simulation, as an operator would note it; what roofs mirror is the sky some way up.
+const NIGHT: &str = "[weather]\nair-celsius = 2\nsky-celsius = -14\nhumidity = 0.85\nwind-m-s = 1\nindoor-celsius = 19\n\
+                     cloud = 0.1\nhours-since-sun = 6\nhours-since-rain = 48\nhours-heated = 48\nemissivity = 0.96\n";
+
+/// A survey from straight above, flown once for all tests.
+struct Bench {
+    folder: tempfile::TempDir,
+    buildings: Value,
+}
+
+impl Bench {
+    fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        let survey = Survey {
+            side: Metres(40.0),
+            pitch: Degrees(-90.0),
+            step: Metres(20.0),
+            lane: Metres(20.0),
+            vignetting_kelvin: 0.0,
+            ..Survey::default()
+        };
+        let options = Options {
+            seed: 5,
+            preset: Preset::Survey(survey),
+            ideal: true,
+            ..Options::fixture(folder.path().join("sim"))
+        };
+        simulate::run(&options).unwrap();
+        let truth = fs::read(folder.path().join("sim/truth/buildings.geojson")).unwrap();
+        let keys = keygen("test.example/heatveil").unwrap();
+        write(&folder.path().join("log.key"), keys.signer.as_bytes());
+        write(
+            &folder.path().join("commitment.key"),
+            "07".repeat(32).as_bytes(),
+        );
+        Self {
+            folder,
+            buildings: serde_json::from_slice(&truth).unwrap(),
+        }
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    fn run(&self, out: &str, threads: usize, buildings: &str) -> Result<Summary, RunError> {
+        let settings = format!(
+            "{NIGHT}[buildings]\nfootprints = '{truth}/buildings.geojson'\nid = 'uprn'\nuprn = 'uprn'\nemissivity = 'roof_emissivity'\n{buildings}\n\
+             [detect.warm-spots]\nenabled = false\n[georef]\ndsm = '{truth}/dsm.tif'\nrefine = false\n[tiles]\nmatch-temperatures = false\n\
+             [audit]\nlog-key = '{keys}/log.key'\ncommitment-key = '{keys}/commitment.key'",
+            truth = self.path("sim/truth").display(),
+            keys = self.folder.path().display(),
+        );
+        let run = Run {
+            inputs: vec![self.path("sim/frames")],
+            out: self.path(out),
+            config: toml::from_str::<Args>(&settings)
+                .unwrap()
+                .resolve()
+                .unwrap(),
+            detectors: vec![Box::new(Scripted::default())],
+            existing: Existing::Refuse,
+            threads: NonZeroUsize::new(threads).unwrap(),
+            now: 1_768_516_200,
+            runtime: "none".into(),
+            interrupted: Arc::new(AtomicBool::new(false)),
+        };
+        run.execute(&mut Silent)
+    }
+
+    /// Rows of the table by name: field to text, read by GDAL.
+    fn rows(&self, out: &str) -> BTreeMap<String, BTreeMap<String, String>> {
+        let dataset = Dataset::open(self.path(out).join("buildings/buildings.gpkg")).unwrap();
+        let mut layer = dataset.layer_by_name("buildings").unwrap();
+        let names: Vec<String> = layer.defn().fields().map(|field| field.name()).collect();
+        let row = |feature: gdal::vector::Feature<'_>| {
+            let text = |at| feature.field_as_string(at).unwrap();
+            let cells = names.iter().enumerate();
+            let cells = cells.filter_map(|(at, name)| Some((name.clone(), text(at)?)));
+            let cells: BTreeMap<_, _> = cells.collect();
+            (cells["id"].clone(), cells)
+        };
+        layer.features().map(row).collect()
+    }
+
+    fn entries(&self, out: &str) -> Vec<Entry> {
+        let log = fs::read(self.path(out).join("audit/entries.jsonl")).unwrap();
+        let lines = log
+            .split(|&byte| byte == b'\n')
+            .filter(|line| !line.is_empty());
+        lines.map(|line| Entry::from_line(line).unwrap()).collect()
+    }
+
+    /// The finite values of a band in a rectangle around a building, drawn in by a metre on each side; and how many have none.
+    fn within(&self, out: &str, file: &str, uprn: &str) -> (Vec<f32>, usize) {
+        let feature = self.buildings["features"].as_array().unwrap();
+        let feature = feature
+            .iter()
+            .find(|one| one["properties"]["uprn"] == uprn)
+            .unwrap();
+        let dataset = Dataset::open(self.path(out).join(file)).unwrap();
+        let (map, transform) = (
+            dataset.spatial_ref().unwrap(),
+            dataset.geo_transform().unwrap(),
+        );
+        let mut globe = gdal::spatial_ref::SpatialRef::from_epsg(4326).unwrap();
+        globe
+            .set_axis_mapping_strategy(gdal::spatial_ref::AxisMappingStrategy::TraditionalGisOrder);
+        let to_map = gdal::spatial_ref::CoordTransform::new(&globe, &map).unwrap();
+        let shape = gdal::vector::Geometry::from_geojson(&feature["geometry"].to_string()).unwrap();
+        let shape = shape.transform(&to_map).unwrap().buffer(-1.0, 4).unwrap();
+        let band = dataset.rasterband(1).unwrap();
+        let samples = band.read_band_as::<f32>().unwrap();
+        let (width, height) = band.size();
+        let (mut found, mut empty) = (Vec::new(), 0);
+        let area = shape.envelope();
+        for row in 0..height {
+            for column in 0..width {
+                let east =
+                    transform[0] + (f64::from(u32::try_from(column).unwrap()) + 0.5) * transform[1];
+                let north =
+                    transform[3] + (f64::from(u32::try_from(row).unwrap()) + 0.5) * transform[5];
+                if !(area.MinX..area.MaxX).contains(&east)
+                    || !(area.MinY..area.MaxY).contains(&north)
+                {
+                    continue;
+                }
+                let mut point =
+                    gdal::vector::Geometry::empty(gdal::vector::OGRwkbGeometryType::wkbPoint)
+                        .unwrap();
+                point.add_point_2d((east, north));
+                if shape.contains(&point) {
+                    match samples.data()[row * width + column] {
+                        value if value.is_finite() => found.push(value),
+                        _ => empty += 1,
+                    }
+                }
+            }
+        }
+        (found, empty)
+    }
+}
+
+fn number(row: &BTreeMap<String, String>, field: &str) -> Option<f64> {
+    row.get(field).and_then(|text| text.parse().ok())
+}
+
+/// Ranks, equals sharing theirs.
+fn ranks(values: &[f64]) -> Vec<f64> {
+    let count = |of: &dyn Fn(&f64) -> bool| {
+        f64::from(u32::try_from(values.iter().filter(|value| of(value)).count()).unwrap())
+    };
+    let rank = |value: &f64| {
+        count(&|other| other < value) + 0.5 * count(&|other| (other - value).abs() < 1e-9)
+    };
+    values.iter().map(rank).collect()
+}
+
+/// Correlation of ranks (Spearman 1904).
+fn spearman(a: &[f64], b: &[f64]) -> f64 {
+    let (a, b) = (ranks(a), ranks(b));
+    let count = f64::from(u32::try_from(a.len()).unwrap());
+    let mean = |values: &[f64]| values.iter().sum::<f64>() / count;
+    let (ma, mb) = (mean(&a), mean(&b));
+    let sum = |a: &[f64], ma: f64, b: &[f64], mb: f64| -> f64 {
+        a.iter().zip(b).map(|(x, y)| (x - ma) * (y - mb)).sum()
+    };
+    sum(&a, ma, &b, mb) / (sum(&a, ma, &a, ma) * sum(&b, mb, &b, mb)).sqrt()
+}
+
+#[test]
+fn a_survey_gives_flux_within_its_interval_and_ranks_roofs_by_their_u_value() {
+    let bench = Bench::new();
+    let summary = bench.run("out", 2, "").unwrap();
+    assert_eq!(summary.heat_loss.unwrap().grade, "A");
+    let found = verify(&bench.path("out"), &VerifyOptions::default()).unwrap();
+    assert!(found.ok(), "{:?}", found.problems);
+
+    let rows = bench.rows("out");
+    let (mut inside, mut all, mut fluxes, mut u_values) = (0_u32, 0_u32, Vec::new(), Vec::new());
+    for feature in bench.buildings["features"].as_array().unwrap() {
+        let truth = &feature["properties"];
+        let row = &rows.get(truth["uprn"].as_str().unwrap());
+        let Some(row) = row.filter(|row| number(row, "visible") > Some(0.9)) else {
+            continue;
+        };
+        // ISO 6946: what comes from behind a roof of U-value u, whose outer film of 0.04 m2K/W the balance has itself.
+        let u = truth["roof_u_w_m2k"].as_f64().unwrap();
+        let flux = (19.0 - truth["roof_celsius"].as_f64().unwrap()) / (1.0 / u - 0.04);
+        all += 1;
+        let (low, high) = (
+            number(row, "flux_low").unwrap(),
+            number(row, "flux_high").unwrap(),
+        );
+        inside += u32::from((low..=high).contains(&flux));
+        fluxes.push(number(row, "flux").unwrap());
+        u_values.push(u);
+    }
+    let share = f64::from(inside) / f64::from(all);
+    let ranks = spearman(&fluxes, &u_values);
+    println!("{inside} of {all} roofs inside the interval, rank correlation {ranks:.3}");
+    assert!(all >= 6 && share >= 0.85, "{inside} of {all}");
+    assert!(ranks >= 0.9, "{ranks}");
+
+    // The raster has the table's flux, and data where the temperatures have it.
+    let (uprn, row) = rows
+        .iter()
+        .find(|(_, row)| number(row, "visible") > Some(0.99))
+        .unwrap();
+    let (flux, empty) = bench.within("out", "tiles/heatloss.tif", uprn);
+    let mean = flux.iter().map(|value| f64::from(*value)).sum::<f64>()
+        / f64::from(u32::try_from(flux.len()).unwrap());
+    assert!(
+        empty < flux.len() / 20,
+        "{empty} of {}: what a chimney hides",
+        flux.len()
+    );
+    assert!(
+        (mean - number(row, "flux").unwrap()).abs() < 8.0,
+        "{mean} {row:?}"
+    );
+    let entries = bench.entries("out");
+    let parameters = entries.iter().find_map(|entry| match entry {
+        Entry::HeatLoss(parameters) => Some(parameters.clone()),
+        _ => None,
+    });
+    assert_eq!(parameters.unwrap().sky_mk, [-14_000, 2_000]);
+}
+
+#[test]
+fn a_home_whose_people_object_is_in_no_tile_and_no_table_and_not_named_in_the_log() {
+    let bench = Bench::new();
+    bench.run("all", 1, "").unwrap();
+    let rows = bench.rows("all");
+    let (uprn, _) = rows
+        .iter()
+        .find(|(_, row)| number(row, "visible") > Some(0.99))
+        .unwrap();
+    let mut list = bench.buildings.clone();
+    let keep = |one: &Value| one["properties"]["uprn"] == uprn.as_str();
+    list["features"].as_array_mut().unwrap().retain(keep);
+    write(&bench.path("list.geojson"), list.to_string().as_bytes());
+    let objection = format!("opt-out = '{}'", bench.path("list.geojson").display());
+    for (out, threads) in [("one", 1), ("four", 4)] {
+        bench.run(out, threads, &objection).unwrap();
+    }
+    // Threads change no byte of what is published.
+    for folder in ["tiles", "buildings", "audit"] {
+        assert!(
+            files(&bench.path("one").join(folder)) == files(&bench.path("four").join(folder)),
+            "{folder}"
+        );
+    }
+    for file in ["tiles/temperature.tif", "tiles/heatloss.tif"] {
+        assert!(bench.within("all", file, uprn).0.len() > 100);
+        let (found, empty) = bench.within("one", file, uprn);
+        assert!(found.is_empty() && empty > 100, "{file}: {}", found.len());
+    }
+    let left = bench.rows("one");
+    assert!(!left.contains_key(uprn) && left.len() == rows.len() - 1);
+    let log = fs::read_to_string(bench.path("one/audit/entries.jsonl")).unwrap();
+    assert!(log.contains("\"type\":\"objection.applied\"") && !log.contains(uprn.as_str()));
+    for (path, bytes) in files(&bench.path("one/buildings")) {
+        let named = bytes
+            .windows(uprn.len())
+            .any(|text| text == uprn.as_bytes());
+        assert!(!named, "{}", path.display());
+    }
+    let found = verify(&bench.path("one"), &VerifyOptions::default()).unwrap();
+    assert!(found.ok(), "{:?}", found.problems);
+    write(&bench.path("one/buildings/extra.csv"), b"x");
+    let found = verify(&bench.path("one"), &VerifyOptions::default()).unwrap();
+    assert_eq!(found.problems, ["buildings/extra.csv is not in the log"]);
+}
+
+#[test]
+fn outlines_and_lists_that_cannot_be_used_end_a_run_before_its_first_frame() {
+    let bench = Bench::new();
+    let missing = bench
+        .run("missing", 1, "opt-out = '/nowhere/list.gpkg'")
+        .unwrap_err();
+    assert!(
+        missing.to_string().contains("/nowhere/list.gpkg"),
+        "{missing}"
+    );
+    let field = bench.run("field", 1, "tilt = 'slope'").unwrap_err();
+    assert!(field.to_string().contains("no field \"slope\""), "{field}");
+    assert!(!bench.path("missing").exists() && !bench.path("field").exists());
+}
