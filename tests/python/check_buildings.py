@@ -1,0 +1,87 @@
+#!/usr/bin/env python3
+"""Checks heat loss and the table of buildings of an output folder with tools that heatveil did not write.
+
+usage: check_buildings.py OUT
+
+Zonal means, counts and shares of OUT/buildings/buildings.gpkg must be those of exactextract on OUT/tiles/temperature.tif;
+OGR must open the tables, CSV and GeoPackage must agree, and every pixel of OUT/tiles/heatloss.tif must lie within its interval.
+Needs: exactextract, rasterio (PyPI), ogr2ogr (Debian's gdal-bin).
+"""
+
+import csv
+import json
+import pathlib
+import subprocess
+import sys
+
+import numpy
+import rasterio
+from exactextract import exact_extract
+
+
+def read_gpkg(path, layer):
+    text = subprocess.check_output(["ogr2ogr", "-f", "GeoJSON", "-lco", "COORDINATE_PRECISION=9", "/vsistdout/", path, layer])
+    return json.loads(text)["features"]
+
+
+def check_zones(out, features):
+    with rasterio.open(out / "tiles/temperature.tif") as raster:
+        cell = raster.res[0] ** 2
+        found = exact_extract(raster, features, ["mean", "count"])
+    worst = 0.0
+    measured = 0
+    for feature, zone in zip(features, found):
+        row, zone = feature["properties"], zone["properties"]
+        visible = zone["count"] * cell / row["area"]
+        assert abs(visible - row["visible"]) < 0.006, (row["id"], visible, row["visible"])
+        if row["apparent_mean"] is None:
+            assert visible < 0.26, (row["id"], visible)
+            continue
+        worst = max(worst, abs(zone["mean"] - row["apparent_mean"]))
+        measured += 1
+    assert measured > 0 and worst < 1e-3, worst
+    print(f"ok: means of {measured} buildings within {worst:.5f} K of exactextract")
+
+
+def check_tables(out, features):
+    with open(out / "buildings/buildings.csv", newline="") as file:
+        rows = list(csv.DictReader(file))
+    assert [row["id"] for row in rows] == [feature["properties"]["id"] for feature in features]
+    for row, feature in zip(rows, features):
+        for name, text in row.items():
+            value = feature["properties"][name]
+            same = text == "" if value is None else str(value) == text or abs(float(value) - float(text)) < 1e-9
+            assert same, (name, text, value)
+    links = read_gpkg(out / "buildings/buildings.gpkg", "uprn")
+    with open(out / "buildings/uprn.csv", newline="") as file:
+        assert list(csv.DictReader(file)) == [link["properties"] for link in links]
+    summary = subprocess.check_output(["ogrinfo", "-so", out / "buildings/buildings.gpkg", "buildings"], text=True)
+    assert f"Feature Count: {len(rows)}" in summary and "Multi Polygon" in summary
+    print(f"ok: {len(rows)} rows, the same in CSV and GeoPackage, {len(links)} property numbers")
+
+
+def check_heat_loss(out):
+    with rasterio.open(out / "tiles/heatloss.tif") as raster, rasterio.open(out / "tiles/temperature.tif") as map_:
+        assert raster.transform == map_.transform and raster.shape == map_.shape and raster.crs == map_.crs
+        estimate, low, high = raster.read()
+        celsius = map_.read(1)
+    assert (numpy.isfinite(estimate) == numpy.isfinite(celsius)).all(), "heat loss without a temperature, or the other way round"
+    some = numpy.isfinite(estimate)
+    assert some.any() and (low[some] < estimate[some]).all() and (estimate[some] < high[some]).all()
+    tilejson = json.loads((out / "tiles/heatloss.json").read_text())
+    assert tilejson["heatveil:ramp"]["unit"] == "W/m\u00b2" and len(tilejson["heatveil:uncertainty"]) == 3
+    print(f"ok: heat loss of {some.sum()} pixels within its interval")
+
+
+def main():
+    if len(sys.argv) != 2:
+        sys.exit(__doc__)
+    out = pathlib.Path(sys.argv[1])
+    features = read_gpkg(out / "buildings/buildings.gpkg", "buildings")
+    check_tables(out, features)
+    check_zones(out, features)
+    check_heat_loss(out)
+
+
+if __name__ == "__main__":
+    main()
