@@ -4,7 +4,7 @@
 //! Data flows one way; each arrow is a module, and [`run`] drives them:
 //!
 //! ```text
-//! ingest -> radiometry -> detect -> redact -> georef -> tiles -> audit
+//! ingest -> radiometry -> detect -> redact -> georef -> tiles -> heatloss -> audit
 //! ```
 //!
 //! The guarantee that carries the rest: [`frame::Frame`] shows pixels only in its `Redacted` stage, and

@@ -9,7 +9,25 @@ mod planck;
 pub use correction::{Correction, object_temperature};
 pub use planck::{counts_to_celsius, transmission};
 
-use crate::frame::{Calibration, Radiometry};
+use crate::frame::{Calibration, ObjectParameters, Radiometry};
+use crate::units::{Fraction, Metres};
+
+/// The table that turns a frame's samples into apparent (blackbody) temperatures in °C: without the emissivity, reflections and path of
+/// the file, which a heat balance would correct for a second time.
+#[must_use]
+pub fn apparent_calibration(radiometry: &Radiometry) -> Calibration {
+    match *radiometry {
+        Radiometry::Planck(planck, object) => {
+            let blackbody = ObjectParameters {
+                emissivity: Fraction::ONE,
+                distance: Metres(0.0),
+                ..object
+            };
+            calibration(&Radiometry::Planck(planck, blackbody))
+        }
+        _ => calibration(radiometry),
+    }
+}
 
 /// The table that turns a frame's samples into °C.
 #[must_use]

@@ -134,6 +134,22 @@ pub(super) mod tests {
         assert!((celsius(15500.0) - 9.624_376_539).abs() < 1e-8);
     }
 
+    /// DOMAIN section 1.1: 18109 counts of a blackbody, whatever the file says of object and path.
+    #[test]
+    fn an_apparent_temperature_is_that_of_a_blackbody_at_the_lens() {
+        let far = ObjectParameters {
+            distance: Metres(60.0),
+            ..object(0.8, 1.0)
+        };
+        let blackbody = ObjectParameters {
+            emissivity: Fraction::ONE,
+            distance: Metres(0.0),
+            ..far
+        };
+        let found = counts_to_celsius(&PLANCK, &blackbody)(18109.0);
+        assert!((found - 23.654_940_704).abs() < 1e-8, "{found}");
+    }
+
     #[test]
     fn counts_below_the_blackbody_have_no_temperature() {
         assert!(counts_to_celsius(&PLANCK, &object(1.0, 1.0))(0.0).is_nan());

@@ -181,7 +181,10 @@ impl<'a> FrameTask<'a> {
         match &*kept {
             Some((known, table)) if known == radiometry => Arc::clone(table),
             _ => {
-                let table = Arc::new(radiometry::calibration(radiometry));
+                let table = Arc::new(match self.config.weather {
+                    Some(_) => radiometry::apparent_calibration(radiometry),
+                    None => radiometry::calibration(radiometry),
+                });
                 *kept = Some((*radiometry, Arc::clone(&table)));
                 table
             }

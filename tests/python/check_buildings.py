@@ -32,12 +32,12 @@ def check_zones(out, features):
     measured = 0
     for feature, zone in zip(features, found):
         row, zone = feature["properties"], zone["properties"]
-        visible = zone["count"] * cell / row["area"]
+        visible = zone["band_1_count"] * cell / row["area"]
         assert abs(visible - row["visible"]) < 0.006, (row["id"], visible, row["visible"])
         if row["apparent_mean"] is None:
             assert visible < 0.26, (row["id"], visible)
             continue
-        worst = max(worst, abs(zone["mean"] - row["apparent_mean"]))
+        worst = max(worst, abs(zone["band_1_mean"] - row["apparent_mean"]))
         measured += 1
     assert measured > 0 and worst < 1e-3, worst
     print(f"ok: means of {measured} buildings within {worst:.5f} K of exactextract")
