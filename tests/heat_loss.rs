@@ -35,23 +35,32 @@ const NIGHT: &str = "[weather]\nair-celsius = 2\nsky-celsius = -14\nhumidity = 0
 struct Bench {
     folder: tempfile::TempDir,
     buildings: Value,
+    /// As the operator noted it.
+    weather: String,
+    /// Poses and temperatures from overlaps.
+    refine: bool,
 }
 
 impl Bench {
+    /// A drone that knows its pose, a camera without errors.
     fn new() -> Self {
+        Self::flown(5, true)
+    }
+
+    fn flown(seed: u64, ideal: bool) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let survey = Survey {
             side: Metres(40.0),
             pitch: Degrees(-90.0),
             step: Metres(20.0),
             lane: Metres(20.0),
-            vignetting_kelvin: 0.0,
+            vignetting_kelvin: if ideal { 0.0 } else { 3.0 },
             ..Survey::default()
         };
         let options = Options {
-            seed: 5,
+            seed,
             preset: Preset::Survey(survey),
-            ideal: true,
+            ideal,
             ..Options::fixture(folder.path().join("sim"))
         };
         simulate::run(&options).unwrap();
@@ -65,6 +74,8 @@ impl Bench {
         Self {
             folder,
             buildings: serde_json::from_slice(&truth).unwrap(),
+            weather: NIGHT.to_owned(),
+            refine: !ideal,
         }
     }
 
@@ -74,11 +85,13 @@ impl Bench {
 
     fn run(&self, out: &str, threads: usize, buildings: &str) -> Result<Summary, RunError> {
         let settings = format!(
-            "{NIGHT}[buildings]\nfootprints = '{truth}/buildings.geojson'\nid = 'uprn'\nuprn = 'uprn'\nemissivity = 'roof_emissivity'\n{buildings}\n\
-             [detect.warm-spots]\nenabled = false\n[georef]\ndsm = '{truth}/dsm.tif'\nrefine = false\n[tiles]\nmatch-temperatures = false\n\
+            "{weather}[buildings]\nfootprints = '{truth}/buildings.geojson'\nid = 'uprn'\nuprn = 'uprn'\nemissivity = 'roof_emissivity'\n{buildings}\n\
+             [detect.warm-spots]\nenabled = false\n[georef]\ndsm = '{truth}/dsm.tif'\nrefine = {refine}\n[tiles]\nmatch-temperatures = {refine}\n\
              [audit]\nlog-key = '{keys}/log.key'\ncommitment-key = '{keys}/commitment.key'",
             truth = self.path("sim/truth").display(),
             keys = self.folder.path().display(),
+            weather = self.weather,
+            refine = self.refine,
         );
         let run = Run {
             inputs: vec![self.path("sim/frames")],
@@ -110,6 +123,27 @@ impl Bench {
             (cells["id"].clone(), cells)
         };
         layer.features().map(row).collect()
+    }
+
+    /// The table against the truth, for roofs that were seen.
+    fn agreement(&self, rows: &BTreeMap<String, BTreeMap<String, String>>) -> Agreement {
+        let mut found = Agreement::default();
+        for feature in self.buildings["features"].as_array().unwrap() {
+            let truth = &feature["properties"];
+            let row = &rows.get(truth["uprn"].as_str().unwrap());
+            let Some(row) = row.filter(|row| number(row, "visible") > Some(0.9)) else {
+                continue;
+            };
+            // ISO 6946: what comes from behind a roof of U-value u, whose outer film of 0.04 m2K/W the balance has itself.
+            let u = truth["roof_u_w_m2k"].as_f64().unwrap();
+            let flux = (19.0 - truth["roof_celsius"].as_f64().unwrap()) / (1.0 / u - 0.04);
+            let [low, high] = ["flux_low", "flux_high"].map(|end| number(row, end).unwrap());
+            found.all += 1;
+            found.inside += u32::from((low..=high).contains(&flux));
+            found.fluxes.push(number(row, "flux").unwrap());
+            found.u_values.push(u);
+        }
+        found
     }
 
     fn entries(&self, out: &str) -> Vec<Entry> {
@@ -170,6 +204,15 @@ impl Bench {
     }
 }
 
+/// Roofs whose true flux lies in its interval, and what there is to rank.
+#[derive(Default)]
+struct Agreement {
+    inside: u32,
+    all: u32,
+    fluxes: Vec<f64>,
+    u_values: Vec<f64>,
+}
+
 fn number(row: &BTreeMap<String, String>, field: &str) -> Option<f64> {
     row.get(field).and_then(|text| text.parse().ok())
 }
@@ -206,25 +249,12 @@ fn a_survey_gives_flux_within_its_interval_and_ranks_roofs_by_their_u_value() {
     assert!(found.ok(), "{:?}", found.problems);
 
     let rows = bench.rows("out");
-    let (mut inside, mut all, mut fluxes, mut u_values) = (0_u32, 0_u32, Vec::new(), Vec::new());
-    for feature in bench.buildings["features"].as_array().unwrap() {
-        let truth = &feature["properties"];
-        let row = &rows.get(truth["uprn"].as_str().unwrap());
-        let Some(row) = row.filter(|row| number(row, "visible") > Some(0.9)) else {
-            continue;
-        };
-        // ISO 6946: what comes from behind a roof of U-value u, whose outer film of 0.04 m2K/W the balance has itself.
-        let u = truth["roof_u_w_m2k"].as_f64().unwrap();
-        let flux = (19.0 - truth["roof_celsius"].as_f64().unwrap()) / (1.0 / u - 0.04);
-        all += 1;
-        let (low, high) = (
-            number(row, "flux_low").unwrap(),
-            number(row, "flux_high").unwrap(),
-        );
-        inside += u32::from((low..=high).contains(&flux));
-        fluxes.push(number(row, "flux").unwrap());
-        u_values.push(u);
-    }
+    let Agreement {
+        inside,
+        all,
+        fluxes,
+        u_values,
+    } = bench.agreement(&rows);
     let share = f64::from(inside) / f64::from(all);
     let ranks = spearman(&fluxes, &u_values);
     println!("{inside} of {all} roofs inside the interval, rank correlation {ranks:.3}");
@@ -315,4 +345,50 @@ fn outlines_and_lists_that_cannot_be_used_end_a_run_before_its_first_frame() {
     let field = bench.run("field", 1, "tilt = 'slope'").unwrap_err();
     assert!(field.to_string().contains("no field \"slope\""), "{field}");
     assert!(!bench.path("missing").exists() && !bench.path("field").exists());
+}
+
+/// A deviate of mean 0 and variance 1: twelve uniform ones (central limit).
+fn normal(rng: &mut rand_chacha::ChaCha8Rng) -> f64 {
+    (0..12)
+        .map(|_| rand::RngExt::random_range(rng, 0.0..1.0))
+        .sum::<f64>()
+        - 6.0
+}
+
+/// Issue 5 asks for 85 to 95 % over 20 seeds. Poses, drift and vignetting are wrong as in real flights, the note of the weather by its own
+/// standard uncertainties, and the emissivity is not known; of a night's errors that all roofs share, 20 nights are 20 draws.
+#[test]
+#[ignore = "a quarter of an hour: cargo test --test heat_loss -- --ignored --nocapture"]
+fn over_twenty_nights_the_interval_holds_what_it_says() {
+    let (mut inside, mut all) = (0, 0);
+    for seed in 0..20 {
+        let mut bench = Bench::flown(seed, false);
+        let mut rng = rand::SeedableRng::seed_from_u64(1000 + seed);
+        let mut off = |by: f64| by * normal(&mut rng);
+        bench.weather = NIGHT
+            .replace(
+                "air-celsius = 2\n",
+                &format!("air-celsius = {:.2}\n", 2.0 + off(0.5)),
+            )
+            .replace(
+                "wind-m-s = 1\n",
+                &format!("wind-m-s = {:.2}\n", (1.0 + off(0.7)).max(0.0)),
+            )
+            .replace(
+                "sky-celsius = -14\n",
+                &format!("sky-celsius = {:.2}\n", -14.0 + off(2.0)),
+            );
+        bench.run("out", 2, "").unwrap();
+        let found = bench.agreement(&bench.rows("out"));
+        let ranks = spearman(&found.fluxes, &found.u_values);
+        println!(
+            "seed {seed}: {} of {} inside, rank correlation {ranks:.3}",
+            found.inside, found.all
+        );
+        inside += found.inside;
+        all += found.all;
+    }
+    let share = f64::from(inside) / f64::from(all);
+    println!("{inside} of {all} roofs inside the 90 % interval: {share:.3}");
+    assert!(share >= 0.85, "{share}");
 }
