@@ -57,6 +57,9 @@ pub enum TableError {
     /// GDAL refuses.
     #[error("could not write the table of buildings")]
     Gdal(#[from] gdal::errors::GdalError),
+    /// The Parquet writer refuses.
+    #[error("could not write the table of buildings as Parquet")]
+    Parquet(#[from] parquet::errors::ParquetError),
     /// The file could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),

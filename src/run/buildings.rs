@@ -12,10 +12,10 @@ use super::record::{count, ranges};
 use super::{Run, RunError};
 use crate::audit::{BuildingsEmitted, Entry, ObjectionApplied, PublishedFile};
 use crate::config::Config;
-use crate::georef::{Bounds, Crs};
+use crate::georef::Bounds;
 use crate::heatloss::{
-    self, BuildingOptions, BuildingsCsv, FootprintSource, GeoPackage, MapGrid, MapWindow,
-    Objections, Ring, UprnLinksCsv, air_transmission, coverage,
+    self, BuildingOptions, BuildingsCsv, FootprintSource, GeoPackage, GeoParquet, MapGrid,
+    MapWindow, Objections, Ring, UprnLinksCsv, air_transmission, coverage,
 };
 use crate::hex;
 use crate::store::{Store, hash_file, layout};
@@ -201,10 +201,12 @@ pub(super) fn publish(
             read,
         )
     })?;
+    let (buildings, crs) = (rows.as_slice(), grid.crs);
     let staged = [
         store.stage(layout::BUILDINGS_CSV, &BuildingsCsv(&rows))?,
         store.stage(layout::UPRN_CSV, &UprnLinksCsv(&rows))?,
-        store.stage_file(layout::BUILDINGS_GPKG, &geopackage(&rows, grid.crs))?,
+        store.stage_file(layout::BUILDINGS_GPKG, &GeoPackage { buildings, crs })?,
+        store.stage_file(layout::BUILDINGS_PARQUET, &GeoParquet { buildings, crs })?,
     ];
     let files = staged.iter().map(|staged| {
         let receipt = staged.receipt();
@@ -231,10 +233,6 @@ pub(super) fn publish(
         staged.commit()?;
     }
     Ok(Some(summary))
-}
-
-fn geopackage(buildings: &[heatloss::Building], crs: Crs) -> GeoPackage<'_> {
-    GeoPackage { buildings, crs }
 }
 
 /// How far the camera was from what the map shows, on average.

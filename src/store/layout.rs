@@ -18,6 +18,8 @@ pub const HEAT_LOSS_TILEJSON: &str = "tiles/heatloss.json";
 pub const BUILDINGS_CSV: &str = "buildings/buildings.csv";
 /// The same with outlines and style.
 pub const BUILDINGS_GPKG: &str = "buildings/buildings.gpkg";
+/// The same for columns and clouds.
+pub const BUILDINGS_PARQUET: &str = "buildings/buildings.parquet";
 /// Which property numbers lie in which building.
 pub const UPRN_CSV: &str = "buildings/uprn.csv";
 /// The log, one canonical JSON object a line.

@@ -4,19 +4,21 @@
 usage: check_buildings.py OUT
 
 Zonal means, counts and shares of OUT/buildings/buildings.gpkg must be those of exactextract on OUT/tiles/temperature.tif;
-OGR must open the tables, CSV and GeoPackage must agree, and every pixel of OUT/tiles/heatloss.tif must lie within its interval.
-Needs: exactextract, rasterio (PyPI), ogr2ogr (Debian's gdal-bin).
+OGR must open the tables, CSV, GeoPackage and GeoParquet must agree, and every pixel of OUT/tiles/heatloss.tif must lie within its interval.
+Needs: exactextract, pyarrow, rasterio (PyPI), ogr2ogr (Debian's gdal-bin).
 """
 
 import csv
 import json
 import pathlib
+import struct
 import subprocess
 import sys
 
 import numpy
 import rasterio
 from exactextract import exact_extract
+from pyarrow import parquet
 
 
 def read_gpkg(path, layer):
@@ -60,6 +62,36 @@ def check_tables(out, features):
     print(f"ok: {len(rows)} rows, the same in CSV and GeoPackage, {len(links)} property numbers")
 
 
+def rings(wkb):
+    """Rings of a multipolygon's WKB, by hand (OGC 06-103r4)."""
+    at, found = 9, []
+    assert wkb[:5] == b"\x01\x06\0\0\0"
+    for _ in range(struct.unpack_from("<I", wkb, 5)[0]):
+        (count,), at = struct.unpack_from("<I", wkb, at + 5), at + 9
+        for _ in range(count):
+            (points,), at = struct.unpack_from("<I", wkb, at), at + 4
+            flat = struct.unpack_from(f"<{2 * points}d", wkb, at)
+            found.append(list(zip(flat[::2], flat[1::2])))
+            at += 16 * points
+    assert at == len(wkb)
+    return found
+
+
+def check_parquet(out, features):
+    table = parquet.read_table(out / "buildings/buildings.parquet")
+    geo = json.loads(table.schema.metadata[b"geo"])
+    column = geo["columns"][geo["primary_column"]]
+    assert geo["version"] == "1.1.0" and column["encoding"] == "WKB" and column["crs"]["type"] == "ProjectedCRS"
+    rows = table.to_pylist()
+    assert len(rows) == len(features)
+    for row, feature in zip(rows, features):
+        outline = rings(row.pop("geometry"))
+        assert row == feature["properties"], row
+        coordinates = [ring for polygon in feature["geometry"]["coordinates"] for ring in polygon]
+        assert numpy.allclose(outline, coordinates, atol=1e-6)
+    print(f"ok: {len(rows)} rows, the same in GeoParquet")
+
+
 def check_heat_loss(out):
     with rasterio.open(out / "tiles/heatloss.tif") as raster, rasterio.open(out / "tiles/temperature.tif") as map_:
         assert raster.transform == map_.transform and raster.shape == map_.shape and raster.crs == map_.crs
@@ -79,6 +111,7 @@ def main():
     out = pathlib.Path(sys.argv[1])
     features = read_gpkg(out / "buildings/buildings.gpkg", "buildings")
     check_tables(out, features)
+    check_parquet(out, features)
     check_zones(out, features)
     check_heat_loss(out)
 
