@@ -358,7 +358,7 @@ fn normal(rng: &mut rand_chacha::ChaCha8Rng) -> f64 {
 /// Issue 5 asks for 85 to 95 % over 20 seeds. Poses, drift and vignetting are wrong as in real flights, the note of the weather by its own
 /// standard uncertainties; of a night's errors that all roofs share, 20 nights are 20 draws.
 #[test]
-#[ignore = "a quarter of an hour: cargo test --test heat_loss -- --ignored --nocapture"]
+#[ignore = "half an hour, and not reached yet (0.80 in November 2026): cargo test --test heat_loss -- --ignored --nocapture"]
 fn over_twenty_nights_the_interval_holds_what_it_says() {
     let (mut inside, mut all) = (0, 0);
     for seed in 0..20 {
