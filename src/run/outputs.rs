@@ -9,7 +9,7 @@ use super::{Progress, Run, RunError};
 use crate::audit::FlightEvidence;
 use crate::frame::FrameId;
 use crate::store::{Store, layout};
-use crate::tiles::{Cog, Mosaic, Pyramid, Ramp, TileJson, WebTiles};
+use crate::tiles::{Cog, Mosaic, Pyramid, Qml, Ramp, TileJson, WebTiles};
 
 /// Shown on maps.
 const ATTRIBUTION: &str = "made with heatveil from redacted thermal frames";
@@ -53,6 +53,15 @@ pub(super) fn publish(
     )]
     let (min, max) = (run.config.tiles.min.0 as f32, run.config.tiles.max.0 as f32);
     let ramp = Ramp::new(min, max)?;
+    let style = Qml {
+        ramp: &ramp,
+        unit: "\u{b0}C",
+    };
+    journal.publish(
+        store.stage(layout::TEMPERATURE_QML, &style)?,
+        frames,
+        flights,
+    )?;
     let description = TileJson::new(&pyramid, &ramp, ATTRIBUTION);
     let archive = WebTiles {
         pyramid: &pyramid,

@@ -4,6 +4,8 @@
 pub const SUMMARY: &str = "summary.json";
 /// The mosaic: float32 COG of temperature, off-nadir angle and source frame.
 pub const TEMPERATURE_COG: &str = "tiles/temperature.tif";
+/// The style in which QGIS loads the mosaic.
+pub const TEMPERATURE_QML: &str = "tiles/temperature.qml";
 /// The web pyramid.
 pub const TEMPERATURE_PMTILES: &str = "tiles/temperature.pmtiles";
 /// The web pyramid's description.

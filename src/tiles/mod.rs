@@ -15,6 +15,7 @@ mod mosaic;
 mod palette;
 mod pmtiles;
 mod pyramid;
+mod qml;
 mod raster_file;
 mod tilejson;
 
@@ -26,4 +27,5 @@ pub use mosaic::{Mosaic, MosaicFrame, MosaicOptions, MosaicReport, build, build_
 pub use palette::{Ramp, RampError};
 pub use pmtiles::WebTiles;
 pub use pyramid::Pyramid;
+pub use qml::Qml;
 pub use tilejson::TileJson;
