@@ -22,7 +22,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("detect", &["hex", "units", "raster", "frame"]),
     ("redact", &["units", "raster", "frame", "detect"]),
     ("georef", &["units", "raster", "frame"]),
-    ("tiles", &["units", "raster", "frame", "store", "georef"]),
+    (
+        "tiles",
+        &["hex", "units", "raster", "frame", "store", "georef"],
+    ),
     ("heatloss", &["units", "store", "radiometry", "georef"]),
     ("audit", &["hex", "store"]),
     ("simulate", &["units", "raster", "frame", "store"]),

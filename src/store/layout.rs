@@ -10,6 +10,10 @@ pub const TEMPERATURE_QML: &str = "tiles/temperature.qml";
 pub const TEMPERATURE_PMTILES: &str = "tiles/temperature.pmtiles";
 /// The web pyramid's description.
 pub const TILEJSON: &str = "tiles/tilejson.json";
+/// The collection of the map's files.
+pub const STAC_COLLECTION: &str = "tiles/stac/collection.json";
+/// The map's files with place, time and checksums.
+pub const STAC_ITEM: &str = "tiles/stac/item.json";
 /// The log, one canonical JSON object a line.
 pub const LOG: &str = "audit/entries.jsonl";
 /// The signed tree head.

@@ -17,6 +17,7 @@ mod pmtiles;
 mod pyramid;
 mod qml;
 mod raster_file;
+mod stac;
 mod tilejson;
 
 pub use cache::FrameCache;
@@ -28,4 +29,5 @@ pub use palette::{Ramp, RampError};
 pub use pmtiles::WebTiles;
 pub use pyramid::Pyramid;
 pub use qml::Qml;
+pub use stac::{Stac, StacAsset, StacDocument};
 pub use tilejson::TileJson;

@@ -1,4 +1,4 @@
-//! The files of a map as a SpatioTemporal Asset Catalog (STAC 1.1): one collection with one item.
+//! The files of a map as a `SpatioTemporal` Asset Catalog (STAC 1.1): one collection with one item.
 //!
 //! In: what was published, the map's grid, when the survey was flown. Out: `collection.json` and `item.json`, which link each
 //! other and the files by relative paths. Refuses: exact times and places: the interval is widened to whole hours, the
@@ -159,7 +159,7 @@ impl Stac<'_> {
                 north,
             } = grid.bounds();
             let step = grid.resolution;
-            let bands: Vec<Value> = asset.bands.iter().map(|band| describe(band)).collect();
+            let bands: Vec<Value> = asset.bands.iter().map(describe).collect();
             for (name, value) in [
                 ("bands", json!(bands)),
                 ("proj:code", json!(format!("EPSG:{}", grid.crs.epsg()))),
@@ -194,12 +194,7 @@ impl Stac<'_> {
         // Spherical Mercator, as EPSG:3857.
         let pi = std::f64::consts::PI;
         let row = |latitude: f64| (1.0 - latitude.to_radians().tan().asinh() / pi) / 2.0 * tiles;
-        let latitude = |row: f64| {
-            (pi * (1.0 - 2.0 * row / tiles))
-                .sinh()
-                .atan()
-                .to_degrees()
-        };
+        let latitude = |row: f64| (pi * (1.0 - 2.0 * row / tiles)).sinh().atan().to_degrees();
         // 1e-7 degrees are 11 mm; outward, so that the text holds no less than the tiles.
         let down = |degrees: f64| (degrees * 1e7).floor() / 1e7;
         let up = |degrees: f64| (degrees * 1e7).ceil() / 1e7;
@@ -232,5 +227,89 @@ fn kind(path: &str) -> (&'static str, &'static str) {
         Some("qml") => ("application/xml", "style"),
         Some("json") => ("application/json", "metadata"),
         _ => ("application/octet-stream", "data"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::georef::Crs;
+
+    fn catalog(flown: (i64, i64), read: impl Fn(&Stac<'_>)) {
+        let receipt = Receipt {
+            path: "tiles/temperature.tif".into(),
+            sha256: [0xab; 32],
+            bytes: 7,
+        };
+        let bands: &[_] = &[("temperature", "degree_Celsius"), ("source frame", "")];
+        let grid = Grid {
+            crs: Crs::from_epsg(32630).unwrap(),
+            resolution: 0.5,
+            west: 699_000.0,
+            north: 5_710_000.0,
+            width: 200,
+            height: 100,
+        };
+        read(&Stac {
+            assets: &[StacAsset { receipt, bands }],
+            grid: &grid,
+            pyramid: &Pyramid::empty(Bounds {
+                west: -0.1276,
+                south: 51.5033,
+                east: -0.1272,
+                north: 51.5034,
+            }),
+            flown,
+            operator: None,
+        });
+    }
+
+    #[test]
+    fn times_are_widened_to_whole_hours() {
+        // 2026-01-15 22:30:00 to 22:41:07 UTC.
+        catalog((1_768_516_200, 1_768_516_867), |stac| {
+            let (start, end) = stac.interval().unwrap();
+            assert_eq!(
+                (start.as_str(), end.as_str()),
+                ("2026-01-15T22:00:00Z", "2026-01-15T23:00:00Z")
+            );
+        });
+        catalog((0, 3600), |stac| {
+            let (start, end) = stac.interval().unwrap();
+            assert_eq!(
+                (start.as_str(), end.as_str()),
+                ("1970-01-01T00:00:00Z", "1970-01-01T01:00:00Z")
+            );
+        });
+        for flown in [(i64::MIN, 0), (0, i64::MAX)] {
+            catalog(flown, |stac| assert_eq!(stac.documents(), None));
+        }
+    }
+
+    #[test]
+    fn the_footprint_is_the_web_tiles_around_the_map() {
+        catalog((0, 0), |stac| {
+            let [west, south, east, north] = stac.footprint();
+            // Zoom 0 has one tile: the whole Mercator square, whose edge is at 85.0511288 degrees.
+            assert!((west + 180.0).abs() < 1e-9 && (east - 180.0).abs() < 1e-9);
+            assert!((south + 85.051_128_8).abs() < 2e-7 && (north - 85.051_128_8).abs() < 2e-7);
+        });
+    }
+
+    #[test]
+    fn an_asset_has_its_checksum_as_a_multihash_and_its_place_on_the_grid() {
+        catalog((0, 0), |stac| {
+            let (_, StacDocument(item)) = stac.documents().unwrap();
+            let asset = &item["assets"]["temperature.tif"];
+            let checksum = format!("1220{}", "ab".repeat(32));
+            assert_eq!(asset["file:checksum"], json!(checksum));
+            assert_eq!(asset["href"], json!("../temperature.tif"));
+            assert_eq!(asset["proj:shape"], json!([100, 200]));
+            assert_eq!(
+                asset["proj:bbox"],
+                json!([699_000.0, 5_709_950.0, 699_100.0, 5_710_000.0])
+            );
+            assert_eq!(asset["bands"][1]["unit"], Value::Null);
+        });
     }
 }
