@@ -24,7 +24,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("detect", &["hex", "units", "raster", "frame"]),
     ("redact", &["units", "raster", "frame", "detect"]),
     ("georef", &["units", "raster", "frame"]),
-    ("tiles", &["units", "raster", "frame", "store", "georef"]),
+    (
+        "tiles",
+        &["hex", "units", "raster", "frame", "store", "georef"],
+    ),
     (
         "heatloss",
         &["units", "frame", "store", "radiometry", "georef"],

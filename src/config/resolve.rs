@@ -19,6 +19,9 @@ use crate::ingest::TiffScale;
 use crate::redact::RedactConfig;
 use crate::units::{Celsius, Degrees, Metres};
 
+/// What stands for an operator or a purpose that nobody gave.
+pub const NOT_STATED: &str = "not stated";
+
 /// All settings, complete and checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -150,7 +153,7 @@ impl Args {
     /// [`ConfigError::Range`] naming the key, what was found and what is allowed.
     pub fn resolve(self) -> Result<Config, ConfigError> {
         let weather = self.weather.resolve()?;
-        let not_stated = || "not stated".to_owned();
+        let not_stated = || NOT_STATED.to_owned();
         Ok(Config {
             survey: SurveyConfig {
                 operator: self.survey.operator.unwrap_or_else(not_stated),

@@ -106,6 +106,7 @@ pub(super) fn map(
         mosaic: &mosaic,
         frames: used,
         flights: &evidence,
+        flown: flown(used.iter().filter_map(|id| by_id.get(id).copied())),
     };
     outputs::publish(run, pool, store, &map, journal, progress)?;
     summary.heat_loss = heat_loss::publish(run, pool, store, &map, &frames, journal)?;
@@ -114,4 +115,13 @@ pub(super) fn map(
     summary.buildings = buildings::publish(run, pool, store, &map, &frames, objections, journal)?;
     progress.step();
     Ok(())
+}
+
+/// First and last capture, where files tell.
+fn flown<'a>(frames: impl Iterator<Item = &'a Published>) -> Option<(i64, i64)> {
+    let times = frames.filter_map(|frame| frame.meta.captured_at);
+    times.fold(None, |flown, time| match flown {
+        Some((first, last)) => Some((time.min(first), time.max(last))),
+        None => Some((time, time)),
+    })
 }

@@ -4,6 +4,8 @@
 pub const SUMMARY: &str = "summary.json";
 /// The mosaic: float32 COG of temperature, off-nadir angle and source frame.
 pub const TEMPERATURE_COG: &str = "tiles/temperature.tif";
+/// The style in which QGIS loads the mosaic.
+pub const TEMPERATURE_QML: &str = "tiles/temperature.qml";
 /// The web pyramid.
 pub const TEMPERATURE_PMTILES: &str = "tiles/temperature.pmtiles";
 /// The web pyramid's description.
@@ -22,6 +24,10 @@ pub const BUILDINGS_GPKG: &str = "buildings/buildings.gpkg";
 pub const BUILDINGS_PARQUET: &str = "buildings/buildings.parquet";
 /// Which property numbers lie in which building.
 pub const UPRN_CSV: &str = "buildings/uprn.csv";
+/// The collection of the map's files.
+pub const STAC_COLLECTION: &str = "tiles/stac/collection.json";
+/// The map's files with place, time and checksums.
+pub const STAC_ITEM: &str = "tiles/stac/item.json";
 /// The log, one canonical JSON object a line.
 pub const LOG: &str = "audit/entries.jsonl";
 /// The signed tree head.

@@ -16,7 +16,9 @@ mod mosaic;
 mod palette;
 mod pmtiles;
 mod pyramid;
+mod qml;
 mod raster_file;
+mod stac;
 mod tilejson;
 
 pub use cache::FrameCache;
@@ -28,4 +30,6 @@ pub use mosaic::{Mosaic, MosaicFrame, MosaicOptions, MosaicReport, build, build_
 pub use palette::{Ramp, RampError};
 pub use pmtiles::WebTiles;
 pub use pyramid::Pyramid;
+pub use qml::Qml;
+pub use stac::{Stac, StacAsset, StacDocument};
 pub use tilejson::TileJson;

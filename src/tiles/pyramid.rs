@@ -89,6 +89,15 @@ impl Pyramid {
         Ok(Self { levels, geographic })
     }
 
+    /// A pyramid without tiles.
+    #[cfg(test)]
+    pub(super) fn empty(geographic: Bounds) -> Self {
+        Self {
+            levels: Vec::new(),
+            geographic,
+        }
+    }
+
     /// Coarsest and finest zoom level.
     #[must_use]
     pub fn zooms(&self) -> (u8, u8) {
