@@ -111,7 +111,7 @@ impl Bench {
 
     fn tiles(&self, out: &str) -> Vec<(std::path::PathBuf, Vec<u8>)> {
         let tiles = files(&self.path(out).join("tiles"));
-        assert_eq!(tiles.len(), 6);
+        assert_eq!(tiles.len(), 9);
         tiles
     }
 
