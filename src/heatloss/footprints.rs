@@ -10,8 +10,8 @@ use std::path::{Path, PathBuf};
 use gdal::Dataset;
 use gdal::vector::{Feature, Geometry, Layer, LayerAccess};
 
-use super::Ring;
-use crate::georef::{Bounds, GeorefError, Projector};
+use super::{FootprintError, Ring};
+use crate::georef::{Bounds, Projector};
 
 /// Where the outlines are, and which fields say what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -49,98 +49,6 @@ pub struct Footprint {
     pub tilt: Option<f64>,
 }
 
-/// Why outlines cannot be used.
-#[non_exhaustive]
-#[derive(Debug, thiserror::Error)]
-pub enum FootprintError {
-    /// OGR cannot read it.
-    #[error("could not read the buildings in {}", path.display())]
-    Read {
-        /// The file.
-        path: PathBuf,
-        /// What GDAL says.
-        source: gdal::errors::GdalError,
-    },
-    /// Nobody says where it lies.
-    #[error("{}: no coordinate system; add one (`ogr2ogr -a_srs EPSG:27700 ...`)", path.display())]
-    NoCrs {
-        /// The file.
-        path: PathBuf,
-    },
-    /// Its coordinate system cannot be used.
-    #[error("{}: its coordinate system cannot be used", path.display())]
-    Place {
-        /// The file.
-        path: PathBuf,
-        /// Why.
-        source: GeorefError,
-    },
-    /// A roof that no roof is like.
-    #[error("{}: feature {feature}: {what} = {value} is not between {min} and {max}", path.display())]
-    Value {
-        /// The file.
-        path: PathBuf,
-        /// The building's name.
-        feature: String,
-        /// `emissivity` or `tilt`.
-        what: &'static str,
-        /// What it says.
-        value: f64,
-        /// Least that is believed.
-        min: f64,
-        /// Most that is believed.
-        max: f64,
-    },
-    /// Several layers, none named.
-    #[error("{}: {count} layers; name one with [buildings] layer", path.display())]
-    Layers {
-        /// The file.
-        path: PathBuf,
-        /// How many.
-        count: usize,
-    },
-    /// A field of the settings is not there.
-    #[error("{}: no field {name:?}; it has {present}", path.display())]
-    Field {
-        /// The file.
-        path: PathBuf,
-        /// What the settings name.
-        name: String,
-        /// What there is.
-        present: String,
-    },
-    /// Outlines that are no polygons or cross themselves.
-    #[error("{}: the outlines of {} features are no valid polygons, first of feature {first}; repair them (`ogr2ogr -makevalid`)", path.display(), count)]
-    Invalid {
-        /// The file.
-        path: PathBuf,
-        /// How many.
-        count: usize,
-        /// Number of the first.
-        first: u64,
-    },
-    /// One property number, two buildings.
-    #[error("{}: {} UPRNs stand in two buildings, first in features {first} and {second}", path.display(), count)]
-    DuplicateUprn {
-        /// The file.
-        path: PathBuf,
-        /// How many.
-        count: usize,
-        /// Number of the first building.
-        first: String,
-        /// Number of the second.
-        second: String,
-    },
-    /// None lies on the map.
-    #[error("{}: none of its {count} buildings lies on the map; is it of another place, or in another coordinate system than it says?", path.display())]
-    Elsewhere {
-        /// The file.
-        path: PathBuf,
-        /// How many.
-        count: usize,
-    },
-}
-
 /// Reads the buildings that touch `area` (the map, in its own metres).
 ///
 /// # Errors
@@ -165,15 +73,15 @@ pub fn read(
     for feature in layer.features() {
         seen += 1;
         let number = feature.fid().unwrap_or_default();
-        let polygons = feature
-            .geometry()
-            .filter(|shape| shape.is_valid())
-            .and_then(polygons);
-        let Some(polygons) = polygons else {
+        let Some(polygons) = outline(&feature) else {
             invalid.push(number);
             continue;
         };
-        let Some(polygons) = on_map(&polygons, &file, projector, area) else {
+        let placed = on_map(&polygons, &file, projector, area).ok_or_else(|| {
+            let (path, feature) = (path(), number);
+            FootprintError::Unplaced { path, feature }
+        })?;
+        let Some(polygons) = placed else {
             continue;
         };
         let building = fields.building(&feature, polygons).map_err(failed)?;
@@ -195,13 +103,7 @@ pub fn read(
         }
         found.push(building);
     }
-    if let Some(&first) = invalid.first() {
-        return Err(FootprintError::Invalid {
-            path: path(),
-            count: invalid.len(),
-            first,
-        });
-    }
+    refuse(&source.path, &invalid)?;
     check_uprns(&source.path, &found)?;
     if found.is_empty() {
         return Err(FootprintError::Elsewhere {
@@ -227,19 +129,23 @@ impl FootprintSource {
         }
     }
 
-    /// Whether file, layer, coordinate system and fields are there, before any long work.
+    /// Whether file, layer, coordinate system and fields are there and every outline can be used, before any long work.
     ///
     /// # Errors
     ///
     /// [`FootprintError`].
     pub fn check(&self) -> Result<(), FootprintError> {
-        let dataset = Dataset::open(&self.path).map_err(|source| FootprintError::Read {
-            path: self.path.clone(),
-            source,
-        })?;
-        let layer = self.layer(&dataset)?;
+        let dataset = open(&self.path)?;
+        let mut layer = self.layer(&dataset)?;
         system(&self.path, &layer)?;
-        Fields::of(self, &layer).map(drop)
+        Fields::of(self, &layer)?;
+        let broken = layer
+            .features()
+            .filter(|feature| outline(feature).is_none());
+        let invalid: Vec<u64> = broken
+            .map(|feature| feature.fid().unwrap_or_default())
+            .collect();
+        refuse(&self.path, &invalid)
     }
 
     fn layer<'a>(&self, dataset: &'a Dataset) -> Result<Layer<'a>, FootprintError> {
@@ -258,6 +164,53 @@ impl FootprintSource {
             source,
         })
     }
+}
+
+/// Opens a plain file, before any long work.
+pub(super) fn open(path: &Path) -> Result<Dataset, FootprintError> {
+    let dataset = Dataset::open(path).map_err(|source| FootprintError::Read {
+        path: path.to_path_buf(),
+        source,
+    })?;
+    if path.is_file() {
+        Ok(dataset)
+    } else {
+        let path = path.to_path_buf();
+        Err(FootprintError::NoFile { path })
+    }
+}
+
+/// The polygons of a feature; `None` where it has none, or they cross themselves.
+fn outline(feature: &Feature<'_>) -> Option<Vec<Vec<Ring>>> {
+    let shape = feature.geometry().filter(|shape| shape.is_valid())?;
+    polygons(shape)
+}
+
+/// Refuses a file of which features, by number, have no outline.
+fn refuse(path: &Path, invalid: &[u64]) -> Result<(), FootprintError> {
+    match *invalid {
+        [] => Ok(()),
+        [first, ..] => Err(FootprintError::Invalid {
+            path: path.to_path_buf(),
+            count: invalid.len(),
+            first,
+        }),
+    }
+}
+
+/// The number of a layer's field.
+pub(super) fn field(
+    path: &Path,
+    layer: &impl LayerAccess,
+    name: &str,
+) -> Result<usize, FootprintError> {
+    let present: Vec<String> = layer.defn().fields().map(|field| field.name()).collect();
+    let at = present.iter().position(|field| field == name);
+    at.ok_or_else(|| FootprintError::Field {
+        path: path.to_path_buf(),
+        name: name.to_owned(),
+        present: present.join(", "),
+    })
 }
 
 /// The coordinate system of a layer.
@@ -318,24 +271,34 @@ fn rings(polygon: &Geometry) -> Vec<Ring> {
         .collect()
 }
 
-/// The polygons in the map's metres; `None` where they do not touch `area` or cannot be projected.
+/// The polygons in the map's metres, or that they do not touch `area`; `None` where nobody can say.
+#[expect(clippy::option_option, reason = "not on the map, or not known")]
 fn on_map(
     polygons: &[Vec<Ring>],
     file: &Projector,
     map: &Projector,
     area: Bounds,
-) -> Option<Vec<Vec<Ring>>> {
-    let place = |&(x, y): &(f64, f64)| {
+) -> Option<Option<Vec<Vec<Ring>>>> {
+    // Beyond where the map's own system holds is beyond the map.
+    let place = |&(x, y): &(f64, f64)| -> Option<Option<(f64, f64)>> {
         let (longitude, latitude) = file.to_geographic(x, y).ok()?;
-        map.to_map(longitude, latitude).ok()
+        let is_on_globe = longitude.abs() <= 180.0 && latitude.abs() <= 90.0;
+        is_on_globe.then(|| map.to_map(longitude, latitude).ok())
     };
-    let ring = |ring: &Ring| ring.iter().map(place).collect::<Option<Ring>>();
-    let placed: Vec<Vec<Ring>> = polygons
+    let points = polygons.iter().flatten().flatten();
+    let placed: Vec<Option<(f64, f64)>> = points.map(place).collect::<Option<_>>()?;
+    if placed.iter().all(Option::is_none) {
+        return Some(None);
+    }
+    let placed: Ring = placed.into_iter().collect::<Option<_>>()?;
+    let touches = Bounds::around(&placed).and_then(|around| around.intersection(area));
+    let mut points = placed.into_iter();
+    let mut ring = |ring: &Ring| points.by_ref().take(ring.len()).collect();
+    let rings = polygons
         .iter()
-        .map(|rings| rings.iter().map(ring).collect())
-        .collect::<Option<_>>()?;
-    let outline: Vec<(f64, f64)> = placed.iter().flatten().flatten().copied().collect();
-    Bounds::around(&outline)?.intersection(area).map(|_| placed)
+        .map(|rings| rings.iter().map(&mut ring).collect());
+    let rings: Vec<Vec<Ring>> = rings.collect();
+    Some(touches.map(|_| rings))
 }
 
 /// Numbers of the fields that the settings name.
@@ -349,15 +312,10 @@ struct Fields {
 
 impl Fields {
     fn of(source: &FootprintSource, layer: &impl LayerAccess) -> Result<Self, FootprintError> {
-        let present: Vec<String> = layer.defn().fields().map(|field| field.name()).collect();
-        let index = |name: &Option<String>| {
-            let Some(name) = name else { return Ok(None) };
-            let at = present.iter().position(|field| field == name);
-            at.map(Some).ok_or_else(|| FootprintError::Field {
-                path: source.path.clone(),
-                name: name.clone(),
-                present: present.join(", "),
-            })
+        let index = |name: &Option<String>| -> Result<Option<usize>, FootprintError> {
+            let name = name.as_deref();
+            name.map(|name| field(&source.path, layer, name))
+                .transpose()
         };
         Ok(Self {
             id: index(&source.id)?,
@@ -422,13 +380,9 @@ mod tests {
         );
         gdal::vsi::create_mem_file(&path, text.into_bytes()).unwrap();
         let source = FootprintSource {
-            path: path.into(),
-            layer: None,
-            id: None,
             uprn: Some("uprn".into()),
             material: Some("kind".into()),
-            emissivity: None,
-            tilt: None,
+            ..FootprintSource::outlines(Path::new(&path))
         };
         let position = Position {
             latitude: Degrees(52.6),
@@ -506,15 +460,7 @@ mod tests {
             ring.join(",")
         );
         gdal::vsi::create_mem_file(path, text.into_bytes()).unwrap();
-        let source = FootprintSource {
-            path: path.into(),
-            layer: None,
-            id: None,
-            uprn: None,
-            material: None,
-            emissivity: None,
-            tilt: None,
-        };
+        let source = FootprintSource::outlines(Path::new(path));
         let projector = Crs::from_epsg(32_631).unwrap().projector().unwrap();
         let (east, north) = projector.to_map(1.716_073_973, 52.658_007_833).unwrap();
         let area = Bounds {
@@ -538,6 +484,22 @@ mod tests {
         assert!(
             message.contains("\"kind\"") && message.contains("uprn, other"),
             "{message}"
+        );
+    }
+
+    #[test]
+    fn an_outline_that_nobody_can_place_is_no_outline_elsewhere() {
+        let far = square(90.0, "2").replace("52.6", "2.6");
+        assert_eq!(outcome("far", &[square(0.0, "1"), far]).unwrap().len(), 1);
+        // Metres in a file that says degrees.
+        let metres = square(0.0, "2").replace("1.7,52.6]", "630000,305000]");
+        let metres = metres
+            .replace("1.7002", "630010")
+            .replace("52.6002", "305010");
+        let refused = outcome("metres", &[square(3.0, "1"), metres]).unwrap_err();
+        assert!(
+            matches!(refused, FootprintError::Unplaced { feature: 1, .. }),
+            "{refused}"
         );
     }
 }

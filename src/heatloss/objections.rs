@@ -5,7 +5,7 @@
 
 use std::path::Path;
 
-use gdal::vector::{Geometry, OGRwkbGeometryType};
+use gdal::vector::Geometry;
 
 use super::geopackage::multi_polygon;
 use super::{Footprint, FootprintError, FootprintSource, Ring, footprints};
@@ -51,7 +51,10 @@ impl Objections {
         for outline in &outlines {
             let shape = multi_polygon(&outline.polygons).map_err(failed)?;
             let shape = shape.buffer(margin.0, ARC).map_err(failed)?;
-            grown.extend(footprints::polygons(&shape).unwrap_or_default());
+            grown.extend(footprints::polygons(&shape).ok_or_else(|| {
+                let (path, feature) = (path.to_path_buf(), outline.id.clone());
+                FootprintError::Unapplied { path, feature }
+            })?);
         }
         Ok(Self { outlines, grown })
     }
@@ -74,32 +77,29 @@ impl Objections {
     ///
     /// GDAL's, where a shape cannot be made.
     pub fn filter(&self, buildings: Vec<Footprint>) -> gdal::errors::Result<Vec<Footprint>> {
-        let mut all = Geometry::empty(OGRwkbGeometryType::wkbMultiPolygon)?;
-        let mut boxes = Vec::new();
-        for outline in &self.outlines {
-            let shape = multi_polygon(&outline.polygons)?;
-            boxes.extend(Bounds::around(&outline.polygons.concat().concat()));
-            all = all.union(&shape).unwrap_or(all);
-        }
+        let shapes = self.outlines.iter().map(|outline| {
+            let around = Bounds::around(&outline.polygons.concat().concat());
+            Ok((around, multi_polygon(&outline.polygons)?))
+        });
+        let shapes: Vec<(Option<Bounds>, Geometry)> =
+            shapes.collect::<gdal::errors::Result<_>>()?;
         let mut kept = Vec::with_capacity(buildings.len());
         for building in buildings {
             let bounds = Bounds::around(&building.polygons.concat().concat());
-            let near = bounds.is_some_and(|bounds| {
-                boxes
-                    .iter()
-                    .any(|other| bounds.intersection(*other).is_some())
+            let near = shapes.iter().filter(|(around, _)| {
+                bounds
+                    .zip(*around)
+                    .is_none_or(|(a, b)| a.intersection(b).is_some())
             });
-            if near {
-                let shape = multi_polygon(&building.polygons)?;
-                // What cannot be compared is taken for objected to.
-                let shared = shape
-                    .intersection(&all)
-                    .map_or(f64::INFINITY, |shared| shared.area());
-                if shared > SHARE * shape.area() {
-                    continue;
-                }
+            let shape = multi_polygon(&building.polygons)?;
+            // What cannot be compared is taken for objected to.
+            let shared = near.map(|(_, objection)| {
+                let shared = shape.intersection(objection);
+                shared.map_or(f64::INFINITY, |shared| shared.area())
+            });
+            if shared.sum::<f64>() <= SHARE * shape.area() {
+                kept.push(building);
             }
-            kept.push(building);
         }
         Ok(kept)
     }

@@ -7,9 +7,9 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use gdal::Dataset;
-use gdal::vector::LayerAccess;
+use gdal::vector::{Layer, LayerAccess};
 
-use super::{Footprint, FootprintError, Ring};
+use super::{Footprint, FootprintError, Ring, footprints};
 use crate::georef::{Bounds, Projector};
 
 /// Where the points are.
@@ -22,14 +22,20 @@ pub struct UprnPoints {
 }
 
 impl UprnPoints {
-    /// Whether the file can be opened, before any long work.
+    /// Whether file, coordinate system and field are there, before any long work.
     ///
     /// # Errors
     ///
-    /// [`FootprintError::Read`].
+    /// [`FootprintError`].
     pub fn check(&self) -> Result<(), FootprintError> {
-        let opened = Dataset::open(&self.path).map(drop);
-        opened.map_err(|source| FootprintError::Read {
+        let dataset = footprints::open(&self.path)?;
+        let layer = self.layer(&dataset)?;
+        footprints::system(&self.path, &layer)?;
+        footprints::field(&self.path, &layer, &self.field).map(drop)
+    }
+
+    fn layer<'a>(&self, dataset: &'a Dataset) -> Result<Layer<'a>, FootprintError> {
+        dataset.layer(0).map_err(|source| FootprintError::Read {
             path: self.path.clone(),
             source,
         })
@@ -42,14 +48,14 @@ impl UprnPoints {
     /// [`FootprintError`].
     pub fn assign(
         &self,
-        footprints: &mut [Footprint],
+        buildings: &mut [Footprint],
         projector: &Projector,
         area: Bounds,
     ) -> Result<usize, FootprintError> {
         let points = self.read(projector, area)?;
-        let boxes: Vec<Option<Bounds>> = footprints
+        let boxes: Vec<Option<Bounds>> = buildings
             .iter()
-            .map(|footprint| Bounds::around(&footprint.polygons.concat().concat()))
+            .map(|building| Bounds::around(&building.polygons.concat().concat()))
             .collect();
         // By western edge, and never wider than the widest: a point needs to ask few.
         let mut order: Vec<(f64, usize)> = boxes
@@ -68,17 +74,17 @@ impl UprnPoints {
                 .take_while(|(west, _)| *west <= east)
                 .map(|&(_, at)| at)
                 .find(|&at| {
-                    footprints
+                    buildings
                         .get(at)
                         .is_some_and(|footprint| holds(footprint, (east, north)))
                 });
-            match found.and_then(|at| footprints.get_mut(at)) {
+            match found.and_then(|at| buildings.get_mut(at)) {
                 Some(footprint) if footprint.uprns.contains(&uprn) => {}
                 Some(footprint) => footprint.uprns.push(uprn),
                 None => outside += 1,
             }
         }
-        super::footprints::check_uprns(&self.path, footprints)?;
+        footprints::check_uprns(&self.path, buildings)?;
         Ok(outside)
     }
 
@@ -93,16 +99,9 @@ impl UprnPoints {
             source,
         };
         let dataset = Dataset::open(&self.path).map_err(failed)?;
-        let mut layer = dataset.layer(0).map_err(failed)?;
-        let file = super::footprints::system(&self.path, &layer)?;
-        let present: Vec<String> = layer.defn().fields().map(|field| field.name()).collect();
-        let Some(field) = present.iter().position(|name| *name == self.field) else {
-            return Err(FootprintError::Field {
-                path: path(),
-                name: self.field.clone(),
-                present: present.join(", "),
-            });
-        };
+        let mut layer = self.layer(&dataset)?;
+        let file = footprints::system(&self.path, &layer)?;
+        let field = footprints::field(&self.path, &layer, &self.field)?;
         let mut points = BTreeMap::new();
         for feature in layer.features() {
             let uprn = feature.field_as_string(field).map_err(failed)?;

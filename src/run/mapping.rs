@@ -14,6 +14,7 @@ use super::{
 };
 use crate::audit::FlightEvidence;
 use crate::frame::FrameId;
+use crate::heatloss::Objections;
 use crate::raster::Raster;
 use crate::store::Store;
 use crate::tiles::{self, MosaicOptions};
@@ -88,6 +89,7 @@ pub(super) fn map(
     })?;
     let has_surface = ground.surface.model().is_some();
     let objections = buildings::object(run, &mut mosaic, has_surface, journal)?;
+    summary.objections = objections.as_ref().map(Objections::count);
     let report = mosaic.report().clone();
     let used = &report.used_frames;
     summary.mosaic = Some(MosaicSummary {

@@ -301,6 +301,7 @@ impl Run {
             reasons: BTreeMap::new(),
             mosaic: None,
             heat_loss: None,
+            objections: None,
             buildings: None,
             flights: Vec::new(),
             beyond_envelope: self.config.detect.publish_beyond_envelope.clone(),

@@ -48,6 +48,8 @@ pub struct Summary {
     pub mosaic: Option<MosaicSummary>,
     /// How far heat loss can be trusted, where the weather is known.
     pub heat_loss: Option<super::HeatLossSummary>,
+    /// Objections that touch the map, where a list was given.
+    pub objections: Option<usize>,
     /// The table of buildings, where outlines were given.
     pub buildings: Option<super::BuildingsSummary>,
     /// Yaw chosen per flight.

@@ -17,6 +17,37 @@ impl Summary {
         text
     }
 
+    /// What was worked out from the map.
+    fn write_results(&self, text: &mut String, out: &Path) -> std::fmt::Result {
+        match self.objections {
+            Some(0) => writeln!(
+                text,
+                "\nObjections: none of the list touches the map; is it the list of this place?"
+            )?,
+            Some(count) => writeln!(text, "\nObjections: {count} taken out of the map")?,
+            None => {}
+        }
+        if let Some(heat_loss) = &self.heat_loss {
+            let why = heat_loss.reasons.join("; ");
+            let colon = if why.is_empty() { "" } else { ": " };
+            writeln!(
+                text,
+                "\nHeat loss: grade {} at best{colon}{why}",
+                heat_loss.grade
+            )?;
+            writeln!(text, "  {}", out.join(layout::HEAT_LOSS_COG).display())?;
+        }
+        if let Some(table) = &self.buildings {
+            writeln!(
+                text,
+                "\nBuildings: {}, {} with a temperature",
+                table.buildings, table.measured
+            )?;
+            writeln!(text, "  {}", out.join(layout::BUILDINGS_GPKG).display())?;
+        }
+        Ok(())
+    }
+
     fn write(&self, text: &mut String, out: &Path) -> std::fmt::Result {
         writeln!(
             text,
@@ -92,24 +123,7 @@ impl Summary {
                 out.join(layout::TEMPERATURE_PMTILES).display()
             )?;
         }
-        if let Some(heat_loss) = &self.heat_loss {
-            let why = heat_loss.reasons.join("; ");
-            let colon = if why.is_empty() { "" } else { ": " };
-            writeln!(
-                text,
-                "\nHeat loss: grade {} at best{colon}{why}",
-                heat_loss.grade
-            )?;
-            writeln!(text, "  {}", out.join(layout::HEAT_LOSS_COG).display())?;
-        }
-        if let Some(table) = &self.buildings {
-            writeln!(
-                text,
-                "\nBuildings: {}, {} with a temperature",
-                table.buildings, table.measured
-            )?;
-            writeln!(text, "  {}", out.join(layout::BUILDINGS_GPKG).display())?;
-        }
+        self.write_results(text, out)?;
         writeln!(
             text,
             "\nLog: {} (keep a copy of this file elsewhere)",
