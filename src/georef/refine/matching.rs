@@ -131,47 +131,51 @@ fn correlation(first: &Chart, second: &Chart, window: Square, offset: (i64, i64)
 /// Kelvin of a line of cells, and which of them are shown.
 type Line<'a> = (&'a [f32], &'a [f32]);
 
-/// Of cells that both lines show: their number, the sums of both, of their squares and of their product. In lanes, for the compiler to use
-/// wide registers.
+/// Cells that are summed beside each other, for the compiler to use wide registers.
+const LANES: usize = 8;
+
+/// Of cells that both lines show: their number, the sums of both, of their squares and of their product.
 fn line_sums((a, in_a): Line<'_>, (b, in_b): Line<'_>) -> [f32; 6] {
-    const LANES: usize = 8;
-    let add = |sums: &mut [f32; 6], a: f32, in_a: f32, b: f32, in_b: f32| {
-        let terms = [
-            in_a * in_b,
-            a * in_b,
-            b * in_a,
-            a * a * in_b,
-            b * b * in_a,
-            a * b,
-        ];
-        for (sum, term) in sums.iter_mut().zip(terms) {
-            *sum += term;
-        }
-    };
     let mut lanes = [[0.0_f32; LANES]; 6];
-    let ((a, rest_a), (b, rest_b)) = (a.as_chunks::<LANES>(), b.as_chunks::<LANES>());
-    let ((in_a, rest_in_a), (in_b, rest_in_b)) =
-        (in_a.as_chunks::<LANES>(), in_b.as_chunks::<LANES>());
-    for ((a, in_a), (b, in_b)) in a.iter().zip(in_a).zip(b.iter().zip(in_b)) {
-        let [n, sum_a, sum_b, aa, bb, ab] = &mut lanes;
-        for lane in 0..LANES {
-            n[lane] += in_a[lane] * in_b[lane];
-            sum_a[lane] += a[lane] * in_b[lane];
-            sum_b[lane] += b[lane] * in_a[lane];
-            aa[lane] += a[lane] * a[lane] * in_b[lane];
-            bb[lane] += b[lane] * b[lane] * in_a[lane];
-            ab[lane] += a[lane] * b[lane];
-        }
-    }
-    let mut sums = lanes.map(|lane| lane.iter().sum());
-    for ((a, in_a), (b, in_b)) in rest_a
+    let (whole_a, rest_a) = a.as_chunks();
+    let (whole_b, rest_b) = b.as_chunks();
+    let (whole_in_a, rest_in_a) = in_a.as_chunks();
+    let (whole_in_b, rest_in_b) = in_b.as_chunks();
+    for ((a, in_a), (b, in_b)) in whole_a
         .iter()
-        .zip(rest_in_a)
-        .zip(rest_b.iter().zip(rest_in_b))
+        .zip(whole_in_a)
+        .zip(whole_b.iter().zip(whole_in_b))
     {
-        add(&mut sums, *a, *in_a, *b, *in_b);
+        add_cells(&mut lanes, (a, in_a), (b, in_b));
     }
-    sums
+    // What is not shown adds nothing.
+    let [a, in_a, b, in_b] = [rest_a, rest_in_a, rest_b, rest_in_b].map(filled);
+    add_cells(&mut lanes, (&a, &in_a), (&b, &in_b));
+    lanes.map(|lane| lane.iter().sum())
+}
+
+fn add_cells(
+    [n, sum_a, sum_b, aa, bb, ab]: &mut [[f32; LANES]; 6],
+    (a, in_a): (&[f32; LANES], &[f32; LANES]),
+    (b, in_b): (&[f32; LANES], &[f32; LANES]),
+) {
+    for lane in 0..LANES {
+        n[lane] += in_a[lane] * in_b[lane];
+        sum_a[lane] += a[lane] * in_b[lane];
+        sum_b[lane] += b[lane] * in_a[lane];
+        aa[lane] += a[lane] * a[lane] * in_b[lane];
+        bb[lane] += b[lane] * b[lane] * in_a[lane];
+        ab[lane] += a[lane] * b[lane];
+    }
+}
+
+/// The last cells of a line, with zeros after them.
+fn filled(rest: &[f32]) -> [f32; LANES] {
+    let mut cells = [0.0; LANES];
+    for (cell, value) in cells.iter_mut().zip(rest) {
+        *cell = *value;
+    }
+    cells
 }
 
 impl Chart {

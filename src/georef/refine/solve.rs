@@ -52,18 +52,16 @@ impl Unknowns {
             let (east, north) = (stated(sideways, east), stated(sideways, north));
             [east, north, stated(height, up), yaw, pitch, roll]
         };
-        let [height, shared @ ..] = SHARED;
-        let height = if matches!(surface, Surface::Flat) {
-            FLAT_HEIGHT
-        } else {
-            height
-        };
-        let [yaw, focal, right, down, k1, k2] = shared;
+        let mut shared_priors = SHARED;
+        let [height, ..] = &mut shared_priors;
+        if matches!(surface, Surface::Flat) {
+            *height = FLAT_HEIGHT;
+        }
         Self {
             own: vec![[0.0; OWN_SIZE]; frames.len()],
             shared: [0.0; SHARED_SIZE],
             priors: frames.iter().map(prior).collect(),
-            shared_priors: [height, yaw, focal, right, down, k1, k2],
+            shared_priors,
         }
     }
 
