@@ -19,7 +19,6 @@ pub use error::ConfigError;
 pub use ground::{SurfaceConfig, WallConfig, Walls};
 pub use lines::{CarryArgs, CarryConfig, WarmSpotArgs};
 pub use resolve::{
-    AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, NOT_STATED, SurveyConfig,
-    TilesConfig,
+    AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, SurveyConfig, TilesConfig,
 };
 pub use weather::{BuildingsArgs, BuildingsConfig, ConvectionName, WeatherArgs, WeatherConfig};

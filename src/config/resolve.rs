@@ -19,9 +19,6 @@ use crate::ingest::TiffScale;
 use crate::redact::RedactConfig;
 use crate::units::{Celsius, Degrees, Metres};
 
-/// What stands for an operator or a purpose that nobody gave.
-pub const NOT_STATED: &str = "not stated";
-
 /// All settings, complete and checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
@@ -51,9 +48,9 @@ pub struct Config {
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct SurveyConfig {
     /// Who is responsible.
-    pub operator: String,
+    pub operator: Option<String>,
     /// What it is for.
-    pub purpose: String,
+    pub purpose: Option<String>,
     /// Who receives the tiles.
     pub recipients: Vec<String>,
 }
@@ -153,11 +150,10 @@ impl Args {
     /// [`ConfigError::Range`] naming the key, what was found and what is allowed.
     pub fn resolve(self) -> Result<Config, ConfigError> {
         let weather = self.weather.resolve()?;
-        let not_stated = || NOT_STATED.to_owned();
         Ok(Config {
             survey: SurveyConfig {
-                operator: self.survey.operator.unwrap_or_else(not_stated),
-                purpose: self.survey.purpose.unwrap_or_else(not_stated),
+                operator: self.survey.operator,
+                purpose: self.survey.purpose,
                 recipients: self.survey.recipients.unwrap_or_default(),
             },
             camera: self.camera.resolve()?,

@@ -7,7 +7,6 @@ use rayon::ThreadPool;
 use super::journal::Journal;
 use super::{Progress, Run, RunError};
 use crate::audit::FlightEvidence;
-use crate::config::NOT_STATED;
 use crate::frame::FrameId;
 use crate::store::{Receipt, Staged, Store, layout};
 use crate::tiles::{
@@ -16,12 +15,6 @@ use crate::tiles::{
 
 /// Shown on maps.
 pub(super) const ATTRIBUTION: &str = "made with heatveil from redacted thermal frames";
-/// Bands of the mosaic with units as UDUNITS-2 spells them; frame numbers have none.
-const BANDS: [(&str, &str); 3] = [
-    ("temperature", "degree_Celsius"),
-    ("off-nadir angle", "degree"),
-    ("source frame", ""),
-];
 
 /// What is published, and what the log says about it.
 pub(super) struct Map<'a> {
@@ -94,20 +87,19 @@ fn catalog(
 ) -> Option<(StacDocument, StacDocument)> {
     let mosaic = StacAsset {
         receipt: cog,
-        bands: &BANDS,
+        bands: map.mosaic.layer().bands(),
     };
     let others = others.into_iter().map(|receipt| StacAsset {
         receipt,
         bands: &[],
     });
     let assets: Vec<StacAsset> = std::iter::once(mosaic).chain(others).collect();
-    let operator = run.config.survey.operator.as_str();
     let catalog = Stac {
         assets: &assets,
         grid: map.mosaic.grid(),
         pyramid,
         flown: map.flown?,
-        operator: (operator != NOT_STATED).then_some(operator),
+        operator: run.config.survey.operator.as_deref(),
     };
     catalog.documents()
 }

@@ -59,10 +59,11 @@ fn own<K>(
 /// `run.opened`.
 pub(super) fn opened(run: &Run, manifest: Manifest) -> RunOpened {
     let survey = &run.config.survey;
+    let stated = |text: &Option<String>| text.clone().unwrap_or_else(|| "not stated".into());
     RunOpened {
         at: run.now,
-        operator: survey.operator.clone(),
-        purpose: survey.purpose.clone(),
+        operator: stated(&survey.operator),
+        purpose: stated(&survey.purpose),
         recipients: survey.recipients.clone(),
         heatveil: env!("CARGO_PKG_VERSION").into(),
         libraries: run.libraries(),

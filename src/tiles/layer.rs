@@ -27,6 +27,14 @@ pub struct Layer {
     pub(super) bands: &'static [Band],
 }
 
+impl Layer {
+    /// Name and unit of each band.
+    #[must_use]
+    pub fn bands(&self) -> &'static [Band] {
+        self.bands
+    }
+}
+
 /// What a mosaic shows in one pixel.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct MosaicPixel {

@@ -12,7 +12,7 @@ use std::borrow::Cow;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 
-use super::{Grid, Pyramid};
+use super::{Band, Grid, Pyramid};
 use crate::georef::Bounds;
 use crate::hex;
 use crate::store::{Artifact, Receipt, sealed};
@@ -29,8 +29,8 @@ const HOUR: i64 = 3600;
 pub struct StacAsset {
     /// What it is; its path begins with `tiles/`.
     pub receipt: Receipt,
-    /// Name and unit (UDUNITS-2) of each band where it is a float32 raster on the map's grid; else empty.
-    pub bands: &'static [(&'static str, &'static str)],
+    /// Name and unit of each band where it is a float32 raster on the map's grid; else empty.
+    pub bands: &'static [Band],
 }
 
 /// What the catalog tells about a map.
@@ -207,7 +207,12 @@ impl Stac<'_> {
     }
 }
 
-fn describe((name, unit): &(&str, &str)) -> Value {
+fn describe((name, unit): &Band) -> Value {
+    // STAC asks for units as UDUNITS-2 spells them.
+    let unit = match *unit {
+        "\u{b0}C" => "degree_Celsius",
+        unit => unit,
+    };
     let mut band = json!({ "name": name, "data_type": "float32", "nodata": "nan" });
     if let (false, Some(fields)) = (unit.is_empty(), band.as_object_mut()) {
         fields.insert("unit".to_owned(), json!(unit));
@@ -241,7 +246,7 @@ mod tests {
             sha256: [0xab; 32],
             bytes: 7,
         };
-        let bands: &[_] = &[("temperature", "degree_Celsius"), ("source frame", "")];
+        let bands: &[_] = &[("temperature", "\u{b0}C"), ("source frame", "")];
         let grid = Grid {
             crs: Crs::from_epsg(32630).unwrap(),
             resolution: 0.5,
@@ -309,6 +314,7 @@ mod tests {
                 asset["proj:bbox"],
                 json!([699_000.0, 5_709_950.0, 699_100.0, 5_710_000.0])
             );
+            assert_eq!(asset["bands"][0]["unit"], json!("degree_Celsius"));
             assert_eq!(asset["bands"][1]["unit"], Value::Null);
         });
     }
