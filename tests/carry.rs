@@ -12,9 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{files, write};
-use heatveil::audit::{Entry, VerifyOptions, keygen, verify};
-use heatveil::config::{Args, CarryConfig};
+use common::{files, write_keys};
+use heatveil::audit::{Entry, VerifyOptions, verify};
+use heatveil::config::CarryConfig;
 use heatveil::detect::{
     BoxPx, Class, Detection, Detector, Padding, Scripted, WarmSpotConfig, WarmSpots,
 };
@@ -52,12 +52,7 @@ impl Bench {
             ..Options::fixture(folder.path().join("flight"))
         })
         .unwrap();
-        let keys = keygen("test.example/heatveil").unwrap();
-        write(&folder.path().join("log.key"), keys.signer.as_bytes());
-        write(
-            &folder.path().join("commitment.key"),
-            "07".repeat(32).as_bytes(),
-        );
+        write_keys(folder.path());
         let persons = persons(&folder.path().join("flight"));
         Self { folder, persons }
     }
@@ -86,24 +81,10 @@ impl Bench {
     }
 
     fn run(&self, out: &str, detector: Scripted, settings: &str, existing: Existing) -> Run {
-        let settings = format!(
-            "[audit]\nlog-key = '{}'\ncommitment-key = '{}'\n[detect.warm-spots]\nenabled = false\n{settings}",
-            self.path("log.key").display(),
-            self.path("commitment.key").display()
-        );
         Run {
-            inputs: vec![self.path("flight/frames")],
-            out: self.path(out),
-            config: toml::from_str::<Args>(&settings)
-                .unwrap()
-                .resolve()
-                .unwrap(),
             detectors: vec![Box::new(detector)],
             existing,
-            threads: NonZeroUsize::new(2).unwrap(),
-            now: 1_768_516_200,
-            runtime: "none".into(),
-            interrupted: Arc::new(AtomicBool::new(false)),
+            ..common::run(self.folder.path(), "flight/frames", out, settings)
         }
     }
 

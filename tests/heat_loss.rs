@@ -12,18 +12,13 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::PathBuf;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use common::{files, write};
+use common::{files, write, write_keys};
 use gdal::Dataset;
 use gdal::vector::LayerAccess;
-use heatveil::audit::{Entry, VerifyOptions, keygen, verify};
-use heatveil::config::Args;
-use heatveil::detect::Scripted;
+use heatveil::audit::{Entry, VerifyOptions, verify};
 use heatveil::run::{Run, RunError, Silent, Summary};
 use heatveil::simulate::{self, Options, Preset, Survey};
-use heatveil::store::Existing;
 use heatveil::units::{Degrees, Metres};
 use serde_json::Value;
 
@@ -65,12 +60,7 @@ impl Bench {
         };
         simulate::run(&options).unwrap();
         let truth = fs::read(folder.path().join("sim/truth/buildings.geojson")).unwrap();
-        let keys = keygen("test.example/heatveil").unwrap();
-        write(&folder.path().join("log.key"), keys.signer.as_bytes());
-        write(
-            &folder.path().join("commitment.key"),
-            "07".repeat(32).as_bytes(),
-        );
+        write_keys(folder.path());
         Self {
             folder,
             buildings: serde_json::from_slice(&truth).unwrap(),
@@ -86,26 +76,14 @@ impl Bench {
     fn run(&self, out: &str, threads: usize, buildings: &str) -> Result<Summary, RunError> {
         let settings = format!(
             "{weather}[buildings]\nfootprints = '{truth}/buildings.geojson'\nid = 'uprn'\nuprn = 'uprn'\nemissivity = 'roof_emissivity'\n{buildings}\n\
-             [detect.warm-spots]\nenabled = false\n[georef]\ndsm = '{truth}/dsm.tif'\nrefine = {refine}\n[tiles]\nmatch-temperatures = {refine}\n\
-             [audit]\nlog-key = '{keys}/log.key'\ncommitment-key = '{keys}/commitment.key'",
+             [georef]\ndsm = '{truth}/dsm.tif'\nrefine = {refine}\n[tiles]\nmatch-temperatures = {refine}",
             truth = self.path("sim/truth").display(),
-            keys = self.folder.path().display(),
             weather = self.weather,
             refine = self.refine,
         );
         let run = Run {
-            inputs: vec![self.path("sim/frames")],
-            out: self.path(out),
-            config: toml::from_str::<Args>(&settings)
-                .unwrap()
-                .resolve()
-                .unwrap(),
-            detectors: vec![Box::new(Scripted::default())],
-            existing: Existing::Refuse,
             threads: NonZeroUsize::new(threads).unwrap(),
-            now: 1_768_516_200,
-            runtime: "none".into(),
-            interrupted: Arc::new(AtomicBool::new(false)),
+            ..common::run(self.folder.path(), "sim/frames", out, &settings)
         };
         run.execute(&mut Silent)
     }
@@ -301,7 +279,8 @@ fn a_home_whose_people_object_is_in_no_tile_and_no_table_and_not_named_in_the_lo
     write(&bench.path("list.geojson"), list.to_string().as_bytes());
     let objection = format!("opt-out = '{}'", bench.path("list.geojson").display());
     for (out, threads) in [("one", 1), ("four", 4)] {
-        bench.run(out, threads, &objection).unwrap();
+        let summary = bench.run(out, threads, &objection).unwrap();
+        assert_eq!(summary.objections, Some(1));
     }
     // Threads change no byte of what is published.
     for folder in ["tiles", "buildings", "audit"] {
@@ -344,7 +323,36 @@ fn outlines_and_lists_that_cannot_be_used_end_a_run_before_its_first_frame() {
     );
     let field = bench.run("field", 1, "tilt = 'slope'").unwrap_err();
     assert!(field.to_string().contains("no field \"slope\""), "{field}");
-    assert!(!bench.path("missing").exists() && !bench.path("field").exists());
+    let mut crossed = bench.buildings.clone();
+    let ring = &mut crossed["features"][1]["geometry"]["coordinates"][0];
+    ring.as_array_mut().unwrap().swap(1, 2);
+    write(
+        &bench.path("crossed.geojson"),
+        crossed.to_string().as_bytes(),
+    );
+    let crossed = bench
+        .run(
+            "crossed",
+            1,
+            &format!("opt-out = '{}'", bench.path("crossed.geojson").display()),
+        )
+        .unwrap_err()
+        .to_string();
+    assert!(
+        crossed.contains("crossed.geojson") && crossed.contains("1 features"),
+        "{crossed}"
+    );
+    let points = format!(
+        "uprn-points = '{}'",
+        bench.path("crossed.geojson").display()
+    );
+    let points = bench.run("points", 1, &points).unwrap_err().to_string();
+    assert!(points.contains("no field \"UPRN\""), "{points}");
+    let folder = format!("opt-out = '{}'", bench.path("sim").display());
+    assert!(bench.run("folder", 1, &folder).is_err());
+    for out in ["missing", "field", "crossed", "points", "folder"] {
+        assert!(!bench.path(out).exists(), "{out}");
+    }
 }
 
 /// A deviate of mean 0 and variance 1: twelve uniform ones (central limit).

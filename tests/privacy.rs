@@ -11,9 +11,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{dji_frames, files, raw_offsets, write};
-use heatveil::audit::{Entry, VerifyOptions, keygen, verify};
-use heatveil::config::Args;
+use common::{dji_frames, files, raw_offsets, write, write_keys};
+use heatveil::audit::{Entry, VerifyOptions, verify};
 use heatveil::detect::{Beyond, BoxPx, Class, Detection, Padding, Scripted, WarmSpotConfig};
 use heatveil::frame::FrameId;
 use heatveil::run::{Outcome, Progress, Run, RunError, Silent, Summary};
@@ -46,12 +45,7 @@ const WINDOW: [f32; 4] = [100.0, 320.0, 132.0, 352.0];
 impl Bench {
     fn new() -> Self {
         let folder = tempfile::tempdir().unwrap();
-        let keys = keygen("test.example/heatveil").unwrap();
-        write(&folder.path().join("log.key"), keys.signer.as_bytes());
-        write(
-            &folder.path().join("commitment.key"),
-            "07".repeat(32).as_bytes(),
-        );
+        write_keys(folder.path());
         let finds = vec![find(Class::Person, PERSON), find(Class::Window, WINDOW)];
         let found: BTreeMap<_, _> = (0..9)
             .map(|frame| (FrameId(frame), finds.clone()))
@@ -82,24 +76,12 @@ impl Bench {
 
     fn run(&self, input: &str, out: &str, threads: usize, existing: Existing) -> Run {
         // What warm spots find decides about the mask, as a model's finds do; here the finds are to stay the same.
-        let settings = format!(
-            "[detect.warm-spots]\nenabled = false\n[weather]\nair-celsius = 2\nwind-m-s = 1\n[audit]\nlog-key = '{}'\ncommitment-key = '{}'",
-            self.path("log.key").display(),
-            self.path("commitment.key").display()
-        );
+        let settings = "[weather]\nair-celsius = 2\nwind-m-s = 1";
         Run {
-            inputs: vec![self.path(input)],
-            out: self.path(out),
-            config: toml::from_str::<Args>(&settings)
-                .unwrap()
-                .resolve()
-                .unwrap(),
             detectors: vec![Box::new(self.detector.clone())],
             existing,
             threads: NonZeroUsize::new(threads).unwrap(),
-            now: 1_768_516_200,
-            runtime: "none".into(),
-            interrupted: Arc::new(AtomicBool::new(false)),
+            ..common::run(self.folder.path(), input, out, settings)
         }
     }
 

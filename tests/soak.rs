@@ -11,20 +11,13 @@
 
 mod common;
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::process::Command;
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 use std::time::Instant;
 
-use common::write;
-use heatveil::audit::keygen;
-use heatveil::config::Args;
-use heatveil::detect::Scripted;
+use common::write_keys;
 use heatveil::run::{Progress, Run};
 use heatveil::simulate::{self, Options, Preset, Survey};
-use heatveil::store::Existing;
 use heatveil::units::Metres;
 
 /// Names the folder of the flight that a child process is to run.
@@ -147,28 +140,7 @@ impl Progress for Stages {
 
 /// Poses are not refined: it takes a third of a second a frame, holds one cache of 128 MB, and the frames' pixels are all alike.
 fn run(folder: &Path) -> Run {
-    let keys = keygen("test.example/heatveil").unwrap();
-    let path = |name: &str| folder.join(name);
-    write(&path("log.key"), keys.signer.as_bytes());
-    write(&path("commitment.key"), "07".repeat(32).as_bytes());
-    let settings = format!(
-        "[audit]\nlog-key = '{}'\ncommitment-key = '{}'\n[detect.warm-spots]\nenabled = false\n\
-         [detect.carry]\nenabled = false\n[georef]\nrefine = false\n",
-        path("log.key").display(),
-        path("commitment.key").display()
-    );
-    Run {
-        inputs: vec![path("flight/frames")],
-        out: path("out"),
-        config: toml::from_str::<Args>(&settings)
-            .unwrap()
-            .resolve()
-            .unwrap(),
-        detectors: vec![Box::new(Scripted::default())],
-        existing: Existing::Refuse,
-        threads: NonZeroUsize::new(2).unwrap(),
-        now: 1_768_516_200,
-        runtime: "none".into(),
-        interrupted: Arc::new(AtomicBool::new(false)),
-    }
+    write_keys(folder);
+    let settings = "[detect.carry]\nenabled = false\n[georef]\nrefine = false";
+    common::run(folder, "flight/frames", "out", settings)
 }

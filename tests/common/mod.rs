@@ -3,7 +3,16 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 use std::fs;
+use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::AtomicBool;
+
+use heatveil::audit::keygen;
+use heatveil::config::Args;
+use heatveil::detect::Scripted;
+use heatveil::run::Run;
+use heatveil::store::Existing;
 
 /// The committed synthetic flight.
 pub(crate) fn fixture_frames() -> PathBuf {
@@ -15,6 +24,36 @@ pub(crate) fn fixture_frames() -> PathBuf {
 pub(crate) fn write(path: &Path, bytes: &[u8]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
+}
+
+/// Writes `log.key` and `commitment.key`, the same for every run of a folder.
+pub(crate) fn write_keys(folder: &Path) {
+    let keys = keygen("test.example/heatveil").unwrap();
+    write(&folder.join("log.key"), keys.signer.as_bytes());
+    write(&folder.join("commitment.key"), "07".repeat(32).as_bytes());
+}
+
+/// A run on two threads over `input` of a folder with keys, into `out` there, with a detector that finds nothing and without warm spots,
+/// whose finds would be of the test's own making.
+pub(crate) fn run(folder: &Path, input: &str, out: &str, settings: &str) -> Run {
+    let settings = format!(
+        "{settings}\n[detect.warm-spots]\nenabled = false\n[audit]\nlog-key = '{keys}/log.key'\ncommitment-key = '{keys}/commitment.key'",
+        keys = folder.display()
+    );
+    Run {
+        inputs: vec![folder.join(input)],
+        out: folder.join(out),
+        config: toml::from_str::<Args>(&settings)
+            .unwrap()
+            .resolve()
+            .unwrap(),
+        detectors: vec![Box::new(Scripted::default())],
+        existing: Existing::Refuse,
+        threads: NonZeroUsize::new(2).unwrap(),
+        now: 1_768_516_200,
+        runtime: "none".into(),
+        interrupted: Arc::new(AtomicBool::new(false)),
+    }
 }
 
 /// The DJI frames of the fixture, by name.

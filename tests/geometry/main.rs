@@ -13,18 +13,12 @@ mod common;
 mod measure;
 mod truth;
 
-use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
 
-use common::write;
-use heatveil::audit::keygen;
-use heatveil::config::Args;
-use heatveil::detect::Scripted;
-use heatveil::run::{Run, Silent};
+use common::write_keys;
+use heatveil::run::Silent;
 use heatveil::simulate::{self, Options, Preset, Survey};
-use heatveil::store::{Existing, layout};
+use heatveil::store::layout;
 use heatveil::units::{Degrees, Metres};
 use measure::Accuracy;
 use truth::{Map, Truth};
@@ -76,29 +70,12 @@ impl Flight {
     /// Runs the whole pipeline with nothing to hide, and measures the published map. Walls stay as they are: means over
     /// cells reach 1.5 m around them, over the edges of roofs.
     fn measure(&self, out: &str, georef: &str, refine: bool) -> Accuracy {
-        let keys = keygen("test.example/heatveil").unwrap();
-        write(&self.path("log.key"), keys.signer.as_bytes());
-        write(&self.path("commitment.key"), "07".repeat(32).as_bytes());
+        write_keys(self.folder.path());
         let settings = format!(
-            "[audit]\nlog-key = '{}'\ncommitment-key = '{}'\n[detect.warm-spots]\nenabled = false\n\
-             [detect.carry]\nenabled = false\n[redact]\nwalls = 'keep'\n[tiles]\nresolution-m = 0.1\nmatch-temperatures = {refine}\n[georef]\nmax-incidence-deg = 60\nrefine = {refine}\n{georef}",
-            self.path("log.key").display(),
-            self.path("commitment.key").display()
+            "[detect.carry]\nenabled = false\n[redact]\nwalls = 'keep'\n[tiles]\nresolution-m = 0.1\nmatch-temperatures = {refine}\n\
+             [georef]\nmax-incidence-deg = 60\nrefine = {refine}\n{georef}"
         );
-        let run = Run {
-            inputs: vec![self.path("flight/frames")],
-            out: self.path(out),
-            config: toml::from_str::<Args>(&settings)
-                .unwrap()
-                .resolve()
-                .unwrap(),
-            detectors: vec![Box::new(Scripted::default())],
-            existing: Existing::Refuse,
-            threads: NonZeroUsize::new(2).unwrap(),
-            now: 1_768_516_200,
-            runtime: "none".into(),
-            interrupted: Arc::new(AtomicBool::new(false)),
-        };
+        let run = common::run(self.folder.path(), "flight/frames", out, &settings);
         run.execute(&mut Silent).unwrap();
         let map = Map::read(&self.path(out).join(layout::TEMPERATURE_COG));
         keep(&self.path(out).join(layout::TEMPERATURE_COG), out);
