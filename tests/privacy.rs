@@ -93,7 +93,7 @@ impl Bench {
 
     fn tiles(&self, out: &str) -> Vec<(std::path::PathBuf, Vec<u8>)> {
         let tiles = files(&self.path(out).join("tiles"));
-        assert_eq!(tiles.len(), 9);
+        assert_eq!(tiles.len(), 12);
         tiles
     }
 

@@ -17,7 +17,8 @@ use heatveil::georef::{Crs, Intrinsics, View};
 use heatveil::raster::Raster;
 use heatveil::store::{Existing, Store};
 use heatveil::tiles::{
-    Cog, Mosaic, MosaicFrame, MosaicOptions, Pyramid, Ramp, TileJson, TilesError, WebTiles, build,
+    Cog, EncodedTiles, MbTiles, Mosaic, MosaicFrame, MosaicOptions, PmTiles, Pyramid, Ramp,
+    TileJson, TilesError, build,
 };
 use heatveil::units::{Degrees, Metres};
 
@@ -148,23 +149,25 @@ fn publish(folder: &Path, mask: impl Fn(f64, f64) -> bool + Sync + Send) {
     let pyramid = Pyramid::build(&mosaic, &store.work()).unwrap();
     let ramp = Ramp::default();
     let description = TileJson::new(&pyramid, &ramp, "synthetic");
-    let web = WebTiles {
-        pyramid: &pyramid,
-        ramp: &ramp,
-        description: &description,
-    };
+    let tiles = &EncodedTiles::encode(&pyramid, &ramp, &store.work()).unwrap();
+    let description = &description;
     store
         .stage_file("tiles/temperature.tif", &Cog(mosaic.layer()))
         .unwrap()
         .commit()
         .unwrap();
     store
-        .stage_file("tiles/temperature.pmtiles", &web)
+        .stage_file("tiles/temperature.pmtiles", &PmTiles { tiles, description })
         .unwrap()
         .commit()
         .unwrap();
     store
-        .stage("tiles/tilejson.json", &description)
+        .stage_file("tiles/temperature.mbtiles", &MbTiles { tiles, description })
+        .unwrap()
+        .commit()
+        .unwrap();
+    store
+        .stage("tiles/tilejson.json", description)
         .unwrap()
         .commit()
         .unwrap();
@@ -257,8 +260,12 @@ fn threads_do_not_change_a_byte() {
                 .build()
                 .unwrap();
             pool.install(|| publish(folder.path(), |_, _| false));
-            ["temperature.tif", "temperature.pmtiles", "tilejson.json"]
-                .iter()
+            let names = [
+                "temperature.tif",
+                "temperature.pmtiles",
+                "temperature.mbtiles",
+            ];
+            (names.iter().chain(&["tilejson.json"]))
                 .map(|name| std::fs::read(folder.path().join("tiles").join(name)).unwrap())
                 .collect()
         })

@@ -9,13 +9,13 @@ use rayon::ThreadPool;
 use serde::Serialize;
 
 use super::journal::Journal;
-use super::outputs::{ATTRIBUTION, Map};
+use super::outputs::{self, ATTRIBUTION, Catalog, Map, Paths, Web};
 use super::{Run, RunError};
 use crate::audit::{Entry, HeatLossParameters};
 use crate::config::WeatherConfig;
 use crate::heatloss::{FluxField, HeatLossError, Sky, Uncertain, air_transmission, slant_range};
 use crate::store::{Store, layout};
-use crate::tiles::{Band, Cog, MosaicFrame, Pyramid, Ramp, TileJson, WebTiles};
+use crate::tiles::{Band, MosaicFrame, Pyramid, Qml, Ramp, TileJson};
 use crate::units::Metres;
 
 /// Bands of the raster.
@@ -24,6 +24,13 @@ const BANDS: &[Band; 3] = &[
     ("heat loss, lower end of the 90 % interval", "W/m\u{b2}"),
     ("heat loss, upper end of the 90 % interval", "W/m\u{b2}"),
 ];
+const PATHS: &Paths = &Paths {
+    cog: layout::HEAT_LOSS_COG,
+    style: layout::HEAT_LOSS_QML,
+    pmtiles: layout::HEAT_LOSS_PMTILES,
+    mbtiles: layout::HEAT_LOSS_MBTILES,
+    tilejson: layout::HEAT_LOSS_TILEJSON,
+};
 /// Ends of the colour ramp in W/m²: a good roof on a calm night loses 10, a bad one 100.
 const RAMP: (f32, f32) = (0.0, 150.0);
 /// Values are kept to 1/8 W/m².
@@ -45,6 +52,7 @@ pub(super) fn publish(
     store: &Store,
     map: &Map<'_>,
     views: &[MosaicFrame],
+    catalog: &mut Catalog,
     journal: &mut Journal<'_>,
 ) -> Result<Option<HeatLossSummary>, RunError> {
     let Some(config) = &run.config.weather else {
@@ -73,21 +81,20 @@ pub(super) fn publish(
             flux.map(|value| (value * STEPS_PER_UNIT).round() / STEPS_PER_UNIT)
         })
     })?;
-    let (frames, flights) = (map.frames, map.flights);
-    let cog = store.stage_file(layout::HEAT_LOSS_COG, &Cog(&layer))?;
-    journal.publish(cog, frames, flights)?;
-    let pyramid = pool.install(|| Pyramid::of(&layer, BANDS.len(), &work))?;
     let ramp = Ramp::new(RAMP.0, RAMP.1)?;
+    let style = Qml {
+        ramp: &ramp,
+        unit: "W/m\u{b2}",
+    };
+    catalog.extend(outputs::raster(store, map, &layer, journal, PATHS, &style)?);
+    let pyramid = pool.install(|| Pyramid::of(&layer, BANDS.len(), &work))?;
     let description = TileJson::heat_loss(&pyramid, &ramp, ATTRIBUTION);
-    let archive = WebTiles {
+    let web = Web {
         pyramid: &pyramid,
         ramp: &ramp,
         description: &description,
     };
-    let staged = pool.install(|| store.stage_file(layout::HEAT_LOSS_PMTILES, &archive))?;
-    journal.publish(staged, frames, flights)?;
-    let description = store.stage(layout::HEAT_LOSS_TILEJSON, &description)?;
-    journal.publish(description, frames, flights)?;
+    catalog.extend(web.publish(pool, store, map, journal, PATHS)?);
     Ok(Some(HeatLossSummary { grade, reasons }))
 }
 

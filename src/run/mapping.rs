@@ -110,8 +110,9 @@ pub(super) fn map(
         flights: &evidence,
         flown: flown(used.iter().filter_map(|id| by_id.get(id).copied())),
     };
-    outputs::publish(run, pool, store, &map, journal, progress)?;
-    summary.heat_loss = heat_loss::publish(run, pool, store, &map, &frames, journal)?;
+    let mut catalog = outputs::publish(run, pool, store, &map, journal, progress)?;
+    summary.heat_loss = heat_loss::publish(run, pool, store, &map, &frames, &mut catalog, journal)?;
+    catalog.publish(run, store, &map, journal, progress)?;
     progress.step();
     let objections = objections.as_ref();
     summary.buildings = buildings::publish(run, pool, store, &map, &frames, objections, journal)?;

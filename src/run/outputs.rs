@@ -8,9 +8,10 @@ use super::journal::Journal;
 use super::{Progress, Run, RunError};
 use crate::audit::FlightEvidence;
 use crate::frame::FrameId;
-use crate::store::{Receipt, Staged, Store, layout};
+use crate::store::{Store, layout};
 use crate::tiles::{
-    Cog, Mosaic, Pyramid, Qml, Ramp, Stac, StacAsset, StacDocument, TileJson, WebTiles,
+    Cog, EncodedTiles, Layer, MbTiles, Mosaic, PmTiles, Pyramid, Qml, Ramp, Stac, StacAsset,
+    TileJson,
 };
 
 /// Shown on maps.
@@ -29,7 +30,7 @@ pub(super) struct Map<'a> {
 /// Steps of the progress that [`publish`] takes.
 pub(super) const STEPS: usize = 2;
 
-/// Makes and publishes every file of the map.
+/// Makes and publishes the files of the map; returns what its catalog is to hold.
 pub(super) fn publish(
     run: &Run,
     pool: &ThreadPool,
@@ -37,69 +38,139 @@ pub(super) fn publish(
     map: &Map<'_>,
     journal: &mut Journal<'_>,
     progress: &mut dyn Progress,
-) -> Result<(), RunError> {
-    let mosaic = map.mosaic;
-    let mut publish = |staged: Staged| journal.publish(staged, map.frames, map.flights);
-    let cog = publish(store.stage_file(layout::TEMPERATURE_COG, &Cog(mosaic.layer()))?)?;
-    progress.step();
-
-    let pyramid = pool.install(|| Pyramid::build(mosaic, &store.work()))?;
+) -> Result<Catalog, RunError> {
+    let layer = map.mosaic.layer();
     #[expect(
         clippy::cast_possible_truncation,
         reason = "ends of the ramp, checked to be small"
     )]
     let (min, max) = (run.config.tiles.min.0 as f32, run.config.tiles.max.0 as f32);
-    let ramp = Ramp::new(min, max)?;
     let style = Qml {
-        ramp: &ramp,
+        ramp: &Ramp::new(min, max)?,
         unit: "\u{b0}C",
     };
-    let style = publish(store.stage(layout::TEMPERATURE_QML, &style)?)?;
-    let description = TileJson::new(&pyramid, &ramp, ATTRIBUTION);
-    let archive = WebTiles {
+    let mut assets = raster(store, map, layer, journal, TEMPERATURE, &style)?;
+    progress.step();
+    let pyramid = pool.install(|| Pyramid::build(map.mosaic, &store.work()))?;
+    let description = TileJson::new(&pyramid, style.ramp, ATTRIBUTION);
+    let web = Web {
         pyramid: &pyramid,
-        ramp: &ramp,
+        ramp: style.ramp,
         description: &description,
     };
-    let staged = pool.install(|| store.stage_file(layout::TEMPERATURE_PMTILES, &archive))?;
-    let archive = publish(staged)?;
-    let description = publish(store.stage(layout::TILEJSON, &description)?)?;
-
-    let files = [archive, description, style];
-    match catalog(run, map, &pyramid, cog, files) {
-        Some((collection, item)) => {
-            publish(store.stage(layout::STAC_COLLECTION, &collection)?)?;
-            publish(store.stage(layout::STAC_ITEM, &item)?)?;
-        }
-        None => progress.note("no frame tells when it was captured: no STAC catalog was made"),
-    }
+    assets.extend(web.publish(pool, store, map, journal, TEMPERATURE)?);
     progress.step();
-    Ok(())
+    Ok(Catalog { assets, pyramid })
 }
 
-/// The catalog of the mosaic's file and of `others`; `None` where no frame tells its time.
-fn catalog(
-    run: &Run,
+/// Where the files of one layer go.
+pub(super) struct Paths {
+    pub(super) cog: &'static str,
+    pub(super) style: &'static str,
+    pub(super) pmtiles: &'static str,
+    pub(super) mbtiles: &'static str,
+    pub(super) tilejson: &'static str,
+}
+
+const TEMPERATURE: &Paths = &Paths {
+    cog: layout::TEMPERATURE_COG,
+    style: layout::TEMPERATURE_QML,
+    pmtiles: layout::TEMPERATURE_PMTILES,
+    mbtiles: layout::TEMPERATURE_MBTILES,
+    tilejson: layout::TILEJSON,
+};
+
+/// Publishes a layer as a raster with its style.
+pub(super) fn raster(
+    store: &Store,
     map: &Map<'_>,
-    pyramid: &Pyramid,
-    cog: Receipt,
-    others: impl IntoIterator<Item = Receipt>,
-) -> Option<(StacDocument, StacDocument)> {
-    let mosaic = StacAsset {
-        receipt: cog,
-        bands: map.mosaic.layer().bands(),
+    layer: &Layer,
+    journal: &mut Journal<'_>,
+    paths: &Paths,
+    style: &Qml<'_>,
+) -> Result<Vec<StacAsset>, RunError> {
+    let cog = store.stage_file(paths.cog, &Cog(layer))?;
+    let cog = StacAsset {
+        receipt: journal.publish(cog, map.frames, map.flights)?,
+        bands: layer.bands(),
     };
-    let others = others.into_iter().map(|receipt| StacAsset {
-        receipt,
-        bands: &[],
-    });
-    let assets: Vec<StacAsset> = std::iter::once(mosaic).chain(others).collect();
-    let catalog = Stac {
-        assets: &assets,
-        grid: map.mosaic.grid(),
-        pyramid,
-        flown: map.flown?,
-        operator: run.config.survey.operator.as_deref(),
-    };
-    catalog.documents()
+    let style = store.stage(paths.style, style)?;
+    let style = journal.publish(style, map.frames, map.flights)?;
+    Ok(vec![cog, style.into()])
+}
+
+/// A layer for web maps.
+pub(super) struct Web<'a> {
+    pub(super) pyramid: &'a Pyramid,
+    pub(super) ramp: &'a Ramp,
+    pub(super) description: &'a TileJson,
+}
+
+impl Web<'_> {
+    /// Encodes and publishes it in every form.
+    pub(super) fn publish(
+        &self,
+        pool: &ThreadPool,
+        store: &Store,
+        map: &Map<'_>,
+        journal: &mut Journal<'_>,
+        paths: &Paths,
+    ) -> Result<Vec<StacAsset>, RunError> {
+        let work = store.work();
+        let tiles = pool.install(|| EncodedTiles::encode(self.pyramid, self.ramp, &work))?;
+        let (tiles, description) = (&tiles, self.description);
+        let staged = [
+            store.stage_file(paths.pmtiles, &PmTiles { tiles, description })?,
+            store.stage_file(paths.mbtiles, &MbTiles { tiles, description })?,
+            store.stage(paths.tilejson, description)?,
+        ];
+        let publish = |staged| Ok(journal.publish(staged, map.frames, map.flights)?.into());
+        staged.into_iter().map(publish).collect()
+    }
+}
+
+/// The files under `tiles/` so far, of which a catalog is made in the end.
+pub(super) struct Catalog {
+    /// That of the mosaic first.
+    assets: Vec<StacAsset>,
+    pyramid: Pyramid,
+}
+
+impl Catalog {
+    /// Adds published files.
+    pub(super) fn extend(&mut self, assets: Vec<StacAsset>) {
+        self.assets.extend(assets);
+    }
+
+    /// Publishes the catalog; says so where no frame tells its time.
+    pub(super) fn publish(
+        &self,
+        run: &Run,
+        store: &Store,
+        map: &Map<'_>,
+        journal: &mut Journal<'_>,
+        progress: &mut dyn Progress,
+    ) -> Result<(), RunError> {
+        let documents = map.flown.and_then(|flown| {
+            let catalog = Stac {
+                assets: &self.assets,
+                grid: map.mosaic.grid(),
+                pyramid: &self.pyramid,
+                flown,
+                operator: run.config.survey.operator.as_deref(),
+            };
+            catalog.documents()
+        });
+        let Some((collection, item)) = documents else {
+            progress.note("no frame tells when it was captured: no STAC catalog was made");
+            return Ok(());
+        };
+        for (path, document) in [
+            (layout::STAC_COLLECTION, collection),
+            (layout::STAC_ITEM, item),
+        ] {
+            journal.publish(store.stage(path, &document)?, map.frames, map.flights)?;
+        }
+        Ok(())
+    }
 }

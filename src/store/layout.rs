@@ -8,12 +8,18 @@ pub const TEMPERATURE_COG: &str = "tiles/temperature.tif";
 pub const TEMPERATURE_QML: &str = "tiles/temperature.qml";
 /// The web pyramid.
 pub const TEMPERATURE_PMTILES: &str = "tiles/temperature.pmtiles";
+/// The web pyramid once more, for programs that do not read PMTiles.
+pub const TEMPERATURE_MBTILES: &str = "tiles/temperature.mbtiles";
 /// The web pyramid's description.
 pub const TILEJSON: &str = "tiles/tilejson.json";
 /// Heat loss: float32 COG of estimate, low and high.
 pub const HEAT_LOSS_COG: &str = "tiles/heatloss.tif";
+/// The style in which QGIS loads it.
+pub const HEAT_LOSS_QML: &str = "tiles/heatloss.qml";
 /// Its web pyramid.
 pub const HEAT_LOSS_PMTILES: &str = "tiles/heatloss.pmtiles";
+/// That one once more, for programs that do not read PMTiles.
+pub const HEAT_LOSS_MBTILES: &str = "tiles/heatloss.mbtiles";
 /// That one's description.
 pub const HEAT_LOSS_TILEJSON: &str = "tiles/heatloss.json";
 /// The table of buildings.

@@ -50,6 +50,14 @@ pub enum TilesError {
         /// What GDAL said.
         source: gdal::errors::GdalError,
     },
+    /// A working file could not be written or read.
+    #[error("could not {task}")]
+    Io {
+        /// What was tried.
+        task: &'static str,
+        /// What the system said.
+        source: std::io::Error,
+    },
     /// A tile could not be encoded.
     #[error("could not encode a map tile as PNG")]
     Png {
@@ -86,5 +94,16 @@ pub(super) trait GdalContext<T> {
 impl<T> GdalContext<T> for Result<T, gdal::errors::GdalError> {
     fn task(self, task: &'static str) -> Result<T, TilesError> {
         self.map_err(|source| TilesError::Gdal { task, source })
+    }
+}
+
+/// Says what was done with a working file.
+pub(super) trait IoContext<T> {
+    fn task(self, task: &'static str) -> Result<T, TilesError>;
+}
+
+impl<T> IoContext<T> for std::io::Result<T> {
+    fn task(self, task: &'static str) -> Result<T, TilesError> {
+        self.map_err(|source| TilesError::Io { task, source })
     }
 }

@@ -1,7 +1,7 @@
 //! From redacted frames to maps: a mosaic, its Cloud-Optimized GeoTIFF and its web pyramid.
 //!
 //! In: a [`View`](crate::georef::View) a frame and a way to load redacted temperatures. Out: a working
-//! [`Mosaic`] in the store's work folder, from which [`Cog`], [`WebTiles`] and [`TileJson`] are written through
+//! [`Mosaic`] in the store's work folder, from which [`Cog`], [`EncodedTiles`] and [`TileJson`] are written through
 //! [`store`](crate::store). Refuses: extents no computer should draw, with the frames at fault named.
 //!
 //! One frame a pixel, unless feathering is asked for: every temperature in the map is one that was measured. Pixels without
@@ -9,9 +9,11 @@
 
 mod cache;
 mod cog;
+mod encoded;
 mod error;
 mod grid;
 mod layer;
+mod mbtiles;
 mod mosaic;
 mod palette;
 mod pmtiles;
@@ -23,12 +25,14 @@ mod tilejson;
 
 pub use cache::FrameCache;
 pub use cog::Cog;
+pub use encoded::EncodedTiles;
 pub use error::TilesError;
 pub use grid::Grid;
 pub use layer::{Band, Erased, Layer, MosaicPixel, MosaicReader};
+pub use mbtiles::MbTiles;
 pub use mosaic::{Mosaic, MosaicFrame, MosaicOptions, MosaicReport, build, build_on};
 pub use palette::{Ramp, RampError};
-pub use pmtiles::WebTiles;
+pub use pmtiles::PmTiles;
 pub use pyramid::Pyramid;
 pub use qml::Qml;
 pub use stac::{Stac, StacAsset, StacDocument};

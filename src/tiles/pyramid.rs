@@ -111,6 +111,11 @@ impl Pyramid {
         self.geographic
     }
 
+    /// Of its working files.
+    pub(super) fn name(&self) -> &'static str {
+        self.levels.first().map_or("empty", |level| level.name)
+    }
+
     /// Tiles with data, over all zoom levels.
     #[must_use]
     pub fn tiles(&self) -> usize {

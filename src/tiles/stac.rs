@@ -20,8 +20,8 @@ use crate::store::{Artifact, Receipt, sealed};
 const VERSION: &str = "1.1.0";
 const PROJECTION: &str = "https://stac-extensions.github.io/projection/v2.0.0/schema.json";
 const FILE: &str = "https://stac-extensions.github.io/file/v2.1.0/schema.json";
-const DESCRIPTION: &str =
-    "Surface temperature from redacted thermal frames of a drone: buildings and no people";
+const DESCRIPTION: &str = "Surface temperature, and heat loss where the night's weather is known, from redacted thermal frames of a drone: \
+                           buildings and no people";
 const HOUR: i64 = 3600;
 
 /// A published file of the catalog.
@@ -31,6 +31,16 @@ pub struct StacAsset {
     pub receipt: Receipt,
     /// Name and unit of each band where it is a float32 raster on the map's grid; else empty.
     pub bands: &'static [Band],
+}
+
+/// A file that is no raster.
+impl From<Receipt> for StacAsset {
+    fn from(receipt: Receipt) -> Self {
+        Self {
+            receipt,
+            bands: &[],
+        }
+    }
 }
 
 /// What the catalog tells about a map.
@@ -80,7 +90,7 @@ impl Stac<'_> {
             "type": "Collection",
             "stac_version": VERSION,
             "id": id,
-            "title": "Temperature map",
+            "title": "Thermal map",
             "description": DESCRIPTION,
             // The survey's owner decides, and has not said.
             "license": "other",
@@ -123,7 +133,7 @@ impl Stac<'_> {
             },
             "bbox": bbox,
             "properties": {
-                "title": "Temperature map",
+                "title": "Thermal map",
                 "description": DESCRIPTION,
                 "datetime": null,
                 "start_datetime": start,
@@ -211,6 +221,7 @@ fn describe((name, unit): &Band) -> Value {
     // STAC asks for units as UDUNITS-2 spells them.
     let unit = match *unit {
         "\u{b0}C" => "degree_Celsius",
+        "W/m\u{b2}" => "W m-2",
         unit => unit,
     };
     let mut band = json!({ "name": name, "data_type": "float32", "nodata": "nan" });

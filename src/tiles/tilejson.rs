@@ -105,7 +105,7 @@ impl TileJson {
     }
 
     /// The archive's metadata: a JSON object.
-    pub(super) fn metadata(&self) -> String {
+    pub(super) fn metadata(&self) -> Value {
         let mut metadata = json!({
             "name": self.document.name,
             "description": self.document.description,
@@ -120,7 +120,7 @@ impl TileJson {
                 object.insert(key.to_owned(), value.clone());
             }
         }
-        metadata.to_string()
+        metadata
     }
 }
 

@@ -82,21 +82,25 @@ def check_assets(folder, item):
         assert asset["file:size"] == len(data)
         # Multihash: sha2-256 is 0x12, its length 0x20.
         assert asset["file:checksum"] == "1220" + hashlib.sha256(data).hexdigest(), asset["href"]
-    cog = item["assets"]["temperature.tif"]
-    info = json.loads(subprocess.check_output(["gdalinfo", "-json", str(folder.parent / "temperature.tif")]))
-    width, height = info["size"]
-    west, step, _, north, _, down = info["geoTransform"]
-    assert cog["proj:shape"] == [height, width]
-    assert cog["proj:transform"] == [step, 0.0, west, 0.0, down, north]
-    edges = [west, north + height * down, west + width * step, north]
-    assert all(abs(a - b) < 1e-6 for a, b in zip(cog["proj:bbox"], edges)), (cog["proj:bbox"], edges)
-    assert cog["proj:code"] == "EPSG:%d" % info["stac"]["proj:epsg"], info["stac"]["proj:epsg"]
-    assert [band["name"] for band in cog["bands"]] == [band["description"] for band in info["bands"]]
-    assert all(band["data_type"] == "float32" and band["nodata"] == "nan" for band in cog["bands"])
-    units = [(band.get("unit"), told.get("unit", "")) for band, told in zip(cog["bands"], info["bands"])]
-    assert units == [("degree_Celsius", "\u00b0C"), ("degree", "degree"), (None, "")], units
-    assert not any(key.startswith("proj:") for asset in item["assets"].values() if asset is not cog for key in asset)
-    print(f"ok: {len(item['assets'])} assets: size, checksum, grid, bands")
+    units = {"\u00b0C": "degree_Celsius", "W/m\u00b2": "W m-2", "": None}
+    for name, asset in item["assets"].items():
+        if not name.endswith(".tif"):
+            assert not any(key.startswith("proj:") for key in asset), name
+            continue
+        info = json.loads(subprocess.check_output(["gdalinfo", "-json", str(folder.parent / name)]))
+        width, height = info["size"]
+        west, step, _, north, _, down = info["geoTransform"]
+        assert asset["proj:shape"] == [height, width]
+        assert asset["proj:transform"] == [step, 0.0, west, 0.0, down, north]
+        edges = [west, north + height * down, west + width * step, north]
+        assert all(abs(a - b) < 1e-6 for a, b in zip(asset["proj:bbox"], edges)), (asset["proj:bbox"], edges)
+        assert asset["proj:code"] == "EPSG:%d" % info["stac"]["proj:epsg"], info["stac"]["proj:epsg"]
+        assert [band["name"] for band in asset["bands"]] == [band["description"] for band in info["bands"]]
+        assert all(band["data_type"] == "float32" and band["nodata"] == "nan" for band in asset["bands"])
+        for band, told in zip(asset["bands"], info["bands"]):
+            unit = told.get("unit", "")
+            assert band.get("unit") == units.get(unit, unit), (band, told)
+    print(f"ok: {len(item['assets'])} assets: size, checksum; grid and bands of rasters")
 
 
 def main():

@@ -4,8 +4,9 @@
 usage: check_tiles.py OUT
 
 rio-cogeo (strict) and GDAL's own validator must accept OUT/tiles/temperature.tif, the PyPI reader must
-find every tile of OUT/tiles/temperature.pmtiles, and OUT/tiles/tilejson.json must describe them. The stops of
-OUT/tiles/temperature.qml, drawn by gdaldem, must give the colours of the web tiles.
+find every tile of OUT/tiles/temperature.pmtiles, and OUT/tiles/tilejson.json must describe them. SQLite must find the same
+tiles in OUT/tiles/temperature.mbtiles, and GDAL must draw them where they belong. The stops of
+OUT/tiles/temperature.qml, drawn by gdaldem and cut by gdal2tiles.py, must give the finest web tiles.
 Needs: rio-cogeo, pmtiles, pillow (PyPI); GDAL's validator is run by Debian's Python where it is installed.
 """
 
@@ -13,11 +14,13 @@ import io
 import json
 import math
 import pathlib
+import sqlite3
 import subprocess
 import sys
 import tempfile
 import xml.etree.ElementTree
 
+import numpy
 from PIL import Image
 from pmtiles.reader import MmapSource, Reader, all_tiles
 from rio_cogeo.cogeo import cog_validate
@@ -72,6 +75,36 @@ def check_pyramid(path, tilejson):
     print(f"ok: {sum(seen.values())} tiles read back, by zoom {seen}")
 
 
+def check_mbtiles(path, archive, tilejson):
+    with sqlite3.connect(f"file:{path}?mode=ro", uri=True) as database:
+        tables = {name for name, in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        assert tables == {"metadata", "tiles"}, tables
+        metadata = dict(database.execute("SELECT name, value FROM metadata"))
+        assert metadata["format"] == "png" and metadata["name"] == tilejson["name"]
+        assert [int(metadata["minzoom"]), int(metadata["maxzoom"])] == [tilejson["minzoom"], tilejson["maxzoom"]]
+        assert [float(edge) for edge in metadata["bounds"].split(",")] == tilejson["bounds"]
+        assert json.loads(metadata["heatveil:ramp"]) == tilejson["heatveil:ramp"]
+        # Rows are counted from the south (TMS).
+        rows = database.execute("SELECT zoom_level, tile_column, (1 << zoom_level) - 1 - tile_row, tile_data FROM tiles")
+        found = {(zoom, x, y): bytes(data) for zoom, x, y, data in rows}
+    with open(archive, "rb") as file:
+        wanted = {place: bytes(data) for place, data in all_tiles(MmapSource(file))}
+    assert found == wanted, "not the tiles of the PMTiles archive"
+    zoom = tilejson["maxzoom"]
+    compared = 0
+    for place, colour in list(samples(wanted, zoom, 96)):
+        if colour[3] == 0:
+            continue
+        drawn = [int(value) for value in at_places(path, [place]) if value]
+        # GDAL answers for the pixel that holds the place.
+        assert drawn == list(colour), (place, drawn, colour)
+        compared += 1
+        if compared == 12:
+            break
+    assert compared == 12
+    print(f"ok: MBTiles: {len(found)} tiles as in the PMTiles archive; GDAL draws them in place")
+
+
 def check_tilejson(tilejson):
     assert tilejson["tilejson"] == "3.0.0" and len(tilejson["tiles"]) == 1
     west, south, east, north = tilejson["bounds"]
@@ -103,42 +136,65 @@ def check_style(tiles, tilejson):
         pathlib.Path(table).write_text("\n".join(lines + ["nv 0 0 0 0"]) + "\n")
         command = ["gdaldem", "color-relief", "-q", "-alpha", str(tiles / "temperature.tif"), table, picture]
         subprocess.run(command, check=True)
-        with open(tiles / "temperature.pmtiles", "rb") as file:
-            compared, empty = compare_colours(picture, MmapSource(file), tilejson["maxzoom"])
-    assert compared > 100 and empty > 10, (compared, empty)
-    print(f"ok: style of QGIS: {compared} coloured and {empty} transparent samples as in the web tiles")
+        compare_with_gdal2tiles(picture, tiles / "temperature.pmtiles", tilejson["maxzoom"], f"{work}/cut")
 
 
-def compare_colours(picture, source, zoom):
-    """Samples pixels of the finest web tiles and asks GDAL for the drawn picture at the same places."""
-    wanted, places = [], []
-    for (tile_zoom, x, y), data in all_tiles(source):
+def samples(tiles, zoom, step):
+    """Longitude, latitude and colour of every `step`th pixel of the tiles of a zoom level."""
+    for (tile_zoom, x, y), data in tiles.items():
         if tile_zoom != zoom:
             continue
         pixels = Image.open(io.BytesIO(data)).load()
-        for row in range(8, 256, 48):
-            for column in range(8, 256, 48):
+        for row in range(step // 2, 256, step):
+            for column in range(step // 2, 256, step):
                 east, south = (x + (column + 0.5) / 256) / 2**zoom, (y + (row + 0.5) / 256) / 2**zoom
                 latitude = math.degrees(math.atan(math.sinh(math.pi * (1 - 2 * south))))
-                places.append(f"{east * 360 - 180:.10f} {latitude:.10f}")
-                wanted.append(pixels[column, row])
-    answer = []
-    for band in "1234":
-        command = ["gdallocationinfo", "-valonly", "-wgs84", "-b", band, picture]
-        text = subprocess.run(command, input="\n".join(places), capture_output=True, text=True, check=True).stdout
-        answer.append(text.split("\n")[: len(places)])
-    compared = empty = differing = 0
-    for colour, *drawn in zip(wanted, *answer):
-        if colour[3] == 0:
-            empty += drawn[3] in ("", "0")
-            differing += drawn[3] not in ("", "0")
-            continue
-        compared += 1
-        # 256 colours in the tiles, straight lines here: half a step of the ramp is 3 of 255 at most.
-        differing += any(value == "" or abs(int(value) - part) > 4 for value, part in zip(drawn, colour))
-    # A sample at the edge of a map pixel may fall into its neighbour.
-    assert differing <= (compared + empty) // 100, (differing, compared, empty)
-    return compared, empty
+                yield f"{east * 360 - 180:.10f} {latitude:.10f}", pixels[column, row]
+
+
+def at_places(path, places):
+    command = ["gdallocationinfo", "-valonly", "-wgs84", str(path)]
+    text = subprocess.run(command, input="\n".join(places), capture_output=True, text=True, check=True).stdout
+    return text.split("\n")
+
+
+def compare_with_gdal2tiles(picture, archive, zoom, work):
+    """Every pixel of the finest web tiles against those that gdal2tiles.py cuts from the same raster."""
+    command = ["gdal2tiles.py", "--xyz", "-q", "-r", "near", "-z", str(zoom), "-w", "none", picture, work]
+    subprocess.run(command, check=True)
+    theirs = {
+        (int(path.parts[-2]), int(path.stem)): numpy.asarray(Image.open(path).convert("RGBA"))
+        for path in pathlib.Path(work, str(zoom)).glob("*/*.png")
+    }
+    with open(archive, "rb") as file:
+        tiles = {(x, y): data for (z, x, y), data in all_tiles(MmapSource(file)) if z == zoom}
+    ours = {place: numpy.asarray(Image.open(io.BytesIO(data))) for place, data in tiles.items()}
+    shown = differing = wrong = 0
+    for place in ours.keys() | theirs.keys():
+        shown += (around(ours, place, 0)[..., 3] > 0).sum()
+        wanted = around(theirs, place, 0)
+        # 256 colours in the tiles, straight lines there: half a step of the ramp is 3 of 255 at most.
+        rows, columns = (abs(wanted - around(ours, place, 0)) > 4).any(axis=-1).nonzero()
+        differing += len(rows)
+        # gdal2tiles takes nearest pixels twice: on its own grid of the raster's resolution, then for the tile. So what differs
+        # must be what we show within a pixel of the map, which is at most two of the finest tiles.
+        field = around(ours, place, 2)
+        near = [abs(wanted[rows, columns] - field[rows + dy, columns + dx]).max(axis=-1) for dy in range(5) for dx in range(5)]
+        wrong += (numpy.min(near, axis=0) > 4).sum()
+    assert shown > 100_000 and differing < shown // 20 and wrong < shown // 10_000, (shown, differing, wrong)
+    print(f"ok: gdal2tiles.py: of {shown} pixels of zoom {zoom} {differing} differ, {wrong} by more than their place")
+
+
+def around(tiles, place, margin):
+    """A tile with a margin of pixels from its neighbours."""
+    (x, y), side = place, 256
+    field = numpy.zeros((3 * side, 3 * side, 4), int)
+    for row in range(3):
+        for column in range(3):
+            tile = tiles.get((x + column - 1, y + row - 1))
+            if tile is not None:
+                field[row * side : (row + 1) * side, column * side : (column + 1) * side] = tile
+    return field[side - margin : 2 * side + margin, side - margin : 2 * side + margin]
 
 
 def main():
@@ -149,6 +205,7 @@ def main():
     check_tilejson(tilejson)
     check_cog(tiles / "temperature.tif")
     check_pyramid(tiles / "temperature.pmtiles", tilejson)
+    check_mbtiles(tiles / "temperature.mbtiles", tiles / "temperature.pmtiles", tilejson)
     check_style(tiles, tilejson)
 
 
