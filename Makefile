@@ -34,7 +34,7 @@ test-tract: setup
 soak-frames: setup
 	$(CARGO) test --test soak -- --ignored --nocapture ten_thousand | tee soak-frames-$$(date -u +%F).txt
 
-# Figures of BENCHMARKS.md: about ten minutes on two free cores.
+# Figures of BENCHMARKS.md: about a quarter of an hour on two free cores.
 bench: setup
 	$(CARGO) build --release --quiet
 	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
@@ -43,3 +43,4 @@ bench: setup
 	.setup/bench/bin/python benches/peers/onnxruntime_limit.py
 	$(CARGO) bench --bench stages -- --quiet
 	$(CARGO) bench --bench networks
+	$(CARGO) bench --quiet --bench tiles

@@ -7,8 +7,6 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
-use image::codecs::png::{CompressionType, FilterType, PngEncoder};
-use image::{ExtendedColorType, ImageEncoder};
 use pmtiles::{TileCoord, TileId};
 use rayon::prelude::*;
 
@@ -20,6 +18,8 @@ use crate::store;
 
 /// Tiles encoded before they are written.
 const BATCH: usize = 256;
+/// Of DEFLATE.
+const LEVEL: u8 = 4;
 
 /// Every tile of a pyramid as a picture, in the work folder.
 #[derive(Debug, Clone)]
@@ -113,27 +113,42 @@ impl EncodedTiles {
     }
 }
 
-/// A tile as PNG, of one band by its colour, of estimate, low and high by [`Ramp::uncertain`]; what has no data is transparent.
+/// A tile as PNG of one byte a pixel: of one band by its colour, of estimate, low and high by how sure it is; what has no data
+/// is transparent.
 fn encode(bands: &[Vec<f32>], ramp: &Ramp) -> Result<Vec<u8>, TilesError> {
-    let pixels: Vec<u8> = match bands {
-        [estimate, low, high] => (0..)
-            .zip(estimate.iter().zip(low).zip(high))
-            .flat_map(|(at, ((&estimate, &low), &high))| {
-                ramp.uncertain([estimate, low, high], (at % TILE, at / TILE))
-            })
-            .collect(),
-        bands => bands
-            .iter()
-            .take(1)
-            .flatten()
-            .flat_map(|&value| ramp.colour(value))
-            .collect(),
+    let (palette, pixels): (_, Vec<u8>) = match bands {
+        [estimate, low, high] => {
+            let values = estimate.iter().zip(low).zip(high);
+            let pixels = (0..).zip(values).map(|(at, ((&estimate, &low), &high))| {
+                ramp.uncertain_shade([estimate, low, high], (at % TILE, at / TILE))
+            });
+            (ramp.uncertain_palette(), pixels.collect())
+        }
+        bands => {
+            let pixels = bands.iter().take(1).flatten();
+            let pixels = pixels.map(|&value| ramp.shade(value));
+            (ramp.palette(), pixels.collect())
+        }
     };
-    let mut png = Vec::new();
     let side = u32::try_from(TILE).unwrap_or(u32::MAX);
-    PngEncoder::new_with_quality(&mut png, CompressionType::Default, FilterType::Adaptive)
-        .write_image(&pixels, side, side, ExtendedColorType::Rgba8)?;
-    Ok(png)
+    let mut picture = Vec::new();
+    let mut encoder = png::Encoder::new(&mut picture, side, side);
+    encoder.set_color(png::ColorType::Indexed);
+    encoder.set_depth(png::BitDepth::Eight);
+    let colours: Vec<u8> = palette
+        .iter()
+        .flat_map(|[r, g, b, _]| [*r, *g, *b])
+        .collect();
+    encoder.set_palette(colours);
+    // Of the other shades nothing need be said: they are opaque.
+    encoder.set_trns(vec![0]);
+    // Neighbouring indices say little about each other: filters make such pictures larger.
+    encoder.set_filter(png::Filter::NoFilter);
+    encoder.set_deflate_compression(png::DeflateCompression::Level(LEVEL));
+    let mut writer = encoder.write_header()?;
+    writer.write_image_data(&pixels)?;
+    writer.finish()?;
+    Ok(picture)
 }
 
 #[cfg(test)]

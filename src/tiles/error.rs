@@ -63,7 +63,7 @@ pub enum TilesError {
     Png {
         /// What the encoder said.
         #[from]
-        source: image::ImageError,
+        source: png::EncodingError,
     },
     /// The tile archive could not be written.
     #[error("could not write the PMTiles archive")]

@@ -1,6 +1,6 @@
 //! The fixed colour ramp of the web tiles.
 //!
-//! In: a temperature range. Out: one of 256 colours a temperature, the same in every tile, flight and year.
+//! In: a temperature range. Out: one of 249 colours a temperature (an index, so that a tile is a PNG of one byte a pixel), the same in every tile, flight and year.
 //! Refuses: empty ranges; stretching a tile to its own contents.
 //!
 //! The ramp runs from near black through purple, red and orange to pale yellow with lightness rising evenly, so
@@ -21,6 +21,14 @@ const POINTS: [[u8; 3]; 9] = [
 
 /// What is not sure is mixed with this.
 const GREY: u8 = 150;
+/// Colours from one of the [`POINTS`] to the next.
+const SEGMENT: usize = 31;
+/// Shade of what has no data.
+const NOTHING: u8 = 0;
+/// Where it is not sure: shade of the lines of a hatching, first of every second colour in full, first of the same greyer.
+const HATCHED: u8 = 1;
+const FULL: u8 = 2;
+const GREYER: u8 = 127;
 /// Pixels from one line of a hatching to the next.
 const HATCH: usize = 8;
 
@@ -83,45 +91,71 @@ impl Ramp {
     /// Red, green, blue, alpha of a temperature in °C; transparent for `NAN`.
     #[must_use]
     pub fn colour(&self, celsius: f32) -> [u8; 4] {
+        let palette = self.palette();
+        let shade = usize::from(self.shade(celsius));
+        palette.get(shade).copied().unwrap_or_default()
+    }
+
+    /// Index in [`Ramp::palette`] of a temperature in °C; the first for `NAN`.
+    #[must_use]
+    pub fn shade(&self, celsius: f32) -> u8 {
         if celsius.is_nan() {
-            return [0; 4];
+            return NOTHING;
         }
+        NOTHING + 1 + self.index(celsius)
+    }
+
+    /// Red, green, blue, alpha of every [`Ramp::shade`].
+    #[must_use]
+    pub fn palette(&self) -> Vec<[u8; 4]> {
+        let colours = self.colours.iter().map(|&colour| opaque(colour));
+        std::iter::once([0; 4]).chain(colours).collect()
+    }
+
+    /// Index in [`Ramp::uncertain_palette`] of an estimate within its interval, at a pixel's column and row: full colour where
+    /// the interval is at most half the estimate to either side, greyer beyond, hatched where it holds zero.
+    #[must_use]
+    pub fn uncertain_shade(
+        &self,
+        [estimate, low, high]: [f32; 3],
+        (column, row): (usize, usize),
+    ) -> u8 {
+        if estimate.is_nan() {
+            return NOTHING;
+        }
+        let colour = self.index(estimate) / 2;
+        if (high - low) / 2.0 <= 0.5 * estimate.abs() {
+            FULL + colour
+        } else if (low > 0.0 || high < 0.0) || (column + row) % HATCH >= HATCH / 4 {
+            GREYER + colour
+        } else {
+            HATCHED
+        }
+    }
+
+    /// Red, green, blue, alpha of every [`Ramp::uncertain_shade`].
+    #[must_use]
+    pub fn uncertain_palette(&self) -> Vec<[u8; 4]> {
+        let greyer = |colour: [u8; 3]| opaque(colour.map(|value| value.midpoint(GREY)));
+        let every_second = || self.colours.iter().step_by(2).copied();
+        [[0; 4], opaque([GREY; 3])]
+            .into_iter()
+            .chain(every_second().map(opaque))
+            .chain(every_second().map(greyer))
+            .collect()
+    }
+
+    /// Which of the colours.
+    fn index(&self, celsius: f32) -> u8 {
         let share = ((celsius - self.min) / (self.max - self.min)).clamp(0.0, 1.0);
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "between 0 and 255"
+            clippy::cast_precision_loss,
+            reason = "at most 248"
         )]
-        let index = (share * 255.0).round() as usize;
-        match self.colours.get(index) {
-            Some(&[red, green, blue]) => [red, green, blue, 255],
-            None => [0; 4],
-        }
-    }
-
-    /// The colour of an estimate within its interval, at a pixel's column and row: full where the interval is at most half the
-    /// estimate to either side, greyer beyond, hatched where it holds zero; transparent without data.
-    #[must_use]
-    pub fn uncertain(
-        &self,
-        [estimate, low, high]: [f32; 3],
-        (column, row): (usize, usize),
-    ) -> [u8; 4] {
-        let colour = self.colour(estimate);
-        let half = (high - low) / 2.0;
-        let greyer = |[red, green, blue, alpha]: [u8; 4]| {
-            let mix = |value: u8| value.midpoint(GREY);
-            [mix(red), mix(green), mix(blue), alpha]
-        };
-        if estimate.is_nan() || half <= 0.5 * estimate.abs() {
-            colour
-        } else if low > 0.0 || high < 0.0 {
-            greyer(colour)
-        } else if (column + row) % HATCH < HATCH / 4 {
-            [GREY, GREY, GREY, 255]
-        } else {
-            greyer(colour)
-        }
+        let index = (share * (self.colours.len() - 1) as f32).round() as u8;
+        index
     }
 
     /// Values and their colours as `#rrggbb`, at equal steps over the range.
@@ -137,17 +171,20 @@ impl Ramp {
     }
 }
 
-/// 256 colours, straight lines between [`POINTS`].
+fn opaque([red, green, blue]: [u8; 3]) -> [u8; 4] {
+    [red, green, blue, 255]
+}
+
+/// The [`POINTS`] and straight lines between them.
 fn colours() -> Vec<[u8; 3]> {
-    (0..256_usize)
+    (0..=SEGMENT * (POINTS.len() - 1))
         .map(|index| {
-            let at = index * (POINTS.len() - 1);
-            let (segment, rest) = (at / 255, at % 255);
+            let (segment, rest) = (index / SEGMENT, index % SEGMENT);
             let from = POINTS.get(segment).copied().unwrap_or_default();
             let to = POINTS.get(segment + 1).copied().unwrap_or(from);
             let mix = |from: u8, to: u8| {
-                let sum = usize::from(from) * (255 - rest) + usize::from(to) * rest;
-                u8::try_from((sum + 127) / 255).unwrap_or(u8::MAX)
+                let sum = usize::from(from) * (SEGMENT - rest) + usize::from(to) * rest;
+                u8::try_from((sum + SEGMENT / 2) / SEGMENT).unwrap_or(u8::MAX)
             };
             let ([r0, g0, b0], [r1, g1, b1]) = (from, to);
             [mix(r0, r1), mix(g0, g1), mix(b0, b1)]
@@ -177,8 +214,8 @@ mod tests {
         };
         let colours = colours();
         assert_eq!(
-            (colours.len(), colours[0], colours[255]),
-            (256, POINTS[0], POINTS[8])
+            (colours.len(), colours[0], colours[31], colours[248]),
+            (249, POINTS[0], POINTS[1], POINTS[8])
         );
         assert!(
             colours
@@ -190,14 +227,20 @@ mod tests {
     #[test]
     fn what_is_less_sure_is_greyer_and_what_may_be_nothing_is_hatched() {
         let ramp = Ramp::new(0.0, 150.0).unwrap();
-        let at = |low, high, column| ramp.uncertain([60.0, low, high], (column, 0));
-        let full = ramp.colour(60.0);
+        let palette = ramp.uncertain_palette();
+        assert_eq!(palette.len(), 252);
+        let shown = |values, place| palette[usize::from(ramp.uncertain_shade(values, place))];
+        let at = |low, high, column| shown([60.0, low, high], (column, 0));
+        // Every second colour: 60 of 150 is the 99th, shown as the 98th.
+        let full = opaque(ramp.colours[98]);
         assert_eq!(at(35.0, 85.0, 0), full);
         assert_ne!(at(10.0, 110.0, 0), full);
         assert_eq!(at(10.0, 110.0, 0), at(10.0, 110.0, 4));
         assert_ne!(at(-10.0, 130.0, 0), at(-10.0, 130.0, 4));
         assert_eq!(at(-10.0, 130.0, 0), at(-10.0, 130.0, 8));
-        assert_eq!(ramp.uncertain([f32::NAN; 3], (0, 0)), [0; 4]);
+        assert_eq!(shown([f32::NAN; 3], (0, 0)), [0; 4]);
+        let hottest = [f32::INFINITY, 1e9, f32::INFINITY];
+        assert_eq!(ramp.uncertain_shade(hottest, (3, 0)), 251);
     }
 
     #[test]

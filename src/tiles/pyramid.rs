@@ -306,109 +306,111 @@ impl Level {
     }
 }
 
+/// Places in continuous pixels of the raster at the corners of a tile's control cells, row by row.
+type Controls = Vec<(f64, f64)>;
+/// Control cells along a side of a tile.
+const CELLS: usize = TILE / CONTROL;
+
 /// The raster's values at the pixel centres of a tile.
 fn sample_tile(
     (grid, bands): (&Grid, usize),
     source: &OpenRaster,
     projection: &WebMercator,
     zoom: u8,
-    (x, y): (u32, u32),
+    tile: (u32, u32),
 ) -> Result<Bands, TilesError> {
-    let side = tile_side(zoom);
-    let step = side / TILE_F;
-    let (left, top) = (
-        f64::from(x) * side - HALF_WORLD,
-        HALF_WORLD - f64::from(y) * side,
-    );
-    let mut tile = vec![vec![f32::NAN; TILE * TILE]; bands];
-    for row in (0..TILE).step_by(CONTROL) {
-        for column in (0..TILE).step_by(CONTROL) {
-            let corner = |column: usize, row: usize| {
-                #[expect(clippy::cast_precision_loss, reason = "at most 256")]
-                let (dx, dy) = (column as f64 * step, row as f64 * step);
-                projection.to_map(left + dx, top - dy)
-            };
-            let corners = [
-                corner(column, row)?,
-                corner(column + CONTROL, row)?,
-                corner(column, row + CONTROL)?,
-                corner(column + CONTROL, row + CONTROL)?,
-            ];
-            sample_cell(grid, source, corners, &mut tile, (column, row))?;
-        }
-    }
-    Ok(tile)
-}
-
-/// Fills one control cell of a tile, whose corners lie at known places of the map.
-fn sample_cell(
-    grid: &Grid,
-    source: &OpenRaster,
-    corners: [(f64, f64); 4],
-    tile: &mut Bands,
-    (column, row): (usize, usize),
-) -> Result<(), TilesError> {
-    // Continuous pixel coordinates in the mosaic.
-    let corners = corners.map(|(east, north)| {
-        (
-            (east - grid.west) / grid.resolution,
-            (grid.north - north) / grid.resolution,
-        )
-    });
-    let Some(area) = Bounds::around(&corners) else {
-        return Ok(());
+    let mut values = vec![vec![f32::NAN; TILE * TILE]; bands];
+    let controls = controls(grid, projection, zoom, tile)?;
+    let Some(area) = Bounds::around(&controls) else {
+        return Ok(values);
     };
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
         reason = "whole numbers; `as` saturates"
     )]
-    let (x0, y0, width, height) = (
-        area.west.floor() as i64,
-        area.south.floor() as i64,
-        (area.east.floor() - area.west.floor()) as usize + 1,
-        (area.north.floor() - area.south.floor()) as usize + 1,
+    let (origin, size) = (
+        (area.west.floor() as i64, area.south.floor() as i64),
+        (
+            (area.east.floor() - area.west.floor()) as usize + 1,
+            (area.north.floor() - area.south.floor()) as usize + 1,
+        ),
     );
-    // Cells are a few dozen pixels wide where zoom level and resolution match, as they do here.
-    if width > 4096 || height > 4096 {
-        return Ok(());
+    // Tiles are a few hundred pixels wide where zoom level and resolution match, as they do here.
+    if size.0 > 4096 || size.1 > 4096 {
+        return Ok(values);
     }
-    let read = |band| source.read(band, (x0, y0), (width, height));
-    let pixels: Bands = (1..=tile.len()).map(read).collect::<Result<_, _>>()?;
-    for y in 0..CONTROL {
-        for x in 0..CONTROL {
-            #[expect(clippy::cast_precision_loss, reason = "at most 256")]
-            let (p, q) = (
-                (x as f64 + 0.5) / CONTROL as f64,
-                (y as f64 + 0.5) / CONTROL as f64,
-            );
-            let weights = [(1.0 - p) * (1.0 - q), p * (1.0 - q), (1.0 - p) * q, p * q];
-            let (column_at, row_at) = corners
-                .iter()
-                .zip(weights)
-                .fold((0.0, 0.0), |sum, (corner, weight)| {
-                    (sum.0 + corner.0 * weight, sum.1 + corner.1 * weight)
-                });
+    let read = |band| source.read(band, origin, size);
+    let pixels: Bands = (1..=bands).map(read).collect::<Result<_, _>>()?;
+    for row in 0..TILE {
+        for column in 0..TILE {
+            let (east, south) = between(&controls, column, row);
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "within the window by construction; `get` checks"
             )]
             let (u, v) = (
-                (column_at.floor() as i64 - x0) as usize,
-                (row_at.floor() as i64 - y0) as usize,
+                (east.floor() as i64 - origin.0) as usize,
+                (south.floor() as i64 - origin.1) as usize,
             );
-            for (target, pixels) in tile.iter_mut().zip(&pixels) {
-                let target = target.get_mut((row + y) * TILE + column + x);
-                if let (Some(target), Some(&value), true) =
-                    (target, pixels.get(v * width + u), u < width)
-                {
+            for (target, pixels) in values.iter_mut().zip(&pixels) {
+                if let (Some(target), Some(&value), true) = (
+                    target.get_mut(row * TILE + column),
+                    pixels.get(v * size.0 + u),
+                    u < size.0,
+                ) {
                     *target = value;
                 }
             }
         }
     }
-    Ok(())
+    Ok(values)
+}
+
+/// Asks PROJ for the corners of a tile's control cells.
+fn controls(
+    grid: &Grid,
+    projection: &WebMercator,
+    zoom: u8,
+    (x, y): (u32, u32),
+) -> Result<Controls, TilesError> {
+    let side = tile_side(zoom);
+    #[expect(clippy::cast_precision_loss, reason = "at most 8 cells")]
+    let step = |cell: usize| cell as f64 * side / CELLS as f64;
+    let (left, top) = (
+        f64::from(x) * side - HALF_WORLD,
+        HALF_WORLD - f64::from(y) * side,
+    );
+    let corner = |at: usize| {
+        let (column, row) = (at % (CELLS + 1), at / (CELLS + 1));
+        let (east, north) = projection.to_map(left + step(column), top - step(row))?;
+        Ok((
+            (east - grid.west) / grid.resolution,
+            (grid.north - north) / grid.resolution,
+        ))
+    };
+    (0..(CELLS + 1) * (CELLS + 1)).map(corner).collect()
+}
+
+/// Where the centre of a tile's pixel lies, between the corners of its control cell.
+fn between(controls: &Controls, column: usize, row: usize) -> (f64, f64) {
+    #[expect(clippy::cast_precision_loss, reason = "less than a cell")]
+    let share = |at: usize| ((at % CONTROL) as f64 + 0.5) / CONTROL as f64;
+    let (p, q) = (share(column), share(row));
+    let first = row / CONTROL * (CELLS + 1) + column / CONTROL;
+    let corners = [first, first + 1, first + CELLS + 1, first + CELLS + 2];
+    let weights = [(1.0 - p) * (1.0 - q), p * (1.0 - q), (1.0 - p) * q, p * q];
+    corners
+        .iter()
+        .zip(weights)
+        .fold((0.0, 0.0), |sum, (&corner, weight)| {
+            let (east, south) = controls
+                .get(corner)
+                .copied()
+                .unwrap_or((f64::NAN, f64::NAN));
+            (sum.0 + east * weight, sum.1 + south * weight)
+        })
 }
 
 /// 512 x 512 temperatures to 256 x 256: the mean of those that exist.
