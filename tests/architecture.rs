@@ -12,7 +12,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("hex", &[]),
     ("raster", &[]),
     ("frame", &["units", "raster"]),
-    ("store", &["frame"]),
+    ("store", &["frame", "hex"]),
     (
         "config",
         &[

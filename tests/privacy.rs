@@ -76,7 +76,8 @@ impl Bench {
 
     fn run(&self, input: &str, out: &str, threads: usize, existing: Existing) -> Run {
         // What warm spots find decides about the mask, as a model's finds do; here the finds are to stay the same.
-        let settings = "[weather]\nair-celsius = 2\nwind-m-s = 1";
+        let settings =
+            "[weather]\nair-celsius = 2\nwind-m-s = 1\n[tiles]\nxyz = true\nkeep-frames = true";
         Run {
             detectors: vec![Box::new(self.detector.clone())],
             existing,
@@ -92,8 +93,14 @@ impl Bench {
     }
 
     fn tiles(&self, out: &str) -> Vec<(std::path::PathBuf, Vec<u8>)> {
-        let tiles = files(&self.path(out).join("tiles"));
-        assert_eq!(tiles.len(), 12);
+        let mut tiles = files(&self.path(out).join("tiles"));
+        let pictures = |path: &Path| path.components().nth(1).is_some();
+        let archives = tiles.iter().filter(|(path, _)| !pictures(path)).count();
+        assert_eq!(archives, 10);
+        assert!(tiles.len() > 50, "{}", tiles.len());
+        let frames = files(&self.path(out).join("frames"));
+        assert!(frames.len() > 5, "{}", frames.len());
+        tiles.extend(frames);
         tiles
     }
 

@@ -10,10 +10,10 @@ use std::path::{Component, Path};
 
 use super::Entry;
 use crate::hex;
-use crate::store::hash_file;
+use crate::store::{self, Listed, MANIFEST, hash_file};
 
 /// Folders of everything that is published.
-const PUBLISHED: [&str; 2] = ["tiles", "buildings"];
+const PUBLISHED: [&str; 3] = ["tiles", "buildings", "frames"];
 
 /// A file as the log has it.
 #[derive(Debug, Clone, Copy)]
@@ -59,8 +59,22 @@ pub(super) fn problems<'a>(
     let mut listed = BTreeSet::new();
     let mut problems = Vec::new();
     for file in emitted {
-        listed.insert(file.path);
-        problems.extend(changed(folder, file));
+        listed.insert(file.path.to_owned());
+        let problem = changed(folder, file);
+        let below = file
+            .path
+            .strip_suffix(MANIFEST)
+            .filter(|below| below.ends_with('/'));
+        if let (None, Some(below)) = (&problem, below) {
+            for line in lines(folder, file.path) {
+                let found = line.and_then(|line| below_manifest(folder, below, &line));
+                match found {
+                    Ok(path) => drop(listed.insert(path)),
+                    Err(problem) => problems.push(problem),
+                }
+            }
+        }
+        problems.extend(problem);
     }
     for published in PUBLISHED {
         list(folder, published, &mut |path| match path {
@@ -70,6 +84,39 @@ pub(super) fn problems<'a>(
         });
     }
     problems
+}
+
+/// The lines of a list whose own hash is in the log.
+fn lines(folder: &Path, manifest: &str) -> Vec<Result<Listed, String>> {
+    let text = match read(folder, manifest) {
+        Ok(text) => text,
+        Err(problem) => return vec![Err(problem)],
+    };
+    let lines = text
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty());
+    let parsed = lines.map(|line| {
+        let line = serde_json::from_slice(line).ok();
+        line.ok_or_else(|| format!("{} is not a list of files", manifest.escape_debug()))
+    });
+    parsed.collect()
+}
+
+/// The path of a listed file that is there as listed.
+fn below_manifest(folder: &Path, below: &str, line: &Listed) -> Result<String, String> {
+    let path = format!("{below}{}", line.path);
+    if !store::is_below(&line.path) {
+        return Err(format!("{} leads out of its folder", path.escape_debug()));
+    }
+    let file = Logged {
+        path: &path,
+        sha256: &line.sha256,
+        bytes: line.bytes,
+    };
+    match changed(folder, file) {
+        None => Ok(path),
+        Some(problem) => Err(problem),
+    }
 }
 
 /// What is wrong with one published file.
@@ -176,6 +223,44 @@ mod tests {
                 [tile("tiles/a"), tile("tiles/b")].into_iter()
             ),
             ["tiles/a is not a plain file"]
+        );
+    }
+
+    #[test]
+    fn a_logged_list_vouches_for_its_folder_and_for_nothing_else() {
+        let line = |path: &str, sha256: &str| {
+            format!("{{\"bytes\":1,\"path\":\"{path}\",\"sha256\":\"{sha256}\"}}\n")
+        };
+        // printf x | sha256sum
+        let x = "2d711642b726b04401627ca9fbac32f5c8530fb1903cc4db02258717921a4881";
+        let check = |list: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            let path = "tiles/xyz/manifest.jsonl";
+            write_secret(&folder.path().join("tiles/xyz/1/2.png"), b"x").unwrap();
+            write_secret(&folder.path().join(path), list.as_bytes()).unwrap();
+            let (sha256, bytes) = hash_file(&folder.path().join(path)).unwrap();
+            let sha256 = hex::encode(&sha256);
+            let logged = Logged {
+                path,
+                sha256: &sha256,
+                bytes,
+            };
+            problems(folder.path(), [logged].into_iter())
+        };
+        assert_eq!(check(&line("1/2.png", x)), Vec::<String>::new());
+        assert_eq!(check(""), ["tiles/xyz/1/2.png is not in the log"]);
+        let other = check(&line("1/2.png", &"0".repeat(64)));
+        assert_eq!(other[0], "tiles/xyz/1/2.png is not the file of the log");
+        let missing = check(&(line("1/2.png", x) + &line("1/3.png", x)));
+        assert!(missing[0].contains("1/3.png cannot be read"), "{missing:?}");
+        let out = check(&(line("1/2.png", x) + &line("../../audit/checkpoint", x)));
+        assert_eq!(
+            out,
+            ["tiles/xyz/../../audit/checkpoint leads out of its folder"]
+        );
+        assert_eq!(
+            check("{}")[0],
+            "tiles/xyz/manifest.jsonl is not a list of files"
         );
     }
 

@@ -384,6 +384,18 @@ pub struct TilesArgs {
         arg(long, value_name = "BOOL", env = "HEATVEIL_MATCH_TEMPERATURES")
     )]
     pub match_temperatures: Option<bool>,
+    /// Whether web tiles are written as folders of pictures too, for servers of plain files [default: false]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "HEATVEIL_XYZ")
+    )]
+    pub xyz: Option<bool>,
+    /// Whether redacted frames are written too, with poses, for photogrammetry software [default: false]
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "BOOL", num_args = 0..=1, default_missing_value = "true", env = "HEATVEIL_KEEP_FRAMES")
+    )]
+    pub keep_frames: Option<bool>,
 }
 
 /// Keys of the log.
@@ -481,6 +493,8 @@ impl Args {
                 max_celsius: tiles.max_celsius.or(other.tiles.max_celsius),
                 feather_m: tiles.feather_m.or(other.tiles.feather_m),
                 match_temperatures: tiles.match_temperatures.or(other.tiles.match_temperatures),
+                xyz: tiles.xyz.or(other.tiles.xyz),
+                keep_frames: tiles.keep_frames.or(other.tiles.keep_frames),
             },
             weather: weather.or(other.weather),
             buildings: buildings.or(other.buildings),

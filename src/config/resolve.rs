@@ -115,6 +115,10 @@ pub struct TilesConfig {
     pub max: Celsius,
     /// Width of the band along seams in which two frames are mixed; `None` never mixes.
     pub feather: Option<Metres>,
+    /// Whether web tiles are written as folders of pictures too.
+    pub xyz: bool,
+    /// Whether redacted frames are written too.
+    pub keep_frames: bool,
 }
 
 /// Keys of the log.
@@ -150,6 +154,10 @@ impl Args {
     /// [`ConfigError::Range`] naming the key, what was found and what is allowed.
     pub fn resolve(self) -> Result<Config, ConfigError> {
         let weather = self.weather.resolve()?;
+        if self.tiles.keep_frames == Some(true) && self.buildings.opt_out.is_some() {
+            let expected = "possible with buildings.opt-out: frames show homes as a whole; leave one of the two out";
+            return Err(out_of_range("tiles.keep-frames", &true, expected));
+        }
         Ok(Config {
             survey: SurveyConfig {
                 operator: self.survey.operator,
@@ -288,6 +296,8 @@ impl TilesArgs {
             min: Celsius(min),
             max: Celsius(max),
             match_temperatures: self.match_temperatures.unwrap_or(true),
+            xyz: self.xyz.unwrap_or(false),
+            keep_frames: self.keep_frames.unwrap_or(false),
             feather: within(
                 "tiles.feather-m",
                 self.feather_m,
@@ -341,6 +351,7 @@ struct PolicyText<'a> {
     crs: Option<u32>,
     refine: bool,
     match_temperatures: bool,
+    also: [bool; 2],
     yaw: Yaw,
     max_off_nadir_deg: f64,
     resolution_m: Option<f64>,
@@ -383,6 +394,7 @@ impl Config {
             crs: self.georef.crs.map(Crs::epsg),
             refine: self.georef.refine,
             match_temperatures: self.tiles.match_temperatures,
+            also: [self.tiles.xyz, self.tiles.keep_frames],
             yaw: self.georef.yaw,
             max_off_nadir_deg: self.georef.max_off_nadir.0,
             resolution_m: self.tiles.resolution.map(|resolution| resolution.0),
@@ -447,6 +459,22 @@ mod tests {
                 .unwrap()
                 .resolve()
                 .is_err()
+        );
+    }
+
+    #[test]
+    fn whole_frames_are_not_kept_where_properties_object() {
+        let both = "[tiles]\nkeep-frames = true\n[buildings]\nopt-out = \"a.gpkg\"";
+        let refused = parse(both).unwrap().resolve().unwrap_err().to_string();
+        assert!(
+            refused.contains("tiles.keep-frames") && refused.contains("buildings.opt-out"),
+            "{refused}"
+        );
+        assert!(
+            parse("[tiles]\nkeep-frames = true")
+                .unwrap()
+                .resolve()
+                .is_ok()
         );
     }
 

@@ -30,7 +30,7 @@ pub use crs::{Crs, Projector, WebMercator};
 pub use error::GeorefError;
 pub use lens::Lens;
 pub use locate::{Located, Locator, level, locate};
-pub use poses::{KnownPose, KnownPoses, PoseError};
+pub use poses::{KnownPose, KnownPoses, PoseError, geo_txt};
 pub use refine::{
     CameraCorrection, Offsets, Poses, Radiometric, Stated, Temperatures, Vignetting,
     match_temperatures, refine_poses,

@@ -29,6 +29,7 @@ const PATHS: &Paths = &Paths {
     style: layout::HEAT_LOSS_QML,
     pmtiles: layout::HEAT_LOSS_PMTILES,
     mbtiles: layout::HEAT_LOSS_MBTILES,
+    xyz: layout::HEAT_LOSS_XYZ,
     tilejson: layout::HEAT_LOSS_TILEJSON,
 };
 /// Ends of the colour ramp in W/m²: a good roof on a calm night loses 10, a bad one 100.
@@ -93,6 +94,7 @@ pub(super) fn publish(
         pyramid: &pyramid,
         ramp: &ramp,
         description: &description,
+        is_folder_too: run.config.tiles.xyz,
     };
     catalog.extend(web.publish(pool, store, map, journal, PATHS)?);
     Ok(Some(HeatLossSummary { grade, reasons }))

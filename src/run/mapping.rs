@@ -10,7 +10,8 @@ use super::flights::{locate, place, system};
 use super::ground::Ground;
 use super::journal::{Journal, load};
 use super::{
-    MosaicSummary, Progress, Published, Run, RunError, Summary, buildings, heat_loss, outputs,
+    MosaicSummary, Progress, Published, Run, RunError, Summary, buildings, heat_loss, kept_frames,
+    outputs,
 };
 use crate::audit::FlightEvidence;
 use crate::frame::FrameId;
@@ -88,6 +89,7 @@ pub(super) fn map(
         tiles::build_on(surface, crs, &frames, &options, &work, publishable)
     })?;
     let has_surface = ground.surface.model().is_some();
+    kept_frames::publish(run, store, crs, &frames, &evidence, publishable, journal)?;
     let objections = buildings::object(run, &mut mosaic, has_surface, journal)?;
     summary.objections = objections.as_ref().map(Objections::count);
     let report = mosaic.report().clone();

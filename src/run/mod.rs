@@ -18,6 +18,7 @@ mod ground;
 mod heat_loss;
 mod intake;
 mod journal;
+mod kept_frames;
 mod mapping;
 mod masking;
 mod ordered;

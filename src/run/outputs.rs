@@ -57,6 +57,7 @@ pub(super) fn publish(
         pyramid: &pyramid,
         ramp: style.ramp,
         description: &description,
+        is_folder_too: run.config.tiles.xyz,
     };
     assets.extend(web.publish(pool, store, map, journal, TEMPERATURE)?);
     progress.step();
@@ -69,6 +70,7 @@ pub(super) struct Paths {
     pub(super) style: &'static str,
     pub(super) pmtiles: &'static str,
     pub(super) mbtiles: &'static str,
+    pub(super) xyz: &'static str,
     pub(super) tilejson: &'static str,
 }
 
@@ -77,6 +79,7 @@ const TEMPERATURE: &Paths = &Paths {
     style: layout::TEMPERATURE_QML,
     pmtiles: layout::TEMPERATURE_PMTILES,
     mbtiles: layout::TEMPERATURE_MBTILES,
+    xyz: layout::TEMPERATURE_XYZ,
     tilejson: layout::TILEJSON,
 };
 
@@ -104,6 +107,8 @@ pub(super) struct Web<'a> {
     pub(super) pyramid: &'a Pyramid,
     pub(super) ramp: &'a Ramp,
     pub(super) description: &'a TileJson,
+    /// Whether it is written as pictures too, besides archives.
+    pub(super) is_folder_too: bool,
 }
 
 impl Web<'_> {
@@ -124,6 +129,10 @@ impl Web<'_> {
             store.stage_file(paths.mbtiles, &MbTiles { tiles, description })?,
             store.stage(paths.tilejson, description)?,
         ];
+        if self.is_folder_too {
+            let folder = store.stage_folder(paths.xyz, |folder| tiles.write_xyz(folder))?;
+            journal.publish(folder, map.frames, map.flights)?;
+        }
         let publish = |staged| Ok(journal.publish(staged, map.frames, map.flights)?.into());
         staged.into_iter().map(publish).collect()
     }

@@ -27,6 +27,12 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
+    /// A file in a folder would lie elsewhere.
+    #[error("{name:?} is no name of a file in a folder")]
+    Name {
+        /// The name.
+        name: String,
+    },
     /// Another run is writing there.
     #[error("{} is in use by another run; wait for it or give another folder", path.display())]
     Locked {

@@ -12,6 +12,8 @@ pub const TEMPERATURE_PMTILES: &str = "tiles/temperature.pmtiles";
 pub const TEMPERATURE_MBTILES: &str = "tiles/temperature.mbtiles";
 /// The web pyramid's description.
 pub const TILEJSON: &str = "tiles/tilejson.json";
+/// The web pyramid once more, as a folder of pictures.
+pub const TEMPERATURE_XYZ: &str = "tiles/temperature";
 /// Heat loss: float32 COG of estimate, low and high.
 pub const HEAT_LOSS_COG: &str = "tiles/heatloss.tif";
 /// The style in which QGIS loads it.
@@ -20,6 +22,8 @@ pub const HEAT_LOSS_QML: &str = "tiles/heatloss.qml";
 pub const HEAT_LOSS_PMTILES: &str = "tiles/heatloss.pmtiles";
 /// That one once more, for programs that do not read PMTiles.
 pub const HEAT_LOSS_MBTILES: &str = "tiles/heatloss.mbtiles";
+/// That one once more, as a folder of pictures.
+pub const HEAT_LOSS_XYZ: &str = "tiles/heatloss";
 /// That one's description.
 pub const HEAT_LOSS_TILEJSON: &str = "tiles/heatloss.json";
 /// The table of buildings.
@@ -30,6 +34,8 @@ pub const BUILDINGS_GPKG: &str = "buildings/buildings.gpkg";
 pub const BUILDINGS_PARQUET: &str = "buildings/buildings.parquet";
 /// Which property numbers lie in which building.
 pub const UPRN_CSV: &str = "buildings/uprn.csv";
+/// Redacted frames for photogrammetry software, and their poses in it.
+pub const FRAMES: &str = "frames";
 /// The collection of the map's files.
 pub const STAC_COLLECTION: &str = "tiles/stac/collection.json";
 /// The map's files with place, time and checksums.

@@ -16,6 +16,7 @@
 
 mod artifact;
 mod error;
+mod folder;
 pub mod layout;
 
 use std::fs;
@@ -28,6 +29,7 @@ pub(crate) use artifact::sealed;
 pub use artifact::{Artifact, FileArtifact};
 use error::IoContext;
 pub use error::StoreError;
+pub use folder::{Folder, Listed, MANIFEST, is_below};
 
 /// An output folder, held by one run at a time.
 #[derive(Debug)]
@@ -47,13 +49,14 @@ pub enum Existing {
     Keep,
 }
 
-/// A durable file under a temporary name; dropped without [`Staged::commit`], it is removed.
+/// A durable file or folder under a temporary name; dropped without [`Staged::commit`], it is removed.
 #[derive(Debug)]
 #[must_use = "a staged file is not visible until it is committed"]
 pub struct Staged {
     partial: PathBuf,
     target: PathBuf,
     receipt: Receipt,
+    is_folder: bool,
     committed: bool,
 }
 
@@ -226,6 +229,7 @@ impl Store {
             target: self.root.join(&receipt.path),
             partial,
             receipt,
+            is_folder: false,
             committed: false,
         }
     }
@@ -275,6 +279,10 @@ impl Staged {
     pub fn commit(mut self) -> Result<Receipt, StoreError> {
         let parent = self.target.parent().unwrap_or(Path::new("."));
         create_dir(parent)?;
+        if self.is_folder {
+            // What an interrupted run left; a folder with files in it cannot be replaced in one step.
+            remove_dir(&self.target)?;
+        }
         rename(&self.partial, &self.target)?;
         self.committed = true;
         sync(parent)?;
@@ -286,7 +294,11 @@ impl Drop for Staged {
     fn drop(&mut self) {
         if !self.committed {
             // Nothing to do where it fails: a file in the work folder is removed at the end of the run.
-            let _ = remove_file(&self.partial);
+            let _ = if self.is_folder {
+                remove_dir(&self.partial)
+            } else {
+                remove_file(&self.partial)
+            };
         }
     }
 }

@@ -72,6 +72,13 @@ pub enum TilesError {
         #[from]
         source: pmtiles::PmtError,
     },
+    /// A frame could not be encoded.
+    #[error("could not encode a redacted frame as TIFF")]
+    Tiff {
+        /// What the encoder said.
+        #[from]
+        source: tiff::TiffError,
+    },
     /// Coordinates could not be projected.
     #[error(transparent)]
     Georef(#[from] GeorefError),

@@ -6,10 +6,12 @@ usage: check_tiles.py OUT
 rio-cogeo (strict) and GDAL's own validator must accept OUT/tiles/temperature.tif, the PyPI reader must
 find every tile of OUT/tiles/temperature.pmtiles, and OUT/tiles/tilejson.json must describe them. SQLite must find the same
 tiles in OUT/tiles/temperature.mbtiles, and GDAL must draw them where they belong. The stops of
-OUT/tiles/temperature.qml, drawn by gdaldem and cut by gdal2tiles.py, must give the finest web tiles.
+OUT/tiles/temperature.qml, drawn by gdaldem and cut by gdal2tiles.py, must give the finest web tiles. Folders of pictures must hold
+the same, and redacted frames, where they were kept, only what is allowed.
 Needs: rio-cogeo, pmtiles, pillow (PyPI); GDAL's validator is run by Debian's Python where it is installed.
 """
 
+import hashlib
 import io
 import json
 import math
@@ -103,6 +105,46 @@ def check_mbtiles(path, archive, tilejson):
             break
     assert compared == 12
     print(f"ok: MBTiles: {len(found)} tiles as in the PMTiles archive; GDAL draws them in place")
+
+
+def check_xyz(folder, archive):
+    found = {tuple(int(part) for part in path.relative_to(folder).with_suffix("").parts): path.read_bytes() for path in folder.glob("*/*/*.png")}
+    with open(archive, "rb") as file:
+        assert found == {place: bytes(data) for place, data in all_tiles(MmapSource(file))}
+    listed = {line["path"]: line for line in map(json.loads, (folder / "manifest.jsonl").read_text().splitlines())}
+    assert listed.keys() == {"%d/%d/%d.png" % place for place in found}
+    assert all(hashlib.sha256((folder / path).read_bytes()).hexdigest() == line["sha256"] for path, line in listed.items())
+    print(f"ok: {folder.name}/zoom/column/row.png: {len(found)} tiles as in the PMTiles archive")
+
+
+def check_frames(folder):
+    """Redacted frames: float TIFF that others read, with the allow-listed tags and no more."""
+    poses = {line.split()[0]: [float(word) for word in line.split()[1:]] for line in (folder / "geo.txt").read_text().splitlines()[1:]}
+    files = sorted(folder.glob("*.tif"))
+    assert files and [path.name for path in files] == sorted(poses)
+    holes = 0
+    for path in files:
+        picture = Image.open(path)
+        assert picture.mode == "F" and picture.size == (640, 512), (path, picture.mode, picture.size)
+        celsius = numpy.asarray(picture)
+        known = celsius[numpy.isfinite(celsius)]
+        assert len(known) > 1000 and -60 < known.min() and known.max() < 150, path
+        holes += numpy.isnan(celsius).sum()
+        # Baseline TIFF: size, bits, compression, photometry, strips, resolution, sample format; then Exif, GPS, GDAL's no data.
+        tags = set(picture.tag_v2)
+        assert tags <= {256, 257, 258, 259, 262, 273, 277, 278, 279, 282, 283, 296, 317, 339, 34665, 34853, 42113}, tags
+        exif = picture.getexif()
+        assert set(exif.get_ifd(34665)) == {0xA405}
+        gps = exif.get_ifd(34853)
+        assert set(gps) == {1, 2, 3, 4}, gps
+        longitude, latitude = poses[path.name][:2]
+        degrees = lambda parts: float(parts[0]) + float(parts[1]) / 60 + float(parts[2]) / 3600
+        assert abs(degrees(gps[2]) - abs(latitude)) < 3e-7 and gps[1] == ("N" if latitude >= 0 else "S")
+        assert abs(degrees(gps[4]) - abs(longitude)) < 3e-7 and gps[3] == ("E" if longitude >= 0 else "W")
+        info = json.loads(subprocess.check_output(["gdalinfo", "-json", str(path)]))
+        assert info["bands"][0]["type"] == "Float32" and str(info["bands"][0]["noDataValue"]).lower() == "nan"
+    assert holes > 0, "nothing is masked in any frame"
+    print(f"ok: {len(files)} redacted frames, {holes} pixels without data")
 
 
 def check_tilejson(tilejson):
@@ -207,6 +249,11 @@ def main():
     check_pyramid(tiles / "temperature.pmtiles", tilejson)
     check_mbtiles(tiles / "temperature.mbtiles", tiles / "temperature.pmtiles", tilejson)
     check_style(tiles, tilejson)
+    for name in ("temperature", "heatloss"):
+        if (tiles / name).is_dir():
+            check_xyz(tiles / name, tiles / f"{name}.pmtiles")
+    if (tiles.parent / "frames").is_dir():
+        check_frames(tiles.parent / "frames")
 
 
 if __name__ == "__main__":

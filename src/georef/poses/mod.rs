@@ -32,6 +32,7 @@ use crate::frame::Attitude;
 use crate::units::Degrees;
 
 pub use error::PoseError;
+pub use odm::geo_txt;
 
 /// Longest file: some 200 bytes for each of 300,000 frames.
 const LONGEST: u64 = 64 << 20;

@@ -1,11 +1,13 @@
-//! Files of `OpenDroneMap`: `opendm/shots.py` writes the one, `opendm/geo.py` reads the other.
+//! Files of `OpenDroneMap`: `opendm/shots.py` writes the one, `opendm/geo.py` reads the other, which is written here too.
+
+use std::fmt::Write as _;
 
 use serde::Deserialize;
 
 use super::rotation::Axes;
 use super::{KnownPose, Problem, System};
 use crate::frame::Attitude;
-use crate::georef::Crs;
+use crate::georef::{Crs, GeorefError, Projector, View};
 use crate::units::Degrees;
 
 /// A listed frame: line, name, pose.
@@ -133,6 +135,35 @@ pub(super) fn geo(text: &str, system: &System) -> Result<Listed, (usize, Problem
         listed.push((number, name.to_owned(), pose));
     }
     Ok(listed)
+}
+
+/// The `geo.txt` of frames by their names: longitude, latitude, metres above the map's reference level, and angles as
+/// [`from_nadir`] reads them.
+///
+/// # Errors
+///
+/// [`GeorefError`] when a place cannot be projected.
+pub fn geo_txt(projector: &Projector, frames: &[(String, View)]) -> Result<String, GeorefError> {
+    let mut text = String::from("EPSG:4326\n");
+    for (name, view) in frames {
+        let (east, north) = view.centre();
+        let (longitude, latitude) = projector.to_geographic(east, north)?;
+        let convergence = projector.convergence(longitude, latitude)?;
+        let (forward, right, _) = view.axes();
+        let attitude = Axes { right, forward }.attitude();
+        let (yaw, pitch, roll) = (
+            attitude.yaw.0 - convergence,
+            attitude.pitch.0 + 90.0,
+            attitude.roll.0,
+        );
+        let height = view.height().0;
+        // Writing to a String cannot fail. 1e-8 degrees are 1 mm.
+        let _ = writeln!(
+            text,
+            "{name} {longitude:.8} {latitude:.8} {height:.3} {yaw:.4} {pitch:.4} {roll:.4}"
+        );
+    }
+    Ok(text)
 }
 
 /// Angles of software whose pitch is 0 straight down.

@@ -6,8 +6,8 @@ use crate::units::Degrees;
 /// A camera's unit vectors in east, north, up.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Axes {
-    right: [f64; 3],
-    forward: [f64; 3],
+    pub(super) right: [f64; 3],
+    pub(super) forward: [f64; 3],
 }
 
 impl Axes {

@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::camera::tests::meta;
-use super::super::{Crs, GeorefError, Located, Locator, YawSource, level};
+use super::super::{Crs, GeorefError, Located, Locator, View, YawSource, level};
 use super::*;
 use crate::frame::{FrameId, PositionSource};
 use crate::units::Metres;
@@ -242,5 +242,18 @@ fn what_is_wrong_is_named_with_line_and_remedy() {
         let (at, problem) = KnownPoses::parse(text, None).unwrap_err();
         let told = problem.at(Path::new("poses.csv"), at).to_string();
         assert!(at == line && told.contains(word), "{told}");
+    }
+}
+
+#[test]
+fn poses_that_are_written_for_opendronemap_are_those_of_the_views() {
+    let projector = utm().projector().unwrap();
+    for truth in &TRUTHS {
+        let camera = *located(parse("EPSG:4326\na 1.8 52.7 90.5\n", None), "a").camera();
+        let [yaw, pitch, roll] = truth.attitude.map(Degrees);
+        let attitude = Attitude { yaw, pitch, roll };
+        let view = View::new(camera, PLACE, Metres(90.5), attitude);
+        let text = geo_txt(&projector, &[("DJI_0001_T.JPG".into(), view)]).unwrap();
+        assert_corners(&text, None, truth);
     }
 }
