@@ -2,9 +2,10 @@
 # make test   everything CI runs
 # make test-tract  the pure-Rust runtime against ONNX Runtime: five minutes to compile
 # make soak-frames  peak memory of 500 against 10,000 frames
+# make map-page  a picture of the web tiles in a browser, docs/map.png: needs npm and chromium
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
-.PHONY: demo setup test test-tract bench soak-frames
+.PHONY: demo setup test test-tract bench soak-frames map-page
 
 CARGO ?= cargo
 
@@ -33,6 +34,10 @@ test-tract: setup
 # Peak memory of 500 against 10,000 frames, into soak-frames-DATE.txt: half an hour and 4 GB of disk.
 soak-frames: setup
 	$(CARGO) test --test soak -- --ignored --nocapture ten_thousand | tee soak-frames-$$(date -u +%F).txt
+
+# docs/map.png from demo-heat, which `make test` leaves behind.
+map-page:
+	python3 tests/python/map_page.py demo-heat docs/map.png
 
 # Figures of BENCHMARKS.md: about a quarter of an hour on two free cores.
 bench: setup
