@@ -137,8 +137,8 @@ pub(super) fn geo(text: &str, system: &System) -> Result<Listed, (usize, Problem
     Ok(listed)
 }
 
-/// The `geo.txt` of frames by their names: longitude, latitude, metres above the map's reference level, and angles as
-/// [`from_nadir`] reads them.
+/// The `geo.txt` of frames by their names: longitude, latitude, metres above the map's reference level, and yaw, pitch and roll in
+/// degrees, yaw from true north, pitch 0 straight down.
 ///
 /// # Errors
 ///
