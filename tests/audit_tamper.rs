@@ -8,8 +8,8 @@ use std::process::Command;
 
 use heatveil::audit::{
     Detected, Entry, Found, Ingested, Log, Manifest, Masked, ModelId, NotPublished, Policy,
-    RunClosed, RunOpened, RunResumed, SelfCheck, Signer, TileEmitted, Verification, VerifyOptions,
-    keygen, root, verify,
+    RawDeleted, ReviewDecided, RunClosed, RunOpened, RunResumed, SelfCheck, Signature, Signer,
+    TileEmitted, Verification, VerifyOptions, keygen, root, verify,
 };
 use heatveil::hex;
 use heatveil::store::{Existing, Store};
@@ -497,6 +497,65 @@ fn stories_that_do_not_add_up_are_found_even_when_signed() {
         assert!(
             problems.iter().any(|problem| problem.contains(expected)),
             "story {number}: {expected} not in {problems:?}"
+        );
+    }
+}
+
+fn reviewed(frame: u32, decision: &str, at: i64) -> Entry {
+    Entry::Review(ReviewDecided {
+        at,
+        frame,
+        decision: decision.into(),
+        reason: "looked at".into(),
+        hide: vec![],
+        signatures: vec![Signature {
+            key: "jo+00+AA".into(),
+            signature: "AA==".into(),
+        }],
+    })
+}
+
+fn deleted(last: u32, at: i64) -> Entry {
+    Entry::Deleted(RawDeleted {
+        at,
+        category: "raw".into(),
+        files: 3,
+        bytes: 21,
+        frames: vec![[0, last]],
+        missing: 0,
+        left: 0,
+        due: at,
+    })
+}
+
+#[test]
+fn what_people_decide_after_a_run_must_fit_it() {
+    let after = |decisions: &[Entry]| {
+        let story = [&entries()[..], decisions].concat();
+        Bench::new(&story).problems()
+    };
+    let good = [
+        reviewed(0, "confirm", 5),
+        reviewed(1, "approve", 5),
+        deleted(2, 6),
+    ];
+    assert_eq!(after(&good), Vec::<String>::new());
+    for (expected, found) in [
+        ("does not fit", after(&[reviewed(1, "confirm", 5)])),
+        ("does not fit", after(&[reviewed(0, "reject", 5)])),
+        ("not in the manifest", after(&[reviewed(3, "reject", 5)])),
+        ("not in the manifest", after(&[deleted(3, 5)])),
+        ("order of time", after(&[deleted(2, 6), deleted(2, 5)])),
+        ("follow run.closed", after(&[tile([0, 0])])),
+        ("before run.closed", {
+            let mut story = entries();
+            story.insert(10, deleted(2, 5));
+            Bench::new(&story).problems()
+        }),
+    ] {
+        assert!(
+            found.iter().any(|problem| problem.contains(expected)),
+            "{expected} not in {found:?}"
         );
     }
 }

@@ -2,7 +2,10 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::{AuditError, BuildingsEmitted, HeatLossParameters, ObjectionApplied, canonical};
+use super::{
+    AuditError, BuildingsEmitted, HeatLossParameters, ObjectionApplied, RawDeleted,
+    ReleaseApproved, ReviewDecided, canonical,
+};
 use crate::hex;
 
 /// One line of the log. Frame entries carry no wall clock, no position and no file name.
@@ -48,6 +51,15 @@ pub enum Entry {
     /// A run ended; the counts must balance.
     #[serde(rename = "run.closed")]
     RunClosed(RunClosed),
+    /// After the run: a person decided about a frame.
+    #[serde(rename = "review.decided")]
+    Review(ReviewDecided),
+    /// After the run: the published files may be handed on.
+    #[serde(rename = "release.approved")]
+    Release(ReleaseApproved),
+    /// After the run: something was deleted.
+    #[serde(rename = "raw.deleted")]
+    Deleted(RawDeleted),
 }
 
 /// `run.opened`: always the first entry.
@@ -323,7 +335,7 @@ pub struct FlightEvidence {
     pub agreement: String,
 }
 
-/// `run.closed`: always the last entry.
+/// `run.closed`: the last entry of the run; what people decide later comes after it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RunClosed {
@@ -383,6 +395,7 @@ impl Entry {
             Self::Ingested(ingested) => vec![&ingested.commitment],
             Self::Masked(masked) => vec![&masked.mask_sha256, &masked.output_sha256],
             Self::TileEmitted(tile) => vec![&tile.sha256],
+            Self::Release(release) => vec![&release.statement_sha256, &release.root],
             Self::Objection(objection) => vec![&objection.commitment],
             Self::Buildings(table) => {
                 let files = table.files.iter().map(|file| file.sha256.as_str());
@@ -395,6 +408,11 @@ impl Entry {
         }
         match self {
             Self::Detected(detected) => detected.problem(),
+            Self::Review(review) => review.problem(),
+            Self::Deleted(deleted) if !ascend(&deleted.frames) => {
+                Some("ranges of frames do not ascend".into())
+            }
+            Self::Deleted(deleted) => deleted.problem(),
             Self::TileEmitted(tile) => {
                 let flights = tile.flights.iter().map(|flight| &flight.frames);
                 let ascending = flights.chain([&tile.source_frames]).all(|r| ascend(r));

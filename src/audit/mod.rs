@@ -4,8 +4,10 @@
 //! (C2SP tlog-tiles, tlog-checkpoint and signed-note), and [`verify`]. Refuses: floats, lines that are
 //! not canonical, to go on behind a checkpoint that is not a prefix. Format: `docs/audit-log.md`.
 
+mod aftermath;
 mod canonical;
 mod commitment;
+mod decisions;
 mod entry;
 mod error;
 mod files;
@@ -17,6 +19,7 @@ mod tree;
 mod verify;
 
 pub use commitment::CommitmentKey;
+pub use decisions::{RawDeleted, ReleaseApproved, ReviewDecided, Signature};
 pub use entry::{
     Detected, Entry, FlightEvidence, Found, Ingested, Manifest, Masked, ModelId, NotPublished,
     Placed, Policy, RunClosed, RunOpened, RunResumed, SelfCheck, TileEmitted,

@@ -2,7 +2,7 @@
 //!
 //! In: parsed entries. Out: what does not add up. The rules, for a manifest of `count` frames:
 //!
-//! 1. `run.opened` is first, `run.closed` last, and each stands there once;
+//! 1. `run.opened` is first, `run.closed` last but for what people decided after the run, and each stands there once;
 //! 2. frames 0 to `count` - 1 come in order, each as `frame.ingested`, then its `frame.detected`, then one outcome;
 //!    the commitments give the manifest's root;
 //! 3. looks are of the run's lines of defence and come in order: models as in `run.opened`, warm spots, carry by
@@ -14,29 +14,30 @@
 //! 7. `tile.emitted` comes after the last frame, once for each path, and names published frames only;
 //! 8. `objection.applied`, `heatloss.parameters` and `buildings.emitted` come after the last frame, each once at most; the first before
 //!    anything is published, the second before `tiles/heatloss.*`, the third names published frames only;
-//! 9. the counts of `run.closed` are those of the entries.
+//! 9. the counts of `run.closed` are those of the entries;
+//! 10. after it only `review.decided`, `release.approved` and `raw.deleted` come ([`super::aftermath`]), and they come nowhere else.
 
 use std::collections::BTreeSet;
 
 use super::{
     AuditError, BuildingsEmitted, Detected, Entry, Ingested, Masked, Placed, RunClosed, RunOpened,
-    TileEmitted, root,
+    TileEmitted, aftermath, root,
 };
 use crate::hex;
 
 /// What does not add up, in the order of the entries.
 pub(super) fn problems(entries: &[Entry]) -> Result<Vec<String>, AuditError> {
-    let (opened, middle, closed) = match entries {
-        [
-            Entry::RunOpened(opened),
-            middle @ ..,
-            Entry::RunClosed(closed),
-        ] => (opened, middle, closed),
-        [Entry::RunOpened(_), ..] => {
-            let problem = "the log does not end with run.closed: the run is not finished";
-            return Ok(vec![problem.into()]);
-        }
-        _ => return Ok(vec!["the log does not begin with run.opened".into()]),
+    let Some((Entry::RunOpened(opened), rest)) = entries.split_first() else {
+        return Ok(vec!["the log does not begin with run.opened".into()]);
+    };
+    let end = rest
+        .iter()
+        .position(|entry| matches!(entry, Entry::RunClosed(_)));
+    let Some((middle, [Entry::RunClosed(closed), after @ ..])) =
+        end.and_then(|end| rest.split_at_checked(end))
+    else {
+        let problem = "the log has no run.closed: the run is not finished";
+        return Ok(vec![problem.into()]);
     };
     let mut story = Story {
         opened,
@@ -56,7 +57,13 @@ pub(super) fn problems(entries: &[Entry]) -> Result<Vec<String>, AuditError> {
         story.take(entry);
     }
     story.finish(closed)?;
-    Ok(story.problems)
+    let mut problems = story.problems;
+    problems.extend(aftermath::problems(
+        opened.manifest.count,
+        &story.published,
+        after,
+    ));
+    Ok(problems)
 }
 
 struct Story<'a> {
@@ -103,7 +110,11 @@ impl<'a> Story<'a> {
     fn take(&mut self, entry: &'a Entry) {
         match entry {
             Entry::RunOpened(_) => self.problem("run.opened stands there twice"),
-            Entry::RunClosed(_) => self.problem("entries follow run.closed"),
+            // The first one ends what is taken here.
+            Entry::RunClosed(_) => {}
+            Entry::Review(_) | Entry::Release(_) | Entry::Deleted(_) => {
+                self.problem("a decision stands before run.closed");
+            }
             Entry::RunResumed(resumed) => {
                 if self.frame.is_some() {
                     self.problem("run.resumed stands within a frame");
