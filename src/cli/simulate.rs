@@ -31,6 +31,22 @@ pub(super) struct SimulateCommand {
     /// A camera without noise and drift, and a drone that knows its pose
     #[arg(long)]
     ideal: bool,
+    /// Share of roofs that were insulated, 0 to 1: the same streets after a refurbishment; the truth says which
+    #[arg(
+        long,
+        value_name = "SHARE",
+        default_value_t = 0.0,
+        conflicts_with = "fixture"
+    )]
+    refurbished: f64,
+    /// Another night over the same streets: other errors and passers-by
+    #[arg(
+        long,
+        value_name = "N",
+        default_value_t = 0,
+        conflicts_with = "fixture"
+    )]
+    night: u16,
     /// Replace an earlier simulation
     #[arg(long)]
     overwrite: bool,
@@ -124,6 +140,8 @@ impl SimulateCommand {
                 Existing::Refuse
             },
             ideal: self.ideal,
+            refurbished: self.refurbished,
+            night: self.night,
             ..fixture
         };
         let report = simulate::run(&options)?;

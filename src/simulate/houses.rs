@@ -137,6 +137,7 @@ fn house(scene: &mut Scene, plot: &Plot, rng: &mut ChaCha8Rng) {
         roof_celsius: scene.surfaces[roof].celsius,
         roof_emissivity: roof_e,
         roof: outline(plot, footprint, roof),
+        refurbished: false,
     });
     scene.bodies.push(Body::cuboid(
         [plot.u0, v0, 0.0],

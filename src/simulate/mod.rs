@@ -14,6 +14,7 @@ mod geodesy;
 mod houses;
 mod people;
 mod produce;
+mod refurbish;
 mod render;
 mod scene;
 mod solid;
@@ -47,6 +48,10 @@ pub struct Options {
     pub formats: Vec<Format>,
     /// A camera without blur, noise, vignetting and drift, and a drone that knows its pose exactly.
     pub ideal: bool,
+    /// Share of roofs that were insulated, 0 to 1: the same neighbourhood after a refurbishment. `truth/buildings.geojson` says which.
+    pub refurbished: f64,
+    /// Which night: another number gives other errors of camera and poses, and other passers-by, over the same houses.
+    pub night: u16,
 }
 
 /// Which flight.
@@ -74,6 +79,8 @@ impl Options {
             preset: Preset::Fixture,
             formats: Vec::new(),
             ideal: false,
+            refurbished: 0.0,
+            night: 0,
         }
     }
 }
@@ -92,6 +99,12 @@ pub enum SimulateError {
         frames: usize,
         /// The limit.
         max: usize,
+    },
+    /// A share that is none.
+    #[error("cannot refurbish a share of {value} of the roofs; give 0 to 1")]
+    Refurbished {
+        /// As given.
+        value: f64,
     },
     /// A length, angle or error of a survey is out of range.
     #[error("cannot fly a survey with {what} {value}; give {low} to {high}")]

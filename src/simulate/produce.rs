@@ -15,13 +15,16 @@ use super::formats::{Stamp, encode};
 use super::geodesy::Site;
 use super::render::{View, World};
 use super::truth::{self, FrameTruth};
-use super::{Options, Preset, SimulateError, Survey, houses, people, targets};
+use super::{Options, Preset, SimulateError, Survey, houses, people, refurbish, targets};
 use crate::store::Store;
 
 /// Most frames of one flight.
 const MAX_FRAMES: usize = 20_000;
 /// Pictures in memory at a time.
 const BATCH: usize = 8;
+/// Streams of randomness of what is the same in all nights.
+const HOUSES: u64 = 1;
+const REFURBISHED: u64 = 6;
 
 /// What was written.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -51,10 +54,17 @@ pub fn run(options: &Options) -> Result<Report, SimulateError> {
             max: MAX_FRAMES,
         });
     }
-    // A stream each, so that a change to one part of the world leaves the others as they are.
+    if !(0.0..=1.0).contains(&options.refurbished) {
+        let value = options.refurbished;
+        return Err(SimulateError::Refurbished { value });
+    }
+    // A stream each, so that a change to one part of the world leaves the others as they are; what stands still is the same in all
+    // nights.
     let stream = |number| {
         let mut rng = ChaCha8Rng::seed_from_u64(options.seed);
-        rng.set_stream(number);
+        let stands_still = [HOUSES, REFURBISHED].contains(&number);
+        let night = if stands_still { 0 } else { options.night };
+        rng.set_stream(number + (u64::from(night) << 32));
         rng
     };
     let survey = match options.preset {
@@ -130,7 +140,7 @@ impl Writer {
         stream: &impl Fn(u64) -> ChaCha8Rng,
     ) -> Result<Report, SimulateError> {
         let half = half_extent(options.preset);
-        let mut scene = houses::build(half, &mut stream(1));
+        let mut scene = houses::build(half, &mut stream(HOUSES));
         let mut people = people::populate(&mut scene, &mut stream(2));
         let mut camera = Camera::new(stream(4), options.ideal);
         let (mut panels, mut offsets) = (Vec::new(), Vec::new());
@@ -146,6 +156,7 @@ impl Writer {
             }
             camera = camera.with_vignetting(survey.vignetting_kelvin);
         }
+        refurbish::refurbish(&mut scene, options.refurbished, &mut stream(REFURBISHED));
         let world = World::new(scene, people);
         let mut frames = Vec::with_capacity(shots.len());
         let mut number = 0;

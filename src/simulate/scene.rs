@@ -57,6 +57,8 @@ pub(super) struct Dwelling {
     /// Emissivity of the roof.
     pub roof_emissivity: f64,
     pub roof: Roof,
+    /// Insulated since the neighbourhood was built.
+    pub refurbished: bool,
 }
 
 /// Where a pitched roof lies, in block axes.

@@ -188,14 +188,18 @@ pub(super) fn buildings(world: &World, site: &Site) -> Value {
             })
             .collect();
         ring.extend(ring.first().copied());
+        let mut properties = json!({
+            "uprn": dwelling.uprn.to_string(),
+            "roof_u_w_m2k": dwelling.roof_u,
+            "roof_celsius": round(dwelling.roof_celsius, 2),
+            "roof_emissivity": round(dwelling.roof_emissivity, 3),
+        });
+        if let (true, Some(properties)) = (dwelling.refurbished, properties.as_object_mut()) {
+            properties.insert("refurbished".into(), true.into());
+        }
         json!({
             "type": "Feature",
-            "properties": {
-                "uprn": dwelling.uprn.to_string(),
-                "roof_u_w_m2k": dwelling.roof_u,
-                "roof_celsius": round(dwelling.roof_celsius, 2),
-                "roof_emissivity": round(dwelling.roof_emissivity, 3),
-            },
+            "properties": properties,
             "geometry": { "type": "Polygon", "coordinates": [ring] },
         })
     });
