@@ -1,7 +1,7 @@
-//! The table of buildings as a `GeoPackage` that QGIS opens styled.
+//! Tables of buildings as a `GeoPackage` that QGIS opens styled.
 //!
-//! In: measured buildings. Out: layer `buildings` (multipolygons), table `uprn`, and the style in `layer_styles`, where QGIS looks
-//! for it. Refuses: nothing; what GDAL cannot write is an error.
+//! In: measured buildings and their roofs' parts, or other rows with outlines. Out: a layer of multipolygons a table, table `uprn`, and
+//! styles in `layer_styles`, where QGIS looks for them. Refuses: nothing; what GDAL cannot write is an error.
 
 use std::path::Path;
 
@@ -11,8 +11,8 @@ use gdal::vector::{
 };
 use gdal::{Dataset, DriverManager};
 
-use super::table::{FIELDS, Getter, Value};
-use super::{Building, Ring, TableError};
+use super::table::{Getter, Row, Value};
+use super::{Building, Part, Ring, TableError};
 use crate::georef::Crs;
 use crate::store::{FileArtifact, sealed};
 
@@ -24,6 +24,8 @@ const NO_CLOCK: &str = "1970-01-01T00:00:00.000Z";
 pub struct GeoPackage<'a> {
     /// The rows.
     pub buildings: &'a [Building],
+    /// Parts of their roofs; without any there is no such layer.
+    pub parts: &'a [Part],
     /// System of their outlines.
     pub crs: Crs,
 }
@@ -34,60 +36,71 @@ impl FileArtifact for GeoPackage<'_> {
     type Error = TableError;
 
     fn write(&self, partial: &Path) -> Result<(), TableError> {
-        Ok(self.write_all(partial)?)
+        Ok(write(partial, self.crs, |dataset, system| {
+            write_layer(dataset, system, self.buildings)?;
+            if !self.parts.is_empty() {
+                write_layer(dataset, system, self.parts)?;
+            }
+            self.write_uprns(dataset)?;
+            write_style(dataset, &DECILES)
+        })?)
     }
 }
 
-impl GeoPackage<'_> {
-    fn write_all(&self, partial: &Path) -> gdal::errors::Result<()> {
-        gdal::config::set_thread_local_config_option("OGR_CURRENT_DATE", NO_CLOCK)?;
-        let driver = DriverManager::get_driver_by_name("GPKG")?;
-        let mut dataset = driver.create_vector_only(partial)?;
-        let system = SpatialRef::from_epsg(self.crs.epsg())?;
-        self.write_buildings(&mut dataset, &system)?;
-        self.write_uprns(&mut dataset)?;
-        write_style(&mut dataset)?;
-        dataset.flush_cache()?;
-        dataset.close()
-    }
+/// Makes the file and closes it.
+pub(crate) fn write(
+    partial: &Path,
+    crs: Crs,
+    fill: impl FnOnce(&mut Dataset, &SpatialRef) -> gdal::errors::Result<()>,
+) -> gdal::errors::Result<()> {
+    gdal::config::set_thread_local_config_option("OGR_CURRENT_DATE", NO_CLOCK)?;
+    let driver = DriverManager::get_driver_by_name("GPKG")?;
+    let mut dataset = driver.create_vector_only(partial)?;
+    let system = SpatialRef::from_epsg(crs.epsg())?;
+    fill(&mut dataset, &system)?;
+    dataset.flush_cache()?;
+    dataset.close()
+}
 
-    fn write_buildings(
-        &self,
-        dataset: &mut Dataset,
-        system: &SpatialRef,
-    ) -> gdal::errors::Result<()> {
-        let mut transaction = dataset.start_transaction()?;
-        let layer = transaction.create_layer(LayerOptions {
-            name: "buildings",
-            srs: Some(system),
-            ty: OGRwkbGeometryType::wkbMultiPolygon,
-            ..LayerOptions::default()
-        })?;
-        for field in FIELDS {
-            let kind = match field.getter {
-                Getter::Text(_) => OGRFieldType::OFTString,
-                Getter::Whole(_) => OGRFieldType::OFTInteger64,
-                Getter::Number(..) => OGRFieldType::OFTReal,
-            };
-            FieldDefn::new(field.name, kind)?.add_to_layer(&layer)?;
-        }
-        let definition = layer.defn();
-        for building in self.buildings {
-            let mut feature = Feature::new(definition)?;
-            for (index, field) in FIELDS.iter().enumerate() {
-                match field.value(building) {
-                    Value::Text(text) => feature.set_field_string(index, &text)?,
-                    Value::Whole(number) => feature.set_field_integer64(index, number)?,
-                    Value::Number(number) => feature.set_field_double(index, number)?,
-                    Value::Missing => feature.set_field_null(index)?,
-                }
+/// A table as a layer of its name.
+pub(crate) fn write_layer<R: Row>(
+    dataset: &mut Dataset,
+    system: &SpatialRef,
+    rows: &[R],
+) -> gdal::errors::Result<()> {
+    let mut transaction = dataset.start_transaction()?;
+    let layer = transaction.create_layer(LayerOptions {
+        name: R::TABLE,
+        srs: Some(system),
+        ty: OGRwkbGeometryType::wkbMultiPolygon,
+        ..LayerOptions::default()
+    })?;
+    for field in R::FIELDS {
+        let kind = match field.getter {
+            Getter::Text(_) => OGRFieldType::OFTString,
+            Getter::Whole(_) => OGRFieldType::OFTInteger64,
+            Getter::Number(..) => OGRFieldType::OFTReal,
+        };
+        FieldDefn::new(field.name, kind)?.add_to_layer(&layer)?;
+    }
+    let definition = layer.defn();
+    for row in rows {
+        let mut feature = Feature::new(definition)?;
+        for (index, field) in R::FIELDS.iter().enumerate() {
+            match field.value(row) {
+                Value::Text(text) => feature.set_field_string(index, &text)?,
+                Value::Whole(number) => feature.set_field_integer64(index, number)?,
+                Value::Number(number) => feature.set_field_double(index, number)?,
+                Value::Missing => feature.set_field_null(index)?,
             }
-            feature.set_geometry(multi_polygon(&building.footprint.polygons)?)?;
-            feature.create(&layer)?;
         }
-        transaction.commit()
+        feature.set_geometry(multi_polygon(row.polygons())?)?;
+        feature.create(&layer)?;
     }
+    transaction.commit()
+}
 
+impl GeoPackage<'_> {
     fn write_uprns(&self, dataset: &mut Dataset) -> gdal::errors::Result<()> {
         let rows = self.buildings.iter().map(|building| &building.footprint);
         let rows = rows.flat_map(|footprint| {
@@ -144,8 +157,57 @@ pub(super) fn multi_polygon(polygons: &[Vec<Ring>]) -> gdal::errors::Result<Geom
     Ok(parts)
 }
 
+/// How QGIS colours a layer.
+pub(crate) struct Style {
+    /// The layer.
+    pub(crate) table: &'static str,
+    /// Of the style.
+    pub(crate) name: &'static str,
+    /// In words.
+    pub(crate) description: &'static str,
+    /// Expression of QGIS, colour (red, green, blue) and label of each class; what is left is grey.
+    pub(crate) classes: &'static [(&'static str, &'static str, &'static str)],
+    /// Label of what is left.
+    pub(crate) rest: &'static str,
+}
+
+/// Deciles in five colours from blue (loses least) to red, grey without a standing (`ColorBrewer`'s `RdYlBu`, 5 classes).
+const DECILES: Style = Style {
+    table: "buildings",
+    name: "index",
+    description: "standing among comparable neighbours",
+    classes: &[
+        (
+            "\"decile\" >= 1 AND \"decile\" <= 2",
+            "44,123,182",
+            "decile 1 to 2 loses least",
+        ),
+        (
+            "\"decile\" >= 3 AND \"decile\" <= 4",
+            "171,217,233",
+            "decile 3 to 4",
+        ),
+        (
+            "\"decile\" >= 5 AND \"decile\" <= 6",
+            "255,255,191",
+            "decile 5 to 6 middle",
+        ),
+        (
+            "\"decile\" >= 7 AND \"decile\" <= 8",
+            "253,174,97",
+            "decile 7 to 8",
+        ),
+        (
+            "\"decile\" >= 9 AND \"decile\" <= 10",
+            "215,25,28",
+            "decile 9 to 10 loses most",
+        ),
+    ],
+    rest: "no comparison",
+};
+
 /// The style, in the table in which QGIS keeps default styles of a `GeoPackage`.
-fn write_style(dataset: &mut Dataset) -> gdal::errors::Result<()> {
+pub(crate) fn write_style(dataset: &mut Dataset, style: &Style) -> gdal::errors::Result<()> {
     let fields = [
         "f_table_catalog",
         "f_table_schema",
@@ -160,17 +222,17 @@ fn write_style(dataset: &mut Dataset) -> gdal::errors::Result<()> {
         "ui",
         "update_time",
     ];
-    let style = style();
+    let qml = style.qml();
     let row = [
         "",
         "",
-        "buildings",
+        style.table,
         "geom",
-        "index",
-        &style,
+        style.name,
+        &qml,
         "",
         "1",
-        "standing among comparable neighbours",
+        style.description,
         "",
         "",
         NO_CLOCK,
@@ -178,44 +240,30 @@ fn write_style(dataset: &mut Dataset) -> gdal::errors::Result<()> {
     write_texts(dataset, "layer_styles", &fields, std::iter::once(row))
 }
 
-/// Deciles in five colours from blue (loses least) to red, grey without a standing (`ColorBrewer`'s `RdYlBu`, 5 classes).
-fn style() -> String {
-    let classes = [
-        ("1", "2", "44,123,182", "loses least"),
-        ("3", "4", "171,217,233", ""),
-        ("5", "6", "255,255,191", "middle"),
-        ("7", "8", "253,174,97", ""),
-        ("9", "10", "215,25,28", "loses most"),
-    ];
-    let mut rules = String::new();
-    let mut symbols = String::new();
-    let mut add = |filter: String, label: String, colour: &str| {
-        let number = rules.matches("<rule ").count();
-        let rule = format!(
-            "<rule key=\"{number}\" symbol=\"{number}\" filter=\"{filter}\" label=\"{label}\"/>"
-        );
-        rules += &rule;
-        let symbol = format!(
-            "<symbol name=\"{number}\" type=\"fill\" alpha=\"0.8\"><layer class=\"SimpleFill\" enabled=\"1\"><Option type=\"Map\">\
-             <Option name=\"color\" type=\"QString\" value=\"{colour},255\"/><Option name=\"outline_color\" type=\"QString\" value=\"60,60,60,255\"/>\
-             <Option name=\"outline_width\" type=\"QString\" value=\"0.2\"/><Option name=\"style\" type=\"QString\" value=\"solid\"/></Option></layer></symbol>"
-        );
-        symbols += &symbol;
-    };
-    for (low, high, colour, label) in classes {
-        let filter = format!("&quot;decile&quot; &gt;= {low} AND &quot;decile&quot; &lt;= {high}");
-        add(
-            filter,
-            format!("decile {low} to {high} {label}").trim().to_owned(),
-            colour,
-        );
+impl Style {
+    fn qml(&self) -> String {
+        let (mut rules, mut symbols) = (String::new(), String::new());
+        let rest = ("ELSE", "190,190,190", self.rest);
+        for (number, (filter, colour, label)) in self.classes.iter().chain([&rest]).enumerate() {
+            let filter = filter
+                .replace('"', "&quot;")
+                .replace('<', "&lt;")
+                .replace('>', "&gt;");
+            rules += &format!(
+                "<rule key=\"{number}\" symbol=\"{number}\" filter=\"{filter}\" label=\"{label}\"/>"
+            );
+            symbols += &format!(
+                "<symbol name=\"{number}\" type=\"fill\" alpha=\"0.8\"><layer class=\"SimpleFill\" enabled=\"1\"><Option type=\"Map\">\
+                 <Option name=\"color\" type=\"QString\" value=\"{colour},255\"/><Option name=\"outline_color\" type=\"QString\" value=\"60,60,60,255\"/>\
+                 <Option name=\"outline_width\" type=\"QString\" value=\"0.2\"/><Option name=\"style\" type=\"QString\" value=\"solid\"/></Option></layer></symbol>"
+            );
+        }
+        format!(
+            "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'><qgis version=\"3.22\" styleCategories=\"Symbology\">\
+             <renderer-v2 type=\"RuleRenderer\" forceraster=\"0\" symbollevels=\"0\" enableorderby=\"0\"><rules key=\"all\">{rules}</rules>\
+             <symbols>{symbols}</symbols></renderer-v2></qgis>"
+        )
     }
-    add("ELSE".into(), "no comparison".into(), "190,190,190");
-    format!(
-        "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'><qgis version=\"3.22\" styleCategories=\"Symbology\">\
-         <renderer-v2 type=\"RuleRenderer\" forceraster=\"0\" symbollevels=\"0\" enableorderby=\"0\"><rules key=\"all\">{rules}</rules>\
-         <symbols>{symbols}</symbols></renderer-v2></qgis>"
-    )
 }
 
 #[cfg(test)]
@@ -229,6 +277,7 @@ mod tests {
         building.footprint.uprns = vec!["100".into(), "200".into()];
         let table = GeoPackage {
             buildings: &[building],
+            parts: &[],
             crs: Crs::from_epsg(27_700).unwrap(),
         };
         table.write(Path::new(&path)).unwrap();

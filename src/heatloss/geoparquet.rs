@@ -1,6 +1,6 @@
-//! The table of buildings as `GeoParquet`, for columns and clouds.
+//! A table of buildings as `GeoParquet`, for columns and clouds.
 //!
-//! In: measured buildings. Out: a Parquet file with the same fields, outlines as WKB, and the metadata of `GeoParquet` 1.1. Refuses:
+//! In: rows. Out: a Parquet file with the same fields, outlines as WKB, and the metadata of `GeoParquet` 1.1. Refuses:
 //! nothing.
 
 use std::path::Path;
@@ -16,26 +16,26 @@ use parquet::file::writer::{SerializedFileWriter, SerializedRowGroupWriter};
 use parquet::schema::types::Type;
 use serde_json::json;
 
-use super::table::{FIELDS, Field, Getter, Value};
-use super::{Building, Ring, TableError};
+use super::table::{Field, Getter, Row, Value};
+use super::{Ring, TableError};
 use crate::georef::{Bounds, Crs};
 use crate::store::{self, FileArtifact, sealed};
 
 /// Name of the column of outlines.
 const GEOMETRY: &str = "geometry";
 
-/// Buildings, to be written as `GeoParquet` in the system of their outlines.
+/// Rows, to be written as `GeoParquet` in the system of their outlines.
 #[derive(Debug, Clone, Copy)]
-pub struct GeoParquet<'a> {
+pub struct GeoParquet<'a, R> {
     /// The rows.
-    pub buildings: &'a [Building],
+    pub rows: &'a [R],
     /// System of their outlines.
     pub crs: Crs,
 }
 
-impl sealed::Sealed for GeoParquet<'_> {}
+impl<R> sealed::Sealed for GeoParquet<'_, R> {}
 
-impl FileArtifact for GeoParquet<'_> {
+impl<R: Row> FileArtifact for GeoParquet<'_, R> {
     type Error = TableError;
 
     fn write(&self, partial: &Path) -> Result<(), TableError> {
@@ -44,15 +44,15 @@ impl FileArtifact for GeoParquet<'_> {
             .set_key_value_metadata(Some(vec![KeyValue::new("geo".into(), self.metadata()?)]))
             .build();
         let file = store::create_partial(partial)?;
-        let mut writer = SerializedFileWriter::new(file, schema()?, Arc::new(properties))?;
+        let mut writer = SerializedFileWriter::new(file, schema::<R>()?, Arc::new(properties))?;
         let mut rows = writer.next_row_group()?;
-        for field in FIELDS {
+        for field in R::FIELDS {
             self.write_field(field, &mut rows)?;
         }
         let outlines: Vec<ByteArray> = self
-            .buildings
+            .rows
             .iter()
-            .map(|building| well_known_binary(&building.footprint.polygons).into())
+            .map(|row| well_known_binary(row.polygons()).into())
             .collect();
         write_column::<ByteArrayType>(&mut rows, &outlines, None)?;
         rows.close()?;
@@ -61,15 +61,15 @@ impl FileArtifact for GeoParquet<'_> {
     }
 }
 
-impl GeoParquet<'_> {
+impl<R: Row> GeoParquet<'_, R> {
     /// The column `geo` of the file's metadata (`GeoParquet` 1.1.0).
     fn metadata(&self) -> Result<String, TableError> {
         let system = SpatialRef::from_epsg(self.crs.epsg())?.to_projjson()?;
         let system: serde_json::Value = serde_json::from_str(&system).unwrap_or_default();
         let points: Vec<(f64, f64)> = self
-            .buildings
+            .rows
             .iter()
-            .flat_map(|building| building.footprint.polygons.iter().flatten().flatten())
+            .flat_map(|row| row.polygons().iter().flatten().flatten())
             .copied()
             .collect();
         let mut column = json!({
@@ -91,10 +91,10 @@ impl GeoParquet<'_> {
 
     fn write_field(
         &self,
-        field: &Field,
+        field: &Field<R>,
         rows: &mut SerializedRowGroupWriter<'_, impl std::io::Write + Send>,
     ) -> ParquetResult<()> {
-        let values: Vec<Value> = self.buildings.iter().map(|row| field.value(row)).collect();
+        let values: Vec<Value> = self.rows.iter().map(|row| field.value(row)).collect();
         // Level 1 is a value, 0 is none.
         let levels: Vec<i16> = values
             .iter()
@@ -133,14 +133,14 @@ impl GeoParquet<'_> {
     }
 }
 
-fn schema() -> ParquetResult<Arc<Type>> {
+fn schema<R: Row>() -> ParquetResult<Arc<Type>> {
     let column = |name: &str, kind, logical, repetition| {
         let builder = Type::primitive_type_builder(name, kind)
             .with_repetition(repetition)
             .with_logical_type(logical);
         builder.build().map(Arc::new)
     };
-    let mut columns = FIELDS
+    let mut columns = R::FIELDS
         .iter()
         .map(|field| {
             let (kind, logical) = match field.getter {
@@ -157,7 +157,7 @@ fn schema() -> ParquetResult<Arc<Type>> {
         None,
         Repetition::REQUIRED,
     )?);
-    let schema = Type::group_type_builder("buildings").with_fields(columns);
+    let schema = Type::group_type_builder(R::TABLE).with_fields(columns);
     schema.build().map(Arc::new)
 }
 
@@ -197,6 +197,7 @@ fn well_known_binary(polygons: &[Vec<Ring>]) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::super::buildings::tests::row;
+    use super::super::table::FIELDS;
     use super::*;
     use parquet::file::reader::{FileReader, SerializedFileReader};
     use parquet::record::RowAccessor;
@@ -206,7 +207,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("rows.parquet");
         let table = GeoParquet {
-            buildings: &[row(), row()],
+            rows: &[row(), row()],
             crs: Crs::from_epsg(27_700).unwrap(),
         };
         table.write(&path).unwrap();

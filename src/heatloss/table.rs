@@ -1,10 +1,11 @@
-//! The table of buildings: its fields in one place, for every format and for the documentation.
+//! Tables of buildings: their fields in one place, for every format and for the documentation.
 //!
-//! In: measured buildings. Out: rows of plain values, and the table as CSV. Refuses: text that a spreadsheet would run as a formula.
+//! In: rows, such as measured buildings. Out: plain values, and the table as CSV. Refuses: text that a spreadsheet would run as a
+//! formula.
 
 use std::borrow::Cow;
 
-use super::Building;
+use super::{Building, Ring};
 use crate::store::{Artifact, sealed};
 
 /// A value of the table.
@@ -20,20 +21,40 @@ pub enum Value {
     Missing,
 }
 
-/// How a field takes its value from a building.
-#[derive(Debug, Clone, Copy)]
-pub enum Getter {
-    /// Text.
-    Text(fn(&Building) -> String),
-    /// A whole number.
-    Whole(fn(&Building) -> Option<i64>),
-    /// A number, and the digits after the point to which it is rounded.
-    Number(fn(&Building) -> Option<f64>, u8),
+/// A row of a table in which every row has an outline.
+pub trait Row: Sized + 'static {
+    /// Name of the table.
+    const TABLE: &'static str;
+    /// Its fields, in order.
+    const FIELDS: &'static [Field<Self>];
+
+    /// Polygons of the outline, each an outer ring and its holes, in the map's metres.
+    fn polygons(&self) -> &[Vec<Ring>];
 }
 
-/// A field of the table.
+impl Row for Building {
+    const TABLE: &'static str = "buildings";
+    const FIELDS: &'static [Field] = FIELDS;
+
+    fn polygons(&self) -> &[Vec<Ring>] {
+        &self.footprint.polygons
+    }
+}
+
+/// How a field takes its value from a row.
 #[derive(Debug, Clone, Copy)]
-pub struct Field {
+pub enum Getter<R = Building> {
+    /// Text.
+    Text(fn(&R) -> String),
+    /// A whole number.
+    Whole(fn(&R) -> Option<i64>),
+    /// A number, and the digits after the point to which it is rounded.
+    Number(fn(&R) -> Option<f64>, u8),
+}
+
+/// A field of a table.
+#[derive(Debug, Clone, Copy)]
+pub struct Field<R = Building> {
     /// Name in every format.
     pub name: &'static str,
     /// Unit; empty where it has none.
@@ -41,19 +62,19 @@ pub struct Field {
     /// In words.
     pub meaning: &'static str,
     /// Its kind, and how it is taken.
-    pub getter: Getter,
+    pub getter: Getter<R>,
 }
 
-impl Field {
-    /// The field's value of a building; numbers that are not finite are missing.
+impl<R> Field<R> {
+    /// The field's value of a row; numbers that are not finite are missing.
     #[must_use]
-    pub fn value(&self, building: &Building) -> Value {
+    pub fn value(&self, row: &R) -> Value {
         match self.getter {
-            Getter::Text(get) => Value::Text(get(building)),
-            Getter::Whole(get) => get(building).map_or(Value::Missing, Value::Whole),
+            Getter::Text(get) => Value::Text(get(row)),
+            Getter::Whole(get) => get(row).map_or(Value::Missing, Value::Whole),
             Getter::Number(get, digits) => {
                 let scale = 10_f64.powi(i32::from(digits));
-                let finite = get(building).filter(|number| number.is_finite());
+                let finite = get(row).filter(|number| number.is_finite());
                 // Adding 0 turns -0 into 0.
                 finite.map_or(Value::Missing, |number| {
                     Value::Number((number * scale).round() / scale + 0.0)
@@ -63,7 +84,7 @@ impl Field {
     }
 }
 
-/// All fields, in order.
+/// All fields of a building, in order.
 pub const FIELDS: &[Field] = &[
     text("id", "the building's name in the source file", |row| {
         row.footprint.id.clone()
@@ -222,7 +243,11 @@ pub const FIELDS: &[Field] = &[
     ),
 ];
 
-const fn text(name: &'static str, meaning: &'static str, get: fn(&Building) -> String) -> Field {
+pub(crate) const fn text<R>(
+    name: &'static str,
+    meaning: &'static str,
+    get: fn(&R) -> String,
+) -> Field<R> {
     Field {
         name,
         unit: "",
@@ -231,11 +256,11 @@ const fn text(name: &'static str, meaning: &'static str, get: fn(&Building) -> S
     }
 }
 
-const fn whole(
+pub(crate) const fn whole<R>(
     name: &'static str,
     meaning: &'static str,
-    get: fn(&Building) -> Option<i64>,
-) -> Field {
+    get: fn(&R) -> Option<i64>,
+) -> Field<R> {
     Field {
         name,
         unit: "",
@@ -244,13 +269,13 @@ const fn whole(
     }
 }
 
-const fn number(
+pub(crate) const fn number<R>(
     name: &'static str,
     unit: &'static str,
     digits: u8,
     meaning: &'static str,
-    get: fn(&Building) -> Option<f64>,
-) -> Field {
+    get: fn(&R) -> Option<f64>,
+) -> Field<R> {
     Field {
         name,
         unit,
@@ -259,20 +284,20 @@ const fn number(
     }
 }
 
-/// The table as CSV (RFC 4180), one row a building.
+/// A table as CSV (RFC 4180), without the outlines.
 #[derive(Debug, Clone, Copy)]
-pub struct BuildingsCsv<'a>(pub &'a [Building]);
+pub struct TableCsv<'a, R>(pub &'a [R]);
 
-impl sealed::Sealed for BuildingsCsv<'_> {}
+impl<R> sealed::Sealed for TableCsv<'_, R> {}
 
-impl Artifact for BuildingsCsv<'_> {
+impl<R: Row> Artifact for TableCsv<'_, R> {
     fn bytes(&self) -> Cow<'_, [u8]> {
-        let names: Vec<&str> = FIELDS.iter().map(|field| field.name).collect();
+        let names: Vec<&str> = R::FIELDS.iter().map(|field| field.name).collect();
         let mut text = names.join(",") + "\r\n";
-        for building in self.0 {
-            let cells: Vec<String> = FIELDS
+        for row in self.0 {
+            let cells: Vec<String> = R::FIELDS
                 .iter()
-                .map(|field| cell(field.value(building)))
+                .map(|field| cell(field.value(row)))
                 .collect();
             text += &(cells.join(",") + "\r\n");
         }
@@ -326,7 +351,7 @@ pub(super) mod tests {
 
     fn text(building: &Building) -> String {
         String::from_utf8(
-            BuildingsCsv(std::slice::from_ref(building))
+            TableCsv(std::slice::from_ref(building))
                 .bytes()
                 .into_owned(),
         )

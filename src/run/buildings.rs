@@ -12,13 +12,13 @@ use super::record::{count, ranges};
 use super::{Run, RunError};
 use crate::audit::{BuildingsEmitted, Entry, ObjectionApplied, PublishedFile};
 use crate::config::Config;
-use crate::georef::Bounds;
+use crate::georef::{Bounds, Surface};
 use crate::heatloss::{
-    self, BuildingOptions, BuildingsCsv, FootprintSource, GeoPackage, GeoParquet, MapGrid,
-    MapWindow, Objections, Ring, UprnLinksCsv, air_transmission, coverage,
+    self, BuildingOptions, Facet, Footprint, FootprintSource, GeoPackage, GeoParquet, MapGrid,
+    MapWindow, Objections, Ring, TableCsv, UprnLinksCsv, air_transmission, coverage,
 };
 use crate::hex;
-use crate::store::{Store, hash_file, layout};
+use crate::store::{Staged, Store, hash_file, layout};
 use crate::tiles::{Erased, Grid, Mosaic, MosaicFrame, MosaicReader, TilesError};
 use crate::units::Metres;
 
@@ -146,13 +146,19 @@ fn strips<'a>(rings: &'a [Ring], grid: &'a Grid) -> impl Iterator<Item = Erased>
     })
 }
 
+/// What the map was drawn on and from.
+pub(super) struct On<'a> {
+    pub(super) views: &'a [MosaicFrame],
+    pub(super) surface: &'a Surface,
+}
+
 /// Measures the buildings and publishes their table, where outlines are given.
 pub(super) fn publish(
     run: &Run,
     pool: &ThreadPool,
     store: &Store,
     map: &Map<'_>,
-    views: &[MosaicFrame],
+    on: &On<'_>,
     objections: Option<&Objections>,
     journal: &mut Journal<'_>,
 ) -> Result<Option<BuildingsSummary>, RunError> {
@@ -176,14 +182,14 @@ pub(super) fn publish(
         None => 0,
     };
     let weather = run.config.weather.map(|config| config.weather);
-    let range = typical_range(mosaic, views);
+    let range = typical_range(mosaic, on.views);
     let options = BuildingOptions {
         transmission: weather.map_or(config.options.transmission, |weather| {
             air_transmission(&weather, range)
         }),
         ..config.options.clone()
     };
-    let on = MapGrid {
+    let pixels = MapGrid {
         bounds: grid.bounds(),
         resolution: grid.resolution,
         size: (grid.width, grid.height),
@@ -191,23 +197,40 @@ pub(super) fn publish(
     let read = |reader: &MosaicReader, window: MapWindow| {
         reader.celsius((window.x0, window.y0), (window.width, window.height))
     };
-    let rows = pool.install(|| {
+    let measure = |footprints| {
+        let weather = weather.as_ref();
         heatloss::measure(
             footprints,
-            &on,
-            weather.as_ref(),
+            &pixels,
+            weather,
             &options,
             || mosaic.reader(),
             read,
         )
-    })?;
-    let (buildings, crs) = (rows.as_slice(), grid.crs);
-    let staged = [
-        store.stage(layout::BUILDINGS_CSV, &BuildingsCsv(&rows))?,
-        store.stage(layout::UPRN_CSV, &UprnLinksCsv(&rows))?,
-        store.stage_file(layout::BUILDINGS_GPKG, &GeoPackage { buildings, crs })?,
-        store.stage_file(layout::BUILDINGS_PARQUET, &GeoParquet { buildings, crs })?,
+    };
+    let rows = pool.install(|| measure(footprints))?;
+    let parts = pool.install(|| heatloss::parts(&rows, |one| facets(one, on.surface), measure))?;
+    let (buildings, parts, crs) = (rows.as_slice(), parts.as_slice(), grid.crs);
+    let package = GeoPackage {
+        buildings,
+        parts,
+        crs,
+    };
+    let parquet = GeoParquet {
+        rows: buildings,
+        crs,
+    };
+    let mut staged: Vec<Staged> = vec![
+        store.stage(layout::BUILDINGS_CSV, &TableCsv(buildings))?,
+        store.stage(layout::UPRN_CSV, &UprnLinksCsv(buildings))?,
+        store.stage_file(layout::BUILDINGS_GPKG, &package)?,
+        store.stage_file(layout::BUILDINGS_PARQUET, &parquet)?,
     ];
+    if !parts.is_empty() {
+        let parquet = GeoParquet { rows: parts, crs };
+        staged.push(store.stage(layout::BUILDING_PARTS_CSV, &TableCsv(parts))?);
+        staged.push(store.stage_file(layout::BUILDING_PARTS_PARQUET, &parquet)?);
+    }
     let files = staged.iter().map(|staged| {
         let receipt = staged.receipt();
         PublishedFile {
@@ -233,6 +256,27 @@ pub(super) fn publish(
         staged.commit()?;
     }
     Ok(Some(summary))
+}
+
+/// The facets of a roof, where there is a surface model.
+fn facets(footprint: &Footprint, surface: &Surface) -> Result<Vec<Facet>, TilesError> {
+    let points: Vec<(f64, f64)> = footprint
+        .polygons
+        .iter()
+        .flatten()
+        .flatten()
+        .copied()
+        .collect();
+    let (Some(model), Some(area)) = (surface.model(), Bounds::around(&points)) else {
+        return Ok(Vec::new());
+    };
+    let cell = model.cell();
+    let patch = surface.patch(area.grown(Metres(2.0 * cell.0.max(1.0))))?;
+    let height = |east, north| patch.as_ref()?.height(east, north);
+    heatloss::facets(&footprint.polygons, cell.0, height).map_err(|source| TilesError::Gdal {
+        task: "draw the facets of a roof",
+        source,
+    })
 }
 
 /// How far the camera was from what the map shows, on average.

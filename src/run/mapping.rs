@@ -117,7 +117,11 @@ pub(super) fn map(
     catalog.publish(run, store, &map, journal, progress)?;
     progress.step();
     let objections = objections.as_ref();
-    summary.buildings = buildings::publish(run, pool, store, &map, &frames, objections, journal)?;
+    let on = buildings::On {
+        views: &frames,
+        surface: &ground.surface,
+    };
+    summary.buildings = buildings::publish(run, pool, store, &map, &on, objections, journal)?;
     progress.step();
     Ok(())
 }

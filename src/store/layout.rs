@@ -32,6 +32,10 @@ pub const BUILDINGS_CSV: &str = "buildings/buildings.csv";
 pub const BUILDINGS_GPKG: &str = "buildings/buildings.gpkg";
 /// The same for columns and clouds.
 pub const BUILDINGS_PARQUET: &str = "buildings/buildings.parquet";
+/// Parts of roofs.
+pub const BUILDING_PARTS_CSV: &str = "buildings/building_parts.csv";
+/// The same with outlines, for columns and clouds.
+pub const BUILDING_PARTS_PARQUET: &str = "buildings/building_parts.parquet";
 /// Which property numbers lie in which building.
 pub const UPRN_CSV: &str = "buildings/uprn.csv";
 /// Redacted frames for photogrammetry software, and their poses in it.
