@@ -15,7 +15,7 @@ use common::{dji_frames, files, raw_offsets, write, write_keys};
 use heatveil::audit::{Entry, VerifyOptions, verify};
 use heatveil::detect::{Beyond, BoxPx, Class, Detection, Padding, Scripted, WarmSpotConfig};
 use heatveil::frame::FrameId;
-use heatveil::run::{Outcome, Progress, Run, RunError, Silent, Summary};
+use heatveil::run::{FrameFootprint, Outcome, Progress, Run, RunError, Silent, Summary};
 use heatveil::store::Existing;
 
 /// A folder of frames, keys and outputs.
@@ -293,6 +293,17 @@ fn neither_thread_count_nor_interruption_changes_a_published_byte() {
         .unwrap();
     assert_eq!(resumed.frames_published, 9);
     assert_eq!(bench.tiles("one"), bench.tiles("stopped"));
+    for list in ["private/frames.jsonl", "private/footprints.jsonl"] {
+        let read = |out: &str| fs::read(bench.path(out).join(list)).unwrap();
+        assert!(read("one") == read("four") && read("one") == read("stopped"));
+        #[cfg(unix)]
+        {
+            let path = bench.path("one").join(list);
+            let mode =
+                std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).unwrap().permissions());
+            assert_eq!(mode & 0o077, 0, "{list} is for its owner alone");
+        }
+    }
     let options = VerifyOptions {
         checkpoint: Some(kept),
         key: None,
@@ -368,6 +379,57 @@ fn a_failed_detector_withholds_its_frame_alone() {
             .flatten()
             .all(|range| !(range[0]..=range[1]).contains(&4))
     );
+}
+
+#[test]
+fn the_operator_keeps_where_each_decoded_frame_looked_and_nobody_else_does() {
+    let mut bench = Bench::new();
+    bench.detector.fails.push(FrameId(1));
+    write(&bench.path("in/zz_T.JPG"), b"not a frame");
+    bench.execute("in", "out", 2);
+    let list = fs::read(bench.path("out/private/footprints.jsonl")).unwrap();
+    let lines = list.split(|&byte| byte == b'\n');
+    let seen: Vec<FrameFootprint> = lines.filter_map(FrameFootprint::from_line).collect();
+    let told: Vec<(u32, &str)> = seen
+        .iter()
+        .map(|seen| (seen.frame, seen.placed_by.as_str()))
+        .collect();
+    let places = |frame| (frame, if frame == 1 { "file" } else { "map" });
+    assert_eq!(told, (0..9).map(places).collect::<Vec<_>>());
+    assert_eq!(seen[0].camera, "DJI M3T");
+    // 22:30 of 2026-01-15, `date -u -d 2026-01-15T22:30:00 +%s`, as in the name of the first file.
+    assert_eq!(seen[0].at, Some(1_768_516_200));
+    // fixtures/flight/truth/poses.json: straight down from 49.8 m here, north up; 640 x 512 px behind 758.33 px of focal length.
+    let ((x, y), width, height) = ((-2.450_186_291, 54.599_903_825), 42.0, 33.6);
+    let [outline] = &seen[0].outlines[..] else {
+        unreachable!("one yaw")
+    };
+    let metres = |[lon, lat]: &[f64; 2]| {
+        let east = (lon - x) * 111_320.0 * f64::to_radians(y).cos();
+        (east, (lat - y) * 111_250.0)
+    };
+    let corners: Vec<(f64, f64)> = outline.iter().map(metres).collect();
+    for (east, north) in corners {
+        assert!((east.abs() - width / 2.0).abs() < 2.0, "{east} m east");
+        assert!((north.abs() - height / 2.0).abs() < 2.0, "{north} m north");
+    }
+    // The withheld frame by its own pose: nothing was drawn of it.
+    assert_eq!(seen[1].outlines.len(), 1);
+    // A latitude as it stands in the list is nowhere else.
+    let canary = format!("{}", seen[1].outlines[0][0][1]);
+    let holds = |bytes: &[u8]| {
+        bytes
+            .windows(canary.len())
+            .any(|part| part == canary.as_bytes())
+    };
+    assert!(holds(&list));
+    for (path, bytes) in files(&bench.path("out")) {
+        assert!(
+            path.starts_with("private") || !holds(&bytes),
+            "{}",
+            path.display()
+        );
+    }
 }
 
 #[test]

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{BuildingsArgs, CarryArgs, Walls, WarmSpotArgs, WeatherArgs};
 use crate::detect::Engine;
+use crate::georef::YawSource;
 use crate::redact::Policy;
 
 /// All settings.
@@ -336,6 +337,18 @@ pub enum Yaw {
     Gimbal,
     /// The airframe's.
     Flight,
+}
+
+impl Yaw {
+    /// The one insisted on; `None` where flights choose.
+    #[must_use]
+    pub fn source(self) -> Option<YawSource> {
+        match self {
+            Self::Auto => None,
+            Self::Gimbal => Some(YawSource::Gimbal),
+            Self::Flight => Some(YawSource::Flight),
+        }
+    }
 }
 
 /// What the tiles look like.

@@ -13,8 +13,6 @@ use crate::units::{Degrees, Metres};
 /// Metres above the ground of the middle of a person, on whose level boxes are carried: how far head and feet
 /// lean away from there is in the box.
 const MIDDLE: f64 = 1.0;
-/// Yaws that differ by less lay neighbouring frames on the same ground to some decimetres.
-const SAME_YAW: f64 = 2.0;
 /// Directions in which a reach is laid out; the polygon lies outside the circle.
 const DIRECTIONS: u8 = 16;
 
@@ -30,11 +28,11 @@ impl Neighbours {
     /// which of them is right is known only once a flight is complete (DOMAIN section 2). `yaw` settles it.
     #[must_use]
     pub fn under_each_yaw(from: &Located, to: &Located, yaw: Option<YawSource>) -> Vec<Self> {
-        let sources = match yaw {
-            Some(source) => vec![source],
-            None if ambiguous(from) || ambiguous(to) => vec![YawSource::Gimbal, YawSource::Flight],
-            None => vec![YawSource::Gimbal],
-        };
+        let mut sources = from.possible_yaws(yaw);
+        let also = to.possible_yaws(yaw);
+        if sources.len() < also.len() {
+            sources = also;
+        }
         let origin = from.position();
         let pair = |source| {
             Some(Self {
@@ -85,17 +83,6 @@ impl Neighbours {
         let (x1, y1) = (x1.min(width), y1.min(height));
         (x0 < x1 && y0 < y1).then_some([x0, y0, x1, y1])
     }
-}
-
-/// Whether gimbal and airframe disagree about where the camera's picture points.
-fn ambiguous(located: &Located) -> bool {
-    let yaws = located
-        .yaw(YawSource::Gimbal)
-        .zip(located.yaw(YawSource::Flight));
-    yaws.is_some_and(|(gimbal, flight)| {
-        let turn = (gimbal.0 - flight.0).rem_euclid(360.0);
-        turn.min(360.0 - turn) > SAME_YAW
-    })
 }
 
 /// The frame's view on the plane that touches the earth at `origin`, north up.

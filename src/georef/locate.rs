@@ -15,6 +15,9 @@ use crate::frame::{Attitude, FrameId, FrameMeta, Position, PositionSource};
 use crate::raster::RowSpan;
 use crate::units::{Degrees, Metres};
 
+/// Yaws that differ by less lay neighbouring frames on the same ground to some decimetres.
+const SAME_YAW: f64 = 2.0;
+
 /// A frame with all that places it on the ground.
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Located {
@@ -206,6 +209,23 @@ impl Located {
         .map(|attitude| attitude.yaw)
     }
 
+    /// The yaws that may be the camera's: both where the file offers two that differ, because which of them is right is known only
+    /// once a flight is complete (DOMAIN section 2). `settled` leaves no choice.
+    #[must_use]
+    pub fn possible_yaws(&self, settled: Option<YawSource>) -> Vec<YawSource> {
+        let (gimbal, flight) = (YawSource::Gimbal, YawSource::Flight);
+        let both = self.yaw(gimbal).zip(self.yaw(flight));
+        let differ = both.is_some_and(|(gimbal, flight)| {
+            let turn = (gimbal.0 - flight.0).rem_euclid(360.0);
+            turn.min(360.0 - turn) > SAME_YAW
+        });
+        match settled {
+            Some(source) => vec![source],
+            None if differ => vec![gimbal, flight],
+            None => vec![gimbal],
+        }
+    }
+
     /// The frame's view with the yaw of `source`, or of the other one where the file lacks it.
     ///
     /// Pitch and roll are the gimbal's where known. Yaw is turned from true to grid north.
@@ -341,6 +361,21 @@ mod tests {
             .map(|span| span.x1 - span.x0)
             .sum();
         assert_eq!(pixels, 640 * 512);
+    }
+
+    #[test]
+    fn yaws_that_differ_both_count_until_one_is_settled() {
+        let yaws = |gimbal: f64, flight: f64, settled| {
+            let mut meta = meta("M3T");
+            meta.gimbal.as_mut().unwrap().yaw = Degrees(gimbal);
+            meta.flight.as_mut().unwrap().yaw = Degrees(flight);
+            let located = locate(&meta, &CameraOverrides::default()).unwrap();
+            located.possible_yaws(settled)
+        };
+        let (gimbal, flight) = (YawSource::Gimbal, YawSource::Flight);
+        assert_eq!(yaws(10.0, 60.0, None), [gimbal, flight]);
+        assert_eq!(yaws(10.0, 60.0, Some(flight)), [flight]);
+        assert_eq!(yaws(359.5, 0.5, None), [gimbal]);
     }
 
     #[test]

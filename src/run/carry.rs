@@ -12,7 +12,7 @@ use super::window::{Find, Neighbour, Seen};
 use crate::config::{CarryConfig, Yaw};
 use crate::detect::{BoxPx, Class, Detection, Detections, Line, Padding};
 use crate::frame::FrameId;
-use crate::georef::{Neighbours, YawSource};
+use crate::georef::Neighbours;
 use crate::units::Metres;
 
 /// Metres that somebody may have walked from where they were seen and still be hidden, beside the padding of every
@@ -30,7 +30,7 @@ pub(crate) fn unanswered(
     config: &CarryConfig,
     yaw: Yaw,
 ) -> Vec<(FrameId, Detections)> {
-    let yaw = source(yaw);
+    let yaw = yaw.source();
     // One list of answers under the yaw that pairs agree in, and one under each of two.
     let own = things(&seen.finds);
     let own: Vec<_> = own.map(|find| (find.class, find.edges())).collect();
@@ -59,17 +59,8 @@ pub(crate) fn unanswered(
 
 /// Whether a neighbour shows ground that the frame shows too, under any yaw that is tried.
 pub(crate) fn overlaps(seen: &Seen, (other, _): &Neighbour, yaw: Yaw) -> bool {
-    let pairs = Neighbours::under_each_yaw(&other.located, &seen.located, source(yaw));
+    let pairs = Neighbours::under_each_yaw(&other.located, &seen.located, yaw.source());
     pairs.iter().any(Neighbours::overlap)
-}
-
-/// The yaw that is settled.
-fn source(yaw: Yaw) -> Option<YawSource> {
-    match yaw {
-        Yaw::Auto => None,
-        Yaw::Gimbal => Some(YawSource::Gimbal),
-        Yaw::Flight => Some(YawSource::Flight),
-    }
 }
 
 /// How far from its place a find is hidden, and how far from it one of the frame's own may answer for it.

@@ -9,9 +9,8 @@ use super::align::FlightAlignment;
 use super::record::{count, ranges};
 use super::{FlightSummary, Published, Run, RunError};
 use crate::audit::FlightEvidence;
-use crate::config::Yaw;
 use crate::frame::{FrameId, FrameMeta, PositionSource};
-use crate::georef::{self, Crs, Located, YawChoice, YawReason, YawSource};
+use crate::georef::{self, Crs, Located, YawChoice, YawReason};
 use crate::hex;
 use crate::raster::Raster;
 use crate::tiles::MosaicFrame;
@@ -104,11 +103,7 @@ pub(super) fn place(
         loose.retain(|(_, located)| !located.is_known());
         let judged = if loose.is_empty() { &*members } else { &loose };
         let mut choice = georef::choose_yaw(judged, &projector, rasters)?;
-        let forced = match run.config.georef.yaw {
-            Yaw::Auto => None,
-            Yaw::Gimbal => Some(YawSource::Gimbal),
-            Yaw::Flight => Some(YawSource::Flight),
-        };
+        let forced = run.config.georef.yaw.source();
         choice.source = forced.unwrap_or(choice.source);
         for (id, located) in members.iter() {
             frames.push(MosaicFrame {

@@ -5,6 +5,7 @@
 
 use std::collections::BTreeMap;
 use std::panic::{self, AssertUnwindSafe};
+use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -94,9 +95,14 @@ impl<'a> FrameTask<'a> {
         finds: Arc<[Find]>,
     ) -> Option<Arc<Seen>> {
         let meta = meta?;
-        let located = self.places.locate(input.path, meta).ok()?;
+        let located = self.located(input.path, meta)?;
         let seen = Seen::new(input.id, input.folder(), meta, &located, finds);
         Some(Arc::new(seen))
+    }
+
+    /// Where a frame was by its file, or by the poses that were given; `None` where nobody knows.
+    pub(super) fn located(&self, file: &Path, meta: &FrameMeta) -> Option<Located> {
+        self.places.locate(file, meta).ok()
     }
 
     fn try_look(&self, input: &Input<'_>, processed: &mut Processed) -> Result<Ready, Outcome> {

@@ -15,15 +15,16 @@ use super::{
 };
 use crate::audit::FlightEvidence;
 use crate::frame::FrameId;
+use crate::georef::Crs;
 use crate::heatloss::Objections;
 use crate::raster::Raster;
 use crate::store::Store;
-use crate::tiles::{self, MosaicOptions};
+use crate::tiles::{self, MosaicFrame, MosaicOptions};
 
 /// Files that are made, for the progress.
 const STEPS: usize = 4 + outputs::STEPS;
 
-/// Makes and publishes everything under `tiles/` and `buildings/`.
+/// Makes and publishes everything under `tiles/` and `buildings/`; returns where frames were drawn, and in which map.
 pub(super) fn map(
     run: &Run,
     pool: &ThreadPool,
@@ -32,7 +33,7 @@ pub(super) fn map(
     journal: &mut Journal<'_>,
     summary: &mut Summary,
     progress: &mut dyn Progress,
-) -> Result<(), RunError> {
+) -> Result<(Crs, Vec<MosaicFrame>), RunError> {
     progress.stage("mapping", STEPS);
     let by_id: BTreeMap<FrameId, &Published> =
         published.iter().map(|frame| (frame.id, frame)).collect();
@@ -123,7 +124,7 @@ pub(super) fn map(
     };
     summary.buildings = buildings::publish(run, pool, store, &map, &on, objections, journal)?;
     progress.step();
-    Ok(())
+    Ok((crs, frames))
 }
 
 /// First and last capture, where files tell.

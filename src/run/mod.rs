@@ -13,6 +13,7 @@ mod buildings;
 mod carry;
 mod error;
 mod flights;
+mod footprints;
 mod frame_task;
 mod ground;
 mod heat_loss;
@@ -44,6 +45,7 @@ use rayon::ThreadPool;
 pub use align::FlightAlignment;
 pub use buildings::BuildingsSummary;
 pub use error::RunError;
+pub use footprints::FrameFootprint;
 pub use heat_loss::HeatLossSummary;
 pub use ordered::for_each_ordered;
 pub use outcome::{Cause, Counts, Outcome};
@@ -61,6 +63,7 @@ use crate::frame::{FrameId, FrameMeta};
 use crate::ingest::Intake;
 use crate::store::{Existing, Store, layout};
 
+use footprints::{FootprintList, Sighting};
 use frame_task::FrameTask;
 use intake::Manifest;
 use journal::Journal;
@@ -108,6 +111,13 @@ struct Published {
     output_sha256: [u8; 32],
 }
 
+/// What the operator keeps of each frame, by file name and by place.
+#[derive(Debug, Default)]
+struct Lists {
+    outcomes: FrameList,
+    sightings: Vec<Sighting>,
+}
+
 impl Run {
     /// Looks at inputs and settings without writing anything.
     ///
@@ -141,7 +151,7 @@ impl Run {
             return Ok(summary);
         }
 
-        let mut list = FrameList::default();
+        let mut lists = Lists::default();
         let published = self.frames(
             &pool,
             &store,
@@ -149,15 +159,16 @@ impl Run {
             &keys,
             &mut journal,
             &mut summary,
-            &mut list,
+            &mut lists,
             progress,
         )?;
         journal.sync()?;
 
+        let mut map = None;
         if published.is_empty() {
             progress.note("no frame could be published: no tiles were made");
         } else {
-            mapping::map(
+            map = Some(mapping::map(
                 self,
                 &pool,
                 &store,
@@ -165,10 +176,19 @@ impl Run {
                 &mut journal,
                 &mut summary,
                 progress,
-            )?;
+            )?);
         }
+        // Before the log says that the run is over: a finished run is not gone on with.
+        store.stage(layout::FRAME_LIST, &lists.outcomes)?.commit()?;
+        let footprints = FootprintList {
+            sightings: &lists.sightings,
+            map,
+            yaw: self.config.georef.yaw.source(),
+        };
+        store
+            .stage_file(layout::FOOTPRINTS, &footprints)?
+            .commit()?;
         summary.checkpoint = journal.close(self.now)?;
-        store.stage(layout::FRAME_LIST, &list)?.commit()?;
         finish(&store, started, &mut summary)?;
         Ok(summary)
     }
@@ -186,7 +206,7 @@ impl Run {
         keys: &record::Keys,
         journal: &mut Journal<'_>,
         summary: &mut Summary,
-        list: &mut FrameList,
+        lists: &mut Lists,
         progress: &mut dyn Progress,
     ) -> Result<Vec<Published>, RunError> {
         let task = FrameTask::new(&self.detectors, &self.config, &keys.commitment, store);
@@ -209,7 +229,16 @@ impl Run {
             journal.frame(&self.config, &processed)?;
             counts.add(&processed.outcome);
             times.add(&processed.times);
-            list.push(&FrameLine::new(processed.id, file, &processed.outcome));
+            lists
+                .outcomes
+                .push(&FrameLine::new(processed.id, file, &processed.outcome));
+            if let Some(meta) = &processed.meta {
+                let unmapped = processed.masked.is_none();
+                let located = unmapped.then(|| task.located(file, meta)).flatten();
+                lists
+                    .sightings
+                    .push(Sighting::new(processed.id, meta, located));
+            }
             summary.count_reason(&processed.outcome);
             progress.frame(processed.id, file, &processed.outcome);
             if let (Some(masked), Some(meta)) = (processed.masked, processed.meta) {

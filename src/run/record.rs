@@ -10,7 +10,7 @@ use crate::audit::{
 };
 use crate::config::Config;
 use crate::detect::{Beyond, Class, Detections, Detector, Line};
-use crate::frame::FrameId;
+use crate::frame::{FrameId, FrameMeta};
 use crate::hex;
 use crate::store::{self, Receipt, Store, layout};
 
@@ -119,14 +119,13 @@ pub(super) fn manifest(commitments: &[[u8; 32]]) -> Result<Manifest, AuditError>
 pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) -> Vec<Entry> {
     let frame = processed.id.0;
     let meta = processed.meta.as_ref();
-    let camera = meta.map(|meta| format!("{} {}", meta.camera.make, meta.camera.model));
     let mut entries = vec![Entry::Ingested(Ingested {
         frame,
         commitment: hex::encode(&processed.commitment),
         format: meta
             .map(|meta| meta.format.name().to_owned())
             .unwrap_or_default(),
-        camera: camera.unwrap_or_default().trim().to_owned(),
+        camera: meta.map(camera).unwrap_or_default(),
         bytes: processed.bytes,
     })];
     let mut skipped = processed.skipped.iter().peekable();
@@ -157,6 +156,12 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
         }
     }
     entries
+}
+
+/// Make and model of a frame's camera.
+pub(super) fn camera(meta: &FrameMeta) -> String {
+    let name = format!("{} {}", meta.camera.make, meta.camera.model);
+    name.trim().to_owned()
 }
 
 /// A model that did not look.

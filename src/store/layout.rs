@@ -59,6 +59,8 @@ pub const COMMITMENT_KEY: &str = "private/commitment.key";
 /// Key that signs checkpoints where none was given.
 pub const SIGNING_KEY: &str = "private/log.key";
 
+/// Where and when each frame looked: one JSON object a line.
+pub const FOOTPRINTS: &str = "private/footprints.jsonl";
 /// What became of each file, by name: one JSON object a line.
 pub const FRAME_LIST: &str = "private/frames.jsonl";
 

@@ -18,6 +18,7 @@ mod artifact;
 mod error;
 mod folder;
 pub mod layout;
+mod restrict;
 
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -30,6 +31,7 @@ pub use artifact::{Artifact, FileArtifact};
 use error::IoContext;
 pub use error::StoreError;
 pub use folder::{Folder, Listed, MANIFEST, is_below};
+use restrict::restrict;
 
 /// An output folder, held by one run at a time.
 #[derive(Debug)]
@@ -141,6 +143,7 @@ impl Store {
     pub fn stage(&self, path: &str, artifact: &impl Artifact) -> Result<Staged, StoreError> {
         let partial = self.partial(path)?;
         let bytes = artifact.bytes();
+        restrict(&partial, path)?;
         let mut file = create(&partial)?;
         file.write_all(&bytes).at(&partial)?;
         file.sync_all().at(&partial)?;
@@ -163,6 +166,7 @@ impl Store {
         A::Error: From<StoreError>,
     {
         let partial = self.partial(path)?;
+        restrict(&partial, path)?;
         artifact.write(&partial)?;
         let (sha256, bytes) = hash_file(&partial)?;
         sync(&partial)?;
