@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use heatveil::audit::{
-    Detected, Entry, Found, Ingested, Log, Manifest, Masked, ModelId, NotPublished, Policy,
-    RawDeleted, ReviewDecided, RunClosed, RunOpened, RunResumed, SelfCheck, Signature, Signer,
-    TileEmitted, Verification, VerifyOptions, keygen, root, verify,
+    AuditError, Detected, Entry, Found, Ingested, Log, Manifest, Masked, ModelId, NotPublished,
+    Policy, RawDeleted, ReviewDecided, RunClosed, RunOpened, RunResumed, SelfCheck, Signature,
+    Signer, TileEmitted, Verification, VerifyOptions, append_after, keygen, root, verify,
 };
 use heatveil::hex;
 use heatveil::store::{Existing, Store};
@@ -558,6 +558,66 @@ fn what_people_decide_after_a_run_must_fit_it() {
             "{expected} not in {found:?}"
         );
     }
+}
+
+#[test]
+fn decisions_go_behind_a_finished_run_that_verifies_and_nowhere_else() {
+    let bench = Bench::new(&entries());
+    let signer = Signer::parse(&bench.signer, "test").unwrap();
+    let add = |bench: &Bench, signer: &Signer, entry: Entry| {
+        append_after(bench.folder.path(), signer, &[entry])
+    };
+    let kept = bench.path("kept");
+    write(&kept, &fs::read(bench.path("audit/checkpoint")).unwrap());
+    let checkpoint = add(&bench, &signer, reviewed(1, "reject", 5)).unwrap();
+    assert!(checkpoint.contains("\n13\n"), "{checkpoint}");
+    add(&bench, &signer, deleted(2, 6)).unwrap();
+    let found = bench.verify(Some(kept.clone()));
+    assert_eq!((found.entries, found.problems), (14, vec![]));
+    assert_ne!(bench.go(Some(&kept)), Some(false));
+
+    let refused = |bench: &Bench, signer: &Signer, entry: Entry, expected: &str| {
+        let log = fs::read(bench.path("audit/entries.jsonl")).unwrap();
+        match add(bench, signer, entry) {
+            Err(AuditError::Unverified { problems, .. }) => {
+                let problems = problems.join("; ");
+                assert!(
+                    problems.contains(expected),
+                    "{expected} not in {problems:?}"
+                );
+            }
+            other => panic!("{other:?}"),
+        }
+        assert_eq!(fs::read(bench.path("audit/entries.jsonl")).unwrap(), log);
+    };
+    refused(
+        &bench,
+        &signer,
+        deleted(2, 5),
+        "do not come in the order of time",
+    );
+    refused(
+        &bench,
+        &signer,
+        reviewed(9, "reject", 7),
+        "not in the manifest",
+    );
+    let other = Signer::parse(&keygen("test.example/log").unwrap().signer, "test").unwrap();
+    refused(&bench, &other, deleted(2, 7), "does not verify");
+    write(&bench.path("tiles/a.tif"), b"another picture");
+    refused(
+        &bench,
+        &signer,
+        deleted(2, 7),
+        "tiles/a.tif is not the file of the log",
+    );
+    let open = Bench::new(&entries()[..11]);
+    let signer = Signer::parse(&open.signer, "test").unwrap();
+    refused(&open, &signer, deleted(2, 7), "is not finished");
+    let nowhere = tempfile::tempdir().unwrap();
+    let nowhere = nowhere.path().join("run");
+    assert!(append_after(&nowhere, &signer, &[deleted(2, 7)]).is_err());
+    assert!(!nowhere.exists());
 }
 
 /// Frame 0 was looked at by all three lines of defence and masked once more by the self-check.

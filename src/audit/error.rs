@@ -45,6 +45,14 @@ pub enum AuditError {
         /// What is wrong.
         problem: String,
     },
+    /// A finished run cannot be gone on with: its folder does not verify, or the new entries do not fit it.
+    #[error("{} does not verify, nothing was added: {}", path.display(), problems.join("; "))]
+    Unverified {
+        /// The output folder.
+        path: PathBuf,
+        /// What is wrong.
+        problems: Vec<String>,
+    },
     /// The tree could not be computed.
     #[error("the log's tree: {problem}")]
     Tree {

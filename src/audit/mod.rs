@@ -4,6 +4,7 @@
 //! (C2SP tlog-tiles, tlog-checkpoint and signed-note), and [`verify`]. Refuses: floats, lines that are
 //! not canonical, to go on behind a checkpoint that is not a prefix. Format: `docs/audit-log.md`.
 
+mod after;
 mod aftermath;
 mod canonical;
 mod commitment;
@@ -18,6 +19,7 @@ mod story;
 mod tree;
 mod verify;
 
+pub use after::append_after;
 pub use commitment::CommitmentKey;
 pub use decisions::{RawDeleted, ReleaseApproved, ReviewDecided, Signature};
 pub use entry::{
