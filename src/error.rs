@@ -34,6 +34,10 @@ pub enum Error {
     /// The synthetic flight could not be made.
     #[error(transparent)]
     Simulate(#[from] crate::simulate::SimulateError),
+    /// The page could not be served.
+    #[cfg(feature = "serve")]
+    #[error(transparent)]
+    Serve(#[from] crate::serve::ServeError),
     /// Something given could not be read.
     #[error("could not read {}", path.display())]
     Input {
@@ -64,6 +68,8 @@ impl Error {
             Self::Eval(error) => !matches!(error, crate::eval::EvalError::Threads { .. }),
             Self::Ingest(error) => error.is_input_list(),
             Self::Detect(error) => error.is_settings(),
+            #[cfg(feature = "serve")]
+            Self::Serve(error) => error.is_usage(),
             Self::Audit(error) => matches!(error, AuditError::Key { .. } | AuditError::Io { .. }),
             Self::Run(error) => matches!(
                 error,

@@ -24,6 +24,8 @@ pub mod radiometry;
 pub mod raster;
 pub mod redact;
 pub mod run;
+#[cfg(feature = "serve")]
+pub mod serve;
 pub mod simulate;
 pub mod store;
 pub mod tiles;

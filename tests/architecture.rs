@@ -75,9 +75,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "error",
         &[
             "config", "ingest", "detect", "georef", "tiles", "audit", "store", "simulate", "run",
-            "eval",
+            "eval", "serve",
         ],
     ),
+    ("serve", &["hex", "store", "tiles", "audit"]),
     (
         "cli",
         &[
@@ -93,6 +94,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "simulate",
             "run",
             "eval",
+            "serve",
             "error",
         ],
     ),

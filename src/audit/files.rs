@@ -6,11 +6,12 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::io::{BufRead, BufReader};
 use std::path::{Component, Path};
 
-use super::Entry;
+use super::{AuditError, Entry, PublishedFile};
 use crate::hex;
-use crate::store::{self, Listed, MANIFEST, hash_file};
+use crate::store::{self, Listed, MANIFEST, hash_file, layout};
 
 /// Folders of everything that is published.
 const PUBLISHED: [&str; 3] = ["tiles", "buildings", "frames"];
@@ -45,6 +46,61 @@ impl<'a> Logged<'a> {
     }
 }
 
+/// The files that the log of `folder` tells of, and those of the lists among them, as the log has them: nothing is hashed.
+/// Lines that are no entries and paths that lead elsewhere are left out; [`verify`](super::verify) says what is wrong with those.
+///
+/// # Errors
+///
+/// [`AuditError::Io`] when there is no log that can be read.
+pub fn published(folder: &Path) -> Result<Vec<PublishedFile>, AuditError> {
+    let unreadable = |source| AuditError::Io {
+        path: folder.join(layout::LOG),
+        source,
+    };
+    plain(folder, layout::LOG).map_err(|words| unreadable(std::io::Error::other(words)))?;
+    let log = fs::File::open(folder.join(layout::LOG)).map_err(unreadable)?;
+    let mut files = Vec::new();
+    for line in BufReader::new(log).split(b'\n') {
+        let Some(entry) = Entry::from_line(&line.map_err(unreadable)?) else {
+            continue;
+        };
+        let logged = Logged::of(&entry);
+        for file in logged.iter().filter(|file| is_published(file.path)) {
+            files.push(PublishedFile {
+                path: file.path.to_owned(),
+                sha256: file.sha256.to_owned(),
+                bytes: file.bytes,
+            });
+            let Some(below) = folder_of_list(file.path) else {
+                continue;
+            };
+            let lines = lines(folder, file.path).into_iter().flatten();
+            let listed = lines.filter(|line| store::is_below(&line.path));
+            files.extend(listed.map(|line| PublishedFile {
+                path: format!("{below}{}", line.path),
+                sha256: line.sha256,
+                bytes: line.bytes,
+            }));
+        }
+    }
+    Ok(files)
+}
+
+/// The folder, with its `/`, that a list tells of; `None` for other files.
+fn folder_of_list(path: &str) -> Option<&str> {
+    path.strip_suffix(MANIFEST)
+        .filter(|below| below.ends_with('/'))
+}
+
+/// Whether a path lies in a folder of what is published.
+fn is_published(path: &str) -> bool {
+    let mut parts = Path::new(path).components();
+    let first = parts.next();
+    let mut folders = PUBLISHED.iter();
+    folders.any(|folder| first == Some(Component::Normal(folder.as_ref())))
+        && parts.all(|part| matches!(part, Component::Normal(_)))
+}
+
 /// Reads a plain file; the words say what is wrong otherwise.
 pub(super) fn read(folder: &Path, path: &str) -> Result<Vec<u8>, String> {
     plain(folder, path)?;
@@ -61,11 +117,7 @@ pub(super) fn problems<'a>(
     for file in emitted {
         listed.insert(file.path.to_owned());
         let problem = changed(folder, file);
-        let below = file
-            .path
-            .strip_suffix(MANIFEST)
-            .filter(|below| below.ends_with('/'));
-        if let (None, Some(below)) = (&problem, below) {
+        if let (None, Some(below)) = (&problem, folder_of_list(file.path)) {
             for line in lines(folder, file.path) {
                 let found = line.and_then(|line| below_manifest(folder, below, &line));
                 match found {
@@ -122,13 +174,7 @@ fn below_manifest(folder: &Path, below: &str, line: &Listed) -> Result<String, S
 /// What is wrong with one published file.
 fn changed(folder: &Path, file: Logged<'_>) -> Option<String> {
     let path = file.path;
-    let mut parts = Path::new(path).components();
-    let first = parts.next();
-    let below = PUBLISHED
-        .iter()
-        .any(|folder| first == Some(Component::Normal(folder.as_ref())))
-        && parts.all(|part| matches!(part, Component::Normal(_)));
-    if !below {
+    if !is_published(path) {
         return Some(format!("{} is not a path of a tile", path.escape_debug()));
     }
     if let Err(problem) = plain(folder, path) {

@@ -27,6 +27,7 @@ pub use entry::{
     Placed, Policy, RunClosed, RunOpened, RunResumed, SelfCheck, TileEmitted,
 };
 pub use error::AuditError;
+pub use files::published;
 pub use keys::{KeyPair, Signer, keygen};
 pub use log::Log;
 pub use results::{BuildingsEmitted, HeatLossParameters, ObjectionApplied, PublishedFile};

@@ -8,6 +8,8 @@ mod logging;
 mod print;
 mod progress;
 mod run;
+#[cfg(feature = "serve")]
+mod serve;
 mod shell;
 mod simulate;
 mod verify;
@@ -66,6 +68,9 @@ enum Command {
     Eval(eval::EvalCommand),
     /// Check a run's log and every published file
     Verify(verify::VerifyCommand),
+    /// Show a run in a browser on this machine: map, log, review queue
+    #[cfg(feature = "serve")]
+    Serve(serve::ServeCommand),
     /// Write a synthetic flight in real file formats, with its truth
     Simulate(simulate::SimulateCommand),
     /// Make a key that signs logs
@@ -112,6 +117,8 @@ pub fn main() -> ExitCode {
         Command::Inspect(command) => command.execute(&cli.global),
         Command::Eval(command) => command.execute(&cli.global),
         Command::Verify(command) => command.execute(&cli.global),
+        #[cfg(feature = "serve")]
+        Command::Serve(command) => command.execute(&cli.global),
         Command::Simulate(command) => command.execute(&cli.global),
         Command::Keygen(command) => command.execute(),
         Command::Config(command) => command.execute(),

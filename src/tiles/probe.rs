@@ -1,0 +1,68 @@
+//! Single values of a published map.
+//!
+//! In: the file of a map and a place. Out: the value of each band there. Refuses: files that are not GeoTIFF, whatever
+//! their name says: other formats of GDAL can lead to other files.
+
+use std::path::Path;
+
+use gdal::{Dataset, DatasetOptions};
+
+use super::TilesError;
+use super::error::GdalContext;
+use super::raster_file::OpenRaster;
+use crate::georef::Projector;
+
+/// A published map, open on one thread.
+#[derive(Debug)]
+pub struct Probe {
+    raster: OpenRaster,
+    bands: usize,
+    projector: Projector,
+    /// Columns and rows of metres east and north.
+    to_pixel: [f64; 6],
+}
+
+impl Probe {
+    /// Opens a map.
+    ///
+    /// # Errors
+    ///
+    /// [`TilesError::Gdal`] when it is not a GeoTIFF that GDAL reads, [`TilesError::Georef`] when its place is not known.
+    pub fn open(path: &Path) -> Result<Self, TilesError> {
+        let task = "read a map";
+        let options = DatasetOptions {
+            allowed_drivers: Some(&["GTiff"]),
+            ..DatasetOptions::default()
+        };
+        let dataset = Dataset::open_ex(path, options).task(task)?;
+        let projector = Projector::of(&dataset.spatial_ref().task(task)?)?;
+        let transform = dataset.geo_transform().task(task)?;
+        Ok(Self {
+            bands: dataset.raster_count(),
+            to_pixel: gdal::GeoTransformEx::invert(&transform).task(task)?,
+            projector,
+            raster: OpenRaster::new(dataset),
+        })
+    }
+
+    /// The value of each band in the pixel at a longitude and latitude (WGS 84, degrees): `NAN` outside the map and where
+    /// there is no data.
+    ///
+    /// # Errors
+    ///
+    /// [`TilesError::Georef`] where the map's projection does not reach, [`TilesError::Gdal`] when the pixel cannot be read.
+    pub fn at(&self, longitude: f64, latitude: f64) -> Result<Vec<f32>, TilesError> {
+        let (east, north) = self.projector.to_map(longitude, latitude)?;
+        let (column, row) = gdal::GeoTransformEx::apply(&self.to_pixel, east, north);
+        #[expect(
+            clippy::cast_possible_truncation,
+            reason = "`as` saturates, and what lies outside the raster reads as NAN"
+        )]
+        let corner = (column.floor() as i64, row.floor() as i64);
+        let band = |band| {
+            let pixel = self.raster.read(band, corner, (1, 1))?;
+            Ok(pixel.first().copied().unwrap_or(f32::NAN))
+        };
+        (1..=self.bands).map(band).collect()
+    }
+}
