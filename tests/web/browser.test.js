@@ -126,6 +126,35 @@ test("the map shows the published tiles, a legend and the value under the cursor
   assert.deepEqual(page.wrong, []);
 });
 
+test("values and outlines are those that GDAL's own programs read", async () => {
+  const url = await serve(run);
+  const { bounds } = JSON.parse(readFileSync(path.join(run, "tiles/tilejson.json"), "utf8"));
+  let numbers = 0;
+  for (let step = 1; step < 8; step += 1) {
+    const [lon, lat] = [bounds[0] + ((bounds[2] - bounds[0]) * step) / 8, bounds[1] + ((bounds[3] - bounds[1]) * step) / 8];
+    for (const [layer, file] of [["temperature", "tiles/temperature.tif"], ["heatloss", "tiles/heatloss.tif"]]) {
+      const { values } = await (await fetch(new URL(`/api/value?layer=${layer}&lon=${lon}&lat=${lat}`, url))).json();
+      const other = spawnSync("gdallocationinfo", ["-valonly", "-wgs84", path.join(run, file), String(lon), String(lat)], { encoding: "utf8" });
+      const expected = other.stdout.trim().split("\n").map((value) => (value === "nan" ? null : Number(value)));
+      assert.equal(values.length, 3);
+      values.forEach((value, band) => assert.ok(value === expected[band] || Math.abs(value - expected[band]) < 1e-3, `${layer} ${band}: ${value}, ${expected[band]}`));
+      numbers += values.filter((value) => value !== null).length;
+    }
+  }
+  assert.ok(numbers > 10, `${numbers}`);
+  const outside = await (await fetch(new URL("/api/value?layer=temperature&lon=10&lat=50", url))).json();
+  assert.deepEqual(outside.values, [null, null, null]);
+  const { features } = await (await fetch(new URL("/api/outlines", url))).json();
+  const other = spawnSync("ogr2ogr", ["-f", "GeoJSON", "-t_srs", "EPSG:4326", "/vsistdout/", path.join(run, "buildings/buildings.gpkg"), "buildings"], { encoding: "utf8" });
+  const expected = JSON.parse(other.stdout).features;
+  assert.equal(features.length, 18);
+  const flat = ({ geometry }) => geometry.coordinates.flat(Infinity);
+  features.forEach((feature, at) => {
+    assert.equal(feature.properties.id, expected[at].properties.id);
+    flat(feature).forEach((value, number) => assert.ok(Math.abs(value - flat(expected[at])[number]) < 2e-7));
+  });
+});
+
 test("an entry is found by filter and read by keyboard", async () => {
   const page = await open(`${await serve(run)}#log`);
   await page.fill("#log [name=text]", "beyond-ENVELOPE");
@@ -177,6 +206,10 @@ test("the page checks key, kept checkpoint and files", async () => {
   await page.fill("[name=note]", readFileSync(path.join(run, "audit/checkpoint"), "utf8").trimEnd());
   await page.getByRole("button", { name: "Compare" }).click();
   await page.waitForSelector("#kept-words.good");
+  await page.fill("[name=note]", "mail, not a checkpoint");
+  await page.getByRole("button", { name: "Compare" }).click();
+  await page.waitForSelector("#kept-words.warning");
+  assert.equal(await page.getAttribute("body", "data-state"), "good");
   await page.getByRole("button", { name: "Check files" }).click();
   await page.waitForSelector("#files-words.good", { timeout: 60_000 });
   assert.match(await page.textContent("#files-words"), /^\d+ files as in the log\.$/);
