@@ -3,14 +3,27 @@
 # make test-tract  the pure-Rust runtime against ONNX Runtime: five minutes to compile
 # make soak-frames  peak memory of 500 against 10,000 frames
 # make map-page  a picture of the web tiles in a browser, docs/map.png: needs npm and chromium
+# make web     fetch the map library of `heatveil serve` (npm); build again afterwards
+# make test-web  `heatveil serve` in a real browser: two minutes, needs chromium
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
-.PHONY: demo setup test test-tract bench soak-frames map-page
+.PHONY: demo setup web test test-web test-tract bench soak-frames map-page
 
 CARGO ?= cargo
 
 setup:
 	@.ci/setup
+
+# The lockfile fixes every package by its hash; none of their scripts runs. build.rs looks for the bundle when it is touched.
+web: .setup/web/licences.txt
+
+.setup/web/licences.txt: src/web/package-lock.json src/web/bundle.js src/web/bundle.mjs
+	@.ci/setup web
+	mkdir -p .setup/web/npm
+	cp src/web/package.json src/web/package-lock.json .setup/web/npm/
+	npm ci --prefix .setup/web/npm --ignore-scripts --no-audit --no-fund --silent
+	node src/web/bundle.mjs .setup/web/npm/node_modules .setup/web
+	touch build.rs
 
 demo: setup
 	$(CARGO) build --release --quiet
@@ -23,6 +36,14 @@ demo: setup
 test:
 	@.ci/setup test
 	@.ci/check
+
+# Pictures of what was seen lie in target/web/.
+test-web: setup web
+	@.ci/setup browser
+	$(CARGO) build --release --quiet
+	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
+	node --test tests/web/units.test.js
+	node --test tests/web/browser.test.js
 
 # Not part of `make test`: tract takes about 300 CPU seconds to compile.
 test-tract: setup

@@ -13,6 +13,7 @@ pub(super) const HAS_MAP_LIBRARY: bool = cfg!(map_library);
 const HTML: &str = "text/html; charset=utf-8";
 const SCRIPT: &str = "text/javascript; charset=utf-8";
 const STYLE: &str = "text/css; charset=utf-8";
+const ICON: &str = "image/svg+xml";
 #[cfg(map_library)]
 const TEXT: &str = "text/plain; charset=utf-8";
 
@@ -26,12 +27,13 @@ macro_rules! own {
     };
 }
 
-const OWN: [&[Asset]; 2] = [
+const OWN: [&[Asset]; 3] = [
     own![SCRIPT;
         "app.js", "buildings.js", "canonical.js", "csv.js", "dom.js", "files.js", "list.js", "log.js", "map.js",
         "merkle.js", "note.js", "queue.js", "reader.js", "verify.js", "words.js", "worker.js",
     ],
     own![STYLE; "style.css"],
+    own![ICON; "icon.svg"],
 ];
 
 /// Embeds what `make web` made.

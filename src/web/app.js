@@ -12,6 +12,7 @@ const worker = new Worker("/web/worker.js", { type: "module" });
 const waiting = new Map();
 const get = (id) => document.getElementById(id);
 
+let asked = 0;
 let run = null;
 let log = null;
 let fileProblems = [];
@@ -20,7 +21,7 @@ let views = {};
 /** Asks the worker. */
 function ask(what, rest = {}) {
   return new Promise((resolve, reject) => {
-    const id = waiting.size + performance.now();
+    const id = (asked += 1);
     waiting.set(id, { resolve, reject });
     worker.postMessage({ id, ask: what, ...rest });
   });
@@ -119,10 +120,10 @@ function wireForms() {
     if (!log) return;
     // Mail programs turn line ends and drop the last one.
     const note = `${event.target.elements.note.value.replace(/\r\n/g, "\n").replace(/\n+$/, "")}\n`;
-    const problems = await ask("kept", { note, key: log.given ?? log.own });
+    const { isSigned, problems } = await ask("kept", { note, key: log.given ?? log.own });
     words.className = problems.length ? "warning" : "good";
     words.textContent = problems.length ? problems.join(" ") : "This log begins exactly as the kept checkpoint says.";
-    if (problems.length) fileProblem(problems[0]);
+    if (isSigned) problems.forEach(fileProblem);
   });
   get("files-form").addEventListener("submit", async (event) => {
     event.preventDefault();

@@ -1,4 +1,4 @@
 // What `make web` bundles for the page: the map library and the reader of its tiles.
 
-export { Map, NavigationControl, ScaleControl, addProtocol, setWorkerUrl } from "maplibre-gl";
+export { Map, ScaleControl, addProtocol, setWorkerUrl } from "maplibre-gl";
 export { Protocol } from "pmtiles";

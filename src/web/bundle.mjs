@@ -4,13 +4,14 @@
 import { copyFileSync, existsSync, mkdirSync, readFileSync, readdirSync, writeFileSync } from "node:fs";
 import { createRequire } from "node:module";
 import path from "node:path";
+import { fileURLToPath } from "node:url";
 
 const [modules, out] = process.argv.slice(2).map((name) => path.resolve(name));
 const { build } = createRequire(`${modules}/`)("esbuild");
 mkdirSync(out, { recursive: true });
 
 const result = await build({
-  entryPoints: [path.join(import.meta.dirname, "bundle.js")],
+  entryPoints: [fileURLToPath(new URL("bundle.js", import.meta.url))],
   outfile: path.join(out, "map-library.js"),
   nodePaths: [modules],
   bundle: true,

@@ -109,7 +109,10 @@ export class MapView {
     }
     this.#map.touchZoomRotate.disableRotation();
     this.#map.keyboard.disableRotation();
-    this.#map.addControl(new library.NavigationControl({ showCompass: false }), "top-right");
+    // The library's own buttons are pictures in its style sheet, which the page's policy does not let in.
+    this.root.querySelectorAll("[data-zoom]").forEach((button) =>
+      button.addEventListener("click", () => this.#map.zoomTo(this.#map.getZoom() + Number(button.dataset.zoom))));
+    this.root.querySelector(".zoom").hidden = false;
     this.#map.addControl(new library.ScaleControl({ maxWidth: 120 }), "bottom-left");
     this.#map.getCanvas().setAttribute("aria-label", "Map: arrow keys move it, plus and minus zoom; the value is that of its middle");
     this.#map.on("mousemove", (event) => this.#soon(event.lngLat));

@@ -55,11 +55,11 @@ export class QueueView {
     const { entry, decided } = this.#frames[number];
     this.#chosen = number;
     fill(this.detail,
-      h("p", { class: "over" }, `Entry ${entry.line + 1}`),
+      h("p", { class: "over" }, `Entry ${entry.line + 1} `, h("button", { type: "button", class: "plain", onclick: () => this.showFrame(entry.frame) },
+        "All entries of this frame")),
       h("h3", {}, `Frame ${entry.frame} was withheld`),
       facts(inWords({ ...entry, type: "frame.withheld" }).facts),
       decided.length ? facts(decided.map((decision) => [`Decided ${time(decision.at)}`, `${decision.decision}: ${decision.reason}`])) : null,
-      h("p", {}, h("button", { type: "button", class: "quiet", onclick: () => this.showFrame(entry.frame) }, "All entries of this frame")),
       this.trusted ? this.#form(entry.frame, choice) : h("p", { class: "warning" },
         "This log does not verify. Do not decide anything from it: get a copy that does."));
   }
@@ -80,6 +80,7 @@ export class QueueView {
       form.querySelector(".run").hidden = decision === null;
       command.textContent = decision === null ? "" : commandFor(this.folder, decision, frame, reason.value);
       copy.disabled = decision === "release" && reason.value.trim() === "";
+      copy.scrollIntoView({ block: "nearest" });
     };
     form.addEventListener("input", update);
     form.addEventListener("submit", (event) => {

@@ -54,7 +54,7 @@ function degrees([value, uncertainty]) {
 const TYPES = {
   "run.opened": (e) => ({
     title: "The run began",
-    line: `${e.manifest.count} frames taken in by ${e.operator || "an operator who gave no name"}`,
+    line: `${e.manifest.count} frames taken in; operator: ${e.operator || "not given"}`,
     facts: [["When", time(e.at)], ["Operator", e.operator || "not given"], ["Purpose", e.purpose || "not given"],
       ["Recipients", e.recipients.join(", ") || "none named"], ["Frames taken in", String(e.manifest.count)],
       ["Who looks", e.lines.join(", ")], ["Models", e.models.map((model) => model.name).join(", ")],

@@ -3,6 +3,7 @@
 
 import { Lines } from "./reader.js";
 import { checkpointProblems, verify } from "./verify.js";
+import { openCheckpoint } from "./note.js";
 import { parseEntry } from "./canonical.js";
 
 let lines = null;
@@ -87,9 +88,14 @@ function rows({ at }) {
   return at.map((line) => ({ line, text: lines.text(line), entry: entryAt(line) }));
 }
 
-/** Whether a checkpoint that a reviewer kept is a beginning of this log. */
+/** Whether a checkpoint that a reviewer kept is a beginning of this log; one that the key did not sign says nothing of the log. */
 async function kept({ note, key }) {
-  return checkpointProblems(leaves, note, key, { all: false });
+  try {
+    await openCheckpoint(note, key);
+  } catch (error) {
+    return { isSigned: false, problems: [`This is no checkpoint of this log's key: ${error.message}.`] };
+  }
+  return { isSigned: true, problems: await checkpointProblems(leaves, note, key, { all: false }) };
 }
 
 async function readLines(url) {
