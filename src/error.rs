@@ -25,6 +25,9 @@ pub enum Error {
     /// The run could not be done.
     #[error(transparent)]
     Run(RunError),
+    /// A question could not be answered.
+    #[error(transparent)]
+    Answers(crate::answers::AnswersError),
     /// A log could not be read or written.
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -42,6 +45,15 @@ pub enum Error {
         /// What the system said.
         source: std::io::Error,
     },
+}
+
+impl From<crate::answers::AnswersError> for Error {
+    fn from(error: crate::answers::AnswersError) -> Self {
+        match error {
+            crate::answers::AnswersError::Store(error) => Self::Store(error),
+            error => Self::Answers(error),
+        }
+    }
 }
 
 impl From<RunError> for Error {
@@ -62,6 +74,7 @@ impl Error {
         match self {
             Self::Config(_) | Self::Input { .. } => true,
             Self::Eval(error) => !matches!(error, crate::eval::EvalError::Threads { .. }),
+            Self::Answers(error) => error.is_usage(),
             Self::Ingest(error) => error.is_input_list(),
             Self::Detect(error) => error.is_settings(),
             Self::Audit(error) => matches!(error, AuditError::Key { .. } | AuditError::Io { .. }),

@@ -71,16 +71,24 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "run",
         ],
     ),
+    // Metadata, outlines and cards alone: nothing that holds a pixel.
+    (
+        "answers",
+        &[
+            "hex", "units", "frame", "store", "detect", "georef", "heatloss", "audit", "run",
+        ],
+    ),
     (
         "error",
         &[
-            "config", "ingest", "detect", "georef", "tiles", "audit", "store", "simulate", "run",
-            "eval",
+            "answers", "config", "ingest", "detect", "georef", "tiles", "audit", "store",
+            "simulate", "run", "eval",
         ],
     ),
     (
         "cli",
         &[
+            "answers",
             "units",
             "frame",
             "config",

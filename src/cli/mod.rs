@@ -1,5 +1,6 @@
 //! The command line: arguments in, answers on stdout, everything else on stderr, an exit code.
 
+mod audit;
 mod config;
 mod eval;
 mod inspect;
@@ -66,6 +67,8 @@ enum Command {
     Eval(eval::EvalCommand),
     /// Check a run's log and every published file
     Verify(verify::VerifyCommand),
+    /// Ask a run which frames saw a place, and what became of them
+    Audit(Box<audit::AuditCommand>),
     /// Write a synthetic flight in real file formats, with its truth
     Simulate(simulate::SimulateCommand),
     /// Make a key that signs logs
@@ -112,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(command) => command.execute(&cli.global),
         Command::Eval(command) => command.execute(&cli.global),
         Command::Verify(command) => command.execute(&cli.global),
+        Command::Audit(command) => command.execute(&cli.global),
         Command::Simulate(command) => command.execute(&cli.global),
         Command::Keygen(command) => command.execute(),
         Command::Config(command) => command.execute(),

@@ -272,7 +272,7 @@ impl Artifact for BuildingsCsv<'_> {
         for building in self.0 {
             let cells: Vec<String> = FIELDS
                 .iter()
-                .map(|field| cell(field.value(building)))
+                .map(|field| csv_cell(field.value(building)))
                 .collect();
             text += &(cells.join(",") + "\r\n");
         }
@@ -292,7 +292,7 @@ impl Artifact for UprnLinksCsv<'_> {
         for building in self.0 {
             for uprn in &building.footprint.uprns {
                 let [uprn, id] =
-                    [uprn, &building.footprint.id].map(|text| cell(Value::Text(text.clone())));
+                    [uprn, &building.footprint.id].map(|text| csv_cell(Value::Text(text.clone())));
                 text.extend([&uprn, ",", &id, "\r\n"]);
             }
         }
@@ -302,7 +302,7 @@ impl Artifact for UprnLinksCsv<'_> {
 
 /// One cell: quoted where CSV asks for it, and text that a spreadsheet would run as a formula made plain by an apostrophe
 /// (OWASP, "CSV Injection").
-fn cell(value: Value) -> String {
+pub(crate) fn csv_cell(value: Value) -> String {
     match value {
         Value::Missing => String::new(),
         Value::Whole(number) => number.to_string(),
