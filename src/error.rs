@@ -25,6 +25,9 @@ pub enum Error {
     /// The run could not be done.
     #[error(transparent)]
     Run(RunError),
+    /// A question could not be answered.
+    #[error(transparent)]
+    Answers(crate::answers::AnswersError),
     /// A log could not be read or written.
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -48,6 +51,15 @@ pub enum Error {
     },
 }
 
+impl From<crate::answers::AnswersError> for Error {
+    fn from(error: crate::answers::AnswersError) -> Self {
+        match error {
+            crate::answers::AnswersError::Store(error) => Self::Store(error),
+            error => Self::Answers(error),
+        }
+    }
+}
+
 impl From<RunError> for Error {
     fn from(error: RunError) -> Self {
         match error {
@@ -66,6 +78,7 @@ impl Error {
         match self {
             Self::Config(_) | Self::Input { .. } => true,
             Self::Eval(error) => !matches!(error, crate::eval::EvalError::Threads { .. }),
+            Self::Answers(error) => error.is_usage(),
             Self::Ingest(error) => error.is_input_list(),
             Self::Detect(error) => error.is_settings(),
             #[cfg(feature = "serve")]

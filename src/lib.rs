@@ -10,6 +10,7 @@
 //! The guarantee that carries the rest: [`frame::Frame`] shows pixels only in its `Redacted` stage, and
 //! [`store`], the only module that writes files, accepts nothing else.
 
+pub mod answers;
 pub mod audit;
 pub mod config;
 pub mod detect;

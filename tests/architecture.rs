@@ -71,17 +71,25 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "run",
         ],
     ),
+    // Metadata, outlines and cards alone: nothing that holds a pixel.
+    (
+        "answers",
+        &[
+            "hex", "units", "frame", "store", "detect", "georef", "heatloss", "audit", "run",
+        ],
+    ),
     (
         "error",
         &[
-            "config", "ingest", "detect", "georef", "tiles", "audit", "store", "simulate", "run",
-            "eval", "serve",
+            "answers", "config", "ingest", "detect", "georef", "tiles", "audit", "store",
+            "simulate", "run", "eval", "serve",
         ],
     ),
     ("serve", &["hex", "store", "tiles", "audit"]),
     (
         "cli",
         &[
+            "answers",
             "units",
             "frame",
             "config",

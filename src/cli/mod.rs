@@ -1,5 +1,6 @@
 //! The command line: arguments in, answers on stdout, everything else on stderr, an exit code.
 
+mod audit;
 mod config;
 mod eval;
 mod inspect;
@@ -71,6 +72,8 @@ enum Command {
     /// Show a run in a browser on this machine: map, log, review queue
     #[cfg(feature = "serve")]
     Serve(serve::ServeCommand),
+    /// Ask a run which frames saw a place, and what became of them
+    Audit(Box<audit::AuditCommand>),
     /// Write a synthetic flight in real file formats, with its truth
     Simulate(simulate::SimulateCommand),
     /// Make a key that signs logs
@@ -119,6 +122,7 @@ pub fn main() -> ExitCode {
         Command::Verify(command) => command.execute(&cli.global),
         #[cfg(feature = "serve")]
         Command::Serve(command) => command.execute(&cli.global),
+        Command::Audit(command) => command.execute(&cli.global),
         Command::Simulate(command) => command.execute(&cli.global),
         Command::Keygen(command) => command.execute(),
         Command::Config(command) => command.execute(),

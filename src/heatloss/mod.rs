@@ -47,6 +47,7 @@ pub use parts::{PART_FIELDS, Part, parts};
 pub use path::{air_transmission, slant_range};
 pub use sky::{berdahl_martin, dew_point, swinbank, under_clouds};
 pub use statistics::ZoneStatistics;
+pub(crate) use table::csv_cell;
 pub use table::{FIELDS, Field, Getter, Row, TableCsv, UprnLinksCsv, Value};
 pub use uprn_points::UprnPoints;
 pub use weather::{Sky, Uncertain, Weather, WeatherNote};

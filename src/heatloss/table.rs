@@ -297,7 +297,7 @@ impl<R: Row> Artifact for TableCsv<'_, R> {
         for row in self.0 {
             let cells: Vec<String> = R::FIELDS
                 .iter()
-                .map(|field| cell(field.value(row)))
+                .map(|field| csv_cell(field.value(row)))
                 .collect();
             text += &(cells.join(",") + "\r\n");
         }
@@ -317,7 +317,7 @@ impl Artifact for UprnLinksCsv<'_> {
         for building in self.0 {
             for uprn in &building.footprint.uprns {
                 let [uprn, id] =
-                    [uprn, &building.footprint.id].map(|text| cell(Value::Text(text.clone())));
+                    [uprn, &building.footprint.id].map(|text| csv_cell(Value::Text(text.clone())));
                 text.extend([&uprn, ",", &id, "\r\n"]);
             }
         }
@@ -327,7 +327,7 @@ impl Artifact for UprnLinksCsv<'_> {
 
 /// One cell: quoted where CSV asks for it, and text that a spreadsheet would run as a formula made plain by an apostrophe
 /// (OWASP, "CSV Injection").
-fn cell(value: Value) -> String {
+pub(crate) fn csv_cell(value: Value) -> String {
     match value {
         Value::Missing => String::new(),
         Value::Whole(number) => number.to_string(),

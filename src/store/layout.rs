@@ -61,6 +61,8 @@ pub const SIGNING_KEY: &str = "private/log.key";
 
 /// Where and when each frame looked: one JSON object a line.
 pub const FOOTPRINTS: &str = "private/footprints.jsonl";
+/// Where in the log and in the footprints each frame stands; can be made anew from both.
+pub const ANSWERS_INDEX: &str = "private/answers.index";
 /// What became of each file, by name: one JSON object a line.
 pub const FRAME_LIST: &str = "private/frames.jsonl";
 

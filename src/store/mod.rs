@@ -32,6 +32,7 @@ use error::IoContext;
 pub use error::StoreError;
 pub use folder::{Folder, Listed, MANIFEST, is_below};
 use restrict::restrict;
+pub use restrict::{write_large, write_private};
 
 /// An output folder, held by one run at a time.
 #[derive(Debug)]

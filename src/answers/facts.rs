@@ -1,0 +1,150 @@
+//! What the log says of a run as a whole.
+//!
+//! In: the entries that are about no single frame's way. Out: who, why, what was published, released and deleted, and the decisions about
+//! frames. Leaves out: what reviewers wrote and who they are; both may name people.
+
+use std::collections::BTreeMap;
+
+use super::answer::Reviewed;
+use crate::audit::{Entry, RunClosed, RunOpened};
+
+/// What the log says of a run as a whole.
+#[derive(Debug, Clone, Default)]
+pub struct RunFacts {
+    /// Who, why, with which models; `None` for a log without a beginning, which does not verify.
+    pub opened: Option<RunOpened>,
+    /// The balance of outcomes; `None` where the run was interrupted.
+    pub closed: Option<RunClosed>,
+    /// Homes that were taken out of the map because their people object.
+    pub objections: u32,
+    /// To whom published files were handed on.
+    pub releases: Vec<Release>,
+    /// What was deleted.
+    pub deletions: Vec<Deletion>,
+    /// Published files and the frames of which they may show pixels.
+    pub(super) files: Vec<(String, Vec<[u32; 2]>)>,
+    /// Decisions by frame.
+    pub(super) reviews: BTreeMap<u32, Vec<Reviewed>>,
+}
+
+/// Published files were handed on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Seconds since 1970.
+    pub at: i64,
+    /// To whom.
+    pub recipient: String,
+}
+
+/// Evidence that something was deleted.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Deletion {
+    /// Seconds since 1970.
+    pub at: i64,
+    /// `raw`, `working`, `private` or `commitment-key`.
+    pub category: String,
+    /// When it was due.
+    pub due: i64,
+    /// Files still found afterwards.
+    pub left: u64,
+    /// Frames whose input was deleted, as inclusive ranges.
+    pub frames: Vec<[u32; 2]>,
+}
+
+impl RunFacts {
+    pub(super) fn of(entries: Vec<Entry>) -> Self {
+        let mut facts = Self::default();
+        for entry in entries {
+            match entry {
+                Entry::RunOpened(opened) => facts.opened = Some(opened),
+                Entry::RunClosed(closed) => facts.closed = Some(closed),
+                Entry::Objection(objection) => facts.objections = objection.count,
+                Entry::TileEmitted(tile) => facts.files.push((tile.path, tile.source_frames)),
+                Entry::Buildings(table) => {
+                    let files = table.files.into_iter();
+                    facts
+                        .files
+                        .extend(files.map(|file| (file.path, table.source_frames.clone())));
+                }
+                Entry::Release(release) => facts.releases.push(Release {
+                    at: release.at,
+                    recipient: release.recipient,
+                }),
+                Entry::Deleted(deleted) => facts.deletions.push(Deletion {
+                    at: deleted.at,
+                    category: deleted.category,
+                    due: deleted.due,
+                    left: deleted.left,
+                    frames: deleted.frames,
+                }),
+                Entry::Review(review) => {
+                    facts
+                        .reviews
+                        .entry(review.frame)
+                        .or_default()
+                        .push(Reviewed {
+                            at: review.at,
+                            decision: review.decision,
+                        })
+                }
+                _ => {}
+            }
+        }
+        facts
+    }
+
+    /// Published files that may show pixels of a frame.
+    pub(super) fn files_of(&self, frame: u32) -> u32 {
+        let of_frame = self.files.iter().filter(|(_, ranges)| holds(ranges, frame));
+        u32::try_from(of_frame.count()).unwrap_or(u32::MAX)
+    }
+
+    /// When the input of a frame was deleted and found gone; `None` where the log has no evidence of it.
+    #[must_use]
+    pub fn raw_deleted(&self, frame: u32) -> Option<i64> {
+        let raw = self
+            .deletions
+            .iter()
+            .filter(|deletion| deletion.category == "raw");
+        let gone = raw.filter(|deletion| deletion.left == 0 && holds(&deletion.frames, frame));
+        gone.map(|deletion| deletion.at).min()
+    }
+}
+
+fn holds(ranges: &[[u32; 2]], frame: u32) -> bool {
+    let at = ranges.partition_point(|[_, last]| *last < frame);
+    ranges.get(at).is_some_and(|[first, _]| *first <= frame)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_frame_is_in_a_range_or_between_two() {
+        let ranges = [[0, 2], [5, 5], [8, 9]];
+        let found: Vec<u32> = (0..11).filter(|&frame| holds(&ranges, frame)).collect();
+        assert_eq!(found, [0, 1, 2, 5, 8, 9]);
+    }
+
+    #[test]
+    fn a_deletion_after_which_files_were_left_is_no_evidence() {
+        let deletion = |at, left| Deletion {
+            at,
+            category: "raw".into(),
+            due: 0,
+            left,
+            frames: vec![[0, 5]],
+        };
+        let mut facts = RunFacts {
+            deletions: vec![deletion(7, 1)],
+            ..RunFacts::default()
+        };
+        assert_eq!(facts.raw_deleted(3), None);
+        facts.deletions.push(deletion(9, 0));
+        assert_eq!(
+            (facts.raw_deleted(3), facts.raw_deleted(6)),
+            (Some(9), None)
+        );
+    }
+}

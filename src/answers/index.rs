@@ -1,0 +1,440 @@
+//! Where in the log and in the list of footprints each frame stands, so that a question reads only what it is about.
+//!
+//! In: `audit/entries.jsonl` and `private/footprints.jsonl`. Out: `private/index`, 48 bytes a frame in the order of frames: a question goes
+//! through all of them, which for a million takes milliseconds, and no tree is needed. Refuses: an index of another root of the log (it is made
+//! anew), one whose own hash does not fit, lines that are not entries.
+//!
+//! Layout: one line of JSON ([`Header`]), the records, SHA-256 of all that.
+
+use std::borrow::Cow;
+use std::fs::File;
+use std::io::{BufRead, BufReader, ErrorKind, Read, Seek, SeekFrom};
+use std::path::{Path, PathBuf};
+
+use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use super::AnswersError;
+use crate::audit::Entry;
+use crate::run::FrameFootprint;
+use crate::store::{self, Artifact, layout, sealed};
+
+/// Bytes of a record.
+const RECORD: usize = 48;
+/// Bytes of the hash at the end.
+const HASH: usize = 32;
+/// Edges are kept in these, rounded outwards: 11 mm.
+const UNITS: f64 = 1e7;
+/// No time.
+const NEVER: i64 = i64::MIN;
+
+/// An index, held in memory: 48 bytes a frame.
+#[derive(Debug)]
+pub struct Index {
+    folder: PathBuf,
+    header: Header,
+    records: Vec<u8>,
+}
+
+#[derive(Debug, Clone, Serialize, Deserialize, PartialEq)]
+struct Header {
+    version: u32,
+    /// Tree head of the log, hex: the one that was verified.
+    root: String,
+    /// Median longitude and latitude of the frames.
+    centre: Option<[f64; 2]>,
+    has_footprints: bool,
+    /// Offset and length of the entries that are about no single frame's way: run, files, decisions.
+    others: Vec<[u64; 2]>,
+}
+
+/// A part of a file.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub(super) struct Span {
+    offset: u64,
+    bytes: u32,
+}
+
+/// What the index knows of a frame.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub(super) struct Record {
+    pub(super) frame: u32,
+    /// West, south, east, north in degrees; `None` where nobody knows.
+    pub(super) degrees: Option<[f64; 4]>,
+    /// Seconds since 1970.
+    pub(super) at: Option<i64>,
+    entries: Span,
+    footprint: Span,
+}
+
+impl Index {
+    /// The index of a folder whose log was verified to have `root`: the one that is there, else a new one, which is kept
+    /// where the folder can be written.
+    ///
+    /// # Errors
+    ///
+    /// [`AnswersError`] where log or footprints cannot be read.
+    pub fn open(folder: &Path, root: &str) -> Result<Self, AnswersError> {
+        let path = folder.join(layout::ANSWERS_INDEX);
+        let kept = std::fs::read(&path)
+            .ok()
+            .and_then(|bytes| Self::parse(folder, &bytes));
+        if let Some(kept) = kept.filter(|kept| kept.header.root == root) {
+            return Ok(kept);
+        }
+        let index = Self::build(folder, root)?;
+        if let Err(error) = store::write_private(&path, &index) {
+            tracing::warn!("the index is not kept: {error}");
+        }
+        Ok(index)
+    }
+
+    fn parse(folder: &Path, bytes: &[u8]) -> Option<Self> {
+        let (body, hash) = bytes.split_at_checked(bytes.len().checked_sub(HASH)?)?;
+        if Sha256::digest(body)[..] != *hash {
+            return None;
+        }
+        let end = body.iter().position(|&byte| byte == b'\n')?;
+        let header: Header = serde_json::from_slice(body.get(..end)?).ok()?;
+        let records = body.get(end + 1..)?.to_vec();
+        let fits = header.version == 1 && records.len().is_multiple_of(RECORD);
+        fits.then(|| Self {
+            folder: folder.to_path_buf(),
+            header,
+            records,
+        })
+    }
+
+    /// Reads log and footprints once, a line at a time.
+    fn build(folder: &Path, root: &str) -> Result<Self, AnswersError> {
+        let mut header = Header {
+            version: 1,
+            root: root.to_owned(),
+            centre: None,
+            has_footprints: false,
+            others: Vec::new(),
+        };
+        let mut rows: Vec<Row> = Vec::new();
+        each_line(&folder.join(layout::LOG), |offset, line| {
+            let head: Head<'_> = serde_json::from_slice(line).ok()?;
+            let bytes = line.len() as u64 + 1;
+            match (&*head.kind, head.frame) {
+                ("frame.ingested", Some(frame)) => {
+                    (usize::try_from(frame) == Ok(rows.len())).then_some(())?;
+                    rows.push(Row::new(offset, bytes)?);
+                }
+                ("frame.detected" | "frame.masked" | "frame.withheld" | "frame.rejected", _) => {
+                    let entries = &mut rows.last_mut()?.entries;
+                    entries.bytes = entries.bytes.checked_add(u32::try_from(bytes).ok()?)?;
+                }
+                ("frame.placed", _) => {}
+                _ => header.others.push([offset, bytes]),
+            }
+            Some(())
+        })?;
+        let path = folder.join(layout::FOOTPRINTS);
+        let (mut longitudes, mut latitudes) = (Vec::new(), Vec::new());
+        let read = each_line(&path, |offset, line| {
+            let seen = FrameFootprint::from_line(line)?;
+            let row = rows.get_mut(usize::try_from(seen.frame).ok()?)?;
+            row.footprint = Span {
+                offset,
+                bytes: u32::try_from(line.len()).ok()?,
+            };
+            row.at = seen.at.unwrap_or(NEVER);
+            row.edges = edges(&seen.outlines);
+            let first = seen.outlines.first().and_then(|outline| outline.first());
+            if let Some([longitude, latitude]) = first {
+                longitudes.push(*longitude);
+                latitudes.push(*latitude);
+            }
+            Some(())
+        });
+        match read {
+            Ok(()) => header.has_footprints = true,
+            Err(AnswersError::Io { source, .. }) if source.kind() == ErrorKind::NotFound => {}
+            Err(error) => return Err(error),
+        }
+        header.centre = median(&mut longitudes)
+            .zip(median(&mut latitudes))
+            .map(<[f64; 2]>::from);
+        let records = rows.iter().flat_map(Row::bytes).collect();
+        Ok(Self {
+            folder: folder.to_path_buf(),
+            header,
+            records,
+        })
+    }
+
+    /// Frames of the manifest.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.records.len() / RECORD
+    }
+
+    /// Median longitude and latitude of the frames; `None` where no frame has a place.
+    #[must_use]
+    pub fn centre(&self) -> Option<(f64, f64)> {
+        self.header.centre.map(<(f64, f64)>::from)
+    }
+
+    /// Refuses where nobody can say which frames saw a place.
+    ///
+    /// # Errors
+    ///
+    /// [`AnswersError::NoFootprints`].
+    pub fn check_footprints(&self) -> Result<(), AnswersError> {
+        if self.header.has_footprints {
+            return Ok(());
+        }
+        Err(AnswersError::NoFootprints {
+            path: self.folder.join(layout::FOOTPRINTS),
+        })
+    }
+
+    pub(super) fn records(&self) -> impl Iterator<Item = Record> + '_ {
+        let (records, _) = self.records.as_chunks::<RECORD>();
+        (0..)
+            .zip(records)
+            .map(|(frame, bytes)| Record::of(frame, bytes))
+    }
+
+    /// The entries about no single frame's way: run, files, decisions.
+    pub(super) fn others(&self) -> Result<Vec<Entry>, AnswersError> {
+        let path = self.folder.join(layout::LOG);
+        let mut file = Reading::open(path)?;
+        let mut entries = Vec::new();
+        for &[offset, bytes] in &self.header.others {
+            file.lines(
+                Span {
+                    offset,
+                    bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
+                },
+                |line| Entry::from_line(line).map(|entry| entries.push(entry)),
+            )?;
+        }
+        Ok(entries)
+    }
+
+    /// The entries and the footprint of each of these frames, in their order.
+    pub(super) fn read(
+        &self,
+        records: &[Record],
+        mut found: impl FnMut(&Record, Vec<Entry>, Option<FrameFootprint>) -> Result<(), AnswersError>,
+    ) -> Result<(), AnswersError> {
+        let mut log = Reading::open(self.folder.join(layout::LOG))?;
+        let mut list = if self.header.has_footprints {
+            Some(Reading::open(self.folder.join(layout::FOOTPRINTS))?)
+        } else {
+            None
+        };
+        for record in records {
+            let (mut entries, mut footprint) = (Vec::new(), None);
+            log.lines(record.entries, |line| {
+                let entry = Entry::from_line(line)?;
+                (entry.frame() == Some(record.frame)).then(|| entries.push(entry))
+            })?;
+            if let Some(list) = list.as_mut().filter(|_| record.footprint.bytes > 0) {
+                list.lines(record.footprint, |line| {
+                    let seen = FrameFootprint::from_line(line)?;
+                    (seen.frame == record.frame).then(|| footprint = Some(seen))
+                })?;
+            }
+            found(record, entries, footprint)?;
+        }
+        Ok(())
+    }
+}
+
+impl sealed::Sealed for Index {}
+
+impl Artifact for Index {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        let mut bytes = serde_json::to_vec(&self.header).unwrap_or_default();
+        bytes.push(b'\n');
+        bytes.extend(&self.records);
+        let hash = Sha256::digest(&bytes);
+        bytes.extend(&hash[..]);
+        bytes.into()
+    }
+}
+
+/// Type and frame of an entry, without the rest.
+#[derive(Deserialize)]
+struct Head<'a> {
+    #[serde(rename = "type", borrow)]
+    kind: Cow<'a, str>,
+    frame: Option<u32>,
+}
+
+/// A record in the making.
+struct Row {
+    edges: [i32; 4],
+    at: i64,
+    entries: Span,
+    footprint: Span,
+}
+
+/// The edges of nothing.
+const NOWHERE: [i32; 4] = [i32::MAX, i32::MAX, i32::MIN, i32::MIN];
+
+impl Row {
+    fn new(offset: u64, bytes: u64) -> Option<Self> {
+        Some(Self {
+            edges: NOWHERE,
+            at: NEVER,
+            entries: Span {
+                offset,
+                bytes: u32::try_from(bytes).ok()?,
+            },
+            footprint: Span::default(),
+        })
+    }
+
+    fn bytes(&self) -> [u8; RECORD] {
+        let parts = self
+            .edges
+            .iter()
+            .flat_map(|edge| edge.to_le_bytes())
+            .chain(self.at.to_le_bytes());
+        let spans = [self.entries, self.footprint];
+        let spans = spans.iter().flat_map(|span| {
+            span.offset
+                .to_le_bytes()
+                .into_iter()
+                .chain(span.bytes.to_le_bytes())
+        });
+        let mut bytes = [0; RECORD];
+        bytes
+            .iter_mut()
+            .zip(parts.chain(spans))
+            .for_each(|(to, from)| *to = from);
+        bytes
+    }
+}
+
+impl Record {
+    fn of(frame: u32, bytes: &[u8; RECORD]) -> Self {
+        fn part<const N: usize>(bytes: &[u8; RECORD], at: usize) -> [u8; N] {
+            bytes
+                .get(at..)
+                .and_then(|rest| rest.first_chunk())
+                .copied()
+                .unwrap_or([0; N])
+        }
+        let edge = |number: usize| i32::from_le_bytes(part(bytes, 4 * number));
+        let span = |at| Span {
+            offset: u64::from_le_bytes(part(bytes, at)),
+            bytes: u32::from_le_bytes(part(bytes, at + 8)),
+        };
+        let edges = [edge(0), edge(1), edge(2), edge(3)];
+        let at = i64::from_le_bytes(part(bytes, 16));
+        Self {
+            frame,
+            degrees: (edges != NOWHERE).then(|| edges.map(|edge| f64::from(edge) / UNITS)),
+            at: (at != NEVER).then_some(at),
+            entries: span(24),
+            footprint: span(36),
+        }
+    }
+}
+
+/// The edges around all outlines, rounded outwards.
+fn edges(outlines: &[Vec<[f64; 2]>]) -> [i32; 4] {
+    #[expect(
+        clippy::cast_possible_truncation,
+        reason = "`as` saturates; 180 degrees fit"
+    )]
+    let whole = |degrees: f64| degrees as i32;
+    let points = outlines.iter().flatten();
+    points.fold(NOWHERE, |[west, south, east, north], [x, y]| {
+        let (low, high) = (
+            [x, y].map(|d| whole((d * UNITS).floor())),
+            [x, y].map(|d| whole((d * UNITS).ceil())),
+        );
+        [
+            west.min(low[0]),
+            south.min(low[1]),
+            east.max(high[0]),
+            north.max(high[1]),
+        ]
+    })
+}
+
+fn median(values: &mut [f64]) -> Option<f64> {
+    values.sort_unstable_by(f64::total_cmp);
+    values.get(values.len() / 2).copied()
+}
+
+/// Calls `take` with each line of a file and where it begins; `None` from it says that the line is not what it should be.
+pub(super) fn each_line(
+    path: &Path,
+    mut take: impl FnMut(u64, &[u8]) -> Option<()>,
+) -> Result<(), AnswersError> {
+    let failed = |source| AnswersError::Io {
+        path: path.to_path_buf(),
+        source,
+    };
+    let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(failed)?);
+    let (mut line, mut offset, mut number) = (Vec::new(), 0_u64, 0_u64);
+    while file.read_until(b'\n', &mut line).map_err(failed)? > 0 {
+        number += 1;
+        let text = line.strip_suffix(b"\n").unwrap_or(&line);
+        take(offset, text).ok_or_else(|| AnswersError::Damaged {
+            path: path.to_path_buf(),
+            line: number,
+            problem: "it is not what a run writes",
+        })?;
+        offset += line.len() as u64;
+        line.clear();
+    }
+    Ok(())
+}
+
+/// A file of which parts are read.
+struct Reading {
+    path: PathBuf,
+    file: File,
+    bytes: Vec<u8>,
+}
+
+impl Reading {
+    fn open(path: PathBuf) -> Result<Self, AnswersError> {
+        match File::open(&path) {
+            Ok(file) => Ok(Self {
+                path,
+                file,
+                bytes: Vec::new(),
+            }),
+            Err(source) => Err(AnswersError::Io { path, source }),
+        }
+    }
+
+    /// Calls `take` with each line of a part; `None` from it says that the file changed under the index.
+    fn lines(
+        &mut self,
+        span: Span,
+        mut take: impl FnMut(&[u8]) -> Option<()>,
+    ) -> Result<(), AnswersError> {
+        self.bytes
+            .resize(usize::try_from(span.bytes).unwrap_or(usize::MAX), 0);
+        let Self { path, file, bytes } = self;
+        let read = file
+            .seek(SeekFrom::Start(span.offset))
+            .and_then(|_| file.read_exact(bytes));
+        read.map_err(|source| AnswersError::Io {
+            path: path.clone(),
+            source,
+        })?;
+        let lines = bytes
+            .split(|&byte| byte == b'\n')
+            .filter(|line| !line.is_empty());
+        lines.into_iter().try_for_each(|line| {
+            take(line).ok_or_else(|| AnswersError::Damaged {
+                path: path.clone(),
+                line: 0,
+                problem: "it changed while it was read; ask again",
+            })
+        })
+    }
+}
