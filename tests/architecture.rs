@@ -71,11 +71,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "run",
         ],
     ),
+    ("page", &[]),
+    // Pages for people: entries, cards and published files; nothing that holds a frame.
+    (
+        "report",
+        &["hex", "page", "store", "detect", "tiles", "audit"],
+    ),
     (
         "error",
         &[
             "config", "ingest", "detect", "georef", "tiles", "audit", "store", "simulate", "run",
-            "eval",
+            "eval", "report",
         ],
     ),
     (
@@ -93,6 +99,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "simulate",
             "run",
             "eval",
+            "report",
             "error",
         ],
     ),

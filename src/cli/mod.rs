@@ -7,6 +7,7 @@ mod keys;
 mod logging;
 mod print;
 mod progress;
+mod report;
 mod run;
 mod shell;
 mod simulate;
@@ -66,6 +67,8 @@ enum Command {
     Eval(eval::EvalCommand),
     /// Check a run's log and every published file
     Verify(verify::VerifyCommand),
+    /// Make the evidence pack of a run: report, annexes, notice for the public
+    Report(report::ReportCommand),
     /// Write a synthetic flight in real file formats, with its truth
     Simulate(simulate::SimulateCommand),
     /// Make a key that signs logs
@@ -112,6 +115,7 @@ pub fn main() -> ExitCode {
         Command::Inspect(command) => command.execute(&cli.global),
         Command::Eval(command) => command.execute(&cli.global),
         Command::Verify(command) => command.execute(&cli.global),
+        Command::Report(command) => command.execute(&cli.global),
         Command::Simulate(command) => command.execute(&cli.global),
         Command::Keygen(command) => command.execute(),
         Command::Config(command) => command.execute(),
