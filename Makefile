@@ -5,9 +5,10 @@
 # make map-page  a picture of the web tiles in a browser, docs/map.png: needs npm and chromium
 # make web     fetch the map library of `heatveil serve` (npm); build again afterwards
 # make test-web  `heatveil serve` in a real browser: two minutes, needs chromium
+# make report-page  the pages of `heatveil report` in a browser: accessibility, pictures to look at: needs npm and chromium
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
-.PHONY: demo setup web test test-web test-tract bench soak-frames map-page
+.PHONY: demo setup web test test-web test-tract bench soak-frames map-page report-page
 
 CARGO ?= cargo
 
@@ -59,6 +60,15 @@ soak-frames: setup
 # docs/map.png from demo-heat, which `make test` leaves behind.
 map-page:
 	python3 tests/python/map_page.py demo-heat docs/map.png
+
+# Pages of demo-heat, which `make test` leaves behind, into report-page/ with pictures; fails on any finding of axe-core.
+report-page:
+	rm -rf report-page
+	target/release/heatveil report demo-heat --out report-page
+	mkdir -p .setup/page
+	cp tests/page/package.json tests/page/package-lock.json .setup/page/
+	npm ci --prefix .setup/page --no-audit --no-fund --ignore-scripts --silent
+	PACKAGES=.setup/page node tests/page/check.mjs report-page report-page/pictures
 
 # Figures of BENCHMARKS.md: about a quarter of an hour on two free cores.
 bench: setup

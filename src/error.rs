@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use crate::audit::AuditError;
+use crate::report::ReportError;
 use crate::run::RunError;
 use crate::store::StoreError;
 
@@ -28,6 +29,9 @@ pub enum Error {
     /// A question could not be answered.
     #[error(transparent)]
     Answers(crate::answers::AnswersError),
+    /// A report could not be made.
+    #[error(transparent)]
+    Report(ReportError),
     /// A log could not be read or written.
     #[error(transparent)]
     Audit(#[from] AuditError),
@@ -71,12 +75,22 @@ impl From<RunError> for Error {
     }
 }
 
+impl From<ReportError> for Error {
+    fn from(error: ReportError) -> Self {
+        match error {
+            ReportError::Store(error) => Self::Store(error),
+            ReportError::Audit(error) => Self::Audit(error),
+            error => Self::Report(error),
+        }
+    }
+}
+
 impl Error {
     /// Whether flags, settings or the input list are at fault: exit code 2.
     #[must_use]
     pub fn is_usage(&self) -> bool {
         match self {
-            Self::Config(_) | Self::Input { .. } => true,
+            Self::Config(_) | Self::Input { .. } | Self::Report(ReportError::Out { .. }) => true,
             Self::Eval(error) => !matches!(error, crate::eval::EvalError::Threads { .. }),
             Self::Answers(error) => error.is_usage(),
             Self::Ingest(error) => error.is_input_list(),

@@ -21,9 +21,11 @@ pub mod georef;
 pub mod heatloss;
 pub mod hex;
 pub mod ingest;
+mod page;
 pub mod radiometry;
 pub mod raster;
 pub mod redact;
+pub mod report;
 pub mod run;
 #[cfg(feature = "serve")]
 pub mod serve;

@@ -78,11 +78,17 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "hex", "units", "frame", "store", "detect", "georef", "heatloss", "audit", "run",
         ],
     ),
+    ("page", &[]),
+    // Pages for people: entries, cards and published files; nothing that holds a frame.
+    (
+        "report",
+        &["hex", "page", "store", "detect", "tiles", "audit"],
+    ),
     (
         "error",
         &[
             "answers", "config", "ingest", "detect", "georef", "tiles", "audit", "store",
-            "simulate", "run", "eval", "serve",
+            "simulate", "run", "eval", "serve", "report",
         ],
     ),
     ("serve", &["hex", "store", "tiles", "audit"]),
@@ -103,6 +109,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "run",
             "eval",
             "serve",
+            "report",
             "error",
         ],
     ),

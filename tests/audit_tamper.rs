@@ -127,6 +127,7 @@ fn published(frame: u32) -> [Entry; 3] {
         grid_px: 4,
         mask_sha256: "0b".repeat(32),
         masked_pixels: 256,
+        pixels: None,
         output_sha256: "0c".repeat(32),
         self_check: SelfCheck {
             found: 0,

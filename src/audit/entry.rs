@@ -229,6 +229,9 @@ pub struct Masked {
     pub mask_sha256: String,
     /// Pixels under the mask.
     pub masked_pixels: u64,
+    /// Pixels of the frame, so that a share can be told; logs of before have none.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pixels: Option<u64>,
     /// SHA-256 of the redacted raster (float32 °C, little-endian, row by row), hex.
     pub output_sha256: String,
     /// What the second look found.
@@ -417,6 +420,9 @@ impl Entry {
                 let flights = tile.flights.iter().map(|flight| &flight.frames);
                 let ascending = flights.chain([&tile.source_frames]).all(|r| ascend(r));
                 (!ascending).then(|| "ranges of frames do not ascend".into())
+            }
+            Self::Masked(masked) if masked.pixels.is_some_and(|all| masked.masked_pixels > all) => {
+                Some("more pixels are masked than the frame has".into())
             }
             Self::Buildings(table) if !ascend(&table.source_frames) => {
                 Some("ranges of frames do not ascend".into())

@@ -8,6 +8,7 @@ mod keys;
 mod logging;
 mod print;
 mod progress;
+mod report;
 mod run;
 #[cfg(feature = "serve")]
 mod serve;
@@ -74,6 +75,8 @@ enum Command {
     Serve(serve::ServeCommand),
     /// Ask a run which frames saw a place, and what became of them
     Audit(Box<audit::AuditCommand>),
+    /// Make the evidence pack of a run: report, annexes, notice for the public
+    Report(report::ReportCommand),
     /// Write a synthetic flight in real file formats, with its truth
     Simulate(simulate::SimulateCommand),
     /// Make a key that signs logs
@@ -123,6 +126,7 @@ pub fn main() -> ExitCode {
         #[cfg(feature = "serve")]
         Command::Serve(command) => command.execute(&cli.global),
         Command::Audit(command) => command.execute(&cli.global),
+        Command::Report(command) => command.execute(&cli.global),
         Command::Simulate(command) => command.execute(&cli.global),
         Command::Keygen(command) => command.execute(),
         Command::Config(command) => command.execute(),

@@ -148,7 +148,8 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
         (Outcome::Withheld(cause), _) => entries.push(Entry::Withheld(not_published(cause))),
         (Outcome::Rejected(cause), _) => entries.push(Entry::Rejected(not_published(cause))),
         (Outcome::Published, Some(made)) => {
-            entries.push(Entry::Masked(masked(config, frame, made)));
+            let pixels = meta.map(|meta| (meta.width * meta.height) as u64);
+            entries.push(Entry::Masked(masked(config, frame, made, pixels)));
         }
         (Outcome::Published, None) => {
             let cause = super::Cause::new("internal", "published without a mask");
@@ -213,7 +214,7 @@ pub(super) fn from_milli(score: u32) -> f32 {
     score / 1000.0
 }
 
-fn masked(config: &Config, frame: u32, made: &Masked) -> audit::Masked {
+fn masked(config: &Config, frame: u32, made: &Masked, pixels: Option<u64>) -> audit::Masked {
     let redact = &config.redact;
     let policy = |class: Class| Policy {
         class: class.name().to_owned(),
@@ -226,6 +227,7 @@ fn masked(config: &Config, frame: u32, made: &Masked) -> audit::Masked {
         grid_px: count(redact.grid_px),
         mask_sha256: hex::encode(&made.mask_sha256),
         masked_pixels: made.hidden_pixels as u64,
+        pixels,
         output_sha256: hex::encode(&made.output_sha256),
         self_check: SelfCheck {
             found: count(made.self_check.found),

@@ -389,7 +389,7 @@ pub fn check_free(path: &Path, existing: Existing) -> Result<(), StoreError> {
     Ok(())
 }
 
-/// Writes one file outside any output folder, whole or not at all.
+/// Writes one file beside what a run logs, whole or not at all, making its folder where there is none.
 ///
 /// # Errors
 ///
@@ -401,6 +401,12 @@ pub fn write_file(
     existing: Existing,
 ) -> Result<(), StoreError> {
     check_free(path, existing)?;
+    if let Some(parent) = path
+        .parent()
+        .filter(|parent| !parent.as_os_str().is_empty())
+    {
+        create_dir(parent)?;
+    }
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".partial");
     let partial = path.with_file_name(name);

@@ -1,0 +1,219 @@
+//! What was hidden, by class, and how sure it is that nobody was missed.
+
+use super::cards::{Card, Unseen, interval_of};
+use super::facts::{Facts, Finds};
+use super::reasons;
+use super::survey::{Pair, policies};
+use crate::page;
+
+/// What was hidden in the published frames.
+#[derive(Debug)]
+pub(super) struct Hidden {
+    pub(super) rows: Vec<Row>,
+    /// What was done with each class, in one sentence without its full stop.
+    pub(super) policy: String,
+    /// Share of pixels under masks, in a sentence.
+    pub(super) share: String,
+    /// The self-check, in a sentence.
+    pub(super) self_check: String,
+    /// Models that left frames out, in sentences.
+    pub(super) skipped: Vec<String>,
+    /// How many people were masked and how sure that is.
+    pub(super) sentence: String,
+    /// That sentence's limits in this run.
+    pub(super) limits: Vec<String>,
+}
+
+/// Finds of one class.
+#[derive(Debug)]
+pub(super) struct Row {
+    pub(super) class: String,
+    pub(super) models: String,
+    pub(super) warm_spots: String,
+    pub(super) carried: String,
+    pub(super) self_check: String,
+    pub(super) frames: String,
+    pub(super) policy: String,
+}
+
+impl Hidden {
+    pub(super) fn new(facts: &Facts, cards: &[Card]) -> Self {
+        let masks = &facts.masks;
+        let mut classes: Vec<&str> = masks.policies.keys().map(String::as_str).collect();
+        let order = ["person", "warm-spot", "vehicle", "bicycle", "window"];
+        let place = |class: &str| order.iter().position(|known| *known == class);
+        classes.sort_by_key(|class| place(class).unwrap_or(order.len()));
+        let people = masks.of("person");
+        let unseen = cards
+            .iter()
+            .find_map(|card| card.figures.as_ref()?.unseen.as_ref());
+        Self {
+            rows: classes
+                .into_iter()
+                .map(|class| Row::new(class, masks.of(class), facts))
+                .collect(),
+            policy: policy(facts),
+            share: share(facts),
+            self_check: self_check(facts),
+            skipped: masks
+                .skipped
+                .iter()
+                .map(|(model, frames)| {
+                    let frames = page::count(*frames, "published frame");
+                    format!(
+                        "The model \u{201c}{model}\u{201d} left out {frames} that were coarser than its evaluation."
+                    )
+                })
+                .collect(),
+            sentence: sentence(facts, people, unseen),
+            limits: limits(facts, unseen),
+        }
+    }
+}
+
+impl Row {
+    fn new(class: &str, finds: Finds, facts: &Facts) -> Self {
+        let policies = facts.masks.policies.get(class).into_iter().flatten();
+        let policies: Vec<_> = policies.map(|policy| reasons::policy(policy)).collect();
+        Self {
+            class: reasons::class(class).to_owned(),
+            models: page::number(finds.models),
+            warm_spots: page::number(finds.warm_spots),
+            carried: page::number(finds.carried),
+            self_check: page::number(finds.self_check),
+            frames: page::number(finds.frames),
+            policy: page::joined(&policies),
+        }
+    }
+}
+
+fn policy(facts: &Facts) -> String {
+    let policies = policies(facts).into_iter().enumerate();
+    let parts = policies.map(|(place, Pair { name, value })| {
+        let verb = value.split(':').next().unwrap_or_default().to_lowercase();
+        let mut letters = name.chars();
+        let name = match letters.next() {
+            Some(first) if place == 0 => first.to_uppercase().chain(letters).collect(),
+            _ => name,
+        };
+        format!("{name} are {verb}")
+    });
+    let parts: Vec<String> = parts.collect();
+    match parts.as_slice() {
+        [] => "Nothing was published, so nothing had to be hidden".to_owned(),
+        parts => parts.join("; "),
+    }
+}
+
+fn share(facts: &Facts) -> String {
+    let frames = page::count(facts.closed.published.into(), "published frame");
+    match facts.masks.share() {
+        Some(share) => format!(
+            "{} of all pixels of the {frames} lie under a mask.",
+            page::percent(share)
+        ),
+        None => format!(
+            "{} of the {frames} lie under a mask; this log does not say of how many.",
+            page::count(facts.masks.hidden, "pixel")
+        ),
+    }
+}
+
+fn self_check(facts: &Facts) -> String {
+    let rounds = &facts.masks.rounds;
+    let grown: u64 = rounds.range(1..).map(|(_, frames)| frames).sum();
+    let clean = rounds.get(&0).copied().unwrap_or_default();
+    let most = rounds.keys().next_back().copied().unwrap_or_default();
+    if grown == 0 {
+        return format!(
+            "Every published frame was looked at again after masking; in none of the {} did the mask have to grow.",
+            page::number(clean)
+        );
+    }
+    format!(
+        "Every published frame was looked at again after masking. In {} nothing was left to hide; in {} the mask grew by what the \
+         second look found, {} at most.",
+        page::count(clean, "frame"),
+        page::count(grown, "frame"),
+        page::count(most.into(), "time")
+    )
+}
+
+/// How many people were masked and how sure that is.
+fn sentence(facts: &Facts, people: Finds, unseen: Option<&Unseen>) -> String {
+    let frames = page::count(facts.closed.published.into(), "published frame");
+    if facts.closed.published == 0 {
+        return "No frame was published, so nobody is shown.".to_owned();
+    }
+    let masked = format!(
+        "In {frames}, {} of a person were hidden (one person counts once in every frame that shows them)",
+        page::count(people.first() + people.self_check, "sighting")
+    );
+    match unseen {
+        Some(figures) => format!(
+            "{masked}; on labelled frames of places that the detector had never seen, at least four fifths of the body were hidden for {} of \
+             {} people (95 % interval {:.1} to {:.1} %), so on a new place expect about 1 person in {} not to be fully covered.",
+            page::percent(figures.covered),
+            page::number(figures.persons),
+            figures.interval[0] * 100.0,
+            figures.interval[1] * 100.0,
+            one_in(figures.covered)
+        ),
+        None => format!(
+            "{masked}; how many were missed nobody can say from here, because the card of the model that looked is not built into this program."
+        ),
+    }
+}
+
+/// 0.9455 missed none in 18: `18`.
+fn one_in(covered: f64) -> String {
+    let missed = (1.0 - covered).max(1e-6);
+    format!("{:.0}", 1.0 / missed)
+}
+
+fn limits(facts: &Facts, unseen: Option<&Unseen>) -> Vec<String> {
+    let mut limits = Vec::new();
+    if let Some(figures) = unseen {
+        if let (Some(day), Some(night)) = (figures.day, figures.night) {
+            limits.push(format!(
+                "By day {} were covered, by night {}: by day people are hardly warmer than the ground.",
+                page::percent(day),
+                page::percent(night)
+            ));
+        }
+        if let Some(leaky) = figures.leaky {
+            limits.push(format!(
+                "On frames like those it was trained on the figure is {}; do not expect that elsewhere.",
+                page::percent(leaky)
+            ));
+        }
+        limits.push(
+            "The figure is of the models alone. Warm spots and neighbouring frames come on top; models/README.md says by how much."
+                .to_owned(),
+        );
+    }
+    if !facts.opened.beyond_envelope.is_empty() {
+        limits.push(
+            "The figure does not hold for frames that were published beyond the conditions of the evaluation (see Policy and settings)."
+                .to_owned(),
+        );
+    }
+    limits
+}
+
+/// A figure with its interval for templates.
+pub(super) fn covered(unseen: &Unseen) -> String {
+    interval_of(unseen.covered, unseen.interval)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_share_of_missed_people_is_told_as_one_in_so_many() {
+        // 1 / (1 - 0.9455) = 18.3
+        assert_eq!(one_in(0.9455), "18");
+        assert_eq!(one_in(0.5), "2");
+    }
+}

@@ -1,0 +1,184 @@
+//! Conditions of the survey, settings, and what was made from the map.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::facts::Facts;
+use super::reasons;
+use crate::page;
+
+/// A name and what it is.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Pair {
+    pub(super) name: String,
+    pub(super) value: String,
+}
+
+pub(super) fn pair(name: &str, value: impl Into<String>) -> Pair {
+    Pair {
+        name: name.to_owned(),
+        value: value.into(),
+    }
+}
+
+/// Settings in words.
+pub(super) fn settings(facts: &Facts) -> Vec<Pair> {
+    let opened = &facts.opened;
+    let masks = &facts.masks;
+    let lines: Vec<_> = opened
+        .lines
+        .iter()
+        .map(|line| reasons::line(line))
+        .collect();
+    let numbers = |values: &BTreeSet<u32>, unit: &str| {
+        let values: Vec<_> = values
+            .iter()
+            .map(|value| format!("{value} {unit}"))
+            .collect();
+        page::joined(&values)
+    };
+    let beyond = if opened.beyond_envelope.is_empty() {
+        "withheld".to_owned()
+    } else {
+        format!(
+            "published on purpose: \u{201c}{}\u{201d}",
+            opened.beyond_envelope
+        )
+    };
+    let cameras = facts.cameras.iter();
+    let cameras: Vec<_> = cameras
+        .map(|(camera, frames)| format!("{camera} ({})", page::count(*frames, "frame")))
+        .collect();
+    let mut pairs = vec![
+        pair("Lines of defence", page::joined(&lines)),
+        pair("Frames beyond the conditions of the evaluation", beyond),
+    ];
+    if facts.closed.published > 0 {
+        pairs.push(pair(
+            "Masks reach past a find on the ground by",
+            format!("at least {}", numbers(&masks.padding_mm, "mm")),
+        ));
+        pairs.push(pair(
+            "Masks start and end on a grid of",
+            format!(
+                "{}, so that an outline shows no figure",
+                numbers(&masks.grid_px, "pixels")
+            ),
+        ));
+    }
+    pairs.push(pair("Cameras", page::joined(&cameras)));
+    pairs.push(pair("Program", format!("heatveil {}", opened.heatveil)));
+    pairs.push(pair(
+        "Libraries that decide about bytes",
+        page::joined(&opened.libraries),
+    ));
+    pairs
+}
+
+/// What was done with each class, the classes of one policy together.
+pub(super) fn policies(facts: &Facts) -> Vec<Pair> {
+    let mut by_policy: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (class, policies) in &facts.masks.policies {
+        for policy in policies {
+            let classes = by_policy.entry(policy).or_default();
+            classes.push(reasons::class(class));
+        }
+    }
+    // What removes most first.
+    let rows = by_policy.into_iter().rev();
+    rows.map(|(policy, classes)| {
+        let classes = page::joined(&classes).to_lowercase();
+        pair(&classes, reasons::policy(policy))
+    })
+    .collect()
+}
+
+/// The weather and what it allows; empty where heat loss was not worked out.
+pub(super) fn conditions(facts: &Facts) -> Vec<Pair> {
+    let Some(heat) = &facts.heat_loss else {
+        return Vec::new();
+    };
+    let give = |[value, spread]: [i64; 2], unit: &str| {
+        format!("{} \u{b1} {} {unit}", milli(value), milli(spread))
+    };
+    vec![
+        pair("Best grade that the weather allows, A to E", &heat.grade),
+        pair("Air", give(heat.air_mk, "\u{b0}C")),
+        pair(
+            "Sky, as a radiating surface",
+            format!("{} ({})", give(heat.sky_mk, "\u{b0}C"), heat.sky_source),
+        ),
+        pair("Inside, assumed", give(heat.indoor_mk, "\u{b0}C")),
+        pair("Wind", give(heat.wind_mm_s, "m/s")),
+        pair(
+            "Relative humidity",
+            format!("{} of 1", milli(heat.humidity_milli)),
+        ),
+        pair(
+            "Emissivity where none is known",
+            give(heat.emissivity_milli, "of 1"),
+        ),
+        pair(
+            "Tilt of roofs where none is known",
+            give(heat.tilt_millidegrees, "degrees"),
+        ),
+        pair(
+            "Temperatures of the camera",
+            format!("\u{b1} {} K", milli(heat.apparent_mk)),
+        ),
+        pair(
+            "Method",
+            format!("{}; wind after {}", heat.method, heat.convection),
+        ),
+    ]
+}
+
+/// A number of thousandths without zeros at its end: `-14`, `0.91`.
+fn milli(value: i64) -> String {
+    let sign = if value < 0 { "-" } else { "" };
+    let (whole, rest) = (value.unsigned_abs() / 1000, value.unsigned_abs() % 1000);
+    let text = format!("{sign}{whole}.{rest:03}");
+    text.trim_end_matches('0').trim_end_matches('.').to_owned()
+}
+
+/// What lies on the ground and what was made from it, in sentences.
+pub(super) fn results(facts: &Facts) -> Vec<String> {
+    let mut results = Vec::new();
+    if let Some(objection) = &facts.objection {
+        results.push(format!(
+            "{} of residents that touch the map were taken out of it, with a margin of {} m, before any file was made. The log holds \
+             their number and a keyed commitment to the list, not the list.",
+            page::count(objection.count.into(), "objection"),
+            milli(objection.margin_mm.into())
+        ));
+    } else {
+        results.push("No list of objections was applied.".to_owned());
+    }
+    if let Some(table) = &facts.buildings {
+        results.push(format!(
+            "A table of {} was published; {} of them have a temperature.",
+            page::count(table.buildings.into(), "building"),
+            page::number(table.measured.into())
+        ));
+    }
+    let mut grounds: Vec<&str> = Vec::new();
+    for flight in facts.emitted.iter().flat_map(|tile| &tile.flights) {
+        if !flight.ground.is_empty() && !grounds.contains(&flight.ground.as_str()) {
+            grounds.push(&flight.ground);
+        }
+    }
+    for ground in grounds {
+        results.push(format!("The map was laid on: {ground}."));
+    }
+    results
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn thousandths_are_told_without_zeros_at_the_end() {
+        let told = [-14_000, 910, 0, -250, 19_000, 1_216].map(milli);
+        assert_eq!(told, ["-14", "0.91", "0", "-0.25", "19", "1.216"]);
+    }
+}
