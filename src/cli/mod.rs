@@ -9,6 +9,7 @@ mod print;
 mod progress;
 mod run;
 mod shell;
+mod sign_off;
 mod simulate;
 mod verify;
 
@@ -66,9 +67,15 @@ enum Command {
     Eval(eval::EvalCommand),
     /// Check a run's log and every published file
     Verify(verify::VerifyCommand),
+    /// Sign, as a reviewer, that you saw this log as it stands
+    Cosign(sign_off::CosignCommand),
+    /// Sign off the published files for a recipient
+    Release(sign_off::ReleaseCommand),
+    /// Write the proof of every published file anew
+    Prove(sign_off::ProveCommand),
     /// Write a synthetic flight in real file formats, with its truth
     Simulate(simulate::SimulateCommand),
-    /// Make a key that signs logs
+    /// Make a key: of a log, a reviewer, an approver
     Keygen(keys::KeygenCommand),
     /// Write, show or check a configuration file
     #[command(subcommand)]
@@ -112,6 +119,9 @@ pub fn main() -> ExitCode {
         Command::Inspect(command) => command.execute(&cli.global),
         Command::Eval(command) => command.execute(&cli.global),
         Command::Verify(command) => command.execute(&cli.global),
+        Command::Cosign(command) => command.execute(),
+        Command::Release(command) => command.execute(),
+        Command::Prove(command) => command.execute(),
         Command::Simulate(command) => command.execute(&cli.global),
         Command::Keygen(command) => command.execute(),
         Command::Config(command) => command.execute(),
