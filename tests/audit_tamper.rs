@@ -152,7 +152,6 @@ fn tile(source_frames: [u32; 2]) -> Entry {
         sha256: hex::encode(&Sha256::digest(TILE)),
         bytes: TILE.len() as u64,
         source_frames: vec![source_frames],
-        flights: vec![],
     })
 }
 
@@ -209,7 +208,12 @@ impl Bench {
 
     fn verify(&self, checkpoint: Option<PathBuf>) -> Verification {
         let key = Some(self.key.clone());
-        verify(self.folder.path(), &VerifyOptions { checkpoint, key }).unwrap()
+        let options = VerifyOptions {
+            checkpoint,
+            key,
+            ..VerifyOptions::default()
+        };
+        verify(self.folder.path(), &options).unwrap()
     }
 
     fn problems(&self) -> Vec<String> {
@@ -435,8 +439,11 @@ fn a_log_rewritten_with_the_same_key_is_caught_by_a_checkpoint_kept_elsewhere() 
 fn another_key_does_not_open_the_log_and_the_folders_own_is_told_apart() {
     let bench = Bench::new(&entries());
     let with = |key| {
-        let checkpoint = None;
-        verify(bench.folder.path(), &VerifyOptions { checkpoint, key }).unwrap()
+        let options = VerifyOptions {
+            key,
+            ..VerifyOptions::default()
+        };
+        verify(bench.folder.path(), &options).unwrap()
     };
     assert!(!with(Some(keygen("test.example/log").unwrap().verifier)).ok());
     assert!(!with(Some("nonsense".into())).ok());

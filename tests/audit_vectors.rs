@@ -132,6 +132,7 @@ fn the_page_shows_a_true_example_of_every_entry() {
     }
     let all = [
         "buildings.emitted",
+        "flight.placed",
         "frame.detected",
         "frame.ingested",
         "frame.masked",

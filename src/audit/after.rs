@@ -1,12 +1,22 @@
 //! Goes on with the log of a finished run: what people decide later.
 //!
-//! In: a run's folder, the key of its log, decisions. Out: the new checkpoint. Refuses: a log that is not closed, does not verify or is
-//! of another key; decisions that do not fit the run. Nothing is written then.
+//! In: a run's folder, the key of its log, decisions. Out: the new checkpoint, and every file's proof under it. Refuses: a log that is not
+//! closed, does not verify or is of another key; decisions that do not fit the run. Nothing is written then.
 
+use std::fs;
 use std::path::Path;
 
-use super::{AuditError, Entry, Log, Signer, VerifyOptions, story, verify};
-use crate::store::{Existing, Store, layout};
+use sha2::{Digest, Sha256};
+
+use super::log::Record;
+use super::proof::{self, Publication};
+use super::statement::Statement;
+use super::{
+    AuditError, Entry, Log, PublishedFile, ReleaseApproved, Signer, Verification, VerifyOptions,
+    files, story,
+};
+use crate::hex;
+use crate::store::{Existing, Staged, Store, layout};
 
 /// Appends decisions to the log of the finished run in `dir`, durably, and returns the new checkpoint.
 ///
@@ -15,32 +25,162 @@ use crate::store::{Existing, Store, layout};
 /// [`AuditError::Unverified`] when the folder does not verify with the signer's key, its run is not closed, or the decisions do not fit
 /// it; [`AuditError::Store`] when another program holds the folder or it cannot be written.
 pub fn append_after(dir: &Path, signer: &Signer, entries: &[Entry]) -> Result<String, AuditError> {
-    // Opening would make a folder where there is none.
-    let log = dir.join(layout::LOG);
-    std::fs::metadata(&log).map_err(|source| AuditError::Io { path: log, source })?;
-    let store = Store::open(dir, Existing::Keep)?;
-    let checkpoint = append(&store, signer, entries);
-    store.clear_work()?;
-    checkpoint
+    within(dir, |store| {
+        check(store, signer)?;
+        append(store, signer, entries, None)
+    })
 }
 
-fn append(store: &Store, signer: &Signer, entries: &[Entry]) -> Result<String, AuditError> {
+/// Who releases a run's files to whom.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Release {
+    /// Seconds since 1970.
+    pub at: i64,
+    /// Who receives the files.
+    pub recipient: String,
+    /// Who answers for it.
+    pub approver: String,
+}
+
+/// Releases the published files of the finished run in `dir`: a statement signed with the approver's key, an entry, a new checkpoint.
+/// Returns the path of the statement, relative to `dir`, and the checkpoint.
+///
+/// # Errors
+///
+/// As [`append_after`].
+pub fn release(
+    dir: &Path,
+    log: &Signer,
+    approver: &Signer,
+    release: &Release,
+) -> Result<(String, String), AuditError> {
+    within(dir, |store| {
+        let found = check(store, log)?;
+        let entries = Log::open(store, log)?.1;
+        let Some(Entry::RunOpened(opened)) = entries.first() else {
+            return Err(AuditError::Unverified {
+                path: store.root().to_path_buf(),
+                problems: vec!["the log does not begin with run.opened".into()],
+            });
+        };
+        let released = entries
+            .iter()
+            .filter(|entry| matches!(entry, Entry::Release(_)));
+        let path = layout::statement(released.count());
+        let published: Vec<PublishedFile> = entries.iter().flat_map(files::of).collect();
+        let statement = Statement {
+            at: release.at,
+            recipient: &release.recipient,
+            approver: &release.approver,
+            checkpoint: &found.checkpoint,
+            opened,
+            files: &published,
+        };
+        let envelope = statement.sign(approver)?;
+        let entry = Entry::Release(ReleaseApproved {
+            at: release.at,
+            recipient: release.recipient.clone(),
+            approver: release.approver.clone(),
+            statement_sha256: hex::encode(&Sha256::digest(&envelope)),
+            size: found.entries,
+            root: found.root,
+        });
+        let staged = store.stage(&path, &Record(envelope))?;
+        let checkpoint = append(store, log, &[entry], Some(staged))?;
+        Ok((path, checkpoint))
+    })
+}
+
+/// Writes the proof of every published file of the run in `dir` under its checkpoint; returns how many entries publish files.
+///
+/// # Errors
+///
+/// [`AuditError::Damaged`] when the log or its checkpoint cannot be relied on, [`AuditError::Store`] when the folder cannot be written.
+pub fn prove(dir: &Path) -> Result<usize, AuditError> {
+    within(dir, |store| {
+        let path = dir.join(layout::VERIFIER_KEY);
+        let key = fs::read_to_string(&path).map_err(|source| AuditError::Io { path, source })?;
+        let options = VerifyOptions::default();
+        let found = super::verify::check(store.root(), &options, false)?;
+        refuse(store, found.result.problems)?;
+        proof::write_all(store, &key, &found.publications)?;
+        Ok(found.publications.len())
+    })
+}
+
+/// Writes the proofs of a run whose log was just signed.
+///
+/// # Errors
+///
+/// As [`prove`].
+pub fn write_proofs(
+    store: &Store,
+    signer: &Signer,
+    published: &[(u64, Entry)],
+) -> Result<(), AuditError> {
+    let mut publications: Vec<Publication> = Vec::new();
+    for (index, entry) in published {
+        publications.extend(Publication::of(*index, entry, &publications));
+    }
+    proof::write_all(store, signer.verifier(), &publications)
+}
+
+/// Holds the folder of a run while `work` goes on.
+fn within<T>(
+    dir: &Path,
+    work: impl FnOnce(&Store) -> Result<T, AuditError>,
+) -> Result<T, AuditError> {
+    must_exist(dir)?;
+    let store = Store::open(dir, Existing::Keep)?;
+    let done = work(&store);
+    store.clear_work()?;
+    done
+}
+
+/// Opening a store would make a folder where there is none.
+pub(super) fn must_exist(dir: &Path) -> Result<(), AuditError> {
+    let path = dir.join(layout::LOG);
+    match fs::metadata(&path) {
+        Ok(_) => Ok(()),
+        Err(source) => Err(AuditError::Io { path, source }),
+    }
+}
+
+/// Refuses what does not verify. Proofs are left out: they are written anew behind every decision.
+fn check(store: &Store, signer: &Signer) -> Result<Verification, AuditError> {
     let options = VerifyOptions {
         key: Some(signer.verifier().to_owned()),
         ..VerifyOptions::default()
     };
-    let found = verify(store.root(), &options)?;
-    refuse(store, found.problems)?;
+    let mut found = super::verify::check(store.root(), &options, false)?.result;
+    refuse(store, std::mem::take(&mut found.problems))?;
+    Ok(found)
+}
+
+fn append(
+    store: &Store,
+    signer: &Signer,
+    entries: &[Entry],
+    staged: Option<Staged>,
+) -> Result<String, AuditError> {
     let (mut log, mut whole) = Log::open(store, signer)?;
     whole.extend_from_slice(entries);
-    refuse(store, story::problems(&whole)?)?;
+    refuse(store, story::problems(&whole))?;
     for entry in entries {
         log.append(entry)?;
     }
-    log.checkpoint()
+    log.sync()?;
+    staged.map(Staged::commit).transpose()?;
+    let checkpoint = log.checkpoint()?;
+    let published: Vec<(u64, Entry)> = (0..)
+        .zip(whole)
+        .filter(|(_, entry)| !files::of(entry).is_empty())
+        .collect();
+    write_proofs(store, signer, &published)?;
+    Ok(checkpoint)
 }
 
-fn refuse(store: &Store, problems: Vec<String>) -> Result<(), AuditError> {
+pub(super) fn refuse(store: &Store, problems: Vec<String>) -> Result<(), AuditError> {
     if problems.is_empty() {
         return Ok(());
     }

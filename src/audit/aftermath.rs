@@ -1,18 +1,29 @@
 //! Whether what people decided after a run fits it.
 //!
-//! In: the entries behind `run.closed`. Out: what does not add up. Only `review.decided`, `release.approved` and `raw.deleted`
+//! In: the entries behind `run.closed`, one after the other. Out: what does not add up. Only `review.decided`, `release.approved` and `raw.deleted`
 //! may stand there, in the order of time, about frames of the manifest; `confirm` is said of published frames, every other
 //! decision of frames that were not.
 
-use std::collections::BTreeSet;
-
 use super::Entry;
+use super::frames::FrameSet;
 
-/// What does not add up, in the order of the entries.
-pub(super) fn problems(count: u32, published: &BTreeSet<u32>, after: &[Entry]) -> Vec<String> {
-    let mut problems = Vec::new();
-    let mut last = i64::MIN;
-    for entry in after {
+/// What was decided so far.
+#[derive(Debug)]
+pub(super) struct Aftermath {
+    /// When the last decision was made.
+    last: i64,
+}
+
+impl Default for Aftermath {
+    fn default() -> Self {
+        Self { last: i64::MIN }
+    }
+}
+
+impl Aftermath {
+    /// What does not add up about the next entry, in a run of `count` frames.
+    pub(super) fn take(&mut self, count: u32, published: &FrameSet, entry: &Entry) -> Vec<String> {
+        let mut problems = Vec::new();
         let at = match entry {
             Entry::Review(review) => {
                 let frame = review.frame;
@@ -20,7 +31,7 @@ pub(super) fn problems(count: u32, published: &BTreeSet<u32>, after: &[Entry]) -
                     problems.push(format!(
                         "frame {frame} was reviewed and is not in the manifest"
                     ));
-                } else if published.contains(&frame) != (review.decision == "confirm") {
+                } else if published.contains(frame) != (review.decision == "confirm") {
                     problems.push(format!(
                         "{:?} does not fit what became of frame {frame}",
                         review.decision
@@ -39,15 +50,12 @@ pub(super) fn problems(count: u32, published: &BTreeSet<u32>, after: &[Entry]) -
                 }
                 deleted.at
             }
-            _ => {
-                problems.push("entries of a run follow run.closed".into());
-                continue;
-            }
+            _ => return vec!["entries of a run follow run.closed".into()],
         };
-        if at < last {
+        if at < self.last {
             problems.push("decisions do not come in the order of time".into());
         }
-        last = last.max(at);
+        self.last = self.last.max(at);
+        problems
     }
-    problems
 }

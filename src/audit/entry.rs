@@ -3,10 +3,12 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AuditError, BuildingsEmitted, HeatLossParameters, ObjectionApplied, RawDeleted,
-    ReleaseApproved, ReviewDecided, canonical,
+    BuildingsEmitted, HeatLossParameters, ObjectionApplied, RawDeleted, ReleaseApproved,
+    ReviewDecided, line,
 };
-use crate::hex;
+
+/// Most ranges of frames in one entry: 24 bytes each at most, so that a line stays below 65,535.
+pub const MOST_RANGES: usize = 2000;
 
 /// One line of the log. Frame entries carry no wall clock, no position and no file name.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -36,6 +38,9 @@ pub enum Entry {
     /// A published frame was laid on the ground.
     #[serde(rename = "frame.placed")]
     Placed(Placed),
+    /// A flight was laid on the ground.
+    #[serde(rename = "flight.placed")]
+    Flight(FlightEvidence),
     /// Homes were taken out of the map because their people object.
     #[serde(rename = "objection.applied")]
     Objection(ObjectionApplied),
@@ -99,7 +104,11 @@ pub struct ModelId {
     /// SHA-256 of the ONNX file, hex.
     pub sha256: String,
     /// Whether it leaves out frames that are coarser than its evaluation; never a model for persons.
-    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    #[serde(
+        default,
+        skip_serializing_if = "std::ops::Not::not",
+        deserialize_with = "line::only_true"
+    )]
     pub skips: bool,
 }
 
@@ -149,13 +158,25 @@ pub struct Detected {
     /// Line of defence: `model`, `warm-spots` or `carry`.
     pub line: String,
     /// Name of the model, where one looked.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "line::present"
+    )]
     pub model: Option<String>,
     /// The neighbour whose finds were carried here.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "line::present"
+    )]
     pub source: Option<u32>,
     /// Why the model did not look, where it did not.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "line::present"
+    )]
     pub skipped: Option<String>,
     /// 0 for a look at the frame, 1 and up for the self-check's at the masked frame.
     pub round: u32,
@@ -185,7 +206,7 @@ impl Detected {
         self.round == 0 && self.source.is_none()
     }
 
-    fn problem(&self) -> Option<String> {
+    pub(super) fn problem(&self) -> Option<String> {
         let shape = (self.model.is_some(), self.source.is_some(), self.round);
         if self.skipped.is_some() && (shape != (true, false, 0) || !self.found.is_empty()) {
             return Some("what was skipped is not a model's first look".into());
@@ -202,6 +223,9 @@ impl Detected {
         self.found.iter().find_map(Found::problem)
     }
 }
+
+/// Scores are parts of a thousand.
+const FULL_SCORE: u32 = 1000;
 
 impl Found {
     fn problem(&self) -> Option<String> {
@@ -230,7 +254,11 @@ pub struct Masked {
     /// Pixels under the mask.
     pub masked_pixels: u64,
     /// Pixels of the frame, so that a share can be told; logs of before have none.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "line::present"
+    )]
     pub pixels: Option<u64>,
     /// SHA-256 of the redacted raster (float32 °C, little-endian, row by row), hex.
     pub output_sha256: String,
@@ -280,10 +308,8 @@ pub struct TileEmitted {
     pub sha256: String,
     /// Length.
     pub bytes: u64,
-    /// Frames of which it may show pixels, as inclusive ranges.
+    /// Frames of which it may show pixels, as inclusive ranges; at most [`MOST_RANGES`], the others in further entries of the same file.
     pub source_frames: Vec<[u32; 2]>,
-    /// How each flight was laid on the ground.
-    pub flights: Vec<FlightEvidence>,
 }
 
 /// `frame.placed`: how refinement changed a published frame's pose and temperatures; all 0 where it did not.
@@ -302,11 +328,11 @@ pub struct Placed {
     pub matches: u32,
 }
 
-/// How one flight was laid on the ground, and why.
+/// `flight.placed`: how one flight was laid on the ground, and why.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FlightEvidence {
-    /// Frames of the flight, as inclusive ranges.
+    /// Frames of the flight, as inclusive ranges; at most [`MOST_RANGES`], the others in further entries of the same flight.
     pub frames: Vec<[u32; 2]>,
     /// `gimbal` or `flight`.
     pub yaw: String,
@@ -319,22 +345,46 @@ pub struct FlightEvidence {
     /// Pairs of frames compared.
     pub pairs: u32,
     /// What it was laid on, in words: flat ground, or a surface model with the SHA-256 of its heights.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "String::is_empty",
+        deserialize_with = "line::filled"
+    )]
     pub ground: String,
     /// Median angle between the gimbal's yaw and the track flown, in degrees.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "line::present"
+    )]
     pub gimbal_to_track_degrees: Option<u32>,
     /// The same for the airframe's yaw.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "line::present"
+    )]
     pub flight_to_track_degrees: Option<u32>,
     /// Median place by EXIF from the place by XMP, which is used: millimetres east and north.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "line::present"
+    )]
     pub exif_offset_mm: Option<[i32; 2]>,
     /// Which frames photogrammetry software placed, in words, with the SHA-256 of its file.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "String::is_empty",
+        deserialize_with = "line::filled"
+    )]
     pub poses: String,
     /// How its frames were brought into agreement, in words.
-    #[serde(default, skip_serializing_if = "String::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "String::is_empty",
+        deserialize_with = "line::filled"
+    )]
     pub agreement: String,
 }
 
@@ -354,83 +404,7 @@ pub struct RunClosed {
     pub rejected: u32,
 }
 
-/// Longest line: an entry bundle holds lengths of 16 bits (C2SP tlog-tiles).
-const LONGEST: usize = u16::MAX as usize;
-
-/// Scores are parts of a thousand.
-const FULL_SCORE: u32 = 1000;
-
 impl Entry {
-    /// The canonical line (RFC 8785), without a newline.
-    ///
-    /// # Errors
-    ///
-    /// [`AuditError::TooLong`] beyond 65,535 bytes; [`AuditError::Entry`] when a digest is not 64 lower-case
-    /// hex digits, an integer is beyond 2^53 - 1, a score beyond 1000, a box or range the wrong way round.
-    pub fn to_line(&self) -> Result<Vec<u8>, AuditError> {
-        if let Some(problem) = self.problem() {
-            return Err(AuditError::Entry { problem });
-        }
-        let line = canonical::to_vec(self)?;
-        if line.len() > LONGEST {
-            Err(AuditError::TooLong { bytes: line.len() })
-        } else {
-            Ok(line)
-        }
-    }
-
-    /// Parses a line; `None` where it is not an entry in canonical form that [`Entry::to_line`] would write.
-    #[must_use]
-    pub fn from_line(line: &[u8]) -> Option<Self> {
-        let entry: Self = serde_json::from_slice(line).ok()?;
-        (entry.to_line().ok()? == line).then_some(entry)
-    }
-
-    /// What the types alone do not rule out.
-    fn problem(&self) -> Option<String> {
-        let digests: Vec<&str> = match self {
-            Self::RunOpened(opened) => {
-                let models = opened.models.iter().map(|model| model.sha256.as_str());
-                models
-                    .chain([opened.policy_sha256.as_str(), &opened.manifest.root])
-                    .collect()
-            }
-            Self::Ingested(ingested) => vec![&ingested.commitment],
-            Self::Masked(masked) => vec![&masked.mask_sha256, &masked.output_sha256],
-            Self::TileEmitted(tile) => vec![&tile.sha256],
-            Self::Release(release) => vec![&release.statement_sha256, &release.root],
-            Self::Objection(objection) => vec![&objection.commitment],
-            Self::Buildings(table) => {
-                let files = table.files.iter().map(|file| file.sha256.as_str());
-                files.chain([table.footprints_sha256.as_str()]).collect()
-            }
-            _ => Vec::new(),
-        };
-        if !digests.into_iter().all(is_digest) {
-            return Some("a digest is not 64 lower-case hex digits".into());
-        }
-        match self {
-            Self::Detected(detected) => detected.problem(),
-            Self::Review(review) => review.problem(),
-            Self::Deleted(deleted) if !ascend(&deleted.frames) => {
-                Some("ranges of frames do not ascend".into())
-            }
-            Self::Deleted(deleted) => deleted.problem(),
-            Self::TileEmitted(tile) => {
-                let flights = tile.flights.iter().map(|flight| &flight.frames);
-                let ascending = flights.chain([&tile.source_frames]).all(|r| ascend(r));
-                (!ascending).then(|| "ranges of frames do not ascend".into())
-            }
-            Self::Masked(masked) if masked.pixels.is_some_and(|all| masked.masked_pixels > all) => {
-                Some("more pixels are masked than the frame has".into())
-            }
-            Self::Buildings(table) if !ascend(&table.source_frames) => {
-                Some("ranges of frames do not ascend".into())
-            }
-            _ => None,
-        }
-    }
-
     /// The frame this entry is about.
     #[must_use]
     pub fn frame(&self) -> Option<u32> {
@@ -451,116 +425,5 @@ impl Entry {
             self,
             Self::Masked(_) | Self::Withheld(_) | Self::Rejected(_)
         )
-    }
-}
-
-/// SHA-256 or HMAC-SHA256 as the log writes it: hex in one spelling.
-fn is_digest(text: &str) -> bool {
-    hex::decode_32(text).is_some_and(|bytes| hex::encode(&bytes) == text)
-}
-
-/// Whether inclusive ranges stand in order and do not overlap.
-fn ascend(ranges: &[[u32; 2]]) -> bool {
-    ranges.iter().all(|[first, last]| first <= last)
-        && ranges.is_sorted_by(|[_, last], [first, _]| last < first)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_line_is_sorted_and_comes_back() {
-        let entry = Entry::RunClosed(RunClosed {
-            at: 5,
-            total: 3,
-            published: 1,
-            withheld: 1,
-            rejected: 1,
-        });
-        let line = entry.to_line().unwrap();
-        let text =
-            r#"{"at":5,"published":1,"rejected":1,"total":3,"type":"run.closed","withheld":1}"#;
-        assert_eq!(String::from_utf8(line.clone()).unwrap(), text);
-        assert_eq!(Entry::from_line(&line), Some(entry));
-    }
-
-    #[test]
-    fn other_order_blanks_floats_and_unknown_keys_are_refused() {
-        for text in [
-            r#"{"type":"run.closed","at":5,"published":1,"rejected":1,"total":3,"withheld":1}"#,
-            r#"{"at":5, "published":1,"rejected":1,"total":3,"type":"run.closed","withheld":1}"#,
-            r#"{"at":5.0,"published":1,"rejected":1,"total":3,"type":"run.closed","withheld":1}"#,
-            r#"{"at":5,"extra":1,"published":1,"rejected":1,"total":3,"type":"run.closed","withheld":1}"#,
-            r#"{"at":5,"type":"run.unknown"}"#,
-        ] {
-            assert_eq!(Entry::from_line(text.as_bytes()), None, "{text}");
-        }
-    }
-
-    #[test]
-    fn a_line_that_no_bundle_can_hold_is_refused() {
-        let detail = "x".repeat(70_000);
-        let entry = Entry::Withheld(NotPublished {
-            frame: 0,
-            reason: String::new(),
-            detail,
-        });
-        assert!(matches!(entry.to_line(), Err(AuditError::TooLong { .. })));
-    }
-
-    #[test]
-    fn digests_boxes_scores_and_ranges_that_mean_nothing_are_refused() {
-        let digest = "0a".repeat(32);
-        let ingested = |commitment: &str| {
-            format!(
-                r#"{{"bytes":1,"camera":"","commitment":"{commitment}","format":"","frame":0,"type":"frame.ingested"}}"#
-            )
-        };
-        let found = |bbox: &str, score: u32| {
-            format!(
-                r#"{{"found":[{{"box":{bbox},"class":"person","score":{score},"sure":true}}],"frame":0,"line":"model","model":"m","round":0,"type":"frame.detected"}}"#
-            )
-        };
-        let tile = |ranges: &str| {
-            format!(
-                r#"{{"bytes":1,"flights":[],"path":"tiles/a","sha256":"{digest}","source_frames":{ranges},"type":"tile.emitted"}}"#
-            )
-        };
-        let good = [
-            ingested(&digest),
-            found("[1,2,3,4]", 1000),
-            tile("[[0,0],[2,4]]"),
-        ];
-        let bad = [
-            ingested(&digest.to_uppercase()),
-            ingested("0a"),
-            found("[3,2,1,4]", 1),
-            found("[1,2,3,4]", 1001),
-            tile("[[1,0]]"),
-            tile("[[0,2],[2,3]]"),
-            tile("[[4,5],[0,1]]"),
-        ];
-        for line in good {
-            assert!(Entry::from_line(line.as_bytes()).is_some(), "{line}");
-        }
-        for line in bad {
-            assert!(Entry::from_line(line.as_bytes()).is_none(), "{line}");
-        }
-    }
-
-    #[test]
-    fn a_length_that_javascript_would_round_is_refused() {
-        let entry = |bytes| {
-            Entry::Ingested(Ingested {
-                frame: 0,
-                commitment: "00".repeat(32),
-                format: String::new(),
-                camera: String::new(),
-                bytes,
-            })
-        };
-        assert!(entry(canonical::LARGEST).to_line().is_ok());
-        assert!(entry(canonical::LARGEST + 1).to_line().is_err());
     }
 }

@@ -9,6 +9,8 @@ use std::fs;
 use std::io::{BufRead, BufReader};
 use std::path::{Component, Path};
 
+use sha2::{Digest, Sha256};
+
 use super::{AuditError, Entry, PublishedFile};
 use crate::hex;
 use crate::store::{self, Listed, MANIFEST, hash_file, layout};
@@ -16,33 +18,16 @@ use crate::store::{self, Listed, MANIFEST, hash_file, layout};
 /// Folders of everything that is published.
 const PUBLISHED: [&str; 3] = ["tiles", "buildings", "frames"];
 
-/// A file as the log has it.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Logged<'a> {
-    path: &'a str,
-    sha256: &'a str,
-    bytes: u64,
-}
-
-impl<'a> Logged<'a> {
-    /// The files that an entry tells of.
-    pub(super) fn of(entry: &'a Entry) -> Vec<Self> {
-        match entry {
-            Entry::TileEmitted(tile) => vec![Self {
-                path: &tile.path,
-                sha256: &tile.sha256,
-                bytes: tile.bytes,
-            }],
-            Entry::Buildings(table) => {
-                let files = table.files.iter().map(|file| Self {
-                    path: &file.path,
-                    sha256: &file.sha256,
-                    bytes: file.bytes,
-                });
-                files.collect()
-            }
-            _ => Vec::new(),
-        }
+/// The files that an entry tells of.
+pub(super) fn of(entry: &Entry) -> Vec<PublishedFile> {
+    match entry {
+        Entry::TileEmitted(tile) => vec![PublishedFile {
+            path: tile.path.clone(),
+            sha256: tile.sha256.clone(),
+            bytes: tile.bytes,
+        }],
+        Entry::Buildings(table) => table.files.clone(),
+        _ => Vec::new(),
     }
 }
 
@@ -64,23 +49,20 @@ pub fn published(folder: &Path) -> Result<Vec<PublishedFile>, AuditError> {
         let Some(entry) = Entry::from_line(&line.map_err(unreadable)?) else {
             continue;
         };
-        let logged = Logged::of(&entry);
-        for file in logged.iter().filter(|file| is_published(file.path)) {
-            files.push(PublishedFile {
-                path: file.path.to_owned(),
-                sha256: file.sha256.to_owned(),
-                bytes: file.bytes,
-            });
-            let Some(below) = folder_of_list(file.path) else {
-                continue;
-            };
-            let lines = lines(folder, file.path).into_iter().flatten();
-            let listed = lines.filter(|line| store::is_below(&line.path));
-            files.extend(listed.map(|line| PublishedFile {
-                path: format!("{below}{}", line.path),
-                sha256: line.sha256,
-                bytes: line.bytes,
-            }));
+        for file in of(&entry)
+            .into_iter()
+            .filter(|file| is_published(&file.path))
+        {
+            if let Some(below) = folder_of_list(&file.path) {
+                let lines = lines(folder, &file.path).into_iter().flatten();
+                let listed = lines.filter(|line| store::is_below(&line.path));
+                files.extend(listed.map(|line| PublishedFile {
+                    path: format!("{below}{}", line.path),
+                    sha256: line.sha256,
+                    bytes: line.bytes,
+                }));
+            }
+            files.push(file);
         }
     }
     Ok(files)
@@ -107,18 +89,26 @@ pub(super) fn read(folder: &Path, path: &str) -> Result<Vec<u8>, String> {
     fs::read(folder.join(path)).map_err(|error| unreadable(path, &error))
 }
 
+/// Opens a plain file; the words say what is wrong otherwise.
+pub(super) fn open(folder: &Path, path: &str) -> Result<fs::File, String> {
+    plain(folder, path)?;
+    fs::File::open(folder.join(path)).map_err(|error| unreadable(path, &error))
+}
+
+/// Whether bytes are those of a file of the log.
+pub(super) fn is(bytes: &[u8], file: &PublishedFile) -> bool {
+    hex::encode(&Sha256::digest(bytes)) == file.sha256 && bytes.len() as u64 == file.bytes
+}
+
 /// Whether the published files are those that were logged, all of them and no others.
-pub(super) fn problems<'a>(
-    folder: &Path,
-    emitted: impl Iterator<Item = Logged<'a>>,
-) -> Vec<String> {
+pub(super) fn problems(folder: &Path, emitted: &[PublishedFile]) -> Vec<String> {
     let mut listed = BTreeSet::new();
     let mut problems = Vec::new();
     for file in emitted {
-        listed.insert(file.path.to_owned());
+        listed.insert(file.path.clone());
         let problem = changed(folder, file);
-        if let (None, Some(below)) = (&problem, folder_of_list(file.path)) {
-            for line in lines(folder, file.path) {
+        if let (None, Some(below)) = (&problem, folder_of_list(&file.path)) {
+            for line in lines(folder, &file.path) {
                 let found = line.and_then(|line| below_manifest(folder, below, &line));
                 match found {
                     Ok(path) => drop(listed.insert(path)),
@@ -129,12 +119,19 @@ pub(super) fn problems<'a>(
         problems.extend(problem);
     }
     for published in PUBLISHED {
-        list(folder, published, &mut |path| match path {
-            Ok(path) if listed.contains(path) => {}
-            Ok(path) => problems.push(format!("{} is not in the log", path.escape_debug())),
-            Err(problem) => problems.push(problem),
-        });
+        problems.extend(unlisted(folder, published, &listed));
     }
+    problems
+}
+
+/// What lies below a folder and is not in a list.
+pub(super) fn unlisted(folder: &Path, below: &str, listed: &BTreeSet<String>) -> Vec<String> {
+    let mut problems = Vec::new();
+    list(folder, below, &mut |path| match path {
+        Ok(path) if listed.contains(path) => {}
+        Ok(path) => problems.push(format!("{} is not in the log", path.escape_debug())),
+        Err(problem) => problems.push(problem),
+    });
     problems
 }
 
@@ -160,20 +157,20 @@ fn below_manifest(folder: &Path, below: &str, line: &Listed) -> Result<String, S
     if !store::is_below(&line.path) {
         return Err(format!("{} leads out of its folder", path.escape_debug()));
     }
-    let file = Logged {
-        path: &path,
-        sha256: &line.sha256,
+    let file = PublishedFile {
+        path,
+        sha256: line.sha256.clone(),
         bytes: line.bytes,
     };
-    match changed(folder, file) {
-        None => Ok(path),
+    match changed(folder, &file) {
+        None => Ok(file.path),
         Some(problem) => Err(problem),
     }
 }
 
 /// What is wrong with one published file.
-fn changed(folder: &Path, file: Logged<'_>) -> Option<String> {
-    let path = file.path;
+pub(super) fn changed(folder: &Path, file: &PublishedFile) -> Option<String> {
+    let path = file.path.as_str();
     if !is_published(path) {
         return Some(format!("{} is not a path of a tile", path.escape_debug()));
     }
@@ -203,7 +200,7 @@ fn unreadable(path: &str, error: &std::io::Error) -> String {
 }
 
 /// Calls `found` for everything below `below` that is not a folder, as a path relative to `root`.
-fn list(root: &Path, below: &str, found: &mut impl FnMut(Result<&str, String>)) {
+pub(super) fn list(root: &Path, below: &str, found: &mut impl FnMut(Result<&str, String>)) {
     let entries = match fs::read_dir(root.join(below)) {
         Ok(entries) => entries,
         // A run that published nothing makes no folder.
@@ -231,7 +228,7 @@ mod tests {
     use crate::store::write_secret;
 
     fn found(folder: &Path) -> Vec<String> {
-        problems(folder, std::iter::empty())
+        problems(folder, &[])
     }
 
     #[test]
@@ -258,16 +255,13 @@ mod tests {
         std::os::unix::fs::symlink(&real, folder.path().join("tiles/a")).unwrap();
         let (sha256, bytes) = hash_file(&real).unwrap();
         let sha256 = hex::encode(&sha256);
-        let tile = |path| Logged {
-            path,
-            sha256: &sha256,
+        let tile = |path: &str| PublishedFile {
+            path: path.to_owned(),
+            sha256: sha256.clone(),
             bytes,
         };
         assert_eq!(
-            problems(
-                folder.path(),
-                [tile("tiles/a"), tile("tiles/b")].into_iter()
-            ),
+            problems(folder.path(), &[tile("tiles/a"), tile("tiles/b")]),
             ["tiles/a is not a plain file"]
         );
     }
@@ -285,13 +279,12 @@ mod tests {
             write_secret(&folder.path().join("tiles/xyz/1/2.png"), b"x").unwrap();
             write_secret(&folder.path().join(path), list.as_bytes()).unwrap();
             let (sha256, bytes) = hash_file(&folder.path().join(path)).unwrap();
-            let sha256 = hex::encode(&sha256);
-            let logged = Logged {
-                path,
-                sha256: &sha256,
+            let logged = PublishedFile {
+                path: path.to_owned(),
+                sha256: hex::encode(&sha256),
                 bytes,
             };
-            problems(folder.path(), [logged].into_iter())
+            problems(folder.path(), &[logged])
         };
         assert_eq!(check(&line("1/2.png", x)), Vec::<String>::new());
         assert_eq!(check(""), ["tiles/xyz/1/2.png is not in the log"]);
@@ -313,12 +306,12 @@ mod tests {
     #[test]
     fn paths_that_lead_out_are_refused() {
         for path in ["tiles/../secret", "/etc/passwd", "audit/checkpoint", ""] {
-            let tile = Logged {
-                path,
-                sha256: "",
+            let tile = PublishedFile {
+                path: path.to_owned(),
+                sha256: String::new(),
                 bytes: 0,
             };
-            let problem = changed(Path::new("/"), tile).unwrap();
+            let problem = changed(Path::new("/"), &tile).unwrap();
             assert!(problem.contains("not a path of a tile"), "{problem}");
         }
     }

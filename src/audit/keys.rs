@@ -100,6 +100,20 @@ impl Signer {
         &self.verifier
     }
 
+    /// The key's name.
+    pub(super) fn name(&self) -> &str {
+        signed_note::Signer::name(&self.key)
+    }
+
+    /// Ed25519 over `message` as it is.
+    pub(super) fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, AuditError> {
+        let signed = signed_note::Signer::sign(&self.key, message);
+        signed.map_err(|error| AuditError::Key {
+            what: self.verifier.clone(),
+            problem: error.to_string(),
+        })
+    }
+
     /// A signed checkpoint over a tree head; its origin is the key's name.
     pub(super) fn checkpoint(&self, size: u64, root: Hash) -> Result<Vec<u8>, AuditError> {
         let failed = |problem: String| AuditError::Tree { problem };
@@ -121,6 +135,12 @@ fn verifier_of(signer: &str) -> Option<String> {
     let seed: [u8; 32] = secret.get(1..)?.try_into().ok()?;
     let public = ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key();
     Some(signed_note::new_ed25519_verifier_key(name, &public))
+}
+
+/// Whether a verifier key made an Ed25519 signature over `message` as it is.
+pub(super) fn signed_bytes(verifier: &str, message: &[u8], signature: &[u8]) -> bool {
+    StandardVerifier::new(verifier)
+        .is_ok_and(|key| signed_note::Verifier::verify(&key, message, signature))
 }
 
 /// Opens a signed checkpoint with a verifier key; the words say what is wrong otherwise.

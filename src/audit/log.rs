@@ -1,13 +1,14 @@
 //! The log on disk: append, make durable, sign, recover.
 //!
 //! In: entries. Out: `audit/` of the output folder. Refuses: to go on behind a checkpoint that is not a
-//! prefix. Memory: 72 bytes an entry while it is open, and once the whole log when it is opened again.
+//! prefix. Memory: what was appended since the last checkpoint, and once the whole log when it is opened again.
 
 use std::fs;
-use std::io::{self, Read, Seek, SeekFrom};
-use std::ops::Range;
+use std::io;
 
-use super::tree::{TileContent, Tree, bundle};
+use tlog_tiles::{Hash, record_hash};
+
+use super::tree::{self, Tree, WIDTH, push_line};
 use super::{AuditError, Entry, Signer, keys};
 use crate::store::{Appender, Artifact, Store, layout, sealed};
 
@@ -18,16 +19,23 @@ pub struct Log<'a> {
     signer: &'a Signer,
     file: Appender,
     tree: Tree,
-    /// Where each line ends in the file, its newline included.
-    ends: Vec<u64>,
+    /// The entry bundle that is being filled.
+    bundle: Vec<u8>,
+    /// Tiles and bundles that were filled since the last checkpoint, by path below `audit/tile/`.
+    full: Vec<(String, Vec<u8>)>,
+    /// Where the last whole line ends in the file.
+    end: u64,
     /// Size of the tree at the last checkpoint.
     signed: u64,
     /// Whether part of a line may stand behind the last whole one: an append failed.
     torn: bool,
 }
 
+/// Entries after which a run signs what it has.
+const CHECKPOINT_EVERY: u64 = 4096;
+
 /// Bytes of the log's own files.
-struct Record(Vec<u8>);
+pub(super) struct Record(pub(super) Vec<u8>);
 
 impl sealed::Sealed for Record {}
 
@@ -61,25 +69,30 @@ impl<'a> Log<'a> {
             signer,
             file,
             tree: Tree::default(),
-            ends: Vec::new(),
+            bundle: Vec::new(),
+            full: Vec::new(),
+            end: 0,
             signed: 0,
             torn: false,
         };
+        let head = log.checkpoint_there()?;
+        let mut reached = head.is_none_or(|(size, _)| size == 0);
+        log.signed = head.map_or(0, |(size, _)| size);
         let mut entries = Vec::new();
-        let lines = bytes
-            .get(..whole)
-            .unwrap_or_default()
-            .split_inclusive(|&byte| byte == b'\n');
-        for line in lines {
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
+        for line in lines(bytes.get(..whole).unwrap_or_default()) {
             let number = entries.len() + 1;
             let entry = Entry::from_line(line).ok_or_else(|| {
                 log.damaged(format!("line {number} is not an entry in canonical form"))
             })?;
-            log.take(line)?;
+            log.take(line);
             entries.push(entry);
+            if let Some((_, root)) = head.filter(|(size, _)| *size == log.len()) {
+                reached = root == log.tree.root();
+            }
         }
-        log.check_prefix()?;
+        if !reached {
+            return Err(log.damaged("its checkpoint is not a prefix of the entries".into()));
+        }
         Ok((log, entries))
     }
 
@@ -103,14 +116,15 @@ impl<'a> Log<'a> {
     pub fn append(&mut self, entry: &Entry) -> Result<(), AuditError> {
         let mut line = entry.to_line()?;
         if self.torn {
-            self.file.truncate(self.end())?;
+            self.file.truncate(self.end)?;
         }
         line.push(b'\n');
         self.torn = true;
         self.file.append(&line)?;
         self.torn = false;
         line.pop();
-        self.take(&line)
+        self.take(&line);
+        Ok(())
     }
 
     /// Makes everything appended durable.
@@ -131,15 +145,31 @@ impl<'a> Log<'a> {
         if keep < self.signed {
             return Err(self.damaged("a checkpoint covers entries of an unfinished frame".into()));
         }
-        self.ends
-            .truncate(usize::try_from(keep).unwrap_or(usize::MAX));
-        self.file.truncate(self.end())?;
+        if keep >= self.len() {
+            return Ok(());
+        }
         let bytes = self.file.read()?;
         self.tree = Tree::default();
-        self.ends.clear();
-        bytes
-            .split_inclusive(|&byte| byte == b'\n')
-            .try_for_each(|line| self.take(line.strip_suffix(b"\n").unwrap_or(line)))
+        self.bundle.clear();
+        self.full.clear();
+        self.end = 0;
+        let keep = usize::try_from(keep).unwrap_or(usize::MAX);
+        for line in lines(&bytes).take(keep) {
+            self.take(line);
+        }
+        Ok(self.file.truncate(self.end)?)
+    }
+
+    /// Signs what a run has so far, where that is much more than was signed.
+    ///
+    /// # Errors
+    ///
+    /// As [`Log::checkpoint`].
+    pub fn checkpoint_if_due(&mut self) -> Result<(), AuditError> {
+        if self.len() - self.signed >= CHECKPOINT_EVERY {
+            self.checkpoint()?;
+        }
+        Ok(())
     }
 
     /// Writes the hash tiles and entry bundles, then a signed checkpoint, and returns the checkpoint.
@@ -149,21 +179,24 @@ impl<'a> Log<'a> {
     /// [`AuditError`] when a file cannot be read or written.
     pub fn checkpoint(&mut self) -> Result<String, AuditError> {
         if self.torn {
-            self.file.truncate(self.end())?;
+            self.file.truncate(self.end)?;
             self.torn = false;
         }
         self.sync()?;
-        for (path, content) in self.tree.tiles_since(self.signed)? {
-            let data = match content {
-                TileContent::Hashes(hashes) => hashes,
-                TileContent::Entries(leaves) => self.bundle(leaves)?,
-            };
-            self.store
-                .stage(&format!("{}/{path}", layout::LOG_TILES), &Record(data))?
-                .commit()?;
+        for (path, data) in std::mem::take(&mut self.full) {
+            self.tile(&path, data)?;
+        }
+        for tile in self.tree.partial() {
+            self.tile(&tile.path(), tile.bytes())?;
+        }
+        if !self.bundle.is_empty() {
+            let size = self.len();
+            let width = usize::try_from(size % WIDTH as u64).unwrap_or_default();
+            let path = tree::path("entries", size / WIDTH as u64, width);
+            self.tile(&path, self.bundle.clone())?;
         }
         let size = self.tree.size();
-        let signed = self.signer.checkpoint(size, self.tree.root_at(size)?)?;
+        let signed = self.signer.checkpoint(size, self.tree.root())?;
         let verifier = format!("{}\n", self.signer.verifier()).into_bytes();
         self.store
             .stage(layout::VERIFIER_KEY, &Record(verifier))?
@@ -175,51 +208,41 @@ impl<'a> Log<'a> {
         Ok(String::from_utf8_lossy(&signed).into_owned())
     }
 
-    /// The entry bundle of a range of leaves, read from the file.
-    fn bundle(&self, leaves: Range<u64>) -> Result<Vec<u8>, AuditError> {
-        let at = |leaf: u64| {
-            let before = usize::try_from(leaf)
-                .ok()
-                .and_then(|leaf| leaf.checked_sub(1));
-            before.map_or(Some(0), |before| self.ends.get(before).copied())
-        };
-        let (start, end) = at(leaves.start)
-            .zip(at(leaves.end))
-            .ok_or_else(|| self.damaged("a bundle reaches beyond its end".into()))?;
-        let path = self.store.root().join(layout::LOG);
-        let bytes =
-            read_part(&path, start..end).map_err(|source| AuditError::Io { path, source })?;
-        let lines = bytes.split_inclusive(|&byte| byte == b'\n');
-        Ok(bundle(
-            lines.map(|line| line.strip_suffix(b"\n").unwrap_or(line)),
-        ))
-    }
-
-    /// Where the last whole line ends.
-    fn end(&self) -> u64 {
-        self.ends.last().copied().unwrap_or_default()
-    }
-
-    fn take(&mut self, line: &[u8]) -> Result<(), AuditError> {
-        self.tree.push(line)?;
-        self.ends.push(self.end() + line.len() as u64 + 1);
+    fn tile(&self, path: &str, data: Vec<u8>) -> Result<(), AuditError> {
+        let path = format!("{}/{path}", layout::LOG_TILES);
+        self.store.stage(&path, &Record(data))?.commit()?;
         Ok(())
     }
 
-    fn check_prefix(&mut self) -> Result<(), AuditError> {
+    fn take(&mut self, line: &[u8]) {
+        self.end += line.len() as u64 + 1;
+        push_line(&mut self.bundle, line);
+        let tiles = self.tree.push(record_hash(line));
+        let size = self.tree.size();
+        if !size.is_multiple_of(WIDTH as u64) {
+            return;
+        }
+        let bundle = std::mem::take(&mut self.bundle);
+        // What a checkpoint covers is on disk.
+        if size > self.signed {
+            let path = tree::path("entries", size / WIDTH as u64 - 1, WIDTH);
+            self.full.push((path, bundle));
+            let tiles = tiles.iter().map(|tile| (tile.path(), tile.bytes()));
+            self.full.extend(tiles);
+        }
+    }
+
+    /// The tree head that was signed last, where there is one.
+    fn checkpoint_there(&self) -> Result<Option<(u64, Hash)>, AuditError> {
         let path = self.store.root().join(layout::CHECKPOINT);
         let bytes = match fs::read(&path) {
             Ok(bytes) => bytes,
-            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(AuditError::Io { path, source }),
         };
-        let (size, root) = keys::open_checkpoint(&bytes, self.signer.verifier())
-            .map_err(|problem| self.damaged(format!("its checkpoint: {problem}")))?;
-        if size > self.tree.size() || self.tree.root_at(size)? != root {
-            return Err(self.damaged("its checkpoint is not a prefix of the entries".into()));
-        }
-        self.signed = size;
-        Ok(())
+        keys::open_checkpoint(&bytes, self.signer.verifier())
+            .map(Some)
+            .map_err(|problem| self.damaged(format!("its checkpoint: {problem}")))
     }
 
     fn damaged(&self, problem: String) -> AuditError {
@@ -230,12 +253,9 @@ impl<'a> Log<'a> {
     }
 }
 
-fn read_part(path: &std::path::Path, part: Range<u64>) -> io::Result<Vec<u8>> {
-    let mut file = fs::File::open(path)?;
-    file.seek(SeekFrom::Start(part.start))?;
-    let mut bytes = Vec::new();
-    file.take(part.end - part.start).read_to_end(&mut bytes)?;
-    Ok(bytes)
+fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = bytes.split_inclusive(|&byte| byte == b'\n');
+    lines.map(|line| line.strip_suffix(b"\n").unwrap_or(line))
 }
 
 #[cfg(test)]
@@ -298,7 +318,7 @@ mod tests {
         let signer = signer();
         let (mut log, _) = Log::open(&store, &signer).unwrap();
         log.append(&entry(1)).unwrap();
-        let root = log.tree.root_at(1).unwrap();
+        let root = log.tree.root();
         let withheld = NotPublished {
             frame: 0,
             reason: "x".into(),
@@ -306,7 +326,7 @@ mod tests {
         };
         log.append(&Entry::Withheld(withheld)).unwrap();
         log.truncate(1).unwrap();
-        assert_eq!((log.len(), log.tree.root_at(1).unwrap()), (1, root));
+        assert_eq!((log.len(), log.tree.root()), (1, root));
     }
 
     #[test]

@@ -8,28 +8,37 @@ mod after;
 mod aftermath;
 mod canonical;
 mod commitment;
+mod cosign;
 mod decisions;
 mod entry;
 mod error;
 mod files;
+mod frames;
 mod keys;
+mod line;
+mod lines;
 mod log;
+mod proof;
 mod results;
+mod scan;
+mod statement;
 mod story;
 mod tree;
 mod verify;
 
-pub use after::append_after;
+pub use after::{Release, append_after, prove, release, write_proofs};
 pub use commitment::CommitmentKey;
+pub use cosign::{Cosignature, cosign};
 pub use decisions::{RawDeleted, ReleaseApproved, ReviewDecided, Signature};
 pub use entry::{
-    Detected, Entry, FlightEvidence, Found, Ingested, Manifest, Masked, ModelId, NotPublished,
-    Placed, Policy, RunClosed, RunOpened, RunResumed, SelfCheck, TileEmitted,
+    Detected, Entry, FlightEvidence, Found, Ingested, MOST_RANGES, Manifest, Masked, ModelId,
+    NotPublished, Placed, Policy, RunClosed, RunOpened, RunResumed, SelfCheck, TileEmitted,
 };
 pub use error::AuditError;
 pub use files::published;
 pub use keys::{KeyPair, Signer, keygen};
 pub use log::Log;
+pub use proof::verify_proof;
 pub use results::{BuildingsEmitted, HeatLossParameters, ObjectionApplied, PublishedFile};
 pub use tree::root;
 pub use verify::{Verification, VerifyOptions, verify};

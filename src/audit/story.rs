@@ -1,6 +1,6 @@
 //! Whether the entries of a finished run tell a whole story.
 //!
-//! In: parsed entries. Out: what does not add up. The rules, for a manifest of `count` frames:
+//! In: parsed entries, one after the other. Out: what does not add up. Memory: a few bits a frame. The rules, for a manifest of `count` frames:
 //!
 //! 1. `run.opened` is first, `run.closed` last but for what people decided after the run, and each stands there once;
 //! 2. frames 0 to `count` - 1 come in order, each as `frame.ingested`, then its `frame.detected`, then one outcome;
@@ -10,8 +10,10 @@
 //! 4. `frame.masked` (published) comes only after every model has looked or was allowed to leave the frame out, and one at least has looked, and warm spots where
 //!    the run has them; it tells of as many finds and rounds of the self-check as the looks hold;
 //! 5. `run.resumed` stands between frames and tells how many had their outcome: nothing is logged twice;
-//! 6. `frame.placed` comes after the last frame's outcome and before any tile, in ascending order, of published frames only;
-//! 7. `tile.emitted` comes after the last frame, once for each path, and names published frames only;
+//! 6. `frame.placed` and `flight.placed` come after the last frame's outcome and before any tile, the first in ascending order; each tells of
+//!    published frames only, and no frame is placed twice by either;
+//! 7. `tile.emitted` comes after the last frame, once for each path, and names published frames only; where a file has more ranges of frames
+//!    than an entry holds, the others follow directly in entries that are else the same (so for `buildings.emitted` and `flight.placed`);
 //! 8. `objection.applied`, `heatloss.parameters` and `buildings.emitted` come after the last frame, each once at most; the first before
 //!    anything is published, the second before `tiles/heatloss.*`, the third names published frames only;
 //! 9. the counts of `run.closed` are those of the entries;
@@ -19,69 +21,53 @@
 
 use std::collections::BTreeSet;
 
+use tlog_tiles::record_hash;
+
+use super::aftermath::Aftermath;
+use super::frames::FrameSet;
+use super::tree::Tree;
 use super::{
-    AuditError, BuildingsEmitted, Detected, Entry, Ingested, Masked, Placed, RunClosed, RunOpened,
-    TileEmitted, aftermath, root,
+    BuildingsEmitted, Detected, Entry, FlightEvidence, Ingested, Masked, Placed, RunClosed,
+    RunOpened, TileEmitted,
 };
 use crate::hex;
 
 /// What does not add up, in the order of the entries.
-pub(super) fn problems(entries: &[Entry]) -> Result<Vec<String>, AuditError> {
-    let Some((Entry::RunOpened(opened), rest)) = entries.split_first() else {
-        return Ok(vec!["the log does not begin with run.opened".into()]);
-    };
-    let end = rest
-        .iter()
-        .position(|entry| matches!(entry, Entry::RunClosed(_)));
-    let Some((middle, [Entry::RunClosed(closed), after @ ..])) =
-        end.and_then(|end| rest.split_at_checked(end))
-    else {
-        let problem = "the log has no run.closed: the run is not finished";
-        return Ok(vec![problem.into()]);
-    };
-    let mut story = Story {
-        opened,
-        problems: Vec::new(),
-        commitments: Vec::new(),
-        frame: None,
-        published: BTreeSet::new(),
-        withheld: 0,
-        rejected: 0,
-        emitted: BTreeSet::new(),
-        last_placed: None,
-        results: BTreeSet::new(),
-        finding: BTreeSet::new(),
-        sources: BTreeSet::new(),
-    };
-    for entry in middle {
+pub(super) fn problems(entries: &[Entry]) -> Vec<String> {
+    let mut story = Story::default();
+    for entry in entries {
         story.take(entry);
     }
-    story.finish(closed)?;
-    let mut problems = story.problems;
-    problems.extend(aftermath::problems(
-        opened.manifest.count,
-        &story.published,
-        after,
-    ));
-    Ok(problems)
+    story.finish()
 }
 
-struct Story<'a> {
-    opened: &'a RunOpened,
+/// A story as far as it was told.
+#[derive(Default)]
+pub(super) struct Story {
+    opened: Option<RunOpened>,
+    /// Whether it began otherwise: nothing after that is looked at.
+    astray: bool,
+    closed: bool,
     problems: Vec<String>,
-    commitments: Vec<[u8; 32]>,
+    /// Over the commitments.
+    manifest: Tree,
     /// The frame that has no outcome yet.
     frame: Option<Looks>,
-    published: BTreeSet<u32>,
+    published: FrameSet,
     withheld: u32,
     rejected: u32,
-    emitted: BTreeSet<&'a str>,
+    emitted: BTreeSet<String>,
     last_placed: Option<u32>,
+    /// Frames of flights.
+    flown: FrameSet,
+    /// What may go on in the next entry: the last one without its ranges, and the last frame of these.
+    part: Option<(Entry, u32)>,
     /// Results that were told of.
     results: BTreeSet<&'static str>,
     /// Frames in which a first look found something, and those from which finds were carried.
-    finding: BTreeSet<u32>,
-    sources: BTreeSet<u32>,
+    finding: FrameSet,
+    sources: FrameSet,
+    after: Aftermath,
 }
 
 /// The looks at one frame so far.
@@ -102,12 +88,82 @@ struct Looks {
 /// Where a look stands within its frame: round, line of defence, model or source.
 type Place = (u32, u8, usize);
 
-impl<'a> Story<'a> {
+impl Story {
     fn problem(&mut self, problem: impl Into<String>) {
         self.problems.push(problem.into());
     }
 
-    fn take(&mut self, entry: &'a Entry) {
+    /// The next entry.
+    pub(super) fn take(&mut self, entry: &Entry) {
+        if self.astray {
+            return;
+        }
+        let goes_on = self.goes_on(entry);
+        match (entry, &self.opened) {
+            (Entry::RunOpened(opened), None) => self.opened = Some(opened.clone()),
+            (_, None) => {
+                self.astray = true;
+                self.problem("the log does not begin with run.opened");
+            }
+            _ if self.closed => {
+                let count = self
+                    .opened
+                    .as_ref()
+                    .map_or(0, |opened| opened.manifest.count);
+                let problems = self.after.take(count, &self.published, entry);
+                self.problems.extend(problems);
+            }
+            (Entry::RunClosed(closed), Some(_)) => {
+                self.closed = true;
+                self.balance(*closed);
+            }
+            _ => self.middle(entry, goes_on),
+        }
+    }
+
+    /// What does not add up, once the last entry was taken.
+    pub(super) fn finish(mut self) -> Vec<String> {
+        if self.opened.is_none() && !self.astray {
+            self.problem("the log does not begin with run.opened");
+        } else if !self.closed && !self.astray {
+            self.problem("the log has no run.closed: the run is not finished");
+        }
+        self.problems
+    }
+
+    /// Whether `run.closed` was taken.
+    pub(super) fn is_closed(&self) -> bool {
+        self.closed
+    }
+
+    /// How the run began.
+    pub(super) fn opened(&self) -> Option<&RunOpened> {
+        self.opened.as_ref()
+    }
+
+    /// Whether an entry only adds ranges of frames to the one before it.
+    fn goes_on(&mut self, entry: &Entry) -> bool {
+        let before = self.part.take();
+        let mut whole = match entry {
+            Entry::TileEmitted(_) | Entry::Buildings(_) | Entry::Flight(_) => entry.clone(),
+            _ => return false,
+        };
+        let ranges = match &mut whole {
+            Entry::TileEmitted(tile) => std::mem::take(&mut tile.source_frames),
+            Entry::Buildings(table) => std::mem::take(&mut table.source_frames),
+            Entry::Flight(flight) => std::mem::take(&mut flight.frames),
+            _ => return false,
+        };
+        let ends = ranges.first().zip(ranges.last());
+        let Some(([first, _], [_, last])) = ends else {
+            return false;
+        };
+        let goes_on = before.is_some_and(|(before, end)| before == whole && end < *first);
+        self.part = Some((whole, *last));
+        goes_on
+    }
+
+    fn middle(&mut self, entry: &Entry, goes_on: bool) {
         match entry {
             Entry::RunOpened(_) => self.problem("run.opened stands there twice"),
             // The first one ends what is taken here.
@@ -120,7 +176,7 @@ impl<'a> Story<'a> {
                     self.problem("run.resumed stands within a frame");
                 }
                 let done = self.outcomes();
-                if usize::try_from(resumed.frames) != Ok(done) {
+                if u64::from(resumed.frames) != done {
                     self.problem(format!(
                         "run.resumed tells of {} frames with an outcome, the entries before it of {done}",
                         resumed.frames
@@ -145,7 +201,8 @@ impl<'a> Story<'a> {
                 }
             }
             Entry::Placed(placed) => self.placed(placed),
-            Entry::TileEmitted(tile) => self.emitted(tile),
+            Entry::Flight(flight) => self.flight(flight),
+            Entry::TileEmitted(tile) => self.emitted(tile, goes_on),
             Entry::Objection(_) => {
                 self.result("objection.applied");
                 if !self.emitted.is_empty() {
@@ -153,7 +210,7 @@ impl<'a> Story<'a> {
                 }
             }
             Entry::HeatLoss(_) => self.result("heatloss.parameters"),
-            Entry::Buildings(table) => self.buildings(table),
+            Entry::Buildings(table) => self.buildings(table, goes_on),
         }
     }
 
@@ -161,15 +218,15 @@ impl<'a> Story<'a> {
         if let Some(Looks { frame: before, .. }) = self.frame {
             self.problem(format!("frame {before} has no outcome"));
         }
-        if usize::try_from(ingested.frame) != Ok(self.commitments.len()) {
+        if u64::from(ingested.frame) != self.manifest.size() {
             self.problem(format!("frame {} is not in manifest order", ingested.frame));
         }
         if !self.emitted.is_empty() {
             self.problem(format!("frame {} comes after a tile", ingested.frame));
         }
         // A text that is no digest was refused when the line was read.
-        self.commitments
-            .push(hex::decode_32(&ingested.commitment).unwrap_or_default());
+        let commitment = hex::decode_32(&ingested.commitment).unwrap_or_default();
+        self.manifest.push(record_hash(&commitment));
         self.frame = Some(Looks {
             frame: ingested.frame,
             ..Looks::default()
@@ -196,7 +253,10 @@ impl<'a> Story<'a> {
             }
             (0, None, None) => looks.warm_spots = true,
             (0, None, Some(source)) => {
-                self.sources.insert(source);
+                // Another one is out of place already, and may be as large as it likes.
+                if place.is_some() {
+                    self.sources.insert(source);
+                }
             }
             (round, _, _) => {
                 looks.found += detected.found.len();
@@ -207,7 +267,7 @@ impl<'a> Story<'a> {
             self.finding.insert(detected.frame);
         }
         let may_skip = |name: &String| {
-            let mut models = self.opened.models.iter();
+            let mut models = self.opened.iter().flat_map(|opened| &opened.models);
             models.any(|model| model.name == *name && model.skips)
         };
         if detected.skipped.is_some() && !detected.model.as_ref().is_some_and(may_skip) {
@@ -227,18 +287,19 @@ impl<'a> Story<'a> {
 
     /// Where a look belongs; `None` where the run has no such line of defence, model or source.
     fn place(&self, detected: &Detected) -> Option<Place> {
-        if !self.opened.lines.contains(&detected.line) {
+        let opened = self.opened.as_ref()?;
+        if !opened.lines.contains(&detected.line) {
             return None;
         }
         match (&detected.model, detected.source) {
             (Some(name), _) => {
-                let mut models = self.opened.models.iter();
+                let mut models = opened.models.iter();
                 let model = models.position(|model| model.name == *name)?;
                 Some((detected.round, 0, model))
             }
             (None, None) => Some((detected.round, 1, 0)),
             (None, Some(source)) => {
-                let other = source != detected.frame && source < self.opened.manifest.count;
+                let other = source != detected.frame && source < opened.manifest.count;
                 let source = usize::try_from(source).ok()?;
                 other.then_some((detected.round, 2, source))
             }
@@ -246,14 +307,16 @@ impl<'a> Story<'a> {
     }
 
     fn masked(&mut self, masked: &Masked, looks: &Looks) {
-        let (frame, models) = (masked.frame, self.opened.models.len());
+        let Some(opened) = &self.opened else { return };
+        let (frame, models) = (masked.frame, opened.models.len());
+        let spots = opened.lines.iter().any(|line| line == "warm-spots");
         let looked = looks.models - looks.skipped;
         if looked == 0 || looks.models != models {
             self.problem(format!(
                 "frame {frame} was published, but {looked} of {models} models looked",
             ));
         }
-        if !looks.warm_spots && self.opened.lines.iter().any(|line| line == "warm-spots") {
+        if !looks.warm_spots && spots {
             self.problem(format!(
                 "frame {frame} was published, but nobody looked for warm spots"
             ));
@@ -293,7 +356,7 @@ impl<'a> Story<'a> {
         if !self.emitted.is_empty() {
             self.problem(format!("frame {frame} was placed after a tile"));
         }
-        if !self.published.contains(&frame) {
+        if !self.published.contains(frame) {
             self.problem(format!("frame {frame} was placed and not published"));
         }
         if self.last_placed.replace(frame) >= Some(frame) {
@@ -311,14 +374,40 @@ impl<'a> Story<'a> {
         }
     }
 
-    fn buildings(&mut self, table: &'a BuildingsEmitted) {
-        self.result("buildings.emitted");
-        for file in &table.files {
-            self.shows(&file.path, &table.source_frames);
+    fn flight(&mut self, flight: &FlightEvidence) {
+        if let Some(Looks { frame, .. }) = self.frame {
+            self.problem(format!(
+                "a flight was placed before the outcome of frame {frame}"
+            ));
+        }
+        if !self.emitted.is_empty() {
+            self.problem("a flight was placed after a tile");
+        }
+        for &[first, last] in &flight.frames {
+            if !self.published.holds([first, last]) {
+                self.problem(format!(
+                    "a flight of frames {first} to {last} was placed, not all of which were published"
+                ));
+                continue;
+            }
+            for frame in first..=last {
+                if !self.flown.insert(frame) {
+                    self.problem(format!("frame {frame} is of two flights"));
+                }
+            }
         }
     }
 
-    fn emitted(&mut self, tile: &'a TileEmitted) {
+    fn buildings(&mut self, table: &BuildingsEmitted, goes_on: bool) {
+        if !goes_on {
+            self.result("buildings.emitted");
+        }
+        for file in &table.files {
+            self.shows(&file.path, &table.source_frames, goes_on);
+        }
+    }
+
+    fn emitted(&mut self, tile: &TileEmitted, goes_on: bool) {
         if let Some(Looks { frame, .. }) = self.frame {
             self.problem(format!("a tile comes before the outcome of frame {frame}"));
         }
@@ -326,18 +415,17 @@ impl<'a> Story<'a> {
         {
             self.problem(format!("{:?} comes before heatloss.parameters", tile.path));
         }
-        self.shows(&tile.path, &tile.source_frames);
+        self.shows(&tile.path, &tile.source_frames, goes_on);
     }
 
     /// A file that was published, and the frames in it.
-    fn shows(&mut self, path: &'a str, source_frames: &[[u32; 2]]) {
-        if !self.emitted.insert(path) {
+    fn shows(&mut self, path: &str, source_frames: &[[u32; 2]], goes_on: bool) {
+        if !self.emitted.insert(path.to_owned()) && !goes_on {
             self.problem(format!("{path:?} was published twice"));
         }
         for &[first, last] in source_frames {
             // Ranges are read in ascending order only, so each published frame is looked at once.
-            let shown = self.published.range(first..=last).count();
-            if u64::try_from(shown) != Ok(u64::from(last - first) + 1) {
+            if !self.published.holds([first, last]) {
                 self.problem(format!(
                     "{path:?} shows frames {first} to {last}, not all of which were published",
                 ));
@@ -345,36 +433,41 @@ impl<'a> Story<'a> {
         }
     }
 
-    fn outcomes(&self) -> usize {
-        let not_published = u64::from(self.withheld) + u64::from(self.rejected);
-        usize::try_from(not_published)
-            .unwrap_or(usize::MAX)
-            .saturating_add(self.published.len())
+    fn outcomes(&self) -> u64 {
+        [self.published.len(), self.withheld, self.rejected]
+            .map(u64::from)
+            .iter()
+            .sum()
     }
 
-    fn finish(&mut self, closed: &RunClosed) -> Result<(), AuditError> {
+    fn balance(&mut self, closed: RunClosed) {
         if let Some(Looks { frame, .. }) = self.frame {
             self.problem(format!("frame {frame} has no outcome"));
         }
-        if let Some(frame) = self.sources.difference(&self.finding).next() {
+        if let Some(frame) = self.sources.beyond(&self.finding) {
             self.problem(format!(
                 "finds were carried from frame {frame}, in which nothing was found"
             ));
         }
-        let manifest = &self.opened.manifest;
-        if usize::try_from(manifest.count) != Ok(self.outcomes()) {
+        let Some(manifest) = self.opened.as_ref().map(|opened| opened.manifest.clone()) else {
+            return;
+        };
+        if u64::from(manifest.count) != self.outcomes() {
             self.problem(format!(
                 "the manifest has {} frames, {} have an outcome",
                 manifest.count,
                 self.outcomes()
             ));
         }
-        let leaves = self.commitments.iter().map(<[u8; 32]>::as_slice);
-        if hex::encode(&root(leaves)?) != manifest.root {
+        if hex::encode(&self.manifest.root().0) != manifest.root {
             self.problem("the commitments of the frames do not give the manifest's root");
         }
-        let published = u32::try_from(self.published.len()).unwrap_or(u32::MAX);
-        let held = [manifest.count, published, self.withheld, self.rejected];
+        let held = [
+            manifest.count,
+            self.published.len(),
+            self.withheld,
+            self.rejected,
+        ];
         let told = [
             closed.total,
             closed.published,
@@ -386,6 +479,5 @@ impl<'a> Story<'a> {
                 "run.closed tells {told:?} (total, published, withheld, rejected), the entries hold {held:?}"
             ));
         }
-        Ok(())
     }
 }

@@ -1,43 +1,30 @@
 //! The Merkle tree over the log's lines (RFC 6962, section 2.1; C2SP tlog-tiles).
+//!
+//! In: leaf hashes, one after the other. Out: tree heads, and each hash tile as it fills. Refuses: to go back. It keeps the tiles that
+//! are being filled, at most 255 hashes a level, so that memory does not grow with the log. `tlog_tiles` keeps all hashes (64 bytes
+//! an entry): it is what the tests compare with, and what reads proofs from tiles.
 
-use tlog_tiles::{
-    EMPTY_HASH, Hash, HashReader, Tile, record_hash, stored_hashes_for_record_hash, tree_hash,
-};
+use tlog_tiles::{EMPTY_HASH, Hash, node_hash, record_hash};
 
 use super::AuditError;
 
-/// Height of a hash tile and width of an entry bundle: 2^8 (C2SP tlog-tiles).
-const HEIGHT: u8 = 8;
+/// Hashes in a full hash tile, lines in a full entry bundle: 2^8 (C2SP tlog-tiles).
+pub(super) const WIDTH: usize = 256;
 
-/// All hashes of a growing tree, in Go's order of storage: about 64 bytes an entry.
-#[derive(Debug, Default)]
+/// A growing tree.
+#[derive(Debug, Default, Clone)]
 pub(super) struct Tree {
     size: u64,
+    /// The tile that is being filled at each level.
+    levels: Vec<Vec<Hash>>,
+}
+
+/// A hash tile, full or not.
+#[derive(Debug, Clone, PartialEq)]
+pub(super) struct HashTile {
+    level: usize,
+    index: u64,
     hashes: Vec<Hash>,
-}
-
-struct Stored<'a>(&'a [Hash]);
-
-impl HashReader for Stored<'_> {
-    fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog_tiles::Error> {
-        let read = |&index: &u64| {
-            usize::try_from(index)
-                .ok()
-                .and_then(|index| self.0.get(index))
-                .copied()
-        };
-        indexes
-            .iter()
-            .map(read)
-            .collect::<Option<_>>()
-            .ok_or(tlog_tiles::Error::InvalidInput("hash index".into()))
-    }
-}
-
-fn failed(error: impl std::fmt::Debug) -> AuditError {
-    AuditError::Tree {
-        problem: format!("{error:?}"),
-    }
 }
 
 impl Tree {
@@ -46,127 +33,246 @@ impl Tree {
         self.size
     }
 
-    /// Adds a line: its leaf hash is SHA-256(0x00 || line).
-    pub(super) fn push(&mut self, line: &[u8]) -> Result<(), AuditError> {
-        let new =
-            stored_hashes_for_record_hash(self.size, record_hash(line), &Stored(&self.hashes));
-        self.hashes.extend(new.map_err(failed)?);
+    /// Adds a leaf; returns the tiles that it fills, lowest first.
+    pub(super) fn push(&mut self, leaf: Hash) -> Vec<HashTile> {
         self.size += 1;
-        Ok(())
+        self.rise(0, leaf)
     }
 
-    /// The tree head over the first `size` leaves.
-    pub(super) fn root_at(&self, size: u64) -> Result<Hash, AuditError> {
-        if size == 0 {
-            return Ok(EMPTY_HASH);
+    /// Adds a full tile of leaves whose root is known; returns the tiles above that it fills. The tree must end at a full tile.
+    pub(super) fn push_tile(&mut self, root: Hash) -> Vec<HashTile> {
+        self.size += WIDTH as u64;
+        self.rise(1, root)
+    }
+
+    fn rise(&mut self, from: usize, mut hash: Hash) -> Vec<HashTile> {
+        let mut full = Vec::new();
+        for level in from.. {
+            while self.levels.len() <= level {
+                self.levels.push(Vec::new());
+            }
+            let Some(tile) = self.levels.get_mut(level) else {
+                break;
+            };
+            tile.push(hash);
+            if tile.len() < WIDTH {
+                break;
+            }
+            let hashes = std::mem::take(tile);
+            hash = perfect(&hashes);
+            full.push(HashTile {
+                level,
+                index: (self.size >> (8 * (level + 1))) - 1,
+                hashes,
+            });
         }
-        tree_hash(size, &Stored(&self.hashes)).map_err(failed)
+        full
     }
 
-    /// Hash tiles and the numbers of entry bundles that a tree grown from `old` leaves needs, as
-    /// (path, bytes or range of leaves).
-    pub(super) fn tiles_since(&self, old: u64) -> Result<Vec<(String, TileContent)>, AuditError> {
-        let mut tiles = Vec::new();
-        for tile in Tile::new_tiles(HEIGHT, old, self.size) {
-            let data = tile.read_data(&Stored(&self.hashes)).map_err(failed)?;
-            tiles.push((
-                path(&tile, &tile.level().to_string()),
-                TileContent::Hashes(data),
-            ));
-            if tile.level() == 0 {
-                let first = tile.level_index() << HEIGHT;
-                tiles.push((
-                    path(&tile, "entries"),
-                    TileContent::Entries(first..first + u64::from(tile.width())),
-                ));
+    /// Tiles that are not full.
+    pub(super) fn partial(&self) -> impl Iterator<Item = HashTile> {
+        let filled = self.levels.iter().enumerate();
+        filled
+            .filter(|(_, hashes)| !hashes.is_empty())
+            .map(|(level, hashes)| HashTile {
+                level,
+                index: self.size >> (8 * (level + 1)),
+                hashes: hashes.clone(),
+            })
+    }
+
+    /// The tree head.
+    pub(super) fn root(&self) -> Hash {
+        self.root_with(&[])
+    }
+
+    /// The tree head if fewer than 256 `leaves` were added; the tree must end at a full tile, or `leaves` be empty.
+    pub(super) fn root_with(&self, leaves: &[Hash]) -> Hash {
+        let own = self.levels.first().map(Vec::as_slice).unwrap_or_default();
+        let lowest = [own, leaves]
+            .into_iter()
+            .find(|hashes| !hashes.is_empty())
+            .unwrap_or_default();
+        let above = self.levels.iter().skip(1).map(Vec::as_slice);
+        // From the right: small subtrees first, each joined by the next larger one on its left (RFC 6962, section 2.1).
+        let mut root = None;
+        for hashes in std::iter::once(lowest).chain(above) {
+            let mut rest = hashes;
+            while !rest.is_empty() {
+                let width = 1 << rest.len().trailing_zeros();
+                let (before, last) = rest.split_at(rest.len() - width);
+                let left = perfect(last);
+                root = Some(root.map_or(left, |right| node_hash(left, right)));
+                rest = before;
             }
         }
-        Ok(tiles)
+        root.unwrap_or(EMPTY_HASH)
     }
 }
 
-/// What a tile file holds.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub(super) enum TileContent {
-    /// Hashes, 32 bytes each.
-    Hashes(Vec<u8>),
-    /// Lines of a range of leaves.
-    Entries(std::ops::Range<u64>),
-}
-
-/// The path of a tile by C2SP tlog-tiles, below `tile/`; the crate writes Go's older form with the height.
-fn path(tile: &Tile, level: &str) -> String {
-    let go = tile.path();
-    let number = go.splitn(4, '/').nth(3).unwrap_or_default();
-    format!("{level}/{number}")
-}
-
-/// An entry bundle: each line behind its length in two bytes, big-endian (C2SP tlog-tiles).
-pub(super) fn bundle<'a>(lines: impl IntoIterator<Item = &'a [u8]>) -> Vec<u8> {
-    let mut bytes = Vec::new();
-    for line in lines {
-        bytes.extend(u16::try_from(line.len()).unwrap_or(u16::MAX).to_be_bytes());
-        bytes.extend(line);
+/// Root over a power of two of hashes.
+pub(super) fn perfect(hashes: &[Hash]) -> Hash {
+    match hashes {
+        [] => EMPTY_HASH,
+        [hash] => *hash,
+        [left, right] => node_hash(*left, *right),
+        _ => {
+            let (left, right) = hashes.split_at(hashes.len() / 2);
+            node_hash(perfect(left), perfect(right))
+        }
     }
-    bytes
+}
+
+impl HashTile {
+    /// Level; 0 holds leaf hashes.
+    pub(super) fn level(&self) -> usize {
+        self.level
+    }
+
+    /// The tile's path by C2SP tlog-tiles, below `tile/`.
+    pub(super) fn path(&self) -> String {
+        path(&self.level.to_string(), self.index, self.hashes.len())
+    }
+
+    /// The bytes of its file.
+    pub(super) fn bytes(&self) -> Vec<u8> {
+        concat(&self.hashes)
+    }
+}
+
+/// Hashes as a tile holds them.
+pub(super) fn concat(hashes: &[Hash]) -> Vec<u8> {
+    hashes.iter().flat_map(|hash| hash.0).collect()
+}
+
+/// The path of a tile or bundle of `width` (C2SP tlog-tiles): the index in groups of three digits, all but the last with an `x`.
+pub(super) fn path(level: &str, index: u64, width: usize) -> String {
+    let mut number = format!("{:03}", index % 1000);
+    let mut rest = index / 1000;
+    while rest > 0 {
+        number = format!("x{:03}/{number}", rest % 1000);
+        rest /= 1000;
+    }
+    let part = if width == WIDTH {
+        String::new()
+    } else {
+        format!(".p/{width}")
+    };
+    format!("{level}/{number}{part}")
+}
+
+/// Adds a line to an entry bundle: behind its length in two bytes, big-endian (C2SP tlog-tiles).
+pub(super) fn push_line(bundle: &mut Vec<u8>, line: &[u8]) {
+    bundle.extend(u16::try_from(line.len()).unwrap_or(u16::MAX).to_be_bytes());
+    bundle.extend(line);
 }
 
 /// The RFC 6962 tree head over `leaves`.
 ///
 /// # Errors
 ///
-/// [`AuditError::Tree`] when the tree cannot be computed.
+/// None today.
 pub fn root<'a>(leaves: impl IntoIterator<Item = &'a [u8]>) -> Result<[u8; 32], AuditError> {
     let mut tree = Tree::default();
     for leaf in leaves {
-        tree.push(leaf)?;
+        tree.push(record_hash(leaf));
     }
-    Ok(tree.root_at(tree.size())?.0)
+    Ok(tree.root().0)
 }
 
 #[cfg(test)]
 mod tests {
     use ct_merkle::mem_backed_tree::MemoryBackedTree;
+    use tlog_tiles::{HashReader, Tile, stored_hashes, tree_hash};
 
     use super::*;
 
-    #[test]
-    fn the_root_agrees_with_another_implementation() {
-        let mut other = MemoryBackedTree::<sha2::Sha256, Vec<u8>>::new();
-        let mut tree = Tree::default();
-        for number in 0..600_u32 {
-            let line = number.to_string().into_bytes();
-            tree.push(&line).unwrap();
-            other.push(line);
-            assert_eq!(
-                tree.root_at(tree.size()).unwrap().0[..],
-                other.root().as_bytes()[..],
-                "{number}"
-            );
+    /// All hashes, in Go's order of storage.
+    #[derive(Default)]
+    struct Stored(Vec<Hash>);
+
+    impl HashReader for Stored {
+        fn read_hashes(&self, indexes: &[u64]) -> Result<Vec<Hash>, tlog_tiles::Error> {
+            let read = |&index: &u64| self.0[usize::try_from(index).unwrap()];
+            Ok(indexes.iter().map(read).collect())
         }
     }
 
     #[test]
-    fn tile_paths_follow_c2sp() {
+    fn roots_agree_with_two_other_implementations() {
+        let mut other = MemoryBackedTree::<sha2::Sha256, Vec<u8>>::new();
+        let mut stored = Stored::default();
         let mut tree = Tree::default();
-        for number in 0..300_u32 {
-            tree.push(&number.to_be_bytes()).unwrap();
+        assert_eq!(tree.root(), EMPTY_HASH);
+        for number in 0..600_u64 {
+            let line = number.to_string().into_bytes();
+            let new = stored_hashes(number, &line, &stored).unwrap();
+            stored.0.extend(new);
+            tree.push(record_hash(&line));
+            other.push(line);
+            assert_eq!(tree.root().0[..], other.root().as_bytes()[..], "{number}");
+            assert_eq!(tree.root(), tree_hash(number + 1, &stored).unwrap());
         }
-        let paths: Vec<String> = tree
-            .tiles_since(0)
-            .unwrap()
-            .into_iter()
-            .map(|tile| tile.0)
+    }
+
+    #[test]
+    fn tiles_agree_with_another_implementation() {
+        const SIZE: u64 = 256 * 256 + 256 + 44;
+        let mut stored = Stored::default();
+        let mut tree = Tree::default();
+        let mut found = Vec::new();
+        for number in 0..SIZE {
+            let line = number.to_be_bytes();
+            let new = stored_hashes(number, &line, &stored).unwrap();
+            stored.0.extend(new);
+            found.extend(tree.push(record_hash(&line)));
+        }
+        found.extend(tree.partial());
+        let mut found: Vec<_> = found
+            .iter()
+            .map(|tile| (tile.path(), tile.bytes()))
             .collect();
-        assert_eq!(
-            paths,
-            [
-                "0/000",
-                "entries/000",
-                "0/001.p/44",
-                "entries/001.p/44",
-                "1/000.p/1"
-            ]
-        );
+        let mut wanted: Vec<_> = Tile::new_tiles(8, 0, SIZE)
+            .iter()
+            .map(|tile| {
+                // The crate writes Go's older form, with the height.
+                let path = tile.path().splitn(3, '/').nth(2).unwrap().to_owned();
+                (path, tile.read_data(&stored).unwrap())
+            })
+            .collect();
+        found.sort();
+        wanted.sort();
+        assert!(found == wanted);
+    }
+
+    #[test]
+    fn whole_tiles_and_single_leaves_give_the_same_tree() {
+        let leaves: Vec<Hash> = (0..1000_u32)
+            .map(|n| record_hash(&n.to_be_bytes()))
+            .collect();
+        let mut one = Tree::default();
+        let mut other = Tree::default();
+        for (number, leaf) in leaves.iter().enumerate() {
+            if number % WIDTH == 0 && number + WIDTH <= leaves.len() {
+                other.push_tile(perfect(&leaves[number..number + WIDTH]));
+            }
+            one.push(*leaf);
+            if number % 256 == 200 && number < 768 {
+                let start = number / WIDTH * WIDTH;
+                let mut before = Tree::default();
+                for tile in leaves[..start].chunks(WIDTH) {
+                    before.push_tile(perfect(tile));
+                }
+                assert_eq!(before.root_with(&leaves[start..=number]), one.root());
+            }
+        }
+        assert_eq!(other.root_with(&leaves[768..]), one.root());
+    }
+
+    /// The examples of C2SP tlog-tiles.
+    #[test]
+    fn tile_paths_follow_c2sp() {
+        assert_eq!(path("0", 1_234_067, WIDTH), "0/x001/x234/067");
+        assert_eq!(path("entries", 0, 44), "entries/000.p/44");
     }
 }

@@ -1,15 +1,25 @@
-//! Checks a finished run: the log, its signature, the balance of outcomes, every published file.
+//! Checks a finished run: the log, its signature, the balance of outcomes, every published file, proofs, cosignatures, releases.
 //!
 //! In: an output folder that nobody trusts. Out: a list of problems, empty when there are none. Refuses:
 //! to stop at the first problem, to follow links, to panic on any bytes.
 //!
-//! Memory grows with the log: its lines, entries and 64 bytes of hashes an entry are held at once.
+//! The log is read once, 256 lines at a time: what the lines of one block say and hash to is worked out on all cores, and taken in order
+//! behind it. Memory does not grow with the log but for a few bits a frame ([`story`]).
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use super::tree::{TileContent, Tree, bundle};
-use super::{AuditError, Entry, files, keys, story};
+use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
+use tlog_tiles::Hash;
+
+use super::cosign::{self, Cosignature};
+use super::lines::{Block, Blocks, Checked};
+use super::proof::{self, Publication};
+use super::statement::{self, Statement};
+use super::story::Story;
+use super::tree::{self, HashTile, Tree, WIDTH};
+use super::{AuditError, Entry, PublishedFile, ReleaseApproved, files, keys};
 use crate::hex;
 use crate::store::layout;
 
@@ -20,6 +30,8 @@ pub struct VerifyOptions {
     pub checkpoint: Option<PathBuf>,
     /// The verifier key, received by another way than the folder.
     pub key: Option<String>,
+    /// Verifier keys of reviewers, each of whom must have cosigned the finished run.
+    pub reviewers: Vec<String>,
 }
 
 /// What the check found.
@@ -35,6 +47,10 @@ pub struct Verification {
     pub problems: Vec<String>,
     /// What the check could not show.
     pub notes: Vec<String>,
+    /// Reviewers' cosignatures that hold, with keys from the folder.
+    pub cosignatures: Vec<Cosignature>,
+    /// Releases that hold: recipient and approver.
+    pub releases: Vec<[String; 2]>,
 }
 
 impl Verification {
@@ -45,45 +61,103 @@ impl Verification {
     }
 }
 
+/// Said where no key was given.
+pub(super) const OWN_KEY: &str = "the verifier key came from the folder itself: this shows that nothing changed since it was signed, \
+     not who signed; give --key with a key received by another way";
+
+/// Blocks that are worked on at a time: 16,384 lines.
+const BATCH: usize = 64;
+
 /// Checks the run in `folder`.
 ///
 /// # Errors
 ///
-/// [`AuditError::Io`] when a key or checkpoint that the caller named cannot be read. What is wrong with
-/// the folder is in the result.
+/// [`AuditError::Io`] when a key or checkpoint that the caller named cannot be read, [`AuditError::Key`] when a reviewer's key is none.
+/// What is wrong with the folder is in the result.
 pub fn verify(folder: &Path, options: &VerifyOptions) -> Result<Verification, AuditError> {
-    let mut check = Check {
-        folder,
-        result: Verification::default(),
-        lines: Vec::new(),
-        tree: Tree::default(),
-    };
-    let entries = check.read_log()?;
+    Ok(check(folder, options, true)?.result)
+}
+
+/// A check, and the entries that publish files.
+pub(super) struct Found {
+    pub(super) result: Verification,
+    pub(super) publications: Vec<Publication>,
+}
+
+/// Checks the run in `folder`, its proofs only where asked for.
+pub(super) fn check(
+    folder: &Path,
+    options: &VerifyOptions,
+    has_proofs: bool,
+) -> Result<Found, AuditError> {
+    let required = cosign::required(options)?;
+    let mut check = Check::new(folder);
     let key = check.key(options);
-    check.signature(key.as_deref())?;
-    if let Some(path) = &options.checkpoint {
-        let bytes = fs::read(path).map_err(|source| AuditError::Io {
-            path: path.clone(),
-            source,
-        })?;
-        check.prefix(&bytes, key.as_deref(), "the checkpoint kept elsewhere")?;
+    let head = check.checkpoint(options, key.as_deref())?;
+    let cosigned = match &key {
+        Some(key) => cosign::read(folder, key, &mut check.result.problems),
+        None => Vec::new(),
+    };
+    for one in &cosigned {
+        check.claim(&one.path, one.head);
+        check.result.cosignatures.push(one.cosignature.clone());
     }
-    check.tiles()?;
+    check.log();
+    let publications = std::mem::take(&mut check.publications);
+    let published: Vec<PublishedFile> = publications
+        .iter()
+        .flat_map(|publication| publication.files.clone())
+        .collect();
+    for reviewer in required {
+        let key = reviewer.verifier();
+        let mut theirs = check.result.cosignatures.iter();
+        if !theirs.any(|signed| signed.key == key && signed.size >= check.closed) {
+            let problem = format!("{} has not cosigned the finished run", reviewer.name());
+            check.problem(problem);
+        }
+    }
+    check.releases(key.as_deref(), &published)?;
     let mut result = check.result;
-    result.problems.extend(story::problems(&entries)?);
-    let emitted = entries.iter().flat_map(files::Logged::of);
-    result.problems.extend(files::problems(folder, emitted));
-    Ok(result)
+    result.problems.extend(check.story.finish());
+    result.problems.extend(files::problems(folder, &published));
+    if let Some(head) = head.filter(|head| has_proofs && head.0 == result.entries) {
+        let checkpoint = result.checkpoint.as_bytes();
+        let problems = proof::problems(folder, checkpoint, head, &publications);
+        result.problems.extend(problems);
+    }
+    Ok(Found {
+        result,
+        publications,
+    })
 }
 
 struct Check<'a> {
     folder: &'a Path,
     result: Verification,
-    lines: Vec<Vec<u8>>,
     tree: Tree,
+    story: Story,
+    publications: Vec<Publication>,
+    /// Tree heads that somebody signed, the largest first: what, entries, root.
+    claims: Vec<(String, u64, Hash)>,
+    releases: Vec<ReleaseApproved>,
+    /// Entries up to `run.closed`, it included.
+    closed: u64,
 }
 
-impl Check<'_> {
+impl<'a> Check<'a> {
+    fn new(folder: &'a Path) -> Self {
+        Self {
+            folder,
+            result: Verification::default(),
+            tree: Tree::default(),
+            story: Story::default(),
+            publications: Vec::new(),
+            claims: Vec::new(),
+            releases: Vec::new(),
+            closed: 0,
+        }
+    }
+
     fn problem(&mut self, problem: impl Into<String>) {
         self.result.problems.push(problem.into());
     }
@@ -94,107 +168,239 @@ impl Check<'_> {
             .ok()
     }
 
-    fn read_log(&mut self) -> Result<Vec<Entry>, AuditError> {
-        let bytes = self.read(layout::LOG).unwrap_or_default();
-        if bytes.last().is_some_and(|&byte| byte != b'\n') {
-            self.problem("the last line of the log is torn");
-        }
-        let mut entries = Vec::new();
-        for line in bytes.split_inclusive(|&byte| byte == b'\n') {
-            let line = line.strip_suffix(b"\n").unwrap_or(line);
-            self.tree.push(line)?;
-            match Entry::from_line(line) {
-                Some(entry) => entries.push(entry),
-                None => self.problem(format!(
-                    "line {} is not an entry in canonical form",
-                    self.lines.len() + 1
-                )),
-            }
-            self.lines.push(line.to_vec());
-        }
-        self.result.entries = self.tree.size();
-        self.result.root = hex::encode(&self.tree.root_at(self.tree.size())?.0);
-        Ok(entries)
-    }
-
     fn key(&mut self, options: &VerifyOptions) -> Option<String> {
         if let Some(key) = &options.key {
             return Some(key.clone());
         }
-        self.result.notes.push(
-            "the verifier key came from the folder itself: this shows that nothing changed since it was signed, \
-             not who signed; give --key with a key received by another way"
-                .into(),
-        );
+        self.result.notes.push(OWN_KEY.into());
         self.read(layout::VERIFIER_KEY)
             .map(|bytes| String::from_utf8_lossy(&bytes).into_owned())
     }
 
-    fn signature(&mut self, key: Option<&str>) -> Result<(), AuditError> {
-        let Some(bytes) = self.read(layout::CHECKPOINT) else {
-            return Ok(());
-        };
-        self.result.checkpoint = String::from_utf8_lossy(&bytes).into_owned();
-        let size = self.prefix(&bytes, key, "the checkpoint")?;
-        if size.is_some_and(|size| size != self.tree.size()) {
-            self.problem(format!(
-                "the checkpoint covers {} entries, the log has {}",
-                size.unwrap_or_default(),
-                self.tree.size()
-            ));
+    /// Takes up the signed tree heads that the log must have; returns that of the folder.
+    fn checkpoint(
+        &mut self,
+        options: &VerifyOptions,
+        key: Option<&str>,
+    ) -> Result<Option<(u64, Hash)>, AuditError> {
+        let mut head = None;
+        if let Some(bytes) = self.read(layout::CHECKPOINT) {
+            self.result.checkpoint = String::from_utf8_lossy(&bytes).into_owned();
+            head = self.signed(&bytes, key, "the checkpoint");
         }
-        Ok(())
+        if let Some(path) = &options.checkpoint {
+            let bytes = fs::read(path).map_err(|source| AuditError::Io {
+                path: path.clone(),
+                source,
+            })?;
+            self.signed(&bytes, key, "the checkpoint kept elsewhere");
+        }
+        Ok(head)
     }
 
-    /// Checks that a signed tree head belongs to the first entries of this log.
-    fn prefix(
-        &mut self,
-        bytes: &[u8],
-        key: Option<&str>,
-        what: &str,
-    ) -> Result<Option<u64>, AuditError> {
-        let Some(key) = key else { return Ok(None) };
-        match keys::open_checkpoint(bytes, key) {
+    fn signed(&mut self, bytes: &[u8], key: Option<&str>, what: &str) -> Option<(u64, Hash)> {
+        match keys::open_checkpoint(bytes, key?) {
+            Ok(head) => {
+                self.claim(what, head);
+                Some(head)
+            }
             Err(problem) => {
                 self.problem(format!("{what}: {problem}"));
-                Ok(None)
-            }
-            Ok((size, _)) if size > self.tree.size() => {
-                self.problem(format!(
-                    "{what} covers {size} entries, the log has only {}",
-                    self.tree.size()
-                ));
-                Ok(Some(size))
-            }
-            Ok((size, root)) => {
-                if self.tree.root_at(size)? != root {
-                    self.problem(format!(
-                        "{what} has another root over the first {size} entries: the log was changed"
-                    ));
-                }
-                Ok(Some(size))
+                None
             }
         }
     }
 
-    fn tiles(&mut self) -> Result<(), AuditError> {
-        for (path, content) in self.tree.tiles_since(0)? {
-            let expected = match content {
-                TileContent::Hashes(hashes) => hashes,
-                TileContent::Entries(leaves) => {
-                    let line = |leaf: u64| {
-                        usize::try_from(leaf)
-                            .ok()
-                            .and_then(|leaf| self.lines.get(leaf))
-                    };
-                    bundle(leaves.filter_map(line).map(Vec::as_slice))
-                }
-            };
-            let path = format!("{}/{path}", layout::LOG_TILES);
-            if self.read(&path).is_some_and(|found| found != expected) {
-                self.problem(format!("{path} does not belong to the log"));
+    fn claim(&mut self, what: &str, (size, root): (u64, Hash)) {
+        self.claims.push((what.to_owned(), size, root));
+        self.claims.sort_by_key(|claim| std::cmp::Reverse(claim.1));
+    }
+
+    /// Reads the log from one end to the other.
+    fn log(&mut self) {
+        let folder = self.folder;
+        let file = files::open(folder, layout::LOG);
+        let file = file.map_err(|problem| self.problem(problem));
+        if let Ok(file) = file {
+            let mut blocks = Blocks::new(file);
+            let mut next = blocks.take(BATCH);
+            let mut ready = Vec::new();
+            while !next.is_empty() || !ready.is_empty() {
+                let batch = std::mem::take(&mut next);
+                let first = self.tree.size() + ready.iter().map(Checked::len).sum::<u64>();
+                let ((), checked) = rayon::join(
+                    || {
+                        for block in std::mem::take(&mut ready) {
+                            self.take(block);
+                        }
+                        next = blocks.take(BATCH);
+                    },
+                    || work(folder, first, &batch),
+                );
+                ready = checked;
+            }
+            self.result.problems.extend(blocks.problem());
+        }
+        self.claims_at(&[]);
+        for tile in self.tree.partial().skip_while(|tile| tile.level() == 0) {
+            self.result.problems.extend(compare(folder, &tile));
+        }
+        self.result.entries = self.tree.size();
+        self.result.root = hex::encode(&self.tree.root().0);
+        let size = self.tree.size();
+        for (what, claimed, _) in std::mem::take(&mut self.claims) {
+            self.problem(format!(
+                "{what} covers {claimed} entries, the log has only {size}"
+            ));
+        }
+    }
+
+    /// Compares claims about the tree as it is with fewer than 256 `leaves` more.
+    fn claims_at(&mut self, leaves: &[Hash]) {
+        let size = self.tree.size() + leaves.len() as u64;
+        while let Some((what, _, root)) = self.claims.pop_if(|claim| claim.1 <= size) {
+            if root != self.tree.root_with(leaves) {
+                self.problem(format!(
+                    "{what} has another root over the first {size} entries: the log was changed"
+                ));
             }
         }
+    }
+
+    fn take(&mut self, block: Checked) {
+        self.result.problems.extend(block.problems);
+        let first = self.tree.size();
+        for (at, entry) in block.entries.into_iter().enumerate() {
+            let index = first + at as u64;
+            let before = block.leaves.get(..at).unwrap_or_default();
+            if self.claims.last().is_some_and(|claim| claim.1 <= index) {
+                self.claims_at(before);
+            }
+            let Some(entry) = entry else {
+                self.problem(format!(
+                    "line {} is not an entry in canonical form",
+                    index + 1
+                ));
+                continue;
+            };
+            if let Entry::Release(release) = &entry {
+                let root = self.tree.root_with(before);
+                if release.size != index || release.root != hex::encode(&root.0) {
+                    self.problem(
+                        "a release names another tree head than the one it was made under",
+                    );
+                }
+                self.releases.push(release.clone());
+            }
+            if matches!(entry, Entry::RunClosed(_)) && !self.story.is_closed() {
+                self.closed = index + 1;
+            }
+            let publication = Publication::of(index, &entry, &self.publications);
+            self.publications.extend(publication);
+            self.story.take(&entry);
+        }
+        let full: Vec<HashTile> = match block.root {
+            Some(root) => self.tree.push_tile(root),
+            None => block
+                .leaves
+                .iter()
+                .flat_map(|leaf| self.tree.push(*leaf))
+                .collect(),
+        };
+        for tile in full {
+            self.result.problems.extend(compare(self.folder, &tile));
+        }
+    }
+
+    /// Checks the statements of releases: each is the only one that the log allows, and the folder holds no other.
+    fn releases(
+        &mut self,
+        key: Option<&str>,
+        published: &[PublishedFile],
+    ) -> Result<(), AuditError> {
+        let mut listed = BTreeSet::new();
+        let opened = self.story.opened().cloned();
+        for (number, release) in std::mem::take(&mut self.releases).into_iter().enumerate() {
+            let path = layout::statement(number);
+            listed.insert(path.clone());
+            let Some(bytes) = self.read(&path) else {
+                continue;
+            };
+            let said = statement::open(&bytes).map_err(str::to_owned);
+            let said = said.and_then(|(checkpoint, signer)| {
+                let (size, root) =
+                    keys::open_checkpoint(checkpoint.as_bytes(), key.unwrap_or_default())?;
+                if (size, hex::encode(&root.0)) != (release.size, release.root.clone()) {
+                    return Err("its checkpoint is not that of its entry".into());
+                }
+                Ok((checkpoint, signer))
+            });
+            let (checkpoint, signer) = match said {
+                Ok(said) => said,
+                Err(problem) => {
+                    self.problem(format!("{path}: {problem}"));
+                    continue;
+                }
+            };
+            let Some(opened) = &opened else { continue };
+            let expected = Statement {
+                at: release.at,
+                recipient: &release.recipient,
+                approver: &release.approver,
+                checkpoint: &checkpoint,
+                opened,
+                files: published,
+            };
+            let logged = PublishedFile {
+                path: path.clone(),
+                sha256: release.statement_sha256,
+                bytes: bytes.len() as u64,
+            };
+            if !files::is(&bytes, &logged) || !statement::says(&bytes, &expected)? {
+                self.problem(format!("{path} is not the statement of the log"));
+                continue;
+            }
+            self.result.notes.push(format!(
+                "released to {:?} by {:?} with the key {signer}",
+                release.recipient, release.approver
+            ));
+            self.result
+                .releases
+                .push([release.recipient, release.approver]);
+        }
+        let unlisted = files::unlisted(self.folder, layout::RELEASES, &listed);
+        self.result.problems.extend(unlisted);
         Ok(())
+    }
+}
+
+/// Parses and hashes blocks and compares them with their tile files, on all cores.
+fn work(folder: &Path, first: u64, blocks: &[Block]) -> Vec<Checked> {
+    let one = |(number, block): (u64, &Block)| {
+        let mut checked = block.check();
+        let index = first / WIDTH as u64 + number;
+        let width = checked.leaves.len();
+        let hashes = tree::concat(&checked.leaves);
+        for (level, expected) in [("0", hashes), ("entries", block.bundle())] {
+            let path = tree::path(level, index, width);
+            checked.problems.extend(differs(folder, &path, &expected));
+        }
+        checked
+    };
+    let numbered: Vec<_> = (0..).zip(blocks).collect();
+    numbered.par_iter().map(|one_of| one(*one_of)).collect()
+}
+
+fn compare(folder: &Path, tile: &HashTile) -> Option<String> {
+    // Those of the lowest level were compared with their block.
+    (tile.level() > 0).then(|| differs(folder, &tile.path(), &tile.bytes()))?
+}
+
+fn differs(folder: &Path, path: &str, expected: &[u8]) -> Option<String> {
+    let path = format!("{}/{path}", layout::LOG_TILES);
+    match files::read(folder, &path) {
+        Ok(found) if found == expected => None,
+        Ok(_) => Some(format!("{path} does not belong to the log")),
+        Err(problem) => Some(problem),
     }
 }

@@ -191,6 +191,7 @@ impl Trust {
         let options = VerifyOptions {
             checkpoint: self.checkpoint,
             key: key.transpose()?,
+            ..VerifyOptions::default()
         };
         let found = verify(dir, &options)?;
         if found.ok() {

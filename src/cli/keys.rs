@@ -9,11 +9,11 @@ use crate::{audit, store};
 
 /// Arguments of `heatveil keygen`.
 #[derive(Debug, clap::Args)]
-#[command(
-    after_help = "Example:\n  heatveil keygen --name example.org/heatveil --out keys/log.key"
-)]
+#[command(after_help = "Examples:\n  \
+    heatveil keygen --name example.org/heatveil --out keys/log.key\n  \
+    heatveil keygen --name jo.reviewer --out jo.key")]
 pub(super) struct KeygenCommand {
-    /// Name of the log, such as a domain with a path; no spaces, no plus sign
+    /// Name of the log or person, such as a domain with a path; no spaces, no plus sign
     #[arg(long, value_name = "NAME")]
     name: String,
     /// File for the signing key; the verifier key is written beside it as .vkey

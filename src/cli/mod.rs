@@ -13,6 +13,7 @@ mod run;
 #[cfg(feature = "serve")]
 mod serve;
 mod shell;
+mod sign_off;
 mod simulate;
 mod verify;
 
@@ -77,9 +78,15 @@ enum Command {
     Audit(Box<audit::AuditCommand>),
     /// Make the evidence pack of a run: report, annexes, notice for the public
     Report(report::ReportCommand),
+    /// Sign, as a reviewer, that you saw this log as it stands
+    Cosign(sign_off::CosignCommand),
+    /// Sign off the published files for a recipient
+    Release(sign_off::ReleaseCommand),
+    /// Write the proof of every published file anew
+    Prove(sign_off::ProveCommand),
     /// Write a synthetic flight in real file formats, with its truth
     Simulate(simulate::SimulateCommand),
-    /// Make a key that signs logs
+    /// Make a key: of a log, a reviewer, an approver
     Keygen(keys::KeygenCommand),
     /// Write, show or check a configuration file
     #[command(subcommand)]
@@ -127,6 +134,9 @@ pub fn main() -> ExitCode {
         Command::Serve(command) => command.execute(&cli.global),
         Command::Audit(command) => command.execute(&cli.global),
         Command::Report(command) => command.execute(&cli.global),
+        Command::Cosign(command) => command.execute(),
+        Command::Release(command) => command.execute(),
+        Command::Prove(command) => command.execute(),
         Command::Simulate(command) => command.execute(&cli.global),
         Command::Keygen(command) => command.execute(),
         Command::Config(command) => command.execute(),

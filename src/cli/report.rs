@@ -45,6 +45,7 @@ impl ReportCommand {
             verify: VerifyOptions {
                 checkpoint: self.checkpoint,
                 key: key.transpose()?,
+                ..VerifyOptions::default()
             },
         };
         let out = self.out.unwrap_or_else(|| self.dir.join("report"));

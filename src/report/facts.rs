@@ -29,6 +29,8 @@ pub(super) struct Facts {
     pub(super) withheld: Vec<NotPublished>,
     pub(super) rejected: Vec<NotPublished>,
     pub(super) emitted: Vec<TileEmitted>,
+    /// What flights were laid on, in words.
+    pub(super) grounds: BTreeSet<String>,
     pub(super) objection: Option<ObjectionApplied>,
     pub(super) heat_loss: Option<HeatLossParameters>,
     pub(super) buildings: Option<BuildingsEmitted>,
@@ -122,7 +124,21 @@ impl Facts {
                 Entry::Objection(objection) => facts.objection = Some(objection),
                 Entry::HeatLoss(parameters) => facts.heat_loss = Some(parameters),
                 Entry::Buildings(table) => facts.buildings = Some(table),
-                Entry::TileEmitted(tile) => facts.emitted.push(tile),
+                Entry::Flight(flight) => {
+                    if !flight.ground.is_empty() {
+                        facts.grounds.insert(flight.ground);
+                    }
+                }
+                // A file of many frames is told of in parts.
+                Entry::TileEmitted(tile) => {
+                    if facts
+                        .emitted
+                        .last()
+                        .is_none_or(|last| last.path != tile.path)
+                    {
+                        facts.emitted.push(tile);
+                    }
+                }
                 Entry::RunClosed(closed) => {
                     ended = true;
                     facts.closed = closed;
@@ -155,6 +171,7 @@ impl Facts {
             withheld: Vec::new(),
             rejected: Vec::new(),
             emitted: Vec::new(),
+            grounds: BTreeSet::new(),
             objection: None,
             heat_loss: None,
             buildings: None,

@@ -160,15 +160,8 @@ pub(super) fn results(facts: &Facts) -> Vec<String> {
             page::number(table.measured.into())
         ));
     }
-    let mut grounds: Vec<&str> = Vec::new();
-    for flight in facts.emitted.iter().flat_map(|tile| &tile.flights) {
-        if !flight.ground.is_empty() && !grounds.contains(&flight.ground.as_str()) {
-            grounds.push(&flight.ground);
-        }
-    }
-    for ground in grounds {
-        results.push(format!("The map was laid on: {ground}."));
-    }
+    let grounds = facts.grounds.iter();
+    results.extend(grounds.map(|ground| format!("The map was laid on: {ground}.")));
     results
 }
 

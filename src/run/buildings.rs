@@ -8,7 +8,7 @@ use serde::Serialize;
 
 use super::journal::Journal;
 use super::outputs::Map;
-use super::record::{count, ranges};
+use super::record::{self, count, ranges};
 use super::{Run, RunError};
 use crate::audit::{BuildingsEmitted, Entry, ObjectionApplied, PublishedFile};
 use crate::config::Config;
@@ -245,13 +245,14 @@ pub(super) fn publish(
         measured: measured.count(),
         points_outside,
     };
-    journal.note(Entry::Buildings(BuildingsEmitted {
+    let table = BuildingsEmitted {
         files: files.collect(),
         footprints_sha256: hex::encode(&hash_file(&source.path)?.0),
         buildings: count(summary.buildings),
         measured: count(summary.measured),
         source_frames: ranges(map.frames),
-    }))?;
+    };
+    journal.buildings(record::buildings(&table))?;
     for staged in staged {
         staged.commit()?;
     }

@@ -12,7 +12,8 @@ use super::processed::{Input, Looked, Masked, Processed};
 use super::window::Find;
 use super::{Cause, Counts, Outcome, Run, RunError, record};
 use crate::audit::{
-    CommitmentKey, Entry, FlightEvidence, Log, ModelId, Placed, RunClosed, RunResumed,
+    self, CommitmentKey, Entry, FlightEvidence, Log, MOST_RANGES, ModelId, Placed, RunClosed,
+    RunResumed, Signer,
 };
 use crate::config::Config;
 use crate::frame::{FrameId, FrameMeta};
@@ -27,11 +28,17 @@ const SYNC_EVERY: usize = 64;
 /// The open log and what an earlier run wrote into it.
 pub(super) struct Journal<'a> {
     log: Log<'a>,
+    store: &'a Store,
+    signer: &'a Signer,
     models: Vec<ModelId>,
     known: BTreeMap<FrameId, Known>,
     emitted: BTreeMap<String, String>,
     /// Results that were told of before an interruption.
     noted: Vec<Entry>,
+    /// Flights that were, in order, and how many of them were told of again.
+    flights: Vec<Entry>,
+    /// Entries that publish files, with their place in the log.
+    published: Vec<(u64, Entry)>,
     commitment: &'a CommitmentKey,
     /// Frames placed before an interruption.
     placed: BTreeMap<u32, Placed>,
@@ -62,10 +69,14 @@ impl<'a> Journal<'a> {
         let (log, entries) = Log::open(store, &keys.signer)?;
         let mut journal = Self {
             log,
+            store,
+            signer: &keys.signer,
             models: record::models(run),
             known: BTreeMap::new(),
             emitted: BTreeMap::new(),
             noted: Vec::new(),
+            flights: Vec::new(),
+            published: Vec::new(),
             commitment: &keys.commitment,
             placed: BTreeMap::new(),
             finished: false,
@@ -114,10 +125,14 @@ impl<'a> Journal<'a> {
         {
             entries.pop();
         }
+        drop_unfinished_parts(&mut entries);
         self.log.truncate(entries.len() as u64)?;
         let mut bytes = 0;
         let mut finds = Vec::new();
-        for entry in entries {
+        for (index, entry) in (0..).zip(entries) {
+            if matches!(entry, Entry::TileEmitted(_) | Entry::Buildings(_)) {
+                self.published.push((index, entry.clone()));
+            }
             let (frame, outcome, output_sha256) = match entry {
                 Entry::Ingested(ingested) => {
                     bytes = ingested.bytes;
@@ -147,6 +162,10 @@ impl<'a> Journal<'a> {
                 }
                 Entry::Placed(placed) => {
                     self.placed.insert(placed.frame, placed);
+                    continue;
+                }
+                flight @ Entry::Flight(_) => {
+                    self.flights.push(flight);
                     continue;
                 }
                 result @ (Entry::Objection(_) | Entry::HeatLoss(_) | Entry::Buildings(_)) => {
@@ -183,7 +202,14 @@ impl<'a> Journal<'a> {
         if !self.finished {
             return Ok(None);
         }
-        Ok(Some((self.counts, self.log.checkpoint()?)))
+        Ok(Some((self.counts, self.sign()?)))
+    }
+
+    /// Signs the whole log and writes the proofs of all files under that checkpoint.
+    fn sign(&mut self) -> Result<String, RunError> {
+        let checkpoint = self.log.checkpoint()?;
+        audit::write_proofs(self.store, self.signer, &self.published)?;
+        Ok(checkpoint)
     }
 
     /// Logs one frame, unless it is logged already: then what came out again must be the same.
@@ -208,7 +234,8 @@ impl<'a> Journal<'a> {
         if self.unsynced >= SYNC_EVERY {
             self.sync()?;
         }
-        Ok(())
+        // Only here: a checkpoint must not cover part of a frame, which is cut off on resume.
+        Ok(self.log.checkpoint_if_due()?)
     }
 
     /// Makes the log durable.
@@ -228,6 +255,49 @@ impl<'a> Journal<'a> {
                 }
                 None => self.log.append(&Entry::Placed(*placed))?,
             }
+        }
+        Ok(())
+    }
+
+    /// Logs how flights were laid on the ground, once: an interrupted run may have begun to.
+    pub(super) fn flights(&mut self, flights: &[FlightEvidence]) -> Result<(), RunError> {
+        let entries = flights.iter().flat_map(record::flight);
+        let mut before = std::mem::take(&mut self.flights).into_iter();
+        for entry in entries {
+            match before.next() {
+                Some(before) if before == entry => {}
+                Some(_) => {
+                    let path = "the place of a flight".into();
+                    return Err(RunError::OtherBytes { path });
+                }
+                None => self.log.append(&entry)?,
+            }
+        }
+        Ok(())
+    }
+
+    /// Logs the table of buildings durably, once.
+    pub(super) fn buildings(&mut self, entries: Vec<Entry>) -> Result<(), RunError> {
+        let noted = self.noted.iter();
+        let mut before = noted
+            .filter(|noted| matches!(noted, Entry::Buildings(_)))
+            .peekable();
+        if before.peek().is_some() {
+            if before.eq(&entries) {
+                return Ok(());
+            }
+            let path = "the table of buildings".into();
+            return Err(RunError::OtherBytes { path });
+        }
+        self.append_published(entries)?;
+        self.sync()
+    }
+
+    /// Logs entries that publish a file.
+    fn append_published(&mut self, entries: Vec<Entry>) -> Result<(), RunError> {
+        for entry in entries {
+            self.log.append(&entry)?;
+            self.published.push((self.log.len() - 1, entry));
         }
         Ok(())
     }
@@ -258,13 +328,15 @@ impl<'a> Journal<'a> {
         &mut self,
         staged: Staged,
         frames: &[FrameId],
-        flights: &[FlightEvidence],
     ) -> Result<Receipt, RunError> {
-        let entry = record::tile(staged.receipt(), frames, flights);
-        match self.emitted.get(&entry.path) {
-            Some(sha256) if *sha256 == entry.sha256 => {}
-            Some(_) => return Err(RunError::OtherBytes { path: entry.path }),
-            None => self.log.append(&Entry::TileEmitted(entry))?,
+        let receipt = staged.receipt();
+        match self.emitted.get(&receipt.path) {
+            Some(sha256) if *sha256 == hex::encode(&receipt.sha256) => {}
+            Some(_) => {
+                let path = receipt.path.clone();
+                return Err(RunError::OtherBytes { path });
+            }
+            None => self.append_published(record::tile(receipt, frames))?,
         }
         self.sync()?;
         Ok(staged.commit()?)
@@ -291,7 +363,27 @@ impl<'a> Journal<'a> {
             withheld: record::count(withheld),
             rejected: record::count(rejected),
         }))?;
-        Ok(self.log.checkpoint()?)
+        self.sign()
+    }
+}
+
+/// Drops the last file's entries where the last of them is full: it cannot be told whether all of them were written. The file is made and
+/// logged again.
+fn drop_unfinished_parts(entries: &mut Vec<Entry>) {
+    let parts = |entry: &Entry| match entry {
+        Entry::TileEmitted(tile) => Some((tile.path.clone(), tile.source_frames.len())),
+        Entry::Buildings(table) => Some((String::new(), table.source_frames.len())),
+        _ => None,
+    };
+    let Some((last, MOST_RANGES)) = entries.last().and_then(parts) else {
+        return;
+    };
+    while entries
+        .last()
+        .and_then(parts)
+        .is_some_and(|(path, _)| path == last)
+    {
+        entries.pop();
     }
 }
 

@@ -8,7 +8,6 @@ use std::sync::Arc;
 
 use super::journal::Journal;
 use super::{Run, RunError};
-use crate::audit::FlightEvidence;
 use crate::frame::FrameId;
 use crate::georef::{self, Crs};
 use crate::raster::Raster;
@@ -32,7 +31,6 @@ pub(super) fn publish(
     store: &Store,
     crs: Crs,
     frames: &[MosaicFrame],
-    flights: &[FlightEvidence],
     publishable: impl Fn(FrameId) -> Result<Arc<Raster<f32>>, RunError>,
     journal: &mut Journal<'_>,
 ) -> Result<(), RunError> {
@@ -62,6 +60,6 @@ pub(super) fn publish(
     };
     let staged = store.stage_folder(layout::FRAMES, write)?;
     let ids: Vec<FrameId> = frames.iter().map(|frame| frame.id).collect();
-    journal.publish(staged, &ids, flights)?;
+    journal.publish(staged, &ids)?;
     Ok(())
 }

@@ -72,6 +72,7 @@ pub(super) fn map(
             flight.evidence(ground.evidence(number), alignment.evidence(number))
         })
         .collect();
+    journal.flights(&evidence)?;
     progress.step();
 
     let options = MosaicOptions {
@@ -90,7 +91,7 @@ pub(super) fn map(
         tiles::build_on(surface, crs, &frames, &options, &work, publishable)
     })?;
     let has_surface = ground.surface.model().is_some();
-    kept_frames::publish(run, store, crs, &frames, &evidence, publishable, journal)?;
+    kept_frames::publish(run, store, crs, &frames, publishable, journal)?;
     let objections = buildings::object(run, &mut mosaic, has_surface, journal)?;
     summary.objections = objections.as_ref().map(Objections::count);
     let report = mosaic.report().clone();
@@ -110,7 +111,6 @@ pub(super) fn map(
     let map = outputs::Map {
         mosaic: &mosaic,
         frames: used,
-        flights: &evidence,
         flown: flown(used.iter().filter_map(|id| by_id.get(id).copied())),
     };
     let mut catalog = outputs::publish(run, pool, store, &map, journal, progress)?;

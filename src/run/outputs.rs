@@ -6,7 +6,6 @@ use rayon::ThreadPool;
 
 use super::journal::Journal;
 use super::{Progress, Run, RunError};
-use crate::audit::FlightEvidence;
 use crate::frame::FrameId;
 use crate::store::{Store, layout};
 use crate::tiles::{
@@ -22,7 +21,6 @@ pub(super) struct Map<'a> {
     pub(super) mosaic: &'a Mosaic,
     /// Frames with a pixel in it.
     pub(super) frames: &'a [FrameId],
-    pub(super) flights: &'a [FlightEvidence],
     /// First and last capture among them, seconds since 1970.
     pub(super) flown: Option<(i64, i64)>,
 }
@@ -94,11 +92,11 @@ pub(super) fn raster(
 ) -> Result<Vec<StacAsset>, RunError> {
     let cog = store.stage_file(paths.cog, &Cog(layer))?;
     let cog = StacAsset {
-        receipt: journal.publish(cog, map.frames, map.flights)?,
+        receipt: journal.publish(cog, map.frames)?,
         bands: layer.bands(),
     };
     let style = store.stage(paths.style, style)?;
-    let style = journal.publish(style, map.frames, map.flights)?;
+    let style = journal.publish(style, map.frames)?;
     Ok(vec![cog, style.into()])
 }
 
@@ -131,9 +129,9 @@ impl Web<'_> {
         ];
         if self.is_folder_too {
             let folder = store.stage_folder(paths.xyz, |folder| tiles.write_xyz(folder))?;
-            journal.publish(folder, map.frames, map.flights)?;
+            journal.publish(folder, map.frames)?;
         }
-        let publish = |staged| Ok(journal.publish(staged, map.frames, map.flights)?.into());
+        let publish = |staged| Ok(journal.publish(staged, map.frames)?.into());
         staged.into_iter().map(publish).collect()
     }
 }
@@ -178,7 +176,7 @@ impl Catalog {
             (layout::STAC_COLLECTION, collection),
             (layout::STAC_ITEM, item),
         ] {
-            journal.publish(store.stage(path, &document)?, map.frames, map.flights)?;
+            journal.publish(store.stage(path, &document)?, map.frames)?;
         }
         Ok(())
     }

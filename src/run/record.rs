@@ -5,8 +5,9 @@ use std::path::Path;
 use super::processed::{Look, Masked, Processed};
 use super::{Outcome, Run, RunError};
 use crate::audit::{
-    self, AuditError, CommitmentKey, Detected, Entry, FlightEvidence, Found, Ingested, Manifest,
-    ModelId, NotPublished, Policy, RunOpened, SelfCheck, Signer, TileEmitted,
+    self, AuditError, BuildingsEmitted, CommitmentKey, Detected, Entry, FlightEvidence, Found,
+    Ingested, MOST_RANGES, Manifest, ModelId, NotPublished, Policy, RunOpened, SelfCheck, Signer,
+    TileEmitted,
 };
 use crate::config::Config;
 use crate::detect::{Beyond, Class, Detections, Detector, Line};
@@ -236,19 +237,48 @@ fn masked(config: &Config, frame: u32, made: &Masked, pixels: Option<u64>) -> au
     }
 }
 
-/// `tile.emitted`.
-pub(super) fn tile(
-    receipt: &Receipt,
-    frames: &[FrameId],
-    flights: &[FlightEvidence],
-) -> TileEmitted {
-    TileEmitted {
-        path: receipt.path.clone(),
-        sha256: hex::encode(&receipt.sha256),
-        bytes: receipt.bytes,
-        source_frames: ranges(frames),
-        flights: flights.to_vec(),
+/// `tile.emitted`: one entry, and further ones for more ranges of frames than one holds.
+pub(super) fn tile(receipt: &Receipt, frames: &[FrameId]) -> Vec<Entry> {
+    let entry = |source_frames| {
+        Entry::TileEmitted(TileEmitted {
+            path: receipt.path.clone(),
+            sha256: hex::encode(&receipt.sha256),
+            bytes: receipt.bytes,
+            source_frames,
+        })
+    };
+    parts(&ranges(frames), entry)
+}
+
+/// `flight.placed`, likewise.
+pub(super) fn flight(flight: &FlightEvidence) -> Vec<Entry> {
+    let entry = |frames| {
+        Entry::Flight(FlightEvidence {
+            frames,
+            ..flight.clone()
+        })
+    };
+    parts(&flight.frames, entry)
+}
+
+/// `buildings.emitted`, likewise.
+pub(super) fn buildings(table: &BuildingsEmitted) -> Vec<Entry> {
+    let entry = |source_frames| {
+        Entry::Buildings(BuildingsEmitted {
+            source_frames,
+            ..table.clone()
+        })
+    };
+    parts(&table.source_frames, entry)
+}
+
+/// One entry at least.
+fn parts(ranges: &[[u32; 2]], entry: impl Fn(Vec<[u32; 2]>) -> Entry) -> Vec<Entry> {
+    if ranges.is_empty() {
+        return vec![entry(Vec::new())];
     }
+    let parts = ranges.chunks(MOST_RANGES);
+    parts.map(|part| entry(part.to_vec())).collect()
 }
 
 /// Ascending frame numbers as inclusive ranges.
@@ -289,6 +319,29 @@ fn milli(value: f64) -> u32 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// Every second frame of 10,000: more ranges than a line of 65,535 bytes holds.
+    #[test]
+    fn many_ranges_become_entries_that_a_line_holds() {
+        let frames: Vec<FrameId> = (0..5000)
+            .map(|n| FrameId(u32::MAX - 10_001 + 2 * n))
+            .collect();
+        let receipt = Receipt {
+            path: "tiles/a.tif".into(),
+            sha256: [0; 32],
+            bytes: 1,
+        };
+        let entries = tile(&receipt, &frames);
+        let mut held = Vec::new();
+        for entry in &entries {
+            entry.to_line().unwrap();
+            if let Entry::TileEmitted(tile) = entry {
+                held.extend(tile.source_frames.clone());
+            }
+        }
+        assert_eq!((entries.len(), held), (3, ranges(&frames)));
+        assert_eq!(tile(&receipt, &[]).len(), 1);
+    }
 
     #[test]
     fn frame_numbers_become_ranges() {

@@ -52,6 +52,12 @@ pub const CHECKPOINT: &str = "audit/checkpoint";
 pub const VERIFIER_KEY: &str = "audit/verifier.key";
 /// Folder of the tlog-tiles.
 pub const LOG_TILES: &str = "audit/tile";
+/// Folder of proofs, one for each published file.
+pub const PROOFS: &str = "audit/proofs";
+/// Folder of reviewers' cosignatures and of the keys that made them.
+pub const COSIGNATURES: &str = "audit/cosigs";
+/// Folder of release statements.
+pub const RELEASES: &str = "release";
 /// Secrets of the operator: never part of what is handed on.
 pub const PRIVATE: &str = "private";
 /// Key of the input commitments, hex.
@@ -70,4 +76,19 @@ pub const FRAME_LIST: &str = "private/frames.jsonl";
 #[must_use]
 pub fn spilled_frame(id: crate::frame::FrameId) -> String {
     format!("frames/{:08}.f32", id.0)
+}
+
+/// Proof that a published file is in the log.
+#[must_use]
+pub fn proof(path: &str) -> String {
+    format!("{PROOFS}/{path}.tlog-proof")
+}
+
+/// Statement of a release, numbered from 0.
+#[must_use]
+pub fn statement(number: usize) -> String {
+    match number {
+        0 => format!("{RELEASES}/statement.dsse.json"),
+        later => format!("{RELEASES}/statement-{}.dsse.json", later + 1),
+    }
 }

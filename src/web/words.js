@@ -105,8 +105,13 @@ const TYPES = {
     title: "A file was published",
     line: `${e.path} (${size(e.bytes)})`,
     facts: [["File", e.path], ["Length", size(e.bytes)], ["May show frames", ranges(e.source_frames) || "none"],
-      ...e.flights.map((flight, at) => [`Flight ${at + 1}`, `frames ${ranges(flight.frames)}: yaw from the ${flight.yaw}, ${flight.reason}` +
-        (flight.agreement ? `; ${flight.agreement}` : "")]), ["SHA-256", e.sha256]],
+      ["SHA-256", e.sha256]],
+  }),
+  "flight.placed": (e) => ({
+    title: "A flight was laid on the ground",
+    line: `frames ${ranges(e.frames)}: yaw from the ${e.yaw}`,
+    facts: [["Frames", ranges(e.frames)], ["Yaw", `from the ${e.yaw}: ${e.reason}`], ["Ground", e.ground || "not told"],
+      ["Agreement of frames", e.agreement || "not told"], ["Poses by other software", e.poses || "none"]],
   }),
   "objection.applied": (e) => ({
     title: "Homes were taken out of the map",

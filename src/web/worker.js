@@ -46,7 +46,8 @@ function survey() {
     named.forEach((name) => classes.add(name));
     if (!["tile.emitted", "buildings.emitted", "frame.withheld", "review.decided", "run.opened"].includes(type)) return;
     const entry = entryAt(at);
-    if (type === "tile.emitted") listed.push({ path: entry.path, sha256: entry.sha256, bytes: entry.bytes });
+    // A file of many frames is told of in parts.
+    if (type === "tile.emitted" && listed.at(-1)?.path !== entry.path) listed.push({ path: entry.path, sha256: entry.sha256, bytes: entry.bytes });
     if (type === "buildings.emitted") listed.push(...entry.files);
     if (type === "frame.withheld") queue.push({ line: at, ...entry });
     if (type === "review.decided") decisions.push({ line: at, ...entry });

@@ -1,0 +1,74 @@
+//! A set of frame numbers: a bit each, so that a million frames take less than a megabyte.
+
+use std::collections::BTreeMap;
+
+/// Frame numbers, by the word of 64 in which their bit stands. Memory follows what is inserted, not how large it is.
+#[derive(Debug, Default)]
+pub(super) struct FrameSet {
+    words: BTreeMap<u32, u64>,
+    count: u32,
+}
+
+impl FrameSet {
+    /// Adds a frame; tells whether it is new.
+    pub(super) fn insert(&mut self, frame: u32) -> bool {
+        let (word, bit) = place(frame);
+        let word = self.words.entry(word).or_default();
+        let new = *word & bit == 0;
+        *word |= bit;
+        self.count += u32::from(new);
+        new
+    }
+
+    /// Whether it holds a frame.
+    pub(super) fn contains(&self, frame: u32) -> bool {
+        let (word, bit) = place(frame);
+        self.words.get(&word).is_some_and(|word| word & bit != 0)
+    }
+
+    /// Frames in it.
+    pub(super) fn len(&self) -> u32 {
+        self.count
+    }
+
+    /// Whether it holds all frames of an inclusive range. It stops at the first that is not there.
+    pub(super) fn holds(&self, [first, last]: [u32; 2]) -> bool {
+        (first..=last).all(|frame| self.contains(frame))
+    }
+
+    /// The first frame of this set that is not in `other`.
+    pub(super) fn beyond(&self, other: &Self) -> Option<u32> {
+        self.words.iter().find_map(|(word, bits)| {
+            let left = bits & !other.words.get(word).unwrap_or(&0);
+            (left != 0).then(|| word * 64 + left.trailing_zeros())
+        })
+    }
+}
+
+fn place(frame: u32) -> (u32, u64) {
+    (frame / 64, 1 << (frame % 64))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn it_holds_what_was_inserted() {
+        let mut set = FrameSet::default();
+        let mut other = FrameSet::default();
+        for frame in [0, 1, 2, 63, 64, 200] {
+            assert!(set.insert(frame));
+            assert!(!set.insert(frame));
+        }
+        other.insert(0);
+        assert_eq!(
+            (set.len(), set.contains(63), set.contains(65)),
+            (6, true, false)
+        );
+        assert!(!set.contains(u32::MAX));
+        assert!(set.holds([0, 2]) && set.holds([63, 64]));
+        assert!(!set.holds([2, 3]) && !set.holds([0, u32::MAX]));
+        assert_eq!((set.beyond(&other), other.beyond(&set)), (Some(1), None));
+    }
+}

@@ -1,0 +1,176 @@
+//! The log read a part at a time: whole blocks of 256 lines, as the tiles hold them.
+
+use std::fs::File;
+use std::io::{BufRead, BufReader, Read};
+
+use tlog_tiles::{Hash, record_hash};
+
+use super::tree::{WIDTH, perfect, push_line};
+use super::{Entry, line};
+
+/// Consecutive lines, 256 but for the last ones.
+#[derive(Debug, Default)]
+pub(super) struct Block {
+    /// Lines with their newlines.
+    text: Vec<u8>,
+    lines: usize,
+}
+
+/// What a block holds.
+#[derive(Debug)]
+pub(super) struct Checked {
+    /// Leaf hashes.
+    pub(super) leaves: Vec<Hash>,
+    /// Root over them, where the block is full.
+    pub(super) root: Option<Hash>,
+    /// Entries; `None` for lines that are none.
+    pub(super) entries: Vec<Option<Entry>>,
+    /// What is wrong with the files of the block.
+    pub(super) problems: Vec<String>,
+}
+
+impl Checked {
+    /// Lines.
+    pub(super) fn len(&self) -> u64 {
+        self.leaves.len() as u64
+    }
+}
+
+impl Block {
+    /// Lines.
+    pub(super) fn lines(&self) -> impl Iterator<Item = &[u8]> {
+        let lines = self.text.split_inclusive(|&byte| byte == b'\n');
+        lines.map(|line| line.strip_suffix(b"\n").unwrap_or(line))
+    }
+
+    /// Parses and hashes every line.
+    pub(super) fn check(&self) -> Checked {
+        let mut leaves = Vec::with_capacity(self.lines);
+        let mut entries = Vec::with_capacity(self.lines);
+        for line in self.lines() {
+            leaves.push(record_hash(line));
+            entries.push(Entry::from_line(line));
+        }
+        Checked {
+            root: (leaves.len() == WIDTH).then(|| perfect(&leaves)),
+            leaves,
+            entries,
+            problems: Vec::new(),
+        }
+    }
+
+    /// The lines as an entry bundle.
+    pub(super) fn bundle(&self) -> Vec<u8> {
+        let mut bundle = Vec::with_capacity(self.text.len() + self.lines);
+        for line in self.lines() {
+            push_line(&mut bundle, line);
+        }
+        bundle
+    }
+}
+
+/// Reads blocks from a file that may hold anything.
+#[derive(Debug)]
+pub(super) struct Blocks {
+    file: BufReader<File>,
+    /// What ended the reading too early.
+    problem: Option<String>,
+    read: u64,
+    done: bool,
+}
+
+impl Blocks {
+    pub(super) fn new(file: File) -> Self {
+        Self {
+            file: BufReader::with_capacity(1 << 20, file),
+            problem: None,
+            read: 0,
+            done: false,
+        }
+    }
+
+    /// The next blocks, `most` of them at most; none at the end.
+    pub(super) fn take(&mut self, most: usize) -> Vec<Block> {
+        let mut blocks = Vec::new();
+        while blocks.len() < most && !self.done {
+            let mut block = Block::default();
+            while block.lines < WIDTH && self.line(&mut block.text) {
+                block.lines += 1;
+            }
+            if block.lines > 0 {
+                blocks.push(block);
+            }
+        }
+        blocks
+    }
+
+    /// What was wrong with the file, once it was read to its end.
+    pub(super) fn problem(self) -> Option<String> {
+        self.problem
+    }
+
+    fn line(&mut self, text: &mut Vec<u8>) -> bool {
+        let limit = line::LONGEST as u64 + 1;
+        let before = text.len();
+        let read = (&mut self.file).take(limit).read_until(b'\n', text);
+        let whole = text.len() > before && text.last() == Some(&b'\n');
+        match read {
+            Ok(0) => {}
+            Ok(_) if whole => self.read += 1,
+            Ok(read) if read as u64 == limit => {
+                let problem = format!("line {} is longer than {}", self.read + 1, line::LONGEST);
+                self.problem = Some(problem);
+                text.truncate(before);
+            }
+            Ok(_) => {
+                self.problem = Some("the last line of the log is torn".into());
+                self.done = true;
+                return true;
+            }
+            Err(error) => {
+                self.problem = Some(format!("the log cannot be read ({})", error.kind()));
+                text.truncate(before);
+            }
+        }
+        self.done |= !whole;
+        whole
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::store::write_secret;
+
+    fn blocks(bytes: &[u8]) -> (Vec<usize>, Option<String>) {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log");
+        write_secret(&path, bytes).unwrap();
+        let mut blocks = Blocks::new(File::open(path).unwrap());
+        let mut lines = Vec::new();
+        loop {
+            let some = blocks.take(2);
+            if some.is_empty() {
+                return (lines, blocks.problem());
+            }
+            lines.extend(some.iter().map(|block| block.lines().count()));
+        }
+    }
+
+    #[test]
+    fn lines_come_in_blocks_and_what_is_wrong_ends_them() {
+        assert_eq!(blocks(b""), (vec![], None));
+        assert_eq!(blocks(&b"x\n".repeat(600)), (vec![256, 256, 88], None));
+        assert_eq!(blocks(b"x\n\ny\n"), (vec![3], None));
+        let (lines, problem) = blocks(b"x\ny");
+        assert_eq!((lines, problem.unwrap().contains("torn")), (vec![2], true));
+        let longest = [b"x\n", "y".repeat(65_535).as_bytes(), b"\n"].concat();
+        assert_eq!(blocks(&longest), (vec![2], None));
+        let longer = [b"x\n", "y".repeat(65_536).as_bytes(), b"\n"].concat();
+        let (lines, problem) = blocks(&longer);
+        assert_eq!(
+            (lines, problem.unwrap().contains("line 2 is longer")),
+            (vec![1], true)
+        );
+    }
+}

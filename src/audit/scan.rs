@@ -1,0 +1,243 @@
+//! Whether bytes are canonical JSON (RFC 8785) of the kind that the log holds, told in one pass and without building anything.
+//!
+//! In: a line. Out: its `type` and where that member stands. Refuses: blanks, floats, integers beyond ±(2^53 - 1), keys that are not
+//! ASCII or not in ascending order, escapes that RFC 8785 does not write, more than [`DEEPEST`] levels. UTF-8 is left to the parser.
+
+use std::ops::Range;
+
+use super::canonical::LARGEST;
+
+/// Levels of nesting; entries have five.
+const DEEPEST: u32 = 16;
+
+/// The `type` of a canonical object.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Tagged<'a> {
+    /// Its value.
+    pub(super) kind: &'a str,
+    /// The bytes of the member with the comma that goes when it goes.
+    pub(super) member: Range<usize>,
+}
+
+/// Reads a line; `None` where it is not canonical or has no `type`.
+pub(super) fn scan(line: &[u8]) -> Option<Tagged<'_>> {
+    let mut scan = Scan {
+        bytes: line,
+        at: 0,
+        member: None,
+    };
+    if scan.peek()? != b'{' {
+        return None;
+    }
+    scan.value(0)?;
+    if scan.at != line.len() {
+        return None;
+    }
+    let (mut member, value) = scan.member?;
+    let kind = std::str::from_utf8(line.get(value)?).ok()?;
+    if line.get(member.end) == Some(&b',') {
+        member.end += 1;
+    } else if member.start > 1 {
+        member.start -= 1;
+    }
+    Some(Tagged { kind, member })
+}
+
+struct Scan<'a> {
+    bytes: &'a [u8],
+    at: usize,
+    /// The `type` of the outermost object: member, and value without quotes.
+    member: Option<(Range<usize>, Range<usize>)>,
+}
+
+impl Scan<'_> {
+    fn peek(&self) -> Option<u8> {
+        self.bytes.get(self.at).copied()
+    }
+
+    fn skip(&mut self, expected: &[u8]) -> Option<()> {
+        let rest = self.bytes.get(self.at..)?;
+        rest.starts_with(expected)
+            .then(|| self.at += expected.len())
+    }
+
+    fn value(&mut self, depth: u32) -> Option<()> {
+        if depth > DEEPEST {
+            return None;
+        }
+        match self.peek()? {
+            b'"' => self.string().map(drop),
+            b'{' => self.object(depth),
+            b'[' => self.array(depth),
+            b't' => self.skip(b"true"),
+            b'f' => self.skip(b"false"),
+            b'n' => self.skip(b"null"),
+            _ => self.integer(),
+        }
+    }
+
+    fn object(&mut self, depth: u32) -> Option<()> {
+        self.skip(b"{")?;
+        if self.peek()? == b'}' {
+            return self.skip(b"}");
+        }
+        let mut last: &[u8] = b"";
+        loop {
+            let start = self.at;
+            let key = self.string()?;
+            let key = self.bytes.get(key)?;
+            // Empty keys, escapes and letters beyond ASCII are in no entry.
+            if key <= last || !key.is_ascii() || key.contains(&b'\\') {
+                return None;
+            }
+            last = key;
+            self.skip(b":")?;
+            let value = self.at;
+            self.value(depth + 1)?;
+            if depth == 0 && key == b"type" {
+                let inner = value + 1..self.at.saturating_sub(1);
+                self.member = Some((start..self.at, inner));
+            }
+            match self.peek()? {
+                b',' => self.at += 1,
+                _ => return self.skip(b"}"),
+            }
+        }
+    }
+
+    fn array(&mut self, depth: u32) -> Option<()> {
+        self.skip(b"[")?;
+        if self.peek()? == b']' {
+            return self.skip(b"]");
+        }
+        loop {
+            self.value(depth + 1)?;
+            match self.peek()? {
+                b',' => self.at += 1,
+                _ => return self.skip(b"]"),
+            }
+        }
+    }
+
+    fn integer(&mut self) -> Option<()> {
+        let negative = self.peek()? == b'-';
+        self.at += usize::from(negative);
+        let first = self.peek()?;
+        let mut value: u64 = 0;
+        let start = self.at;
+        while let Some(digit @ b'0'..=b'9') = self.peek() {
+            value = value
+                .checked_mul(10)?
+                .checked_add(u64::from(digit - b'0'))?;
+            self.at += 1;
+        }
+        let digits = self.at - start;
+        let zero = digits == 1 && first == b'0' && !negative;
+        (zero || (digits > 0 && first != b'0' && value <= LARGEST)).then_some(())
+    }
+
+    /// The bytes between the quotes.
+    fn string(&mut self) -> Option<Range<usize>> {
+        self.skip(b"\"")?;
+        let start = self.at;
+        loop {
+            match self.peek()? {
+                b'"' => {
+                    self.at += 1;
+                    return Some(start..self.at - 1);
+                }
+                b'\\' => self.escape()?,
+                byte if byte < 0x20 => return None,
+                _ => self.at += 1,
+            }
+        }
+    }
+
+    /// RFC 8785, section 3.2.2.2: two letters where JSON has them, else `\u00` and lower-case digits, for control characters only.
+    fn escape(&mut self) -> Option<()> {
+        self.at += 1;
+        match self.peek()? {
+            b'b' | b't' | b'n' | b'f' | b'r' | b'"' | b'\\' => {
+                self.at += 1;
+                Some(())
+            }
+            _ => {
+                self.skip(b"u00")?;
+                let high = self.peek()?.checked_sub(b'0').filter(|high| *high < 2)?;
+                self.at += 1;
+                let low = match self.peek()? {
+                    digit @ b'0'..=b'9' => digit - b'0',
+                    digit @ b'a'..=b'f' => digit - b'a' + 10,
+                    _ => return None,
+                };
+                self.at += 1;
+                (!matches!(high * 16 + low, 8 | 9 | 10 | 12 | 13)).then_some(())
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_type_is_found_and_can_be_cut_out() {
+        for (line, rest) in [
+            (r#"{"a":1,"type":"x","z":2}"#, r#"{"a":1,"z":2}"#),
+            (r#"{"a":1,"type":"x"}"#, r#"{"a":1}"#),
+            (r#"{"type":"x","z":2}"#, r#"{"z":2}"#),
+            (r#"{"type":"x"}"#, "{}"),
+            (r#"{"a":{"type":"y"},"type":"x"}"#, r#"{"a":{"type":"y"}}"#),
+        ] {
+            let found = scan(line.as_bytes()).unwrap();
+            let mut cut = line.to_owned();
+            cut.replace_range(found.member, "");
+            assert_eq!((found.kind, cut.as_str()), ("x", rest));
+        }
+    }
+
+    /// What a canonicaliser that others wrote would write otherwise is refused, and nothing else.
+    #[test]
+    fn it_agrees_with_a_canonicaliser() {
+        let good = [
+            r#"{"type":""}"#,
+            r#"{"a":[],"b":{},"c":[1,-2,0],"d":null,"e":[true,false],"type":"x"}"#,
+            r#"{"a":9007199254740991,"b":-9007199254740991,"type":"x"}"#,
+            "{\"a\":\"\\b\\t\\n\\f\\r\\\"\\\\/\\u001f\\u0000é\u{7f}\u{1f600}\u{2028}\",\"type\":\"x\"}",
+        ];
+        let bad = [
+            r#"{"type":"x"} "#,
+            r#" {"type":"x"}"#,
+            r#"{"type": "x"}"#,
+            r#"{"type":"x","a":1}"#,
+            r#"{"a":1,"a":1,"type":"x"}"#,
+            r#"{"a":01,"type":"x"}"#,
+            r#"{"a":-0,"type":"x"}"#,
+            r#"{"a":1.0,"type":"x"}"#,
+            r#"{"a":1e3,"type":"x"}"#,
+            r#"{"a":9007199254740992,"type":"x"}"#,
+            r#"{"a":"\/","type":"x"}"#,
+            r#"{"a":"\u0041","type":"x"}"#,
+            r#"{"a":"\u001F","type":"x"}"#,
+            r#"{"a":"\u000a","type":"x"}"#,
+            "{\"a\":\"\t\",\"type\":\"x\"}",
+            r#"{"a":[1,],"type":"x"}"#,
+            r#"{"a":1,"type":"x"}}"#,
+            r#"{"a":1,"type":"x""#,
+            r#"[{"type":"x"}]"#,
+            r#"{"a":1}"#,
+            "",
+        ];
+        for line in good {
+            assert!(scan(line.as_bytes()).is_some(), "{line}");
+            let value: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(serde_jcs::to_string(&value).unwrap(), line);
+        }
+        for line in bad {
+            assert_eq!(scan(line.as_bytes()), None, "{line}");
+        }
+        let deep = format!(r#"{{"a":{}{},"type":"x"}}"#, "[".repeat(99), "]".repeat(99));
+        assert_eq!(scan(deep.as_bytes()), None);
+    }
+}
