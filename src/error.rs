@@ -69,6 +69,7 @@ impl Error {
                 error,
                 RunError::Nested { .. }
                     | RunError::NotSame { .. }
+                    | RunError::NotReviewed { .. }
                     | RunError::NothingToResume { .. }
                     | RunError::NoWalls
                     | RunError::Surface(_)

@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    AuditError, BuildingsEmitted, HeatLossParameters, ObjectionApplied, RawDeleted,
-    ReleaseApproved, ReviewDecided, canonical,
+    AuditError, BuildingsEmitted, DecidedMask, HeatLossParameters, ObjectionApplied, RawDeleted,
+    ReleaseApproved, Retention, ReviewDecided, ReviewedRun, canonical,
 };
 use crate::hex;
 
@@ -88,6 +88,12 @@ pub struct RunOpened {
     pub beyond_envelope: String,
     /// The inputs.
     pub manifest: Manifest,
+    /// When what is to be deleted.
+    #[serde(default, skip_serializing_if = "Retention::is_empty")]
+    pub retention: Retention,
+    /// The run over the same inputs whose review this one follows.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviewed: Option<ReviewedRun>,
 }
 
 /// A model by name and content.
@@ -233,6 +239,9 @@ pub struct Masked {
     pub output_sha256: String,
     /// What the second look found.
     pub self_check: SelfCheck,
+    /// What people decided about the mask, where they did.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub reviewed: Option<DecidedMask>,
 }
 
 /// Policy of one class.
@@ -388,13 +397,16 @@ impl Entry {
         let digests: Vec<&str> = match self {
             Self::RunOpened(opened) => {
                 let models = opened.models.iter().map(|model| model.sha256.as_str());
+                let reviewed = opened.reviewed.iter();
                 models
                     .chain([opened.policy_sha256.as_str(), &opened.manifest.root])
+                    .chain(reviewed.flat_map(|run| [run.root.as_str(), &run.decisions_sha256]))
                     .collect()
             }
             Self::Ingested(ingested) => vec![&ingested.commitment],
             Self::Masked(masked) => vec![&masked.mask_sha256, &masked.output_sha256],
             Self::TileEmitted(tile) => vec![&tile.sha256],
+            Self::Review(review) => vec![&review.root],
             Self::Release(release) => vec![&release.statement_sha256, &release.root],
             Self::Objection(objection) => vec![&objection.commitment],
             Self::Buildings(table) => {
@@ -409,6 +421,7 @@ impl Entry {
         match self {
             Self::Detected(detected) => detected.problem(),
             Self::Review(review) => review.problem(),
+            Self::Masked(masked) => masked.reviewed.as_ref().and_then(DecidedMask::problem),
             Self::Deleted(deleted) if !ascend(&deleted.frames) => {
                 Some("ranges of frames do not ascend".into())
             }

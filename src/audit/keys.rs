@@ -100,6 +100,14 @@ impl Signer {
         &self.verifier
     }
 
+    /// The bare signature over `bytes` (Ed25519, 64 bytes).
+    pub(super) fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, AuditError> {
+        signed_note::Signer::sign(&self.key, bytes).map_err(|error| AuditError::Key {
+            what: self.verifier.clone(),
+            problem: error.to_string(),
+        })
+    }
+
     /// A signed checkpoint over a tree head; its origin is the key's name.
     pub(super) fn checkpoint(&self, size: u64, root: Hash) -> Result<Vec<u8>, AuditError> {
         let failed = |problem: String| AuditError::Tree { problem };
@@ -121,6 +129,13 @@ fn verifier_of(signer: &str) -> Option<String> {
     let seed: [u8; 32] = secret.get(1..)?.try_into().ok()?;
     let public = ed25519_dalek::SigningKey::from_bytes(&seed).verifying_key();
     Some(signed_note::new_ed25519_verifier_key(name, &public))
+}
+
+/// Whether `signature` is the bare one of `verifier` over `bytes`; the words say what is wrong with the key otherwise.
+pub(super) fn is_signed(bytes: &[u8], signature: &[u8], verifier: &str) -> Result<bool, String> {
+    let key = StandardVerifier::new(verifier)
+        .map_err(|error| format!("the verifier key is not valid ({error})"))?;
+    Ok(signed_note::Verifier::verify(&key, bytes, signature))
 }
 
 /// Opens a signed checkpoint with a verifier key; the words say what is wrong otherwise.

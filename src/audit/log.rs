@@ -9,6 +9,7 @@ use std::ops::Range;
 
 use super::tree::{TileContent, Tree, bundle};
 use super::{AuditError, Entry, Signer, keys};
+use crate::hex;
 use crate::store::{Appender, Artifact, Store, layout, sealed};
 
 /// An open log. One thread appends.
@@ -93,6 +94,15 @@ impl<'a> Log<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The tree head over all entries, hex.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError::Tree`] when it cannot be computed.
+    pub fn root(&self) -> Result<String, AuditError> {
+        Ok(hex::encode(&self.tree.root_at(self.tree.size())?.0))
     }
 
     /// Adds an entry; durable only after [`Log::sync`].

@@ -13,13 +13,17 @@ mod error;
 mod files;
 mod keys;
 mod log;
+mod read;
 mod results;
+mod reviewers;
 mod story;
 mod tree;
 mod verify;
 
 pub use commitment::CommitmentKey;
-pub use decisions::{RawDeleted, ReleaseApproved, ReviewDecided, Signature};
+pub use decisions::{
+    DecidedMask, RawDeleted, ReleaseApproved, Retention, ReviewDecided, ReviewedRun, Signature,
+};
 pub use entry::{
     Detected, Entry, FlightEvidence, Found, Ingested, Manifest, Masked, ModelId, NotPublished,
     Placed, Policy, RunClosed, RunOpened, RunResumed, SelfCheck, TileEmitted,
@@ -27,6 +31,7 @@ pub use entry::{
 pub use error::AuditError;
 pub use keys::{KeyPair, Signer, keygen};
 pub use log::Log;
+pub use read::{REVIEWED, Reviewed, read, read_reviewed};
 pub use results::{BuildingsEmitted, HeatLossParameters, ObjectionApplied, PublishedFile};
 pub use tree::root;
 pub use verify::{Verification, VerifyOptions, verify};

@@ -15,13 +15,14 @@
 //! 8. `objection.applied`, `heatloss.parameters` and `buildings.emitted` come after the last frame, each once at most; the first before
 //!    anything is published, the second before `tiles/heatloss.*`, the third names published frames only;
 //! 9. the counts of `run.closed` are those of the entries;
-//! 10. after it only `review.decided`, `release.approved` and `raw.deleted` come ([`super::aftermath`]), and they come nowhere else.
+//! 10. `frame.masked` tells of a decision, and `frame.withheld` of the reason `reviewed`, only in a run that follows a review;
+//! 11. after it only `review.decided`, `release.approved` and `raw.deleted` come ([`super::aftermath`]), and they come nowhere else.
 
 use std::collections::BTreeSet;
 
 use super::{
     AuditError, BuildingsEmitted, Detected, Entry, Ingested, Masked, Placed, RunClosed, RunOpened,
-    TileEmitted, aftermath, root,
+    TileEmitted, aftermath, read::REVIEWED, root,
 };
 use crate::hex;
 
@@ -45,7 +46,7 @@ pub(super) fn problems(entries: &[Entry]) -> Result<Vec<String>, AuditError> {
         commitments: Vec::new(),
         frame: None,
         published: BTreeSet::new(),
-        withheld: 0,
+        withheld: BTreeSet::new(),
         rejected: 0,
         emitted: BTreeSet::new(),
         last_placed: None,
@@ -58,11 +59,12 @@ pub(super) fn problems(entries: &[Entry]) -> Result<Vec<String>, AuditError> {
     }
     story.finish(closed)?;
     let mut problems = story.problems;
-    problems.extend(aftermath::problems(
-        opened.manifest.count,
-        &story.published,
-        after,
-    ));
+    let ended = aftermath::Ended {
+        opened,
+        published: &story.published,
+        withheld: &story.withheld,
+    };
+    problems.extend(aftermath::problems(&ended, after));
     Ok(problems)
 }
 
@@ -73,7 +75,7 @@ struct Story<'a> {
     /// The frame that has no outcome yet.
     frame: Option<Looks>,
     published: BTreeSet<u32>,
-    withheld: u32,
+    withheld: BTreeSet<u32>,
     rejected: u32,
     emitted: BTreeSet<&'a str>,
     last_placed: Option<u32>,
@@ -136,7 +138,10 @@ impl<'a> Story<'a> {
             }
             Entry::Withheld(withheld) => {
                 if self.outcome(withheld.frame).is_some() {
-                    self.withheld += 1;
+                    self.withheld.insert(withheld.frame);
+                }
+                if withheld.reason == REVIEWED && self.opened.reviewed.is_none() {
+                    self.unreviewed(withheld.frame);
                 }
             }
             Entry::Rejected(rejected) => {
@@ -265,6 +270,9 @@ impl<'a> Story<'a> {
                 told.0, told.1, looks.found, looks.rounds
             ));
         }
+        if masked.reviewed.is_some() && self.opened.reviewed.is_none() {
+            self.unreviewed(frame);
+        }
         self.published.insert(frame);
     }
 
@@ -345,8 +353,14 @@ impl<'a> Story<'a> {
         }
     }
 
+    fn unreviewed(&mut self, frame: u32) {
+        self.problem(format!(
+            "frame {frame} follows a decision, the run follows no review"
+        ));
+    }
+
     fn outcomes(&self) -> usize {
-        let not_published = u64::from(self.withheld) + u64::from(self.rejected);
+        let not_published = self.withheld.len() as u64 + u64::from(self.rejected);
         usize::try_from(not_published)
             .unwrap_or(usize::MAX)
             .saturating_add(self.published.len())
@@ -374,7 +388,8 @@ impl<'a> Story<'a> {
             self.problem("the commitments of the frames do not give the manifest's root");
         }
         let published = u32::try_from(self.published.len()).unwrap_or(u32::MAX);
-        let held = [manifest.count, published, self.withheld, self.rejected];
+        let withheld = u32::try_from(self.withheld.len()).unwrap_or(u32::MAX);
+        let held = [manifest.count, published, withheld, self.rejected];
         let told = [
             closed.total,
             closed.published,

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::tree::{TileContent, Tree, bundle};
-use super::{AuditError, Entry, files, keys, story};
+use super::{AuditError, Entry, files, keys, reviewers, story};
 use crate::hex;
 use crate::store::layout;
 
@@ -20,6 +20,8 @@ pub struct VerifyOptions {
     pub checkpoint: Option<PathBuf>,
     /// The verifier key, received by another way than the folder.
     pub key: Option<String>,
+    /// Verifier keys of the reviewers, received by another way; empty takes any that signed.
+    pub reviewers: Vec<String>,
 }
 
 /// What the check found.
@@ -69,6 +71,7 @@ pub fn verify(folder: &Path, options: &VerifyOptions) -> Result<Verification, Au
         check.prefix(&bytes, key.as_deref(), "the checkpoint kept elsewhere")?;
     }
     check.tiles()?;
+    check.decisions(&entries, key.as_deref(), &options.reviewers)?;
     let mut result = check.result;
     result.problems.extend(story::problems(&entries)?);
     let emitted = entries.iter().flat_map(files::Logged::of);
@@ -175,6 +178,29 @@ impl Check<'_> {
                 Ok(Some(size))
             }
         }
+    }
+
+    /// Checks who decided what about this log.
+    fn decisions(
+        &mut self,
+        entries: &[Entry],
+        key: Option<&str>,
+        known: &[String],
+    ) -> Result<(), AuditError> {
+        let root_at = |size| self.tree.root_at(size);
+        let problems = reviewers::problems(entries, root_at, key, known)?;
+        self.result.problems.extend(problems);
+        if known.is_empty()
+            && entries
+                .iter()
+                .any(|entry| matches!(entry, Entry::Review(_)))
+        {
+            self.result.notes.push(
+                "the reviewers' keys came from the log itself: give --reviewer with each key received by another way"
+                    .into(),
+            );
+        }
+        Ok(())
     }
 
     fn tiles(&mut self) -> Result<(), AuditError> {

@@ -21,16 +21,24 @@ pub(super) struct VerifyCommand {
     /// Verifier key received by another way [default: the folder's own, which proves less]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// Verifier key of a reviewer, received by another way; repeat for more. Others' decisions are problems then
+    #[arg(long, value_name = "FILE")]
+    reviewer: Vec<PathBuf>,
 }
 
 impl VerifyCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
-        let key = self.key.map(|path| {
+        let read = |path: PathBuf| {
             std::fs::read_to_string(&path).map_err(|source| Error::Input { path, source })
-        });
+        };
         let options = VerifyOptions {
             checkpoint: self.checkpoint,
-            key: key.transpose()?,
+            key: self.key.map(read).transpose()?,
+            reviewers: self
+                .reviewer
+                .into_iter()
+                .map(read)
+                .collect::<Result<_, _>>()?,
         };
         let found = verify(&self.dir, &options)?;
         if global.json {
