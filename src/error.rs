@@ -31,6 +31,12 @@ pub enum Error {
     /// A file could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A frame could not be shown or decided about.
+    #[error(transparent)]
+    Review(#[from] crate::review::ReviewError),
+    /// Something could not be deleted.
+    #[error(transparent)]
+    Retention(#[from] crate::retention::RetentionError),
     /// The synthetic flight could not be made.
     #[error(transparent)]
     Simulate(#[from] crate::simulate::SimulateError),
@@ -61,6 +67,8 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Config(_) | Self::Input { .. } => true,
+            Self::Review(error) => error.is_usage(),
+            Self::Retention(error) => !matches!(error, crate::retention::RetentionError::Store(_)),
             Self::Eval(error) => !matches!(error, crate::eval::EvalError::Threads { .. }),
             Self::Ingest(error) => error.is_input_list(),
             Self::Detect(error) => error.is_settings(),

@@ -23,6 +23,8 @@ pub mod ingest;
 pub mod radiometry;
 pub mod raster;
 pub mod redact;
+pub mod retention;
+pub mod review;
 pub mod run;
 pub mod simulate;
 pub mod store;

@@ -100,6 +100,12 @@ impl Signer {
         &self.verifier
     }
 
+    /// Whether it is the same key, under whatever name.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        super::reviewers::public(&self.verifier) == super::reviewers::public(&other.verifier)
+    }
+
     /// The bare signature over `bytes` (Ed25519, 64 bytes).
     pub(super) fn sign(&self, bytes: &[u8]) -> Result<Vec<u8>, AuditError> {
         signed_note::Signer::sign(&self.key, bytes).map_err(|error| AuditError::Key {

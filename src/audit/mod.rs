@@ -31,7 +31,7 @@ pub use entry::{
 pub use error::AuditError;
 pub use keys::{KeyPair, Signer, keygen};
 pub use log::Log;
-pub use read::{REVIEWED, Reviewed, read, read_reviewed};
+pub use read::{REVIEWED, Reviewed, read, read_reviewed, root_of};
 pub use results::{BuildingsEmitted, HeatLossParameters, ObjectionApplied, PublishedFile};
 pub use tree::root;
 pub use verify::{Verification, VerifyOptions, verify};

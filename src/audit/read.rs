@@ -34,6 +34,35 @@ pub fn read(folder: &Path) -> Result<Vec<Entry>, AuditError> {
         .collect()
 }
 
+/// The root over `entries` as the log's lines, hex.
+///
+/// # Errors
+///
+/// [`AuditError`] when an entry cannot be written.
+pub fn root_of(entries: &[Entry]) -> Result<String, AuditError> {
+    let lines: Vec<Vec<u8>> = entries
+        .iter()
+        .map(Entry::to_line)
+        .collect::<Result<_, _>>()?;
+    Ok(hex::encode(&root(lines.iter().map(Vec::as_slice))?))
+}
+
+impl Entry {
+    /// When it was written, seconds since 1970; `None` for what carries no wall clock.
+    #[must_use]
+    pub fn at(&self) -> Option<i64> {
+        match self {
+            Self::RunOpened(entry) => Some(entry.at),
+            Self::RunResumed(entry) => Some(entry.at),
+            Self::RunClosed(entry) => Some(entry.at),
+            Self::Review(entry) => Some(entry.at),
+            Self::Release(entry) => Some(entry.at),
+            Self::Deleted(entry) => Some(entry.at),
+            _ => None,
+        }
+    }
+}
+
 /// A run that people reviewed, for a run that follows them.
 #[derive(Debug, Clone)]
 pub struct Reviewed {

@@ -7,6 +7,8 @@ mod keys;
 mod logging;
 mod print;
 mod progress;
+mod purge;
+mod review;
 mod run;
 mod shell;
 mod simulate;
@@ -66,6 +68,10 @@ enum Command {
     Eval(eval::EvalCommand),
     /// Check a run's log and every published file
     Verify(verify::VerifyCommand),
+    /// Look at withheld frames and decide about them
+    Review(review::ReviewCommand),
+    /// List what is due for deletion, and delete it
+    Purge(purge::PurgeCommand),
     /// Write a synthetic flight in real file formats, with its truth
     Simulate(simulate::SimulateCommand),
     /// Make a key that signs logs
@@ -112,6 +118,8 @@ pub fn main() -> ExitCode {
         Command::Inspect(command) => command.execute(&cli.global),
         Command::Eval(command) => command.execute(&cli.global),
         Command::Verify(command) => command.execute(&cli.global),
+        Command::Review(command) => command.execute(&cli.global),
+        Command::Purge(command) => command.execute(&cli.global),
         Command::Simulate(command) => command.execute(&cli.global),
         Command::Keygen(command) => command.execute(),
         Command::Config(command) => command.execute(),

@@ -143,7 +143,7 @@ fn inputs(given: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
 }
 
 /// The run's time in seconds since 1970: `SOURCE_DATE_EPOCH` where set, else the clock.
-fn now() -> i64 {
+pub(super) fn now() -> i64 {
     let fixed = std::env::var("SOURCE_DATE_EPOCH")
         .ok()
         .and_then(|text| text.parse().ok());

@@ -38,7 +38,7 @@ pub(super) struct FrameTask<'a> {
 }
 
 /// What decoding and placing frames need to know, from the settings.
-pub(super) fn options(config: &Config) -> (IngestOptions, Locator) {
+pub(crate) fn options(config: &Config) -> (IngestOptions, Locator) {
     let ingest = IngestOptions {
         tiff_scale: config.camera.tiff_scale,
         ..IngestOptions::default()

@@ -52,6 +52,9 @@ pub use plan::Plan;
 pub use progress::{Progress, Silent};
 pub use summary::{FlightSummary, FrameLine, FrameList, GroundSummary, MosaicSummary, Summary};
 
+pub(crate) use frame_task::options;
+pub(crate) use summary::{PUBLISHED, REJECTED, WITHHELD, frame_files};
+
 pub(crate) use carry::{overlaps, unanswered};
 pub(crate) use ordered::Ordered;
 pub(crate) use window::{Find, Neighbour, Seen, Window};

@@ -18,6 +18,7 @@ mod artifact;
 mod error;
 mod folder;
 pub mod layout;
+mod removal;
 
 use std::fs;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -30,6 +31,7 @@ pub use artifact::{Artifact, FileArtifact};
 use error::IoContext;
 pub use error::StoreError;
 pub use folder::{Folder, Listed, MANIFEST, is_below};
+pub use removal::{Lies, Plain, private_lists, sync_folder, working_files};
 
 /// An output folder, held by one run at a time.
 #[derive(Debug)]
