@@ -219,7 +219,7 @@ impl Bench {
             &VerifyOptions {
                 checkpoint,
                 key,
-                reviewers: vec![],
+                ..VerifyOptions::default()
             },
         )
         .unwrap()
@@ -454,7 +454,7 @@ fn another_key_does_not_open_the_log_and_the_folders_own_is_told_apart() {
             &VerifyOptions {
                 checkpoint,
                 key,
-                reviewers: vec![],
+                ..VerifyOptions::default()
             },
         )
         .unwrap()

@@ -11,6 +11,7 @@ mod decisions;
 mod entry;
 mod error;
 mod files;
+mod follow;
 mod keys;
 mod log;
 mod read;

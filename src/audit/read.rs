@@ -82,29 +82,29 @@ pub struct Reviewed {
 ///
 /// As [`read`]; [`AuditError::Damaged`] when the log does not begin with `run.opened`.
 pub fn read_reviewed(folder: &Path) -> Result<Reviewed, AuditError> {
-    let entries = read(folder)?;
+    reviewed(folder, &read(folder)?)
+}
+
+/// What people decided by these entries, the first ones of the log in `folder`.
+pub(super) fn reviewed(folder: &Path, entries: &[Entry]) -> Result<Reviewed, AuditError> {
     let Some(Entry::RunOpened(opened)) = entries.first() else {
         return Err(AuditError::Damaged {
             path: folder.to_path_buf(),
             problem: "it does not begin with run.opened".into(),
         });
     };
-    let lines: Vec<Vec<u8>> = entries
-        .iter()
-        .map(Entry::to_line)
-        .collect::<Result<_, _>>()?;
     let mut decisions = Sha256::new();
-    for (entry, line) in entries.iter().zip(&lines) {
+    for entry in entries {
         if matches!(entry, Entry::Review(_)) {
-            decisions.update(line);
+            decisions.update(entry.to_line()?);
             decisions.update(b"\n");
         }
     }
-    let (masks, rejected) = decided(&entries);
+    let (masks, rejected) = decided(entries);
     Ok(Reviewed {
         run: ReviewedRun {
             size: entries.len() as u64,
-            root: hex::encode(&root(lines.iter().map(Vec::as_slice))?),
+            root: root_of(entries)?,
             decisions_sha256: hex::encode(&decisions.finalize()),
         },
         opened: opened.clone(),

@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use super::tree::{TileContent, Tree, bundle};
-use super::{AuditError, Entry, files, keys, reviewers, story};
+use super::{AuditError, Entry, files, follow, keys, reviewers, story};
 use crate::hex;
 use crate::store::layout;
 
@@ -22,6 +22,8 @@ pub struct VerifyOptions {
     pub key: Option<String>,
     /// Verifier keys of the reviewers, received by another way; empty takes any that signed.
     pub reviewers: Vec<String>,
+    /// Folder of the run whose review is followed; that run must verify too, and its decisions must have been followed.
+    pub reviewed: Option<PathBuf>,
 }
 
 /// What the check found.
@@ -74,6 +76,17 @@ pub fn verify(folder: &Path, options: &VerifyOptions) -> Result<Verification, Au
     check.decisions(&entries, key.as_deref(), &options.reviewers)?;
     let mut result = check.result;
     result.problems.extend(story::problems(&entries)?);
+    if let Some(before) = &options.reviewed {
+        let reviewers = options.reviewers.clone();
+        let of_before = VerifyOptions {
+            reviewers,
+            ..VerifyOptions::default()
+        };
+        let found = verify(before, &of_before)?.problems.into_iter();
+        let found = found.map(|problem| format!("the reviewed run: {problem}"));
+        result.problems.extend(found);
+        result.problems.extend(follow::problems(&entries, before)?);
+    }
     let emitted = entries.iter().flat_map(files::Logged::of);
     result.problems.extend(files::problems(folder, emitted));
     Ok(result)

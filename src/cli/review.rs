@@ -83,8 +83,19 @@ struct Show {
     /// Number of the frame
     frame: u32,
     /// The picture (PNG)
-    #[arg(short, long, value_name = "FILE")]
-    out: PathBuf,
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        required_unless_present = "underneath"
+    )]
+    out: Option<PathBuf>,
+    /// Show the unredacted frame instead, in coarse blocks on this terminal and nowhere else
+    #[arg(long, conflicts_with = "out")]
+    underneath: bool,
+    /// Show this part of it alone: left,top,right,bottom
+    #[arg(long, value_name = "X0,Y0,X1,Y1", value_parser = boxed, requires = "underneath")]
+    part: Option<[u32; 4]>,
     /// Settings of the run
     #[arg(short, long, value_name = "FILE", env = "HEATVEIL_CONFIG")]
     config: Option<PathBuf>,
@@ -156,15 +167,18 @@ impl Show {
             None => Args::default(),
         };
         let config = self.settings.or(file).resolve()?;
-        store::check_free(&self.out, Existing::Refuse)?;
         let models = models(&config)?;
         let margins = Margins::of(models.iter().map(Model::card));
+        let Some(out) = &self.out else {
+            return Ok(desk.show_underneath(self.frame, &config, &margins, self.part)?);
+        };
+        store::check_free(out, Existing::Refuse)?;
         let picture = desk.show(self.frame, &config, &margins)?;
-        store::write_file(&self.out, &picture, Existing::Refuse)?;
+        store::write_file(out, &picture, Existing::Refuse)?;
         answer(&format!(
             "frame {}: {} (emptied magenta, flattened green, finds yellow)",
             self.frame,
-            self.out.display()
+            out.display()
         ));
         Ok(())
     }

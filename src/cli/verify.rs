@@ -24,6 +24,9 @@ pub(super) struct VerifyCommand {
     /// Verifier key of a reviewer, received by another way; repeat for more. Others' decisions are problems then
     #[arg(long, value_name = "FILE")]
     reviewer: Vec<PathBuf>,
+    /// Folder of the run whose review this one follows: its decisions are compared with what was done
+    #[arg(long, value_name = "DIR")]
+    reviewed: Option<PathBuf>,
 }
 
 impl VerifyCommand {
@@ -32,6 +35,7 @@ impl VerifyCommand {
             std::fs::read_to_string(&path).map_err(|source| Error::Input { path, source })
         };
         let options = VerifyOptions {
+            reviewed: self.reviewed,
             checkpoint: self.checkpoint,
             key: self.key.map(read).transpose()?,
             reviewers: self

@@ -108,6 +108,9 @@ pub enum ReviewError {
         /// What went wrong.
         problem: String,
     },
+    /// What is underneath was not shown.
+    #[error(transparent)]
+    Glimpse(#[from] crate::frame::GlimpseError),
     /// The operator's list could not be read.
     #[error("could not read {}", path.display())]
     Io {

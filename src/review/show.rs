@@ -11,8 +11,9 @@ use crate::config::Config;
 use crate::detect::{
     Beyond, BoxPx, Class, Detection, Detections, Line, ModelCard, Padding, WarmSpots,
 };
-use crate::frame::FrameId;
-use crate::redact::{self, Decided};
+use crate::frame::{Calibrated, Frame, FrameId};
+use crate::georef::Located;
+use crate::redact::{self, Decided, NotLookedAt, RedactionMask};
 use crate::units::Metres;
 use crate::{hex, ingest, radiometry, run};
 
@@ -74,19 +75,58 @@ impl Desk {
         config: &Config,
         margins: &Margins,
     ) -> Result<Picture, ReviewError> {
-        let told = self.frame(frame)?;
+        let told = self.told(frame, config)?;
+        let looks = self.looks(frame, told, margins)?;
+        let (calibrated, located) = self.decoded(frame, config)?;
+        let draw = |problem: String| ReviewError::Draw { frame, problem };
+        let mask = mask(told, &looks, &calibrated, &located, config, margins)
+            .map_err(|error| draw(error.to_string()))?;
+        let redacted = calibrated
+            .redact(&mask)
+            .map_err(|error| draw(error.to_string()))?;
+        let found = told.looks.iter().flat_map(|look| &look.found);
+        let boxes: Vec<[u32; 4]> = found.map(|found| found.bbox).collect();
+        Picture::of(&redacted, &mask, &boxes).map_err(|error| draw(error.to_string()))
+    }
+
+    /// Shows what is underneath, or a part of it, on the terminal and nowhere else; what the run's mask hides is tinted, where not every
+    /// model looked nothing is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Desk::show`], but for frames that not every model looked at; [`ReviewError::Glimpse`] where there is no terminal.
+    pub fn show_underneath(
+        &self,
+        frame: u32,
+        config: &Config,
+        margins: &Margins,
+        part: Option<[u32; 4]>,
+    ) -> Result<(), ReviewError> {
+        let told = self.told(frame, config)?;
+        let (calibrated, located) = self.decoded(frame, config)?;
+        let looks = self.looks(frame, told, margins).ok();
+        let mask =
+            looks.and_then(|looks| mask(told, &looks, &calibrated, &located, config, margins).ok());
+        Ok(calibrated.glimpse(mask.as_ref(), part)?)
+    }
+
+    fn told(&self, frame: u32, config: &Config) -> Result<&Told, ReviewError> {
         if hex::encode(&config.policy_sha256()) != self.opened.policy_sha256 {
             return Err(ReviewError::OtherSettings);
         }
-        let looks = self.looks(frame, told, margins)?;
+        self.frame(frame)
+    }
+
+    /// The frame, unredacted in the kernel, and its place.
+    fn decoded(
+        &self,
+        frame: u32,
+        config: &Config,
+    ) -> Result<(Frame<Calibrated>, Located), ReviewError> {
         let key = self.commitment_key(config.audit.commitment_key.as_deref())?;
         let (file, bytes) = self.input(frame, &key)?;
         let (options, places) = run::options(config);
-        let (id, draw) = (FrameId(frame), |problem: String| ReviewError::Draw {
-            frame,
-            problem,
-        });
-        let raw = ingest::decode(id, file, &bytes, &options)?;
+        let raw = ingest::decode(FrameId(frame), file, &bytes, &options)?;
         let located = places.locate(Path::new(file), raw.meta())?;
         let calibration = match config.weather {
             Some(_) => radiometry::apparent_calibration(&raw.meta().radiometry),
@@ -94,36 +134,11 @@ impl Desk {
         };
         let calibrated = raw
             .calibrate(&calibration)
-            .map_err(|error| draw(error.to_string()))?;
-        let evaluated = match config.detect.publish_beyond_envelope {
-            Some(_) => None,
-            None => margins.limit,
-        };
-        let hidden = located.beyond(Metres(evaluated.unwrap_or(f64::INFINITY)));
-        let reviewed = told
-            .masked
-            .as_ref()
-            .and_then(|masked| masked.reviewed.as_ref());
-        let decided = reviewed.map_or_else(Decided::default, |decided| Decided {
-            hide: &decided.hide,
-            open: &decided.open,
-        });
-        let mask = redact::mask_decided(
-            id,
-            calibrated.shape(),
-            &looks,
-            &hidden,
-            located.ground_resolution(),
-            &config.redact,
-            &decided,
-        )
-        .map_err(|error| draw(error.to_string()))?;
-        let redacted = calibrated
-            .redact(&mask)
-            .map_err(|error| draw(error.to_string()))?;
-        let found = told.looks.iter().flat_map(|look| &look.found);
-        let boxes: Vec<[u32; 4]> = found.map(|found| found.bbox).collect();
-        Picture::of(&redacted, &mask, &boxes).map_err(|error| draw(error.to_string()))
+            .map_err(|error| ReviewError::Draw {
+                frame,
+                problem: error.to_string(),
+            })?;
+        Ok((calibrated, located))
     }
 
     /// The completed looks at a frame, as the log has them.
@@ -146,6 +161,40 @@ impl Desk {
         let completed = told.looks.iter().filter(|look| look.skipped.is_none());
         completed.map(|look| detections(look, margins)).collect()
     }
+}
+
+/// The mask of the run, and what people decided about it when the run followed a review.
+fn mask(
+    told: &Told,
+    looks: &[Detections],
+    frame: &Frame<Calibrated>,
+    located: &Located,
+    config: &Config,
+    margins: &Margins,
+) -> Result<RedactionMask, NotLookedAt> {
+    let evaluated = match config.detect.publish_beyond_envelope {
+        Some(_) => None,
+        None => margins.limit,
+    };
+    let hidden = located.beyond(Metres(evaluated.unwrap_or(f64::INFINITY)));
+    let reviewed = told
+        .masked
+        .as_ref()
+        .and_then(|masked| masked.reviewed.as_ref());
+    let decided = reviewed.map_or_else(Decided::default, |decided| Decided {
+        hide: &decided.hide,
+        open: &decided.open,
+    });
+    let (id, shape, resolution) = (frame.id(), frame.shape(), located.ground_resolution());
+    redact::mask_decided(
+        id,
+        shape,
+        looks,
+        &hidden,
+        resolution,
+        &config.redact,
+        &decided,
+    )
 }
 
 /// A look that ran to its end, or the log would not hold it.
