@@ -38,6 +38,12 @@ pub enum Error {
     /// A file could not be written.
     #[error(transparent)]
     Store(#[from] StoreError),
+    /// A frame could not be shown or decided about.
+    #[error(transparent)]
+    Review(#[from] crate::review::ReviewError),
+    /// Something could not be deleted.
+    #[error(transparent)]
+    Retention(#[from] crate::retention::RetentionError),
     /// The synthetic flight could not be made.
     #[error(transparent)]
     Simulate(#[from] crate::simulate::SimulateError),
@@ -91,6 +97,8 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Config(_) | Self::Input { .. } | Self::Report(ReportError::Out { .. }) => true,
+            Self::Review(error) => error.is_usage(),
+            Self::Retention(error) => !matches!(error, crate::retention::RetentionError::Store(_)),
             Self::Eval(error) => !matches!(error, crate::eval::EvalError::Threads { .. }),
             Self::Answers(error) => error.is_usage(),
             Self::Ingest(error) => error.is_input_list(),
@@ -102,6 +110,7 @@ impl Error {
                 error,
                 RunError::Nested { .. }
                     | RunError::NotSame { .. }
+                    | RunError::NotReviewed { .. }
                     | RunError::NothingToResume { .. }
                     | RunError::NoWalls
                     | RunError::Surface(_)

@@ -26,6 +26,8 @@ pub mod radiometry;
 pub mod raster;
 pub mod redact;
 pub mod report;
+pub mod retention;
+pub mod review;
 pub mod run;
 #[cfg(feature = "serve")]
 pub mod serve;

@@ -7,9 +7,10 @@ use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use heatveil::audit::{
-    AuditError, Detected, Entry, Found, Ingested, Log, Manifest, Masked, ModelId, NotPublished,
-    Policy, RawDeleted, ReviewDecided, RunClosed, RunOpened, RunResumed, SelfCheck, Signature,
-    Signer, TileEmitted, Verification, VerifyOptions, append_after, keygen, root, verify,
+    AuditError, DecidedMask, Detected, Entry, Found, Ingested, Log, Manifest, Masked, ModelId,
+    NotPublished, Policy, RawDeleted, Retention, ReviewDecided, RunClosed, RunOpened, RunResumed,
+    SelfCheck, Signer, TileEmitted, Verification, VerifyOptions, append_after, keygen, root,
+    verify,
 };
 use heatveil::hex;
 use heatveil::store::{Existing, Store};
@@ -74,6 +75,11 @@ fn opened(count: u32) -> Entry {
             count,
             root: hex::encode(&root),
         },
+        retention: Retention {
+            raw: Some(5),
+            ..Retention::default()
+        },
+        reviewed: None,
     })
 }
 
@@ -133,6 +139,7 @@ fn published(frame: u32) -> [Entry; 3] {
             found: 0,
             rounds: 0,
         },
+        reviewed: None,
     });
     [ingested(frame), detected(frame), masked]
 }
@@ -509,18 +516,32 @@ fn stories_that_do_not_add_up_are_found_even_when_signed() {
     }
 }
 
-fn reviewed(frame: u32, decision: &str, at: i64) -> Entry {
-    Entry::Review(ReviewDecided {
+/// A decision about the log `before`, signed by as many people as are needed.
+fn reviewed(before: &[Entry], frame: u32, decision: &str, at: i64) -> Entry {
+    let lines: Vec<_> = before
+        .iter()
+        .map(|entry| entry.to_line().unwrap())
+        .collect();
+    let root = root(lines.iter().map(Vec::as_slice)).unwrap();
+    let people = ["jo", "kim"].map(|name| {
+        let pair = keygen(name).unwrap();
+        Signer::parse(&pair.signer, name).unwrap()
+    });
+    let decision = ReviewDecided {
         at,
         frame,
         decision: decision.into(),
         reason: "looked at".into(),
         hide: vec![],
-        signatures: vec![Signature {
-            key: "jo+00+AA".into(),
-            signature: "AA==".into(),
-        }],
-    })
+        open: if decision == "release" {
+            vec![[0, 0, 4, 4]]
+        } else {
+            vec![]
+        },
+        root: hex::encode(&root),
+        signatures: vec![],
+    };
+    Entry::Review(decision.signed(&people.each_ref()).unwrap())
 }
 
 fn deleted(last: u32, at: i64) -> Entry {
@@ -532,33 +553,80 @@ fn deleted(last: u32, at: i64) -> Entry {
         frames: vec![[0, last]],
         missing: 0,
         left: 0,
-        due: at,
+        other: 0,
+        due: 5,
     })
+}
+
+/// The story with these decisions about it.
+fn decided(decisions: &[(u32, &str, i64)]) -> Vec<Entry> {
+    let mut story = entries();
+    for (frame, decision, at) in decisions {
+        let entry = reviewed(&story, *frame, decision, *at);
+        story.push(entry);
+    }
+    story
 }
 
 #[test]
 fn what_people_decide_after_a_run_must_fit_it() {
-    let after = |decisions: &[Entry]| {
-        let story = [&entries()[..], decisions].concat();
-        Bench::new(&story).problems()
+    let problems = |story: &[Entry]| Bench::new(story).problems();
+    let after = |decisions: &[Entry]| problems(&[&entries()[..], decisions].concat());
+    let mut good = decided(&[
+        (0, "confirm", 5),
+        (1, "approve", 5),
+        (1, "release", 5),
+        (0, "reject", 6),
+    ]);
+    good.push(deleted(2, 6));
+    assert_eq!(problems(&good), Vec::<String>::new());
+    let early = |deleted: Entry| match deleted {
+        Entry::Deleted(mut deleted) => {
+            deleted.due = 6;
+            Entry::Deleted(deleted)
+        }
+        other => other,
     };
-    let good = [
-        reviewed(0, "confirm", 5),
-        reviewed(1, "approve", 5),
-        deleted(2, 6),
-    ];
-    assert_eq!(after(&good), Vec::<String>::new());
     for (expected, found) in [
-        ("does not fit", after(&[reviewed(1, "confirm", 5)])),
-        ("does not fit", after(&[reviewed(0, "reject", 5)])),
-        ("not in the manifest", after(&[reviewed(3, "reject", 5)])),
+        ("does not fit", problems(&decided(&[(1, "confirm", 5)]))),
+        ("does not fit", problems(&decided(&[(2, "approve", 5)]))),
+        (
+            "not in the manifest",
+            problems(&decided(&[(3, "reject", 5)])),
+        ),
         ("not in the manifest", after(&[deleted(3, 5)])),
         ("order of time", after(&[deleted(2, 6), deleted(2, 5)])),
+        ("before it was due", after(&[deleted(2, 4)])),
+        ("was not due when", after(&[early(deleted(2, 7))])),
         ("follow run.closed", after(&[tile([0, 0])])),
+        ("another log", {
+            let mut story = decided(&[(1, "approve", 5), (1, "reject", 5)]);
+            story.remove(story.len() - 2);
+            problems(&story)
+        }),
+        ("not signed by", {
+            let mut story = decided(&[(1, "approve", 5)]);
+            if let Some(Entry::Review(review)) = story.last_mut() {
+                review.hide.push([0, 0, 1, 1]);
+            }
+            problems(&story)
+        }),
+        ("follows no review", {
+            let mut story = entries();
+            for entry in &mut story {
+                if let Entry::Masked(masked) = entry {
+                    masked.reviewed = Some(DecidedMask {
+                        decision: "approve".into(),
+                        ..DecidedMask::default()
+                    });
+                }
+            }
+            problems(&story)
+        }),
         ("before run.closed", {
             let mut story = entries();
             story.insert(10, deleted(2, 5));
-            Bench::new(&story).problems()
+            problems(&story)
         }),
     ] {
         assert!(
@@ -577,7 +645,7 @@ fn decisions_go_behind_a_finished_run_that_verifies_and_nowhere_else() {
     };
     let kept = bench.path("kept");
     write(&kept, &fs::read(bench.path("audit/checkpoint")).unwrap());
-    let checkpoint = add(&bench, &signer, reviewed(1, "reject", 5)).unwrap();
+    let checkpoint = add(&bench, &signer, reviewed(&entries(), 1, "reject", 5)).unwrap();
     assert!(checkpoint.contains("\n13\n"), "{checkpoint}");
     add(&bench, &signer, deleted(2, 6)).unwrap();
     let found = bench.verify(Some(kept.clone()));
@@ -607,7 +675,7 @@ fn decisions_go_behind_a_finished_run_that_verifies_and_nowhere_else() {
     refused(
         &bench,
         &signer,
-        reviewed(9, "reject", 7),
+        reviewed(&entries(), 9, "reject", 7),
         "not in the manifest",
     );
     let other = Signer::parse(&keygen("test.example/log").unwrap().signer, "test").unwrap();

@@ -126,7 +126,7 @@ pub(super) fn required(options: &VerifyOptions) -> Result<Vec<Cosigner>, AuditEr
             problem: "not the verifier key of a reviewer".into(),
         })
     };
-    options.reviewers.iter().map(parse).collect()
+    options.cosigners.iter().map(parse).collect()
 }
 
 /// Cosigns the checkpoint of the run in `dir` with a reviewer's key, at `at` seconds since 1970, once everything verifies.

@@ -1,6 +1,9 @@
 //! Entries about what people decided after a run: reviews, releases, deletions.
 
-use serde::{Deserialize, Serialize};
+use serde::de::Error as _;
+use serde::{Deserialize, Deserializer, Serialize};
+
+use super::line;
 
 /// Somebody's signature over the canonical JSON of the entry without its `signatures`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
@@ -12,7 +15,7 @@ pub struct Signature {
     pub signature: String,
 }
 
-/// `review.decided`: a person looked at a frame and decided.
+/// `review.decided`: a person looked at a frame and decided. Of two about one frame the later one counts.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewDecided {
@@ -20,15 +23,112 @@ pub struct ReviewDecided {
     pub at: i64,
     /// Number in the manifest.
     pub frame: u32,
-    /// `approve`: publish with the masks of the run and those of `hide`. `reject`: never publish. `release`: publish as it is,
-    /// with less hidden than the run would. `confirm`: a published frame was looked at and is right.
+    /// `approve`: publish with the masks of the run and those of `hide`. `reject`: never publish. `release`: as `approve`, but
+    /// with less hidden: nothing in the boxes of `open`. `confirm`: a published frame was looked at and is right.
     pub decision: String,
     /// In words; never empty for `release`.
     pub reason: String,
     /// Also hidden: left, top, right, bottom in whole pixels; the last two are one past the box.
     pub hide: Vec<[u32; 4]>,
+    /// Not hidden, whatever the run found there; only in a `release`.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "line::some"
+    )]
+    pub open: Vec<[u32; 4]>,
+    /// Root of the log before this entry, hex: the signatures are over this log and no other.
+    pub root: String,
     /// Of the reviewer; of a second person too where less is hidden.
     pub signatures: Vec<Signature>,
+}
+
+/// In `run.opened`: whose decisions a run follows.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ReviewedRun {
+    /// Entries of the reviewed run's log.
+    pub size: u64,
+    /// Root over these, hex.
+    pub root: String,
+    /// SHA-256 over the lines of its `review.decided`, each with its newline, hex.
+    pub decisions_sha256: String,
+}
+
+/// In `frame.masked`: what people decided about its mask.
+#[derive(Debug, Clone, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct DecidedMask {
+    /// `approve` or `release`.
+    pub decision: String,
+    /// Also hidden.
+    pub hide: Vec<[u32; 4]>,
+    /// Not hidden.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "line::some"
+    )]
+    pub open: Vec<[u32; 4]>,
+}
+
+/// In `run.opened`: when what is due for deletion, seconds since 1970; what is absent never is.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(default, deny_unknown_fields)]
+pub struct Retention {
+    /// Input files.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "line::present"
+    )]
+    pub raw: Option<i64>,
+    /// Redacted working files.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "line::present"
+    )]
+    pub working: Option<i64>,
+    /// The operator's own lists of names.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "line::present"
+    )]
+    pub private: Option<i64>,
+    /// Key of the input commitments.
+    #[serde(
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "line::present"
+    )]
+    pub commitment_key: Option<i64>,
+}
+
+impl Retention {
+    /// Whether nothing is ever due.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        *self == Self::default()
+    }
+
+    /// What stands there: never empty.
+    pub(super) fn filled<'de, D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        let dates = Self::deserialize(from)?;
+        if dates.is_empty() {
+            return Err(D::Error::custom("no dates are left out"));
+        }
+        Ok(dates)
+    }
+
+    /// When a category of `raw.deleted` is due.
+    #[must_use]
+    pub fn due(&self, category: &str) -> Option<i64> {
+        match category {
+            "raw" => self.raw,
+            "working" => self.working,
+            "private" => self.private,
+            "commitment-key" => self.commitment_key,
+            _ => None,
+        }
+    }
 }
 
 /// `release.approved`: the published files may be handed on.
@@ -67,6 +167,8 @@ pub struct RawDeleted {
     pub missing: u64,
     /// Files still found by the scan afterwards.
     pub left: u64,
+    /// Other files in the place of inputs: not those of the manifest, so never deleted.
+    pub other: u64,
     /// When they were due, seconds since 1970.
     pub due: i64,
 }
@@ -81,17 +183,38 @@ impl ReviewDecided {
         if !DECISIONS.contains(&self.decision.as_str()) {
             return Some("a decision is not one of approve, reject, release, confirm".into());
         }
-        if self.decision == "release" && self.reason.trim().is_empty() {
+        let release = self.decision == "release";
+        if release && self.reason.trim().is_empty() {
             return Some("a frame was released without a reason".into());
         }
-        let wrong = |[x0, y0, x1, y1]: &[u32; 4]| x0 >= x1 || y0 >= y1;
-        if self.hide.iter().any(wrong) {
+        if release == self.open.is_empty() {
+            return Some("less is hidden by a release alone, and by every release".into());
+        }
+        if !self.hide.is_empty() && ["reject", "confirm"].contains(&self.decision.as_str()) {
+            return Some("more is hidden by approve and release alone".into());
+        }
+        if !boxes_are_whole(&self.hide) || !boxes_are_whole(&self.open) {
             return Some("a box is empty or the wrong way round".into());
         }
         self.signatures
             .is_empty()
             .then(|| "a decision has no signature".into())
     }
+}
+
+impl DecidedMask {
+    pub(super) fn problem(&self) -> Option<String> {
+        let release = self.decision == "release";
+        if (!release && self.decision != "approve") || release == self.open.is_empty() {
+            return Some("a mask was decided neither by approve nor by release".into());
+        }
+        let whole = boxes_are_whole(&self.hide) && boxes_are_whole(&self.open);
+        (!whole).then(|| "a box is empty or the wrong way round".into())
+    }
+}
+
+fn boxes_are_whole(boxes: &[[u32; 4]]) -> bool {
+    boxes.iter().all(|[x0, y0, x1, y1]| x0 < x1 && y0 < y1)
 }
 
 impl RawDeleted {

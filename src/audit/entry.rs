@@ -3,8 +3,8 @@
 use serde::{Deserialize, Serialize};
 
 use super::{
-    BuildingsEmitted, HeatLossParameters, ObjectionApplied, RawDeleted, ReleaseApproved,
-    ReviewDecided, line,
+    BuildingsEmitted, DecidedMask, HeatLossParameters, ObjectionApplied, RawDeleted,
+    ReleaseApproved, Retention, ReviewDecided, ReviewedRun, line,
 };
 
 /// Most ranges of frames in one entry: 24 bytes each at most, so that a line stays below 65,535.
@@ -93,6 +93,20 @@ pub struct RunOpened {
     pub beyond_envelope: String,
     /// The inputs.
     pub manifest: Manifest,
+    /// When what is to be deleted.
+    #[serde(
+        default,
+        skip_serializing_if = "Retention::is_empty",
+        deserialize_with = "Retention::filled"
+    )]
+    pub retention: Retention,
+    /// The run over the same inputs whose review this one follows.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "line::present"
+    )]
+    pub reviewed: Option<ReviewedRun>,
 }
 
 /// A model by name and content.
@@ -264,6 +278,13 @@ pub struct Masked {
     pub output_sha256: String,
     /// What the second look found.
     pub self_check: SelfCheck,
+    /// What people decided about the mask, where they did.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "line::present"
+    )]
+    pub reviewed: Option<DecidedMask>,
 }
 
 /// Policy of one class.

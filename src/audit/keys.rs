@@ -105,7 +105,13 @@ impl Signer {
         signed_note::Signer::name(&self.key)
     }
 
-    /// Ed25519 over `message` as it is.
+    /// Whether it is the same key, under whatever name.
+    #[must_use]
+    pub fn is_same(&self, other: &Self) -> bool {
+        super::reviewers::public(&self.verifier) == super::reviewers::public(&other.verifier)
+    }
+
+    /// The bare signature over `message` (Ed25519, 64 bytes).
     pub(super) fn sign_bytes(&self, message: &[u8]) -> Result<Vec<u8>, AuditError> {
         let signed = signed_note::Signer::sign(&self.key, message);
         signed.map_err(|error| AuditError::Key {
@@ -137,10 +143,15 @@ fn verifier_of(signer: &str) -> Option<String> {
     Some(signed_note::new_ed25519_verifier_key(name, &public))
 }
 
-/// Whether a verifier key made an Ed25519 signature over `message` as it is.
-pub(super) fn signed_bytes(verifier: &str, message: &[u8], signature: &[u8]) -> bool {
-    StandardVerifier::new(verifier)
-        .is_ok_and(|key| signed_note::Verifier::verify(&key, message, signature))
+/// Whether `signature` is the bare one of `verifier` over `message`; the words say what is wrong with the key otherwise.
+pub(super) fn signed_bytes(
+    verifier: &str,
+    message: &[u8],
+    signature: &[u8],
+) -> Result<bool, String> {
+    let key = StandardVerifier::new(verifier)
+        .map_err(|error| format!("the verifier key is not valid ({error})"))?;
+    Ok(signed_note::Verifier::verify(&key, message, signature))
 }
 
 /// Opens a signed checkpoint with a verifier key; the words say what is wrong otherwise.

@@ -4,7 +4,9 @@ use serde::de::Error as _;
 use serde::{Deserialize, Deserializer};
 
 use super::scan::{Tagged, scan};
-use super::{AuditError, BuildingsEmitted, Entry, MOST_RANGES, TileEmitted, canonical};
+use super::{
+    AuditError, BuildingsEmitted, DecidedMask, Entry, MOST_RANGES, TileEmitted, canonical,
+};
 use crate::hex;
 
 /// Longest line: an entry bundle holds lengths of 16 bits (C2SP tlog-tiles).
@@ -69,13 +71,16 @@ impl Entry {
         let digests: Vec<&str> = match self {
             Self::RunOpened(opened) => {
                 let models = opened.models.iter().map(|model| model.sha256.as_str());
+                let reviewed = opened.reviewed.iter();
                 models
                     .chain([opened.policy_sha256.as_str(), &opened.manifest.root])
+                    .chain(reviewed.flat_map(|run| [run.root.as_str(), &run.decisions_sha256]))
                     .collect()
             }
             Self::Ingested(ingested) => vec![&ingested.commitment],
             Self::Masked(masked) => vec![&masked.mask_sha256, &masked.output_sha256],
             Self::TileEmitted(tile) => vec![&tile.sha256],
+            Self::Review(review) => vec![&review.root],
             Self::Release(release) => vec![&release.statement_sha256, &release.root],
             Self::Objection(objection) => vec![&objection.commitment],
             Self::Buildings(table) => {
@@ -100,6 +105,7 @@ impl Entry {
             Self::Masked(masked) if masked.pixels.is_some_and(|all| masked.masked_pixels > all) => {
                 Some("more pixels are masked than the frame has".into())
             }
+            Self::Masked(masked) => masked.reviewed.as_ref().and_then(DecidedMask::problem),
             _ => None,
         }
     }
@@ -132,6 +138,17 @@ pub(super) fn filled<'de, D: Deserializer<'de>>(from: D) -> Result<String, D::Er
         return Err(D::Error::custom("an empty text is left out"));
     }
     Ok(text)
+}
+
+/// An optional list that stands there: never empty.
+pub(super) fn some<'de, D: Deserializer<'de>, T: Deserialize<'de>>(
+    from: D,
+) -> Result<Vec<T>, D::Error> {
+    let list = Vec::deserialize(from)?;
+    if list.is_empty() {
+        return Err(D::Error::custom("an empty list is left out"));
+    }
+    Ok(list)
 }
 
 /// A mark that stands there: never `false`.

@@ -10,6 +10,7 @@ use tlog_tiles::{Hash, record_hash};
 
 use super::tree::{self, Tree, WIDTH, push_line};
 use super::{AuditError, Entry, Signer, keys};
+use crate::hex;
 use crate::store::{Appender, Artifact, Store, layout, sealed};
 
 /// An open log. One thread appends.
@@ -106,6 +107,12 @@ impl<'a> Log<'a> {
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.len() == 0
+    }
+
+    /// The tree head over all entries, hex.
+    #[must_use]
+    pub fn root(&self) -> String {
+        hex::encode(&self.tree.root().0)
     }
 
     /// Adds an entry; durable only after [`Log::sync`].

@@ -13,13 +13,16 @@ mod decisions;
 mod entry;
 mod error;
 mod files;
+mod follow;
 mod frames;
 mod keys;
 mod line;
 mod lines;
 mod log;
 mod proof;
+mod read;
 mod results;
+mod reviewers;
 mod scan;
 mod statement;
 mod story;
@@ -29,7 +32,9 @@ mod verify;
 pub use after::{Release, append_after, prove, release, write_proofs};
 pub use commitment::CommitmentKey;
 pub use cosign::{Cosignature, cosign};
-pub use decisions::{RawDeleted, ReleaseApproved, ReviewDecided, Signature};
+pub use decisions::{
+    DecidedMask, RawDeleted, ReleaseApproved, Retention, ReviewDecided, ReviewedRun, Signature,
+};
 pub use entry::{
     Detected, Entry, FlightEvidence, Found, Ingested, MOST_RANGES, Manifest, Masked, ModelId,
     NotPublished, Placed, Policy, RunClosed, RunOpened, RunResumed, SelfCheck, TileEmitted,
@@ -39,6 +44,7 @@ pub use files::published;
 pub use keys::{KeyPair, Signer, keygen};
 pub use log::Log;
 pub use proof::verify_proof;
+pub use read::{REVIEWED, Reviewed, read, read_reviewed, root_of};
 pub use results::{BuildingsEmitted, HeatLossParameters, ObjectionApplied, PublishedFile};
 pub use tree::root;
 pub use verify::{Verification, VerifyOptions, verify};

@@ -107,6 +107,7 @@ pub(super) fn open(bytes: &[u8]) -> Result<(String, String), &'static str> {
     let payload = decode(&envelope.payload)?;
     if envelope.payload_type != PAYLOAD_TYPE
         || !keys::signed_bytes(keyid, &pre_authentication(&payload), &decode(sig)?)
+            .unwrap_or_default()
     {
         return Err("its signature does not verify");
     }

@@ -17,18 +17,19 @@
 //! 8. `objection.applied`, `heatloss.parameters` and `buildings.emitted` come after the last frame, each once at most; the first before
 //!    anything is published, the second before `tiles/heatloss.*`, the third names published frames only;
 //! 9. the counts of `run.closed` are those of the entries;
-//! 10. after it only `review.decided`, `release.approved` and `raw.deleted` come ([`super::aftermath`]), and they come nowhere else.
+//! 10. `frame.masked` tells of a decision, and `frame.withheld` of the reason `reviewed`, only in a run that follows a review;
+//! 11. after it only `review.decided`, `release.approved` and `raw.deleted` come ([`super::aftermath`]), and they come nowhere else.
 
 use std::collections::BTreeSet;
 
 use tlog_tiles::record_hash;
 
-use super::aftermath::Aftermath;
+use super::aftermath::{Aftermath, Ended};
 use super::frames::FrameSet;
 use super::tree::Tree;
 use super::{
-    BuildingsEmitted, Detected, Entry, FlightEvidence, Ingested, Masked, Placed, RunClosed,
-    RunOpened, TileEmitted,
+    BuildingsEmitted, Detected, Entry, FlightEvidence, Ingested, Masked, Placed, REVIEWED,
+    RunClosed, RunOpened, TileEmitted,
 };
 use crate::hex;
 
@@ -54,7 +55,7 @@ pub(super) struct Story {
     /// The frame that has no outcome yet.
     frame: Option<Looks>,
     published: FrameSet,
-    withheld: u32,
+    withheld: FrameSet,
     rejected: u32,
     emitted: BTreeSet<String>,
     last_placed: Option<u32>,
@@ -105,12 +106,13 @@ impl Story {
                 self.astray = true;
                 self.problem("the log does not begin with run.opened");
             }
-            _ if self.closed => {
-                let count = self
-                    .opened
-                    .as_ref()
-                    .map_or(0, |opened| opened.manifest.count);
-                let problems = self.after.take(count, &self.published, entry);
+            (_, Some(opened)) if self.closed => {
+                let ended = Ended {
+                    opened,
+                    published: &self.published,
+                    withheld: &self.withheld,
+                };
+                let problems = self.after.take(&ended, entry);
                 self.problems.extend(problems);
             }
             (Entry::RunClosed(closed), Some(_)) => {
@@ -192,7 +194,10 @@ impl Story {
             }
             Entry::Withheld(withheld) => {
                 if self.outcome(withheld.frame).is_some() {
-                    self.withheld += 1;
+                    self.withheld.insert(withheld.frame);
+                }
+                if withheld.reason == REVIEWED && !self.follows() {
+                    self.unreviewed(withheld.frame);
                 }
             }
             Entry::Rejected(rejected) => {
@@ -328,6 +333,9 @@ impl Story {
                 told.0, told.1, looks.found, looks.rounds
             ));
         }
+        if masked.reviewed.is_some() && !self.follows() {
+            self.unreviewed(frame);
+        }
         self.published.insert(frame);
     }
 
@@ -433,8 +441,20 @@ impl Story {
         }
     }
 
+    fn unreviewed(&mut self, frame: u32) {
+        self.problem(format!(
+            "frame {frame} follows a decision, the run follows no review"
+        ));
+    }
+
+    /// Whether the run follows what people decided about an earlier one.
+    fn follows(&self) -> bool {
+        let opened = self.opened.as_ref();
+        opened.is_some_and(|opened| opened.reviewed.is_some())
+    }
+
     fn outcomes(&self) -> u64 {
-        [self.published.len(), self.withheld, self.rejected]
+        [self.published.len(), self.withheld.len(), self.rejected]
             .map(u64::from)
             .iter()
             .sum()
@@ -465,7 +485,7 @@ impl Story {
         let held = [
             manifest.count,
             self.published.len(),
-            self.withheld,
+            self.withheld.len(),
             self.rejected,
         ];
         let told = [

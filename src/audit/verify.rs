@@ -19,7 +19,7 @@ use super::proof::{self, Publication};
 use super::statement::{self, Statement};
 use super::story::Story;
 use super::tree::{self, HashTile, Tree, WIDTH};
-use super::{AuditError, Entry, PublishedFile, ReleaseApproved, files, keys};
+use super::{AuditError, Entry, PublishedFile, ReleaseApproved, files, follow, keys, reviewers};
 use crate::hex;
 use crate::store::layout;
 
@@ -30,8 +30,12 @@ pub struct VerifyOptions {
     pub checkpoint: Option<PathBuf>,
     /// The verifier key, received by another way than the folder.
     pub key: Option<String>,
-    /// Verifier keys of reviewers, each of whom must have cosigned the finished run.
+    /// Verifier keys of people who must have cosigned the finished run, each of them.
+    pub cosigners: Vec<String>,
+    /// Verifier keys of those who may decide about frames, received by another way; empty takes any that signed.
     pub reviewers: Vec<String>,
+    /// Folder of the run whose review is followed; that run must verify too, and its decisions must have been followed.
+    pub reviewed: Option<PathBuf>,
 }
 
 /// What the check found.
@@ -62,6 +66,7 @@ impl Verification {
 }
 
 /// Said where no key was given.
+const REVIEWERS_KEYS: &str = "the reviewers' keys came from the log itself: give --reviewer with each key received by another way";
 pub(super) const OWN_KEY: &str = "the verifier key came from the folder itself: this shows that nothing changed since it was signed, \
      not who signed; give --key with a key received by another way";
 
@@ -91,8 +96,9 @@ pub(super) fn check(
     has_proofs: bool,
 ) -> Result<Found, AuditError> {
     let required = cosign::required(options)?;
-    let mut check = Check::new(folder);
+    let mut check = Check::new(folder, &options.reviewers);
     let key = check.key(options);
+    check.log_key.clone_from(&key);
     let head = check.checkpoint(options, key.as_deref())?;
     let cosigned = match &key {
         Some(key) => cosign::read(folder, key, &mut check.result.problems),
@@ -117,9 +123,22 @@ pub(super) fn check(
         }
     }
     check.releases(key.as_deref(), &published)?;
+    if check.reviews > 0 && options.reviewers.is_empty() {
+        check.result.notes.push(REVIEWERS_KEYS.into());
+    }
     let mut result = check.result;
     result.problems.extend(check.story.finish());
     result.problems.extend(files::problems(folder, &published));
+    if let Some(before) = &options.reviewed {
+        let of_before = VerifyOptions {
+            reviewers: options.reviewers.clone(),
+            ..VerifyOptions::default()
+        };
+        let found = verify(before, &of_before)?.problems.into_iter();
+        let found = found.map(|problem| format!("the reviewed run: {problem}"));
+        result.problems.extend(found);
+        result.problems.extend(follow::problems(folder, before)?);
+    }
     if let Some(head) = head.filter(|head| has_proofs && head.0 == result.entries) {
         let checkpoint = result.checkpoint.as_bytes();
         let problems = proof::problems(folder, checkpoint, head, &publications);
@@ -140,12 +159,16 @@ struct Check<'a> {
     /// Tree heads that somebody signed, the largest first: what, entries, root.
     claims: Vec<(String, u64, Hash)>,
     releases: Vec<ReleaseApproved>,
+    /// The key that signs the log, and those of people who may decide.
+    log_key: Option<String>,
+    reviewers: &'a [String],
+    reviews: u64,
     /// Entries up to `run.closed`, it included.
     closed: u64,
 }
 
 impl<'a> Check<'a> {
-    fn new(folder: &'a Path) -> Self {
+    fn new(folder: &'a Path, reviewers: &'a [String]) -> Self {
         Self {
             folder,
             result: Verification::default(),
@@ -154,6 +177,9 @@ impl<'a> Check<'a> {
             publications: Vec::new(),
             claims: Vec::new(),
             releases: Vec::new(),
+            log_key: None,
+            reviewers,
+            reviews: 0,
             closed: 0,
         }
     }
@@ -283,6 +309,13 @@ impl<'a> Check<'a> {
                 ));
                 continue;
             };
+            if let Entry::Review(review) = &entry {
+                let root = self.tree.root_with(before);
+                let log_key = self.log_key.as_deref();
+                let problems = reviewers::problems(review, root, log_key, self.reviewers);
+                self.result.problems.extend(problems);
+                self.reviews += 1;
+            }
             if let Entry::Release(release) = &entry {
                 let root = self.tree.root_with(before);
                 if release.size != index || release.root != hex::encode(&root.0) {

@@ -8,7 +8,9 @@ mod keys;
 mod logging;
 mod print;
 mod progress;
+mod purge;
 mod report;
+mod review;
 mod run;
 #[cfg(feature = "serve")]
 mod serve;
@@ -84,6 +86,10 @@ enum Command {
     Release(sign_off::ReleaseCommand),
     /// Write the proof of every published file anew
     Prove(sign_off::ProveCommand),
+    /// Look at withheld frames and decide about them
+    Review(review::ReviewCommand),
+    /// List what is due for deletion, and delete it
+    Purge(purge::PurgeCommand),
     /// Write a synthetic flight in real file formats, with its truth
     Simulate(simulate::SimulateCommand),
     /// Make a key: of a log, a reviewer, an approver
@@ -137,6 +143,8 @@ pub fn main() -> ExitCode {
         Command::Cosign(command) => command.execute(),
         Command::Release(command) => command.execute(),
         Command::Prove(command) => command.execute(),
+        Command::Review(command) => command.execute(&cli.global),
+        Command::Purge(command) => command.execute(&cli.global),
         Command::Simulate(command) => command.execute(&cli.global),
         Command::Keygen(command) => command.execute(),
         Command::Config(command) => command.execute(),

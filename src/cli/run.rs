@@ -40,6 +40,9 @@ pub(super) struct RunCommand {
     /// Go on with an interrupted run of the same inputs and settings
     #[arg(long, conflicts_with = "overwrite")]
     resume: bool,
+    /// Follow what people decided about an earlier run of the same inputs and settings (`heatveil review`)
+    #[arg(long, value_name = "DIR")]
+    reviewed: Option<PathBuf>,
     /// Replace what an earlier run wrote into the folder
     #[arg(long)]
     overwrite: bool,
@@ -70,6 +73,7 @@ impl RunCommand {
             out: self.out.clone(),
             config,
             detectors,
+            reviewed: self.reviewed.clone(),
             existing: match (self.resume, self.overwrite) {
                 (true, _) => Existing::Keep,
                 (_, true) => Existing::Replace,

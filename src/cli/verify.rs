@@ -25,9 +25,15 @@ pub(super) struct VerifyCommand {
     /// Verifier key received by another way [default: the folder's own, which proves less]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
-    /// Verifier key of a reviewer who must have cosigned; may be repeated
+    /// Verifier key of a reviewer, received by another way; repeat for more. Others' decisions are problems then
     #[arg(long, value_name = "FILE")]
     reviewer: Vec<PathBuf>,
+    /// Verifier key of somebody who must have cosigned the finished run; repeat for more
+    #[arg(long, value_name = "FILE")]
+    cosigned_by: Vec<PathBuf>,
+    /// Folder of the run whose review this one follows: its decisions are compared with what was done
+    #[arg(long, value_name = "DIR")]
+    reviewed: Option<PathBuf>,
     /// Check one file with its proof, without the rest of the run
     #[arg(long, value_name = "FILE")]
     proof: Option<PathBuf>,
@@ -35,14 +41,13 @@ pub(super) struct VerifyCommand {
 
 impl VerifyCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
+        let keys = |paths: Vec<PathBuf>| paths.into_iter().map(read).collect::<Result<_, _>>();
         let options = VerifyOptions {
+            reviewed: self.reviewed,
             checkpoint: self.checkpoint,
             key: self.key.map(read).transpose()?,
-            reviewers: self
-                .reviewer
-                .into_iter()
-                .map(read)
-                .collect::<Result<_, _>>()?,
+            reviewers: keys(self.reviewer)?,
+            cosigners: keys(self.cosigned_by)?,
         };
         let found = match self.proof {
             Some(proof) => verify_proof(&self.published, &proof, &options)?,

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildingsArgs, CarryArgs, Walls, WarmSpotArgs, WeatherArgs};
+use super::{BuildingsArgs, CarryArgs, RetentionArgs, Walls, WarmSpotArgs, WeatherArgs};
 use crate::detect::Engine;
 use crate::georef::YawSource;
 use crate::redact::Policy;
@@ -64,6 +64,9 @@ pub struct SurveyArgs {
     /// Who will receive the tiles; repeat for more
     #[cfg_attr(feature = "cli", arg(long = "recipient", value_name = "NAME"))]
     pub recipients: Option<Vec<String>>,
+    /// How long what is kept.
+    #[cfg_attr(feature = "cli", arg(skip))]
+    pub retention: RetentionArgs,
 }
 
 /// What the files do not say about the camera.
@@ -451,6 +454,7 @@ impl Args {
                 operator: survey.operator.or(other.survey.operator),
                 purpose: survey.purpose.or(other.survey.purpose),
                 recipients: survey.recipients.or(other.survey.recipients),
+                retention: survey.retention.or(other.survey.retention),
             },
             camera: CameraArgs {
                 focal_length_px: camera.focal_length_px.or(other.camera.focal_length_px),

@@ -9,6 +9,7 @@ mod error;
 mod ground;
 mod lines;
 mod resolve;
+mod retention;
 mod weather;
 
 pub use args::{
@@ -21,4 +22,5 @@ pub use lines::{CarryArgs, CarryConfig, WarmSpotArgs};
 pub use resolve::{
     AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, SurveyConfig, TilesConfig,
 };
+pub use retention::RetentionArgs;
 pub use weather::{BuildingsArgs, BuildingsConfig, ConvectionName, WeatherArgs, WeatherConfig};

@@ -11,7 +11,7 @@ use super::camera::PlaceText;
 use super::ground::GroundText;
 use super::{
     Args, BuildingsConfig, CarryConfig, ConfigError, DetectArgs, GeorefArgs, Precision, RedactArgs,
-    SurfaceConfig, TilesArgs, WallConfig, WeatherConfig, Yaw,
+    RetentionArgs, SurfaceConfig, TilesArgs, WallConfig, WeatherConfig, Yaw,
 };
 use crate::detect::{self, Class, Engine, WarmSpotConfig};
 use crate::georef::{CameraOverrides, Crs, KnownPoses};
@@ -53,6 +53,8 @@ pub struct SurveyConfig {
     pub purpose: Option<String>,
     /// Who receives the tiles.
     pub recipients: Vec<String>,
+    /// How long what is kept.
+    pub retention: RetentionArgs,
 }
 
 /// What the files do not say about the camera.
@@ -163,6 +165,7 @@ impl Args {
                 operator: self.survey.operator,
                 purpose: self.survey.purpose,
                 recipients: self.survey.recipients.unwrap_or_default(),
+                retention: self.survey.retention.resolve()?,
             },
             camera: self.camera.resolve()?,
             detect: self.detect.resolve()?,

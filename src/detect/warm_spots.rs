@@ -66,11 +66,6 @@ const RESOLUTIONS_M: std::ops::RangeInclusive<f64> = 0.002..=0.5;
 /// Standing out by this many deviations is as sure as it gets: score 1.
 const SURE_DEVIATIONS: f64 = 10.0;
 
-const PADDING: Padding = Padding {
-    fraction: 0.1,
-    px: 2.0,
-};
-
 /// The second line of defence; see the module.
 #[derive(Debug, Clone, Copy)]
 pub struct WarmSpots {
@@ -78,6 +73,12 @@ pub struct WarmSpots {
 }
 
 impl WarmSpots {
+    /// How far masks reach past a spot.
+    pub(crate) const PADDING: Padding = Padding {
+        fraction: 0.1,
+        px: 2.0,
+    };
+
     /// A detector with these limits.
     #[must_use]
     pub fn new(config: &WarmSpotConfig) -> Self {
@@ -339,7 +340,7 @@ impl Region {
                 y1: (self.y1 + 1) as f32,
             },
             score: (self.deviations / SURE_DEVIATIONS as f32).min(1.0),
-            padding: PADDING,
+            padding: WarmSpots::PADDING,
             // Never withholds: spots are looked for once, and what is masked is gone.
             alarm: f32::INFINITY,
         }

@@ -68,6 +68,11 @@ impl RedactionMask {
         self.for_each(rect, |cell| *cell = NO_DATA);
     }
 
+    /// Keeps every pixel of `rect`, whatever was drawn there before: two people decided so.
+    pub(crate) fn draw_keep(&mut self, rect: PixelRect) {
+        self.for_each(rect, |cell| *cell = KEEP);
+    }
+
     /// Flattens `rect` to its own mean; pixels that are emptied or in an earlier region stay so.
     ///
     /// With more regions than a frame can number, the rectangle is emptied instead.

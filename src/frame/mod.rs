@@ -6,7 +6,8 @@
 //!
 //! In: samples from a decoder. Out: only `Frame<Redacted>` shows pixels. Refuses: pixel access before
 //! redaction, cloning and printing of unredacted samples, masks made for another frame.
-//! No closure ever sees an unredacted pixel: calibration takes a table, masking takes a mask.
+//! No closure ever sees an unredacted pixel: calibration takes a table, masking takes a mask. [`Frame::glimpse`] shows them to a
+//! person, on a terminal, and to no code.
 //!
 //! Pixels of a redacted frame are public:
 //!
@@ -75,6 +76,7 @@
 
 mod calibrated;
 mod calibration;
+mod glimpse;
 mod inputs;
 mod mask;
 mod meta;
@@ -86,6 +88,7 @@ use std::fmt;
 
 pub use calibrated::{Calibrated, TemperatureSummary};
 pub use calibration::{Calibration, CalibrationMismatch};
+pub use glimpse::GlimpseError;
 pub(crate) use inputs::Inputs;
 pub(crate) use mask::PixelRect;
 pub use mask::{MaskMismatch, RedactionMask};

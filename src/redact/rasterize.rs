@@ -1,6 +1,6 @@
 //! Boxes to pixels: padded, rounded outwards, on a coarse grid.
 
-use super::{Policy, RedactConfig};
+use super::{Decided, Policy, RedactConfig};
 use crate::detect::{BoxPx, Detection, Detections, Line};
 use crate::frame::{FrameId, PixelRect, RedactionMask};
 use crate::raster::RowSpan;
@@ -31,6 +31,33 @@ pub fn mask<'a>(
     ground_resolution: Metres,
     config: &RedactConfig,
 ) -> Result<RedactionMask, NotLookedAt> {
+    let decided = Decided::default();
+    let size = (width, height);
+    mask_decided(
+        frame,
+        size,
+        looks,
+        hidden,
+        ground_resolution,
+        config,
+        &decided,
+    )
+}
+
+/// As [`mask`], with what people decided about it; `hidden` stays hidden whatever they did.
+///
+/// # Errors
+///
+/// As [`mask`]: people decide about what was looked at.
+pub fn mask_decided<'a>(
+    frame: FrameId,
+    (width, height): (usize, usize),
+    looks: impl IntoIterator<Item = &'a Detections>,
+    hidden: &[RowSpan],
+    ground_resolution: Metres,
+    config: &RedactConfig,
+    decided: &Decided<'_>,
+) -> Result<RedactionMask, NotLookedAt> {
     let looks: Vec<&Detections> = looks.into_iter().collect();
     let by_model = |look: &&Detections| look.line() == Line::Model;
     if !looks.iter().any(by_model) || looks.iter().any(|look| look.frame() != frame) {
@@ -50,6 +77,7 @@ pub fn mask<'a>(
             }
         }
     }
+    decided.draw(&mut mask, config.grid_px);
     for row in hidden {
         mask.draw_no_data(PixelRect {
             x0: row.x0,

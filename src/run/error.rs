@@ -22,6 +22,22 @@ pub enum RunError {
         /// What differs: `manifest`, `configuration` or `models`.
         what: &'static str,
     },
+    /// The run to follow reviewed other inputs or settings.
+    #[error("{} reviews another {what}; give the same inputs and settings as that run had", path.display())]
+    NotReviewed {
+        /// The folder of the reviewed run.
+        path: PathBuf,
+        /// What differs: `manifest`, `configuration` or `model`.
+        what: &'static str,
+    },
+    /// The run to follow does not verify.
+    #[error("{} does not verify: {problem}; see `heatveil verify`", path.display())]
+    Unverified {
+        /// Its folder.
+        path: PathBuf,
+        /// The first problem.
+        problem: String,
+    },
     /// The folder to resume in holds no log.
     #[error("{} holds no run to go on with; leave --resume out", path.display())]
     NothingToResume {

@@ -10,6 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::processed::{Input, Look, Looked, Processed, Ready, Times};
+use super::reviewed::Decisions;
 use super::window::{Find, Seen};
 use super::{Cause, Outcome};
 use crate::audit::CommitmentKey;
@@ -32,12 +33,13 @@ pub(super) struct FrameTask<'a> {
     ingest: IngestOptions,
     places: Locator,
     key: &'a CommitmentKey,
+    pub(super) decisions: &'a Decisions,
     pub(super) store: &'a Store,
     calibration: Mutex<Option<(Radiometry, Arc<Calibration>)>>,
 }
 
 /// What decoding and placing frames need to know, from the settings.
-pub(super) fn options(config: &Config) -> (IngestOptions, Locator) {
+pub(crate) fn options(config: &Config) -> (IngestOptions, Locator) {
     let ingest = IngestOptions {
         tiff_scale: config.camera.tiff_scale,
         ..IngestOptions::default()
@@ -55,6 +57,7 @@ impl<'a> FrameTask<'a> {
         detectors: &'a [Box<dyn Detector>],
         config: &'a Config,
         key: &'a CommitmentKey,
+        decisions: &'a Decisions,
         store: &'a Store,
     ) -> Self {
         let (ingest, places) = options(config);
@@ -64,6 +67,7 @@ impl<'a> FrameTask<'a> {
             ingest,
             places,
             key,
+            decisions,
             store,
             calibration: Mutex::new(None),
         }
@@ -229,19 +233,35 @@ impl<'a> FrameTask<'a> {
             shape: frame.shape(),
             temperatures,
         };
+        match self.evaluated(&conditions, located, skipped) {
+            Err(_) if self.decisions.mask(frame.id()).is_some() => {
+                skipped.clear();
+                Ok(located.beyond(Metres(f64::INFINITY)))
+            }
+            evaluated => evaluated.map_err(withheld),
+        }
+    }
+
+    /// The pixels beyond the models' evaluation, and who need not look; the words say why the whole frame is.
+    fn evaluated(
+        &self,
+        conditions: &Conditions,
+        located: &Located,
+        skipped: &mut BTreeMap<usize, String>,
+    ) -> Result<Vec<RowSpan>, String> {
         let mut limit = f64::INFINITY;
         for (model, detector) in self.detectors.iter().enumerate() {
             let (envelope, (name, _)) = (detector.envelope(), detector.model());
-            if let Some(why) = envelope.skips(&conditions) {
+            if let Some(why) = envelope.skips(conditions) {
                 skipped.insert(model, why);
-            } else if let Some(detail) = envelope.outside(&conditions) {
-                return Err(withheld(format!("model {name}: {detail}")));
+            } else if let Some(detail) = envelope.outside(conditions) {
+                return Err(format!("model {name}: {detail}"));
             } else if envelope.beyond == Beyond::Withhold {
                 limit = limit.min(envelope.max_ground_resolution_m);
             }
         }
         if skipped.len() == self.detectors.len() {
-            return Err(withheld("no model was evaluated for such a frame".into()));
+            return Err("no model was evaluated for such a frame".into());
         }
         Ok(located.beyond(Metres(limit)))
     }

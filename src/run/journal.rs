@@ -7,13 +7,12 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::frame_task::{FrameTask, guarded};
-use super::intake;
 use super::processed::{Input, Looked, Masked, Processed};
 use super::window::Find;
 use super::{Cause, Counts, Outcome, Run, RunError, record};
 use crate::audit::{
     self, CommitmentKey, Entry, FlightEvidence, Log, MOST_RANGES, ModelId, Placed, RunClosed,
-    RunResumed, Signer,
+    RunOpened, RunResumed, Signer,
 };
 use crate::config::Config;
 use crate::frame::{FrameId, FrameMeta};
@@ -64,7 +63,7 @@ impl<'a> Journal<'a> {
         store: &'a Store,
         run: &Run,
         keys: &'a record::Keys,
-        manifest: &intake::Manifest,
+        opened: RunOpened,
     ) -> Result<Self, RunError> {
         let (log, entries) = Log::open(store, &keys.signer)?;
         let mut journal = Self {
@@ -83,7 +82,6 @@ impl<'a> Journal<'a> {
             counts: Counts::default(),
             unsynced: 0,
         };
-        let opened = record::opened(run, record::manifest(&manifest.commitments())?);
         if run.existing != Existing::Keep {
             journal.log.append(&Entry::RunOpened(opened))?;
             journal.log.sync()?;
@@ -100,6 +98,7 @@ impl<'a> Journal<'a> {
                 before.policy_sha256 != opened.policy_sha256,
             ),
             ("model", before.models != opened.models),
+            ("review", before.reviewed != opened.reviewed),
             ("version of heatveil", before.heatveil != opened.heatveil),
         ];
         if let Some((what, _)) = differs.iter().find(|(_, differs)| *differs) {
@@ -404,6 +403,7 @@ impl Known {
                 hidden_pixels: 0,
                 output_sha256,
                 self_check: SelfCheck::default(),
+                reviewed: None,
             });
         }
         Some(Looked {

@@ -8,6 +8,7 @@ use std::time::Instant;
 use super::carry;
 use super::frame_task::{FrameTask, ask, guarded, internal};
 use super::processed::{Look, Looked, Masked, Processed, Ready};
+use super::reviewed::boxes;
 use super::window::{Neighbour, Seen};
 use super::{Cause, Outcome, RunError, record};
 use crate::detect::{Detection, Detections, Line};
@@ -36,6 +37,13 @@ impl FrameTask<'_> {
             ready,
             seen,
         } = looked;
+        if let (Some(rejected), false) = (
+            self.decisions.rejected(processed.id),
+            matches!(processed.outcome, Outcome::Rejected(_)),
+        ) {
+            (processed.outcome, processed.masked) = (rejected, None);
+            return Ok(processed);
+        }
         let Some(ready) = ready else {
             return Ok(processed);
         };
@@ -75,12 +83,22 @@ impl FrameTask<'_> {
         let started = Instant::now();
         let (id, shape) = (ready.frame.id(), ready.frame.shape());
         processed.looks.extend(carried);
+        let reviewed = self.decisions.mask(id);
+        let decided = boxes(reviewed);
         let mask_of = |looks: &[Look]| {
             let looks = looks.iter().map(|look| &look.detections);
             let resolution = ready.located.ground_resolution();
             let config = &self.config.redact;
-            redact::mask(id, shape, looks, &ready.hidden, resolution, config)
-                .map_err(|error| internal(error.to_string()))
+            redact::mask_decided(
+                id,
+                shape,
+                looks,
+                &ready.hidden,
+                resolution,
+                config,
+                &decided,
+            )
+            .map_err(|error| internal(error.to_string()))
         };
         let mut mask = mask_of(&processed.looks)?;
         let mut frame = ready
@@ -92,7 +110,9 @@ impl FrameTask<'_> {
         let started = Instant::now();
         let mut self_check = SelfCheck::default();
         let mut missed = self.missed(&frame, &mask, 1, processed)?;
-        while !missed.is_empty() && self_check.rounds < MAX_ROUNDS {
+        // Where a person looked too, what is found in the end is hidden and not asked about again.
+        let max_rounds = MAX_ROUNDS + usize::from(reviewed.is_some());
+        while !missed.is_empty() && self_check.rounds < max_rounds {
             self_check.found += finds(&missed).count();
             self_check.rounds += 1;
             processed.looks.append(&mut missed);
@@ -100,6 +120,9 @@ impl FrameTask<'_> {
             frame = frame
                 .redact(&mask)
                 .map_err(|error| internal(error.to_string()))?;
+            if self_check.rounds > MAX_ROUNDS {
+                break;
+            }
             let round = record::count(self_check.rounds) + 1;
             missed = self.missed(&frame, &mask, round, processed)?;
             if !finds(&missed).any(Detection::is_alarming) {
@@ -118,6 +141,7 @@ impl FrameTask<'_> {
             hidden_pixels: mask.masked_pixels(),
             output_sha256,
             self_check,
+            reviewed: reviewed.cloned(),
         })
     }
 
@@ -129,14 +153,14 @@ impl FrameTask<'_> {
         round: u32,
         processed: &mut Processed,
     ) -> Result<Vec<Look>, Outcome> {
+        let decided = boxes(self.decisions.mask(frame.id()));
         let mut missed = Vec::new();
         let mut inputs = Inputs::new(frame.shape(), |multiple_of| frame.model_input(multiple_of));
         for (model, detector) in self.looking(&processed.skipped) {
             let input = inputs.padded_to(detector.multiple_of());
-            let found = uncovered(
-                &ask(detector, frame.id(), input, &mut processed.times)?,
-                mask,
-            );
+            let look = ask(detector, frame.id(), input, &mut processed.times)?;
+            let mut found = uncovered(&look, mask);
+            found.retain(|found| !decided.opens(found));
             if !found.is_empty() {
                 missed.push(Look {
                     detections: Detections::completed(frame.id(), Line::Model, found),

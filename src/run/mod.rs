@@ -29,6 +29,7 @@ mod plan;
 mod processed;
 mod progress;
 mod record;
+mod reviewed;
 mod summary;
 mod window;
 mod words;
@@ -53,6 +54,9 @@ pub use plan::Plan;
 pub use progress::{Progress, Silent};
 pub use summary::{FlightSummary, FrameLine, FrameList, GroundSummary, MosaicSummary, Summary};
 
+pub(crate) use frame_task::options;
+pub(crate) use summary::{PUBLISHED, REJECTED, WITHHELD, frame_files};
+
 pub(crate) use carry::{overlaps, unanswered};
 pub(crate) use ordered::Ordered;
 pub(crate) use window::{Find, Neighbour, Seen, Window};
@@ -68,6 +72,7 @@ use frame_task::FrameTask;
 use intake::Manifest;
 use journal::Journal;
 use processed::{Input, Looked, Processed, Times};
+use reviewed::Decisions;
 
 /// Everything a run needs to know.
 pub struct Run {
@@ -79,6 +84,8 @@ pub struct Run {
     pub config: Config,
     /// At least one detector; a frame needs all of them.
     pub detectors: Vec<Box<dyn Detector>>,
+    /// Folder of a run over the same inputs whose review is followed.
+    pub reviewed: Option<PathBuf>,
     /// What to do with an output folder that has something in it.
     pub existing: Existing,
     /// Workers.
@@ -138,11 +145,17 @@ impl Run {
         let started = Instant::now();
         let pool = self.pool()?;
         self.check_inputs()?;
+        let decisions = Decisions::read(self.reviewed.as_deref())?;
         let found = intake::discover(&self.inputs)?;
         let store = Store::open(&self.out, self.existing)?;
-        let keys = record::keys(&store, &self.config)?;
+        let keys = record::keys(&store, &self.config, &decisions)?;
         let manifest = Manifest::fix(&pool, self.threads, &found, &keys.commitment, progress);
-        let mut journal = Journal::open(&store, self, &keys, &manifest)?;
+        let opened = record::opened(self, record::manifest(&manifest.commitments())?, &decisions);
+        if let Err(other) = decisions.check(&opened) {
+            store.clear_work()?;
+            return Err(other);
+        }
+        let mut journal = Journal::open(&store, self, &keys, opened)?;
         let mut summary = self.empty_summary(&found);
         if let Some((counts, checkpoint)) = journal.closed()? {
             progress.note("the run was finished before; nothing to do");
@@ -157,6 +170,7 @@ impl Run {
             &store,
             &manifest,
             &keys,
+            &decisions,
             &mut journal,
             &mut summary,
             &mut lists,
@@ -204,12 +218,14 @@ impl Run {
         store: &Store,
         manifest: &Manifest,
         keys: &record::Keys,
+        decisions: &Decisions,
         journal: &mut Journal<'_>,
         summary: &mut Summary,
         lists: &mut Lists,
         progress: &mut dyn Progress,
     ) -> Result<Vec<Published>, RunError> {
-        let task = FrameTask::new(&self.detectors, &self.config, &keys.commitment, store);
+        let key = &keys.commitment;
+        let task = FrameTask::new(&self.detectors, &self.config, key, decisions, store);
         let mut counts = Counts::default();
         let mut times = Times::default();
         let mut published = Vec::new();
@@ -229,9 +245,11 @@ impl Run {
             journal.frame(&self.config, &processed)?;
             counts.add(&processed.outcome);
             times.add(&processed.times);
+            // Whoever looks for the file later stands elsewhere.
+            let found = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
             lists
                 .outcomes
-                .push(&FrameLine::new(processed.id, file, &processed.outcome));
+                .push(&FrameLine::new(processed.id, &found, &processed.outcome));
             if let Some(meta) = &processed.meta {
                 let unmapped = processed.masked.is_none();
                 let located = unmapped.then(|| task.located(file, meta)).flatten();
@@ -280,6 +298,7 @@ impl Run {
         }
         ground::check(&self.config)?;
         buildings::check(&self.config)?;
+        intake::check_folders(self.reviewed.as_slice(), &self.out)?;
         intake::check_folders(&self.inputs, &self.out)
     }
 

@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use super::Outcome;
 use super::window::Seen;
+use crate::audit::DecidedMask;
 use crate::detect::Detections;
 use crate::frame::{Calibrated, Frame, FrameId, FrameMeta};
 use crate::georef::Located;
@@ -85,6 +86,8 @@ pub(super) struct Masked {
     pub(super) hidden_pixels: usize,
     pub(super) output_sha256: [u8; 32],
     pub(super) self_check: SelfCheck,
+    /// What people decided about the mask, where they did.
+    pub(super) reviewed: Option<DecidedMask>,
 }
 
 impl Processed {

@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::processed::{Look, Masked, Processed};
+use super::reviewed::Decisions;
 use super::{Outcome, Run, RunError};
 use crate::audit::{
     self, AuditError, BuildingsEmitted, CommitmentKey, Detected, Entry, FlightEvidence, Found,
@@ -21,10 +22,15 @@ pub(super) struct Keys {
     pub(super) signer: Signer,
 }
 
-/// The keys that were given, else those in the folder, else new ones there.
-pub(super) fn keys(store: &Store, config: &Config) -> Result<Keys, RunError> {
-    let commitment = match &config.audit.commitment_key {
-        Some(path) => CommitmentKey::load(path)?,
+/// The keys that were given, or of the reviewed run, else those in the folder, else new ones there.
+pub(super) fn keys(
+    store: &Store,
+    config: &Config,
+    decisions: &Decisions,
+) -> Result<Keys, RunError> {
+    let given = config.audit.commitment_key.clone();
+    let commitment = match given.or_else(|| decisions.commitment_key()) {
+        Some(path) => CommitmentKey::load(&path)?,
         None => own(
             store,
             layout::COMMITMENT_KEY,
@@ -58,7 +64,7 @@ fn own<K>(
 }
 
 /// `run.opened`.
-pub(super) fn opened(run: &Run, manifest: Manifest) -> RunOpened {
+pub(super) fn opened(run: &Run, manifest: Manifest, decisions: &Decisions) -> RunOpened {
     let survey = &run.config.survey;
     let stated = |text: &Option<String>| text.clone().unwrap_or_else(|| "not stated".into());
     RunOpened {
@@ -78,6 +84,8 @@ pub(super) fn opened(run: &Run, manifest: Manifest) -> RunOpened {
             .clone()
             .unwrap_or_default(),
         manifest,
+        retention: decisions.retention(survey, run.now),
+        reviewed: decisions.run(),
     }
 }
 
@@ -234,6 +242,7 @@ fn masked(config: &Config, frame: u32, made: &Masked, pixels: Option<u64>) -> au
             found: count(made.self_check.found),
             rounds: count(made.self_check.rounds),
         },
+        reviewed: made.reviewed.clone(),
     }
 }
 

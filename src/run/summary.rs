@@ -2,14 +2,15 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
 use super::processed::Times;
 use super::{Cause, Counts, Outcome};
 use crate::frame::FrameId;
-use crate::store::{Artifact, sealed};
+use crate::store::{Artifact, layout, sealed};
 
 /// Totals of a run: `summary.json`, and the last line of `run --json`. Fields are only ever added.
 #[derive(Debug, Clone, Serialize)]
@@ -155,9 +156,9 @@ impl FrameLine {
     #[must_use]
     pub fn new(id: FrameId, file: &Path, outcome: &Outcome) -> Self {
         let (name, cause): (_, Option<&Cause>) = match outcome {
-            Outcome::Published => ("published", None),
-            Outcome::Withheld(cause) => ("withheld", Some(cause)),
-            Outcome::Rejected(cause) => ("rejected", Some(cause)),
+            Outcome::Published => (PUBLISHED, None),
+            Outcome::Withheld(cause) => (WITHHELD, Some(cause)),
+            Outcome::Rejected(cause) => (REJECTED, Some(cause)),
         };
         Self {
             frame: id.0,
@@ -168,6 +169,37 @@ impl FrameLine {
             remedy: cause.map(Cause::remedy),
         }
     }
+}
+
+/// Names of the three outcomes.
+pub(crate) const PUBLISHED: &str = "published";
+pub(crate) const WITHHELD: &str = "withheld";
+pub(crate) const REJECTED: &str = "rejected";
+
+/// The file of each frame, by the operator's own list in `folder`; empty where the list was deleted.
+///
+/// # Errors
+///
+/// What the system says, or that a line is not one of the list.
+pub(crate) fn frame_files(folder: &Path) -> io::Result<BTreeMap<u32, PathBuf>> {
+    #[derive(serde::Deserialize)]
+    struct Named {
+        frame: u32,
+        file: PathBuf,
+    }
+    let text = match std::fs::read(folder.join(layout::FRAME_LIST)) {
+        Ok(text) => text,
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
+        Err(error) => return Err(error),
+    };
+    let lines = text
+        .split(|&byte| byte == b'\n')
+        .filter(|line| !line.is_empty());
+    let named = lines.map(|line| {
+        let named: Named = serde_json::from_slice(line).map_err(io::Error::other)?;
+        Ok((named.frame, named.file))
+    });
+    named.collect()
 }
 
 /// The operator's own list of what happened to each file; lies in the private folder.

@@ -18,6 +18,7 @@ mod artifact;
 mod error;
 mod folder;
 pub mod layout;
+mod removal;
 mod restrict;
 
 use std::fs;
@@ -31,6 +32,7 @@ pub use artifact::{Artifact, FileArtifact};
 use error::IoContext;
 pub use error::StoreError;
 pub use folder::{Folder, Listed, MANIFEST, is_below};
+pub use removal::{Lies, Plain, private_lists, sync_folder, working_files};
 use restrict::restrict;
 pub use restrict::{write_large, write_private};
 

@@ -48,6 +48,7 @@ pub(crate) fn run(folder: &Path, input: &str, out: &str, settings: &str) -> Run 
             .resolve()
             .unwrap(),
         detectors: vec![Box::new(Scripted::default())],
+        reviewed: None,
         existing: Existing::Refuse,
         threads: NonZeroUsize::new(2).unwrap(),
         now: 1_768_516_200,

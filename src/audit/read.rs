@@ -1,0 +1,228 @@
+//! The entries of a finished run, for whoever works on with them.
+//!
+//! Refuses: lines that are not entries. Whether they tell the truth is [`verify`](super::verify)'s to say.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use super::{AuditError, DecidedMask, Entry, ReviewedRun, RunOpened, root};
+use crate::hex;
+use crate::store::layout;
+
+/// The entries of the run in `folder`, in order, unchecked.
+///
+/// # Errors
+///
+/// [`AuditError::Io`] when there is no log; [`AuditError::Damaged`] when a line is not an entry in canonical form.
+pub fn read(folder: &Path) -> Result<Vec<Entry>, AuditError> {
+    let path = folder.join(layout::LOG);
+    let bytes = fs::read(&path).map_err(|source| AuditError::Io { path, source })?;
+    let parse = |(number, line): (usize, &[u8])| {
+        Entry::from_line(line).ok_or_else(|| AuditError::Damaged {
+            path: folder.to_path_buf(),
+            problem: format!("line {} is not an entry in canonical form", number + 1),
+        })
+    };
+    let lines = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    lines
+        .split(|&byte| byte == b'\n')
+        .enumerate()
+        .map(parse)
+        .collect()
+}
+
+/// The root over `entries` as the log's lines, hex.
+///
+/// # Errors
+///
+/// [`AuditError`] when an entry cannot be written.
+pub fn root_of(entries: &[Entry]) -> Result<String, AuditError> {
+    let lines: Vec<Vec<u8>> = entries
+        .iter()
+        .map(Entry::to_line)
+        .collect::<Result<_, _>>()?;
+    Ok(hex::encode(&root(lines.iter().map(Vec::as_slice))?))
+}
+
+impl Entry {
+    /// When it was written, seconds since 1970; `None` for what carries no wall clock.
+    #[must_use]
+    pub fn at(&self) -> Option<i64> {
+        match self {
+            Self::RunOpened(entry) => Some(entry.at),
+            Self::RunResumed(entry) => Some(entry.at),
+            Self::RunClosed(entry) => Some(entry.at),
+            Self::Review(entry) => Some(entry.at),
+            Self::Release(entry) => Some(entry.at),
+            Self::Deleted(entry) => Some(entry.at),
+            _ => None,
+        }
+    }
+}
+
+/// A run that people reviewed, for a run that follows them.
+#[derive(Debug, Clone)]
+pub struct Reviewed {
+    /// How it began.
+    pub opened: RunOpened,
+    /// For `run.opened` of the run that follows.
+    pub run: ReviewedRun,
+    /// Frames about whose mask people decided, with all that earlier reviews decided.
+    pub masks: BTreeMap<u32, DecidedMask>,
+    /// Frames that are never published.
+    pub rejected: Vec<u32>,
+}
+
+/// What people decided about the run in `folder`, unchecked.
+///
+/// # Errors
+///
+/// As [`read`]; [`AuditError::Damaged`] when the log does not begin with `run.opened`.
+pub fn read_reviewed(folder: &Path) -> Result<Reviewed, AuditError> {
+    reviewed(folder, &read(folder)?)
+}
+
+/// What people decided by these entries, the first ones of the log in `folder`.
+pub(super) fn reviewed(folder: &Path, entries: &[Entry]) -> Result<Reviewed, AuditError> {
+    let Some(Entry::RunOpened(opened)) = entries.first() else {
+        return Err(AuditError::Damaged {
+            path: folder.to_path_buf(),
+            problem: "it does not begin with run.opened".into(),
+        });
+    };
+    let mut decisions = Sha256::new();
+    for entry in entries {
+        if matches!(entry, Entry::Review(_)) {
+            decisions.update(entry.to_line()?);
+            decisions.update(b"\n");
+        }
+    }
+    let (masks, rejected) = decided(entries);
+    Ok(Reviewed {
+        run: ReviewedRun {
+            size: entries.len() as u64,
+            root: root_of(entries)?,
+            decisions_sha256: hex::encode(&decisions.finalize()),
+        },
+        opened: opened.clone(),
+        masks,
+        rejected,
+    })
+}
+
+/// What counts in the end: of a frame's decisions the last one, on top of what the run itself followed.
+fn decided(entries: &[Entry]) -> (BTreeMap<u32, DecidedMask>, Vec<u32>) {
+    let mut before: BTreeMap<u32, Option<DecidedMask>> = BTreeMap::new();
+    let mut now = BTreeMap::new();
+    for entry in entries {
+        match entry {
+            Entry::Masked(masked) => {
+                let mask = masked.reviewed.clone();
+                before.extend(mask.map(|mask| (masked.frame, Some(mask))));
+            }
+            Entry::Withheld(withheld) if withheld.reason == REVIEWED => {
+                before.insert(withheld.frame, None);
+            }
+            Entry::Review(review) => drop(now.insert(review.frame, review)),
+            _ => {}
+        }
+    }
+    for (frame, review) in now {
+        let earlier = before.get(&frame).cloned().flatten().unwrap_or_default();
+        match review.decision.as_str() {
+            "reject" => drop(before.insert(frame, None)),
+            "approve" | "release" => {
+                let open = [earlier.open, review.open.clone()].concat();
+                let mask = DecidedMask {
+                    decision: if open.is_empty() {
+                        "approve"
+                    } else {
+                        "release"
+                    }
+                    .into(),
+                    hide: [earlier.hide, review.hide.clone()].concat(),
+                    open,
+                };
+                before.insert(frame, Some(mask));
+            }
+            // A frame that is right stays as it is.
+            _ => {}
+        }
+    }
+    let rejected = before.iter().filter(|(_, mask)| mask.is_none());
+    let rejected = rejected.map(|(&frame, _)| frame).collect();
+    let masks = before
+        .into_iter()
+        .filter_map(|(frame, mask)| Some((frame, mask?)));
+    (masks.collect(), rejected)
+}
+
+/// Reason of `frame.withheld` where people decided that a frame is never published.
+pub const REVIEWED: &str = "reviewed";
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Masked, ReviewDecided, SelfCheck};
+    use super::*;
+
+    fn masked(frame: u32, reviewed: Option<DecidedMask>) -> Entry {
+        Entry::Masked(Masked {
+            frame,
+            policies: vec![],
+            padding_mm: 0,
+            grid_px: 4,
+            mask_sha256: String::new(),
+            masked_pixels: 0,
+            pixels: None,
+            output_sha256: String::new(),
+            self_check: SelfCheck {
+                found: 0,
+                rounds: 0,
+            },
+            reviewed,
+        })
+    }
+
+    fn review(frame: u32, decision: &str, hide: &[[u32; 4]], open: &[[u32; 4]]) -> Entry {
+        Entry::Review(ReviewDecided {
+            at: 0,
+            frame,
+            decision: decision.into(),
+            reason: String::new(),
+            hide: hide.to_vec(),
+            open: open.to_vec(),
+            root: String::new(),
+            signatures: vec![],
+        })
+    }
+
+    #[test]
+    fn the_last_decision_counts_on_top_of_what_the_run_followed() {
+        let earlier = DecidedMask {
+            decision: "approve".into(),
+            hide: vec![[1; 4]],
+            open: vec![],
+        };
+        let entries = [
+            masked(0, Some(earlier.clone())),
+            masked(1, None),
+            masked(2, Some(earlier.clone())),
+            review(0, "release", &[], &[[9; 4]]),
+            review(0, "approve", &[[2; 4]], &[]),
+            review(1, "approve", &[], &[]),
+            review(1, "reject", &[], &[]),
+            review(2, "confirm", &[], &[]),
+            review(3, "release", &[[5; 4]], &[[6; 4]]),
+        ];
+        let (masks, rejected) = decided(&entries);
+        assert_eq!(rejected, [1]);
+        assert_eq!(masks.keys().collect::<Vec<_>>(), [&0, &2, &3]);
+        assert_eq!(masks[&0].hide, [[1; 4], [2; 4]]);
+        assert_eq!(masks[&0].decision, "approve", "the release was taken back");
+        assert_eq!(masks[&2], earlier);
+        assert_eq!((masks[&3].hide.len(), masks[&3].open.len()), (1, 1));
+    }
+}

@@ -1,0 +1,97 @@
+//! `heatveil purge`.
+
+use std::path::PathBuf;
+
+use super::print::answer;
+use super::run::now;
+use super::{Exit, Global};
+use crate::Error;
+use crate::audit::{RawDeleted, Signer};
+use crate::retention::{Due, Purge, due, purge};
+use crate::store::layout;
+
+/// Arguments of `heatveil purge`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "Exit code 3 where something is due, 0 where nothing is.\n\nExamples:\n  \
+    heatveil purge tonight\n  \
+    heatveil purge tonight --delete"
+)]
+pub(super) struct PurgeCommand {
+    /// Folder of a run
+    dir: PathBuf,
+    /// Delete what is due and log evidence of it
+    #[arg(long)]
+    delete: bool,
+    /// Seconds since 1970 instead of the clock [default: $`SOURCE_DATE_EPOCH`]
+    #[arg(long, value_name = "SECONDS")]
+    now: Option<i64>,
+    /// Inputs whose whole folder is gone were deleted, not unmounted
+    #[arg(long)]
+    folders_are_gone: bool,
+    /// Key that signs the log [default: the one under DIR/private]
+    #[arg(long, value_name = "FILE", env = "HEATVEIL_LOG_KEY")]
+    log_key: Option<PathBuf>,
+    /// Key of the input commitments; destroyed when it is due [default: the one under DIR/private]
+    #[arg(long, value_name = "FILE", env = "HEATVEIL_COMMITMENT_KEY")]
+    commitment_key: Option<PathBuf>,
+}
+
+impl PurgeCommand {
+    pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
+        let now = self.now.unwrap_or_else(now);
+        if self.delete {
+            let own = self.dir.join(layout::SIGNING_KEY);
+            let done = purge(&Purge {
+                folder: &self.dir,
+                now,
+                log: &Signer::load(&self.log_key.unwrap_or(own))?,
+                commitment_key: self.commitment_key.as_deref(),
+                folders_are_gone: self.folders_are_gone,
+            })?;
+            for entry in &done {
+                told(entry, global);
+            }
+        }
+        let dates = due(&self.dir, now, self.commitment_key.as_deref())?;
+        for date in &dates {
+            listed(date, global);
+        }
+        if dates.is_empty() && !global.json {
+            answer("nothing has a date: [survey.retention] was empty when the run began");
+        }
+        Ok(if dates.iter().any(|date| date.is_due) {
+            Exit::Partial
+        } else {
+            Exit::Done
+        })
+    }
+}
+
+fn listed(date: &Due, global: &Global) {
+    if global.json {
+        return answer(&serde_json::to_string(date).unwrap_or_default());
+    }
+    let state = if date.is_due { "DUE" } else { "not due" };
+    answer(&format!(
+        "{state}: {}, {} files there, due {}",
+        date.category,
+        date.files,
+        day(date.due)
+    ));
+}
+
+fn told(entry: &RawDeleted, global: &Global) {
+    if global.json {
+        return answer(&serde_json::to_string(entry).unwrap_or_default());
+    }
+    answer(&format!(
+        "deleted: {} files of {} ({} bytes); {} were gone before, {} are left, {} are other files and stay",
+        entry.files, entry.category, entry.bytes, entry.missing, entry.left, entry.other
+    ));
+}
+
+/// The time as people write it, UTC.
+fn day(seconds: i64) -> String {
+    jiff::Timestamp::from_second(seconds).map_or_else(|_| seconds.to_string(), |at| at.to_string())
+}

@@ -1,0 +1,290 @@
+//! `heatveil review`.
+
+use std::fmt::Write;
+use std::path::{Path, PathBuf};
+
+use super::print::answer;
+use super::run::now;
+use super::{Exit, Global};
+use crate::Error;
+use crate::audit::Signer;
+use crate::config::{Args, Config};
+use crate::detect::{DetectError, Engine, Model, Precision};
+use crate::review::{Case, Decision, Desk, Margins, People};
+use crate::store::{self, Existing, layout};
+
+/// Arguments of `heatveil review`.
+#[derive(Debug, clap::Args)]
+#[command(after_help = "Examples:\n  \
+    heatveil review tonight list\n  \
+    heatveil review tonight show 17 --out 17.png --config heatveil.toml\n  \
+    heatveil review tonight approve 17 --hide 312,96,340,132 --key jo.key\n  \
+    heatveil review tonight sample --share 0.05 --seed 'a word of the reviewer'\n  \
+    heatveil run flight/ --out reviewed --reviewed tonight --config heatveil.toml")]
+pub(super) struct ReviewCommand {
+    /// Folder of a run
+    dir: PathBuf,
+    #[command(subcommand)]
+    what: What,
+}
+
+#[derive(Debug, clap::Subcommand)]
+enum What {
+    /// List withheld frames, with reasons and decisions
+    List,
+    /// List published frames to look at, chosen by the log and the reviewer's word
+    Sample {
+        /// Share of the published frames, above 0 and at most 1
+        #[arg(long, value_name = "SHARE", default_value_t = 0.05)]
+        share: f64,
+        /// A word that the reviewer chooses after the run
+        #[arg(long, value_name = "TEXT", default_value = "")]
+        seed: String,
+    },
+    /// Draw a redacted frame with its masks
+    Show(Box<Show>),
+    /// Publish a frame with the masks of the run, and with these
+    Approve {
+        #[command(flatten)]
+        decide: Decide,
+        /// Also hide left,top,right,bottom in pixels; repeat for more
+        #[arg(long, value_name = "X0,Y0,X1,Y1", value_parser = boxed)]
+        hide: Vec<[u32; 4]>,
+    },
+    /// Never publish a frame
+    Reject {
+        #[command(flatten)]
+        decide: Decide,
+    },
+    /// Publish a frame with less hidden: a reason and a second person are required
+    Release {
+        #[command(flatten)]
+        decide: Decide,
+        /// Hide nothing in left,top,right,bottom; repeat for more [default: the whole frame]
+        #[arg(long, value_name = "X0,Y0,X1,Y1", value_parser = boxed)]
+        open: Vec<[u32; 4]>,
+        /// Hide left,top,right,bottom all the same; repeat for more
+        #[arg(long, value_name = "X0,Y0,X1,Y1", value_parser = boxed)]
+        hide: Vec<[u32; 4]>,
+        /// Signing key of a second person
+        #[arg(long, value_name = "FILE")]
+        second_key: PathBuf,
+    },
+    /// Say that a published frame was looked at and is right
+    Confirm {
+        #[command(flatten)]
+        decide: Decide,
+    },
+}
+
+/// Arguments of `show`.
+#[derive(Debug, clap::Args)]
+struct Show {
+    /// Number of the frame
+    frame: u32,
+    /// The picture (PNG)
+    #[arg(
+        short,
+        long,
+        value_name = "FILE",
+        required_unless_present = "underneath"
+    )]
+    out: Option<PathBuf>,
+    /// Show the unredacted frame instead, in coarse blocks on this terminal and nowhere else
+    #[arg(long, conflicts_with = "out")]
+    underneath: bool,
+    /// Show this part of it alone: left,top,right,bottom
+    #[arg(long, value_name = "X0,Y0,X1,Y1", value_parser = boxed, requires = "underneath")]
+    part: Option<[u32; 4]>,
+    /// Settings of the run
+    #[arg(short, long, value_name = "FILE", env = "HEATVEIL_CONFIG")]
+    config: Option<PathBuf>,
+    #[command(flatten)]
+    settings: Args,
+}
+
+/// Arguments of every decision.
+#[derive(Debug, clap::Args)]
+struct Decide {
+    /// Number of the frame
+    frame: u32,
+    /// The reviewer's own signing key, from `heatveil keygen`
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Why, in words
+    #[arg(long, value_name = "TEXT", default_value = "")]
+    reason: String,
+    /// Key that signs the log [default: the one under DIR/private]
+    #[arg(long, value_name = "FILE", env = "HEATVEIL_LOG_KEY")]
+    log_key: Option<PathBuf>,
+    /// Key of the input commitments [default: the one under DIR/private]
+    #[arg(long, value_name = "FILE", env = "HEATVEIL_COMMITMENT_KEY")]
+    commitment_key: Option<PathBuf>,
+}
+
+/// `312,96,340,132`.
+fn boxed(text: &str) -> Result<[u32; 4], String> {
+    let edges: Option<Vec<u32>> = text
+        .split(',')
+        .map(|edge| edge.trim().parse().ok())
+        .collect();
+    let edges = edges.and_then(|edges| <[u32; 4]>::try_from(edges).ok());
+    edges.ok_or_else(|| "give four whole numbers: left,top,right,bottom".into())
+}
+
+impl ReviewCommand {
+    pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
+        let desk = Desk::open(&self.dir)?;
+        let dir = self.dir.as_path();
+        match self.what {
+            What::List => list(desk.withheld(), global),
+            What::Sample { share, seed } => list(desk.sampled(share, &seed)?.into_iter(), global),
+            What::Show(show) => show.execute(&desk)?,
+            What::Approve { decide, hide } => {
+                decide.execute(&desk, dir, "approve", [hide, vec![]], None)?
+            }
+            What::Reject { decide } => {
+                decide.execute(&desk, dir, "reject", [vec![], vec![]], None)?
+            }
+            What::Confirm { decide } => {
+                decide.execute(&desk, dir, "confirm", [vec![], vec![]], None)?
+            }
+            What::Release {
+                decide,
+                open,
+                hide,
+                second_key,
+            } => decide.execute(&desk, dir, "release", [hide, open], Some(&second_key))?,
+        }
+        Ok(Exit::Done)
+    }
+}
+
+impl Show {
+    fn execute(self, desk: &Desk) -> Result<(), Error> {
+        let file = match &self.config {
+            Some(path) => Args::read(path)?,
+            None => Args::default(),
+        };
+        let config = self.settings.or(file).resolve()?;
+        let models = models(&config)?;
+        let margins = Margins::of(models.iter().map(Model::card));
+        let Some(out) = &self.out else {
+            return Ok(desk.show_underneath(self.frame, &config, &margins, self.part)?);
+        };
+        store::check_free(out, Existing::Refuse)?;
+        let picture = desk.show(self.frame, &config, &margins)?;
+        store::write_file(out, &picture, Existing::Refuse)?;
+        answer(&format!(
+            "frame {}: {} (emptied magenta, flattened green, finds yellow)",
+            self.frame,
+            out.display()
+        ));
+        Ok(())
+    }
+}
+
+/// The models of the settings; their cards say how far masks reach.
+fn models(config: &Config) -> Result<Vec<Model>, DetectError> {
+    let detect = &config.detect;
+    let precision = match detect.runtime {
+        Engine::OnnxRuntime => detect.precision,
+        Engine::Tract => detect.precision.or(Some(Precision::Fp32)),
+    };
+    if detect.models.is_empty() {
+        return Model::embedded(precision);
+    }
+    let cards = detect.models.iter();
+    cards.map(|card| Model::load(card, precision)).collect()
+}
+
+impl Decide {
+    fn execute(
+        self,
+        desk: &Desk,
+        dir: &Path,
+        decision: &str,
+        [hide, open]: [Vec<[u32; 4]>; 2],
+        second: Option<&Path>,
+    ) -> Result<(), Error> {
+        let log = self
+            .log_key
+            .unwrap_or_else(|| dir.join(layout::SIGNING_KEY));
+        let (log, reviewer) = (Signer::load(&log)?, Signer::load(&self.key)?);
+        let second = second.map(Signer::load).transpose()?;
+        let people = People {
+            log: &log,
+            reviewer: &reviewer,
+            second: second.as_ref(),
+        };
+        let frame = self.frame;
+        let made = Decision {
+            frame,
+            decision: decision.to_owned(),
+            reason: self.reason,
+            hide,
+            open,
+        };
+        let checkpoint = desk.decide(made, people, self.commitment_key.as_deref(), now())?;
+        answer(&format!(
+            "frame {frame}: {decision}, signed by {}",
+            reviewer.verifier()
+        ));
+        answer(&format!(
+            "the log's new checkpoint (keep a copy elsewhere):\n{}",
+            checkpoint.trim_end()
+        ));
+        if decision != "confirm" {
+            answer(
+                "what was published stays as it is; to follow: heatveil run INPUTS --out NEW --reviewed DIR",
+            );
+        }
+        Ok(())
+    }
+}
+
+fn list(cases: impl Iterator<Item = Case>, global: &Global) {
+    let (mut all, mut open) = (0, 0);
+    for case in cases {
+        all += 1;
+        open += usize::from(case.decision.is_none());
+        if global.json {
+            answer(&serde_json::to_string(&case).unwrap_or_default());
+        } else {
+            answer(&words(&case));
+        }
+    }
+    if !global.json {
+        answer(&format!("{all} frames, {open} without a decision"));
+    }
+}
+
+fn words(case: &Case) -> String {
+    let file = case.file.as_deref().map(|file| file.display().to_string());
+    let mut text = format!(
+        "{:>6} {} {}",
+        case.frame,
+        case.outcome,
+        file.unwrap_or_default()
+    );
+    // Writing to a string cannot fail.
+    if let (Some(reason), Some(detail)) = (&case.reason, &case.detail) {
+        let _ = write!(text, "\n       {reason}: {detail}");
+    }
+    if !case.found.is_empty() {
+        let found: Vec<String> = case
+            .found
+            .iter()
+            .map(|(class, count)| format!("{class} {count}"))
+            .collect();
+        let _ = write!(text, "\n       found: {}", found.join(", "));
+    }
+    if let Some(decision) = &case.decision {
+        let _ = write!(
+            text,
+            "\n       {decision} by {}",
+            case.decided_by.join(" and ")
+        );
+    }
+    text
+}

@@ -1,0 +1,40 @@
+//! Why something could not be deleted.
+
+use std::path::PathBuf;
+
+/// Why something could not be deleted.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum RetentionError {
+    /// The run has no end yet.
+    #[error("the run in {} is not finished; go on with `heatveil run --resume` first", path.display())]
+    NotFinished {
+        /// Its folder.
+        path: PathBuf,
+    },
+    /// The entry would stand before an older one.
+    #[error(
+        "the last entry of the log is of {last}, this one would be of {at}; is the clock right?"
+    )]
+    Clock {
+        /// Seconds since 1970 of the last entry.
+        last: i64,
+        /// Those of this one.
+        at: i64,
+    },
+    /// A whole folder of inputs is not there.
+    #[error("{} is not there: mount the drive, or give --folders-are-gone if it was deleted", path.display())]
+    FolderGone {
+        /// The folder.
+        path: PathBuf,
+    },
+    /// The operator's list could not be read.
+    #[error("could not read private/frames.jsonl")]
+    List(#[from] std::io::Error),
+    /// The log could not be read or written.
+    #[error(transparent)]
+    Audit(#[from] crate::audit::AuditError),
+    /// A file could not be looked at or deleted.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+}

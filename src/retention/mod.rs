@@ -1,0 +1,229 @@
+//! What is due for deletion, and deleting it.
+//!
+//! In: a finished run's folder and the time. Out: what is due by the dates of `run.opened`; deleted files and `raw.deleted` entries.
+//! Refuses: files that are not those of the manifest, to destroy names or key while inputs that are due still lie there.
+//!
+//! Order: files are deleted, their names' absence made durable, the places scanned again, then the entry is logged and signed. Killed in
+//! between, the log claims nothing that did not happen; the next purge counts those files as missing.
+
+mod error;
+mod inputs;
+
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+pub use error::RetentionError;
+
+use crate::audit::{self, Entry, Log, RawDeleted, RunOpened, Signer};
+use crate::run::frame_files;
+use crate::store::{self, Existing, Lies, Plain, Store, layout};
+
+/// Categories in the order in which they are deleted: names and key are needed to find and to check inputs.
+const CATEGORIES: [&str; 4] = ["working", "raw", "private", "commitment-key"];
+
+/// One category with a date.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize)]
+pub struct Due {
+    /// `raw`, `working`, `private` or `commitment-key`.
+    pub category: &'static str,
+    /// Seconds since 1970.
+    pub due: i64,
+    /// Whether it is due and was not deleted yet.
+    pub is_due: bool,
+    /// Files that lie there; of `raw` not yet compared with the manifest.
+    pub files: u64,
+}
+
+/// What deleting needs.
+#[derive(Debug, Clone, Copy)]
+pub struct Purge<'a> {
+    /// Folder of the run.
+    pub folder: &'a Path,
+    /// Seconds since 1970.
+    pub now: i64,
+    /// The key that signs the log.
+    pub log: &'a Signer,
+    /// Key of the commitments, where it is not the run's own.
+    pub commitment_key: Option<&'a Path>,
+    /// Whether inputs whose whole folder is gone count as deleted by others; else they may be on a drive that is not mounted.
+    pub folders_are_gone: bool,
+}
+
+/// What has a date, in the order in which it is deleted.
+///
+/// # Errors
+///
+/// [`RetentionError`] when the run is not finished or the folder cannot be read.
+pub fn due(
+    folder: &Path,
+    now: i64,
+    commitment_key: Option<&Path>,
+) -> Result<Vec<Due>, RetentionError> {
+    let entries = audit::read(folder)?;
+    let opened = opened(folder, &entries)?;
+    let mut dates = Vec::new();
+    for category in CATEGORIES {
+        let Some(due) = opened.retention.due(category) else {
+            continue;
+        };
+        let files = there(&files_of(folder, category, commitment_key)?)?;
+        dates.push(Due {
+            category,
+            due,
+            is_due: due <= now && waits(&entries, category, files),
+            files,
+        });
+    }
+    Ok(dates)
+}
+
+/// Deletes what is due and logs it, category by category.
+///
+/// # Errors
+///
+/// [`RetentionError`] when the log cannot be gone on with, or a file not be deleted: what was deleted before is in the log.
+pub fn purge(purge: &Purge<'_>) -> Result<Vec<RawDeleted>, RetentionError> {
+    let folder = purge.folder;
+    let store = Store::open(folder, Existing::Keep)?;
+    let (mut log, entries) = Log::open(&store, purge.log)?;
+    let retention = opened(folder, &entries)?.retention;
+    let newest = entries.iter().filter_map(Entry::at).max();
+    if let Some(last) = newest.filter(|last| purge.now < *last) {
+        let at = purge.now;
+        return Err(RetentionError::Clock { last, at });
+    }
+    let inputs_stay = |done: &[RawDeleted]| {
+        let now = done.iter().rfind(|deleted| deleted.category == "raw");
+        retention.raw.is_some_and(|raw| raw <= purge.now)
+            && now.map_or(!is_done(&entries, "raw"), |deleted| deleted.left > 0)
+    };
+    let mut done: Vec<RawDeleted> = Vec::new();
+    for category in CATEGORIES {
+        let due = retention.due(category).filter(|due| *due <= purge.now);
+        let Some(due) = due else { continue };
+        let files = files_of(folder, category, purge.commitment_key)?;
+        if !waits(&entries, category, there(&files)?) {
+            continue;
+        }
+        if ["private", "commitment-key"].contains(&category) && inputs_stay(&done) {
+            tracing::error!(
+                "inputs are left, so that {category} stays: without it no more could be found and checked"
+            );
+            continue;
+        }
+        let deleted = match category {
+            "raw" => inputs::delete(purge, &entries, frame_files(folder)?)?,
+            _ => vec![delete(&files, category == "commitment-key")?],
+        };
+        for mut entry in deleted {
+            entry.at = purge.now;
+            entry.due = due;
+            category.clone_into(&mut entry.category);
+            log.append(&Entry::Deleted(entry.clone()))?;
+            done.push(entry);
+        }
+        log.checkpoint()?;
+    }
+    store.clear_work()?;
+    drop(log);
+    drop(store);
+    if !done.is_empty() {
+        audit::prove(folder)?;
+    }
+    Ok(done)
+}
+
+fn opened<'a>(folder: &Path, entries: &'a [Entry]) -> Result<&'a RunOpened, RetentionError> {
+    let closed = entries
+        .iter()
+        .any(|entry| matches!(entry, Entry::RunClosed(_)));
+    match entries.first() {
+        Some(Entry::RunOpened(opened)) if closed => Ok(opened),
+        _ => Err(RetentionError::NotFinished {
+            path: folder.to_path_buf(),
+        }),
+    }
+}
+
+/// What the log tells of the last deletion of a category.
+fn last<'a>(entries: &'a [Entry], category: &str) -> Option<&'a RawDeleted> {
+    entries.iter().rev().find_map(|entry| match entry {
+        Entry::Deleted(deleted) if deleted.category == category => Some(deleted),
+        _ => None,
+    })
+}
+
+/// Whether the log tells that nothing of a category was left.
+fn is_done(entries: &[Entry], category: &str) -> bool {
+    last(entries, category).is_some_and(|deleted| deleted.left == 0)
+}
+
+/// Whether a category that is due waits for its deletion: it was not deleted, or more lies there again than was left alone.
+fn waits(entries: &[Entry], category: &str, files: u64) -> bool {
+    last(entries, category).is_none_or(|last| last.left > 0 || files > last.other)
+}
+
+/// How many of the files are there.
+fn there(files: &[PathBuf]) -> Result<u64, RetentionError> {
+    let mut there = 0;
+    for file in files {
+        there += u64::from(Plain::find(file)? != Lies::Nothing);
+    }
+    Ok(there)
+}
+
+/// The files of a category, whether they are there or not.
+fn files_of(
+    folder: &Path,
+    category: &str,
+    commitment_key: Option<&Path>,
+) -> Result<Vec<PathBuf>, RetentionError> {
+    Ok(match category {
+        "raw" => frame_files(folder)?.into_values().collect(),
+        "working" => store::working_files(folder)?,
+        "private" => store::private_lists(folder)?,
+        _ => {
+            let own = folder.join(layout::COMMITMENT_KEY);
+            vec![commitment_key.map_or(own, Path::to_path_buf)]
+        }
+    })
+}
+
+/// An entry about nothing yet.
+fn nothing() -> RawDeleted {
+    RawDeleted {
+        at: 0,
+        category: String::new(),
+        files: 0,
+        bytes: 0,
+        frames: Vec::new(),
+        missing: 0,
+        left: 0,
+        other: 0,
+        due: 0,
+    }
+}
+
+/// Deletes files of our own making.
+fn delete(files: &[PathBuf], is_key: bool) -> Result<RawDeleted, RetentionError> {
+    let mut told = nothing();
+    for file in files {
+        match Plain::find(file)? {
+            Lies::Nothing => told.missing += 1,
+            Lies::Other => told.other += 1,
+            Lies::Plain(plain) => {
+                if is_key {
+                    plain.destroy()?;
+                } else {
+                    plain.delete()?;
+                    store::sync_folder(file)?;
+                }
+                told.files += 1;
+                told.bytes += plain.bytes();
+            }
+        }
+    }
+    told.left = there(files)?.saturating_sub(told.other);
+    Ok(told)
+}

@@ -1,0 +1,240 @@
+//! A redacted frame with its masks, drawn again from its input and the finds in the log.
+//!
+//! The log has boxes in whole pixels, rounded outwards, so the mask is the run's or some pixels larger, never smaller.
+
+use std::path::Path;
+
+use super::desk::Told;
+use super::{Desk, Picture, ReviewError};
+use crate::audit::{Detected, Found};
+use crate::config::Config;
+use crate::detect::{
+    Beyond, BoxPx, Class, Detection, Detections, Line, ModelCard, Padding, WarmSpots,
+};
+use crate::frame::{Calibrated, Frame, FrameId};
+use crate::georef::Located;
+use crate::redact::{self, Decided, NotLookedAt, RedactionMask};
+use crate::units::Metres;
+use crate::{hex, ingest, radiometry, run};
+
+/// How far masks reach past the boxes in the log, and how coarsely a pixel may see the ground.
+#[derive(Debug, Clone, Default)]
+pub struct Margins {
+    padding: Vec<(String, Class, Padding)>,
+    /// Of models that withhold; coarser pixels are hidden whatever is in them.
+    limit: Option<f64>,
+}
+
+impl Margins {
+    /// Those of models by their cards.
+    pub fn of<'a>(cards: impl IntoIterator<Item = &'a ModelCard>) -> Self {
+        let mut margins = Self::default();
+        for card in cards {
+            for class in &card.class {
+                margins = margins.with(&card.name, class.name, class.padding());
+            }
+            if card.envelope.beyond == Beyond::Withhold {
+                let limit = card.envelope.max_ground_resolution_m;
+                margins.limit = Some(margins.limit.map_or(limit, |least| least.min(limit)));
+            }
+        }
+        margins
+    }
+
+    /// Adds a class of a model.
+    #[must_use]
+    pub fn with(mut self, model: &str, class: Class, padding: Padding) -> Self {
+        self.padding.push((model.to_owned(), class, padding));
+        self
+    }
+
+    /// Of a model as the log names it: with its precision.
+    fn padding(&self, model: &str, class: Class) -> Option<Padding> {
+        let same = |name: &str| {
+            model
+                .strip_prefix(name)
+                .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
+        };
+        let mut known = self.padding.iter();
+        known
+            .find(|(name, of, _)| same(name) && *of == class)
+            .map(|(.., padding)| *padding)
+    }
+}
+
+impl Desk {
+    /// The frame as a run that follows would publish it, were it approved as it is; with the settings of the run.
+    ///
+    /// # Errors
+    ///
+    /// [`ReviewError`] when the settings or the input are others than the run's, or not every model looked at the frame: of such a
+    /// frame nothing may be shown.
+    pub fn show(
+        &self,
+        frame: u32,
+        config: &Config,
+        margins: &Margins,
+    ) -> Result<Picture, ReviewError> {
+        let told = self.told(frame, config)?;
+        let looks = self.looks(frame, told, margins)?;
+        let (calibrated, located) = self.decoded(frame, config)?;
+        let draw = |problem: String| ReviewError::Draw { frame, problem };
+        let mask = mask(told, &looks, &calibrated, &located, config, margins)
+            .map_err(|error| draw(error.to_string()))?;
+        let redacted = calibrated
+            .redact(&mask)
+            .map_err(|error| draw(error.to_string()))?;
+        let found = told.looks.iter().flat_map(|look| &look.found);
+        let boxes: Vec<[u32; 4]> = found.map(|found| found.bbox).collect();
+        Picture::of(&redacted, &mask, &boxes).map_err(|error| draw(error.to_string()))
+    }
+
+    /// Shows what is underneath, or a part of it, on the terminal and nowhere else; what the run's mask hides is tinted, where not every
+    /// model looked nothing is.
+    ///
+    /// # Errors
+    ///
+    /// As [`Desk::show`], but for frames that not every model looked at; [`ReviewError::Glimpse`] where there is no terminal.
+    pub fn show_underneath(
+        &self,
+        frame: u32,
+        config: &Config,
+        margins: &Margins,
+        part: Option<[u32; 4]>,
+    ) -> Result<(), ReviewError> {
+        let told = self.told(frame, config)?;
+        let (calibrated, located) = self.decoded(frame, config)?;
+        let looks = self.looks(frame, told, margins).ok();
+        let mask =
+            looks.and_then(|looks| mask(told, &looks, &calibrated, &located, config, margins).ok());
+        Ok(calibrated.glimpse(mask.as_ref(), part)?)
+    }
+
+    fn told(&self, frame: u32, config: &Config) -> Result<&Told, ReviewError> {
+        if hex::encode(&config.policy_sha256()) != self.opened.policy_sha256 {
+            return Err(ReviewError::OtherSettings);
+        }
+        self.frame(frame)
+    }
+
+    /// The frame, unredacted in the kernel, and its place.
+    fn decoded(
+        &self,
+        frame: u32,
+        config: &Config,
+    ) -> Result<(Frame<Calibrated>, Located), ReviewError> {
+        let key = self.commitment_key(config.audit.commitment_key.as_deref())?;
+        let (file, bytes) = self.input(frame, &key)?;
+        let (options, places) = run::options(config);
+        let raw = ingest::decode(FrameId(frame), file, &bytes, &options)?;
+        let located = places.locate(Path::new(file), raw.meta())?;
+        let calibration = match config.weather {
+            Some(_) => radiometry::apparent_calibration(&raw.meta().radiometry),
+            None => radiometry::calibration(&raw.meta().radiometry),
+        };
+        let calibrated = raw
+            .calibrate(&calibration)
+            .map_err(|error| ReviewError::Draw {
+                frame,
+                problem: error.to_string(),
+            })?;
+        Ok((calibrated, located))
+    }
+
+    /// The completed looks at a frame, as the log has them.
+    fn looks(
+        &self,
+        frame: u32,
+        told: &Told,
+        margins: &Margins,
+    ) -> Result<Vec<Detections>, ReviewError> {
+        let models = &self.opened.models;
+        let looked = |look: &&Detected| look.model.is_some() && look.round == 0;
+        let withheld = told.withheld.as_ref();
+        if told.looks.iter().filter(looked).count() != models.len() || models.is_empty() {
+            return Err(ReviewError::NotLookedAt {
+                frame,
+                reason: withheld
+                    .map_or_else(|| told.outcome().into(), |entry| entry.reason.clone()),
+            });
+        }
+        let completed = told.looks.iter().filter(|look| look.skipped.is_none());
+        completed.map(|look| detections(look, margins)).collect()
+    }
+}
+
+/// The mask of the run, and what people decided about it when the run followed a review.
+fn mask(
+    told: &Told,
+    looks: &[Detections],
+    frame: &Frame<Calibrated>,
+    located: &Located,
+    config: &Config,
+    margins: &Margins,
+) -> Result<RedactionMask, NotLookedAt> {
+    let evaluated = match config.detect.publish_beyond_envelope {
+        Some(_) => None,
+        None => margins.limit,
+    };
+    let hidden = located.beyond(Metres(evaluated.unwrap_or(f64::INFINITY)));
+    let reviewed = told
+        .masked
+        .as_ref()
+        .and_then(|masked| masked.reviewed.as_ref());
+    let decided = reviewed.map_or_else(Decided::default, |decided| Decided {
+        hide: &decided.hide,
+        open: &decided.open,
+    });
+    let (id, shape, resolution) = (frame.id(), frame.shape(), located.ground_resolution());
+    redact::mask_decided(
+        id,
+        shape,
+        looks,
+        &hidden,
+        resolution,
+        &config.redact,
+        &decided,
+    )
+}
+
+/// A look that ran to its end, or the log would not hold it.
+fn detections(look: &Detected, margins: &Margins) -> Result<Detections, ReviewError> {
+    let line = match (&look.model, look.source) {
+        (Some(_), _) => Line::Model,
+        (None, Some(_)) => Line::Carry,
+        (None, None) => Line::WarmSpots,
+    };
+    let detection = |found: &Found| {
+        let class = Class::ALL
+            .into_iter()
+            .find(|class| class.name() == found.class);
+        let padding = |class| match &look.model {
+            Some(model) => margins.padding(model, class),
+            None if line == Line::WarmSpots => Some(WarmSpots::PADDING),
+            // A carried box holds its padding already.
+            None => Some(Padding {
+                fraction: 0.0,
+                px: 0.0,
+            }),
+        };
+        let known = class.and_then(|class| Some((class, padding(class)?)));
+        let (class, padding) = known.ok_or_else(|| ReviewError::NoCard {
+            model: look.model.clone().unwrap_or_else(|| look.line.clone()),
+        })?;
+        #[expect(clippy::cast_precision_loss, reason = "pixels of a frame")]
+        let [x0, y0, x1, y1] = found.bbox.map(|edge| edge as f32);
+        Ok(Detection {
+            class,
+            bbox: BoxPx { x0, y0, x1, y1 },
+            score: 1.0,
+            padding,
+            alarm: 0.0,
+        })
+    };
+    let found: Vec<Detection> = look
+        .found
+        .iter()
+        .map(detection)
+        .collect::<Result<_, ReviewError>>()?;
+    Ok(Detections::completed(FrameId(look.frame), line, found))
+}

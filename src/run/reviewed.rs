@@ -1,0 +1,108 @@
+//! A run that follows a review: what people decided about an earlier run over the same inputs.
+//!
+//! In: the folder of that run. Out: what is decided about each frame. Refuses: a log that does not verify, and another manifest,
+//! settings or models, since people decided about what these found.
+
+use std::path::{Path, PathBuf};
+
+use super::RunError;
+use crate::audit::{self, DecidedMask, REVIEWED, Retention, Reviewed, ReviewedRun, RunOpened};
+use crate::config::SurveyConfig;
+use crate::frame::FrameId;
+use crate::redact::Decided;
+use crate::store::layout;
+
+use super::{Cause, Outcome};
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+
+/// What people decided; nothing where a run follows no review.
+#[derive(Debug, Default)]
+pub(super) struct Decisions(Option<(PathBuf, Reviewed)>);
+
+impl Decisions {
+    /// Reads and verifies the log of the reviewed run.
+    pub(super) fn read(folder: Option<&Path>) -> Result<Self, RunError> {
+        let Some(folder) = folder else {
+            return Ok(Self::default());
+        };
+        let path = folder.to_path_buf();
+        let found = audit::verify(folder, &audit::VerifyOptions::default())?;
+        if let Some(problem) = found.problems.into_iter().next() {
+            return Err(RunError::Unverified { path, problem });
+        }
+        Ok(Self(Some((path, audit::read_reviewed(folder)?))))
+    }
+
+    /// Key of the reviewed run's commitments: with another one the manifests could not be compared.
+    pub(super) fn commitment_key(&self) -> Option<PathBuf> {
+        self.0
+            .as_ref()
+            .map(|(folder, _)| folder.join(layout::COMMITMENT_KEY))
+    }
+
+    /// Refuses a review of another run.
+    pub(super) fn check(&self, opened: &RunOpened) -> Result<(), RunError> {
+        let Some((path, reviewed)) = &self.0 else {
+            return Ok(());
+        };
+        let before = &reviewed.opened;
+        let differs = [
+            ("manifest", before.manifest != opened.manifest),
+            (
+                "configuration",
+                before.policy_sha256 != opened.policy_sha256,
+            ),
+            ("model", before.models != opened.models),
+        ];
+        match differs.into_iter().find(|(_, differs)| *differs) {
+            Some((what, _)) => Err(RunError::NotReviewed {
+                path: path.clone(),
+                what,
+            }),
+            None => Ok(()),
+        }
+    }
+
+    /// For `run.opened`.
+    pub(super) fn run(&self) -> Option<ReviewedRun> {
+        self.0.as_ref().map(|(_, reviewed)| reviewed.run.clone())
+    }
+
+    /// When what is due: fixed at intake, which was that of the reviewed run.
+    pub(super) fn retention(&self, survey: &SurveyConfig, now: i64) -> Retention {
+        if let Some((_, reviewed)) = &self.0 {
+            return reviewed.opened.retention;
+        }
+        let due = |days: Option<u32>| days.map(|days| now + i64::from(days) * DAY);
+        let days = survey.retention;
+        Retention {
+            raw: due(days.raw_days),
+            working: due(days.working_days),
+            private: due(days.private_days),
+            commitment_key: due(days.commitment_key_days),
+        }
+    }
+
+    /// What is decided about the mask of a frame that is to be published.
+    pub(super) fn mask(&self, FrameId(frame): FrameId) -> Option<&DecidedMask> {
+        self.0.as_ref()?.1.masks.get(&frame)
+    }
+
+    /// The outcome of a frame that is never published.
+    pub(super) fn rejected(&self, FrameId(frame): FrameId) -> Option<Outcome> {
+        let (_, reviewed) = self.0.as_ref()?;
+        let rejected = reviewed.rejected.binary_search(&frame).is_ok();
+        let detail = "people decided that it is never published";
+        rejected.then(|| Outcome::Withheld(Cause::new(REVIEWED, detail)))
+    }
+}
+
+/// The boxes of a decision, where there is one.
+pub(super) fn boxes(decided: Option<&DecidedMask>) -> Decided<'_> {
+    decided.map_or_else(Decided::default, |decided| Decided {
+        hide: &decided.hide,
+        open: &decided.open,
+    })
+}
