@@ -171,7 +171,7 @@ fn links_are_not_followed_wherever_they_stand_in_the_path() {
     let log = folder.path().join("audit/checkpoint");
     let site = site(folder.path(), None);
     assert_eq!(body(ask(site.clone(), get("/audit/checkpoint"))), b"note");
-    crate::store::write_secret(&folder.path().join("elsewhere"), b"secret").unwrap();
+    write_secret(&folder.path().join("elsewhere"), b"secret").unwrap();
     let aside = folder.path().join("audit/aside");
     std::process::Command::new("mv")
         .args([&log, &aside])

@@ -1,4 +1,4 @@
-// The page's own modules against values that come from elsewhere. `node --test tests/web/units.test.js`, no browser.
+// The page's own modules against values that come from elsewhere. `node --test tests/web/units.test.mjs`, no browser.
 
 import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
