@@ -43,8 +43,8 @@ test-web: setup web
 	@.ci/setup browser
 	$(CARGO) build --release --quiet
 	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
-	node --test tests/web/units.test.js
-	node --test tests/web/browser.test.js
+	node --test tests/web/units.test.mjs
+	node --test tests/web/browser.test.mjs
 
 # Not part of `make test`: tract takes about 300 CPU seconds to compile.
 test-tract: setup

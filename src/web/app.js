@@ -59,15 +59,15 @@ async function load(key) {
     fill(get("report"), h("p", { class: "warning" }, `The log could not be checked: ${error.message}.`));
     return;
   }
-  verdict();
-  const trusted = log.problems.length === 0;
   await views.log.show(log);
-  views.review.show(log, trusted);
+  views.review.show(log, log.problems.length === 0);
   const decided = new Set(log.decisions.map((decision) => decision.frame));
   const open = log.queue.filter((entry) => !decided.has(entry.frame)).length;
   get("waiting").hidden = open === 0;
   get("waiting").textContent = `${whole(open)}`;
   get("waiting").setAttribute("aria-label", `${plural(open, "frame")} to decide`);
+  // Last: what is on the page is what the verdict is about.
+  verdict();
 }
 
 /** Puts together what is wrong with the log and with files, and says it. */

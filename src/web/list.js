@@ -40,6 +40,8 @@ export class List {
     this.#active = -1;
     this.element.removeAttribute("aria-activedescendant");
     this.space.style.height = `${Math.min(count * this.height, TALLEST)}px`;
+    // No taller than its rows: where lists stand above what they open, a short one leaves no gap.
+    this.element.style.maxHeight = `${Math.max(count, 1) * this.height + 1}px`;
     this.element.scrollTop = 0;
     this.#draw(true);
   }

@@ -21,12 +21,13 @@ export class LogView {
     root.querySelector(".list-place").append(this.list.element);
     this.form.addEventListener("input", () => this.#soon());
     this.form.addEventListener("reset", () => this.#soon());
-    this.form.addEventListener("submit", (event) => {
+    this.form.addEventListener("submit", (event) => event.preventDefault());
+    // A form of several fields without a button is not submitted by Enter.
+    this.form.addEventListener("keydown", (event) => {
+      if (event.key !== "Enter" || event.target.tagName !== "INPUT" || this.#found.length === 0) return;
       event.preventDefault();
-      if (this.#found.length > 0) {
-        this.list.element.focus();
-        this.list.select(0);
-      }
+      this.list.element.focus();
+      this.list.select(0);
     });
   }
 

@@ -68,18 +68,26 @@ export class QueueView {
   #form(frame, choice) {
     const command = h("pre", { tabindex: "0", class: "command", "aria-label": "Command" });
     const copy = copyButton(() => command.textContent, "Copy command");
+    const look = `${commandFor(this.folder, "show", frame)} --out frame-${frame}.png`;
     const reason = h("input", { name: "reason", autocomplete: "off", spellcheck: "true" });
+    const hide = h("input", { name: "hide", autocomplete: "off", placeholder: "312,96,340,132 20,40,60,90" });
+    const hideLabel = h("label", { hidden: true }, "Also hide, in pixels: left,top,right,bottom of each box", hide);
     const radios = CHOICES.map(({ name, words, help, key }) => h("label", { class: "choice" },
       h("input", { type: "radio", name: "decision", value: name, checked: name === choice }),
       h("span", {}, h("strong", {}, words), " ", h("kbd", {}, key), h("small", {}, help))));
-    const form = h("form", { class: "decide" }, h("fieldset", {}, h("legend", {}, "Your decision"), radios),
-      h("label", {}, "Reason, in your words", reason), h("div", { class: "run", hidden: true },
+    const form = h("form", { class: "decide" },
+      h("p", { class: "note" }, "First look at the redacted frame: ", h("code", {}, look), " ", copyButton(() => look)),
+      h("fieldset", {}, h("legend", {}, "Your decision"), radios),
+      h("label", {}, "Reason, in your words", reason), hideLabel, h("div", { class: "run", hidden: true },
         h("p", {}, "Run this where your key is. The page never sees the key."), command, copy));
     const update = () => {
       const decision = new FormData(form).get("decision");
       form.querySelector(".run").hidden = decision === null;
-      command.textContent = decision === null ? "" : commandFor(this.folder, decision, frame, reason.value);
-      copy.disabled = decision === "release" && reason.value.trim() === "";
+      hideLabel.hidden = decision !== "approve";
+      const boxes = decision === "approve" ? boxesOf(hide.value) : [];
+      hide.setAttribute("aria-invalid", boxes === null ? "true" : "false");
+      command.textContent = decision === null ? "" : commandFor(this.folder, decision, frame, { reason: reason.value, boxes: boxes ?? [] });
+      copy.disabled = boxes === null || (decision === "release" && reason.value.trim() === "");
       copy.scrollIntoView({ block: "nearest" });
     };
     form.addEventListener("input", update);
@@ -103,14 +111,27 @@ export class QueueView {
   }
 }
 
-/** The command of a decision, for a POSIX shell. */
-export function commandFor(folder, decision, frame, reason) {
+/** Boxes as the command takes them; null where the text is something else. */
+export function boxesOf(text) {
+  const words = text.trim().split(/[\s;]+/).filter((word) => word !== "");
+  const isBox = (word) => {
+    const [, left, top, right, bottom] = (/^(\d{1,6}),(\d{1,6}),(\d{1,6}),(\d{1,6})$/.exec(word) ?? []).map(Number);
+    return left < right && top < bottom;
+  };
+  return words.every(isBox) ? words : null;
+}
+
+/** The command of a decision (or of `show`), for a POSIX shell. */
+export function commandFor(folder, what, frame, { reason = "", boxes = [] } = {}) {
   // A folder's name must not read as an option.
   const named = folder.startsWith("-") ? `./${folder}` : folder;
-  const words = ["heatveil", "review", named, decision, String(frame), "--key", "my-review.key"];
-  if (reason.trim() !== "") words.push("--reason", reason.trim());
-  if (decision === "release") words.push("--second-key", "second-person.key");
-  return words.map(quoted).join(" ");
+  const words = ["heatveil", "review", quoted(named), what, String(frame)];
+  boxes.forEach((box) => words.push("--hide", box));
+  if (what !== "show") words.push("--key", "my-review.key");
+  // Joined: a reason may begin with a dash.
+  if (reason.trim() !== "") words.push(`--reason=${quoted(reason.trim())}`);
+  if (what === "release") words.push("--second-key", "second-person.key");
+  return words.join(" ");
 }
 
 /** A word as a POSIX shell takes it: nothing in it is special. */

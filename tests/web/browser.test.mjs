@@ -194,7 +194,7 @@ test("the queue is worked by keyboard alone", async () => {
   await page.waitForFunction(() => document.activeElement.name === "reason");
   await page.keyboard.type("it's a garden");
   const command = await page.textContent("#review .command");
-  assert.equal(command, `heatveil review ${run} reject ${frame} --key my-review.key --reason 'it'\\''s a garden'`);
+  assert.equal(command, `heatveil review ${run} reject ${frame} --key my-review.key --reason='it'\\''s a garden'`);
   await page.screenshot({ path: path.join(shots, "review-desktop.png") });
   assert.deepEqual(page.wrong, []);
 });

@@ -1,4 +1,4 @@
-// The page's own modules against values that come from elsewhere. `node --test tests/web/units.test.js`, no browser.
+// The page's own modules against values that come from elsewhere. `node --test tests/web/units.test.mjs`, no browser.
 
 import assert from "node:assert/strict";
 import { webcrypto } from "node:crypto";
@@ -11,7 +11,7 @@ import { canonical, parseEntry } from "../../src/web/canonical.js";
 import { parseCsv } from "../../src/web/csv.js";
 import { HASH, fromHex, hex, leafHashes, root } from "../../src/web/merkle.js";
 import { fromBase64, openCheckpoint, parseKey, parseNote } from "../../src/web/note.js";
-import { commandFor, quoted } from "../../src/web/queue.js";
+import { boxesOf, commandFor, quoted } from "../../src/web/queue.js";
 import { Lines } from "../../src/web/reader.js";
 import { checkpointProblems, verify } from "../../src/web/verify.js";
 import { inWords } from "../../src/web/words.js";
@@ -228,6 +228,13 @@ test("tables are read as RFC 4180 writes them", () => {
 test("a command is safe to paste into a shell", () => {
   assert.equal(quoted("plain-1.txt"), "plain-1.txt");
   assert.equal(quoted("it's; rm $HOME"), "'it'\\''s; rm $HOME'");
-  assert.match(commandFor("-out", "reject", 3, "x"), / review \.\/-out reject 3 /);
-  assert.match(commandFor("out", "reject", 3, "`reboot`"), /'`reboot`'/);
+  assert.match(commandFor("-out", "reject", 3), / review \.\/-out reject 3 /);
+  assert.match(commandFor("out", "reject", 3, { reason: "-`reboot`" }), / --reason='-`reboot`'$/);
+  assert.equal(commandFor("a b", "release", 3, { reason: "x" }), "heatveil review 'a b' release 3 --key my-review.key --reason=x --second-key second-person.key");
+});
+
+test("boxes are whole pixels the right way round, or none", () => {
+  assert.deepEqual(boxesOf(" 1,2,3,4  5,6,7,8 "), ["1,2,3,4", "5,6,7,8"]);
+  assert.deepEqual(boxesOf(""), []);
+  for (const text of ["1,2,3", "3,2,1,4", "1,2,1,4", "a,b,c,d", "1,2,3,4;rm", "-1,2,3,4"]) assert.equal(boxesOf(text), null, text);
 });
