@@ -377,8 +377,8 @@ fn the_letters(bench: &Bench) {
         "15 January 2026, 22:30:00",
         "Example Housing",
         "Example &lt;Council&gt;",
-        "6 people in 6 pictures: cut out",
-        "6 windows in 6 pictures: replaced by one mean",
+        "6 finds that may be people, in 6 pictures: cut out",
+        "6 finds that may be windows, in 6 pictures: replaced by one mean",
         "picture 3 on 16 January 2026: is never published",
         "Handed on to Example Council on 16 January 2026",
         "evidence that 7 originals were deleted, the last on 16 January 2026",
@@ -523,6 +523,6 @@ fn a_changed_log_answers_nothing(bench: &Bench) {
     assert!(
         bench
             .good(&["query", "--outcome", "withheld"])
-            .contains("1 frames")
+            .contains("1 frame: 0 published, 1 withheld")
     );
 }
