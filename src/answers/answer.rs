@@ -173,10 +173,10 @@ impl FrameAnswer {
                     policies = masked.policies;
                 }
                 Entry::Withheld(why) => {
-                    (answer.outcome, answer.reason) = ("withheld", Some(why.reason))
+                    (answer.outcome, answer.reason) = ("withheld", Some(why.reason));
                 }
                 Entry::Rejected(why) => {
-                    (answer.outcome, answer.reason) = ("rejected", Some(why.reason))
+                    (answer.outcome, answer.reason) = ("rejected", Some(why.reason));
                 }
                 _ => {}
             }

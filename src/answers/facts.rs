@@ -78,14 +78,10 @@ impl RunFacts {
                     frames: deleted.frames,
                 }),
                 Entry::Review(review) => {
-                    facts
-                        .reviews
-                        .entry(review.frame)
-                        .or_default()
-                        .push(Reviewed {
-                            at: review.at,
-                            decision: review.decision,
-                        })
+                    let (frame, at) = (review.frame, review.at);
+                    let decision = review.decision;
+                    let reviews = facts.reviews.entry(frame).or_default();
+                    reviews.push(Reviewed { at, decision });
                 }
                 _ => {}
             }

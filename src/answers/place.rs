@@ -28,7 +28,7 @@ pub struct Place {
 pub struct Places {
     projector: Projector,
     margin: Metres,
-    places: Vec<Place>,
+    all: Vec<Place>,
 }
 
 /// Edges that are straight on the map bend a little in degrees.
@@ -52,20 +52,20 @@ impl Places {
         Ok(Self {
             projector: crs.projector()?,
             margin,
-            places: Vec::new(),
+            all: Vec::new(),
         })
     }
 
     /// How many.
     #[must_use]
     pub fn len(&self) -> usize {
-        self.places.len()
+        self.all.len()
     }
 
     /// Whether there is none.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        self.places.is_empty()
+        self.all.is_empty()
     }
 
     /// How near counts as seen.
@@ -193,7 +193,7 @@ impl Places {
             }
         }
         let hull = Bounds::around(&corners).ok_or(crate::georef::GeorefError::NoPosition)?;
-        self.places.push(Place {
+        self.all.push(Place {
             rings,
             degrees: [hull.west, hull.south, hull.east, hull.north],
         });
@@ -202,7 +202,7 @@ impl Places {
 
     /// Whether a box in degrees (west, south, east, north) may touch any place: quick, and never wrong with no.
     pub(super) fn may_touch(&self, [west, south, east, north]: [f64; 4]) -> bool {
-        self.places.iter().any(|place| {
+        self.all.iter().any(|place| {
             let [w, s, e, n] = place.degrees;
             west <= e && east >= w && south <= n && north >= s
         })
@@ -216,7 +216,7 @@ impl Places {
                 |&[longitude, latitude]: &[f64; 2]| self.projector.to_map(longitude, latitude);
             rings.push(outline.iter().map(place).collect::<Result<_, _>>()?);
         }
-        let numbered = (1..).zip(&self.places);
+        let numbered = (1..).zip(&self.all);
         let seen = numbered.filter(|(_, place)| {
             rings
                 .iter()

@@ -246,7 +246,7 @@ pub fn words(answer: &Answer) -> String {
             .collect();
         text += &(cells.join("  ").trim_end().to_owned() + "\n");
     }
-    let with = |outcome: &str| {
+    let ended = |outcome: &str| {
         answer
             .frames
             .iter()
@@ -256,11 +256,16 @@ pub fn words(answer: &Answer) -> String {
     // Writing to a string cannot fail.
     let _ = write!(
         text,
-        "{} frames: {} published, {} withheld, {} rejected",
+        "{} {}: {} published, {} withheld, {} rejected",
         answer.frames.len(),
-        with("published"),
-        with("withheld"),
-        with("rejected")
+        if answer.frames.len() == 1 {
+            "frame"
+        } else {
+            "frames"
+        },
+        ended("published"),
+        ended("withheld"),
+        ended("rejected")
     );
     if answer.unknown > 0 {
         let _ = write!(

@@ -55,11 +55,11 @@ pub(super) struct Sighting {
     pub(super) camera: String,
     pub(super) at: Option<i64>,
     /// By its file; the map knows better where published frames are.
-    pub(super) located: Option<Located>,
+    pub(super) located: Option<Box<Located>>,
 }
 
 impl Sighting {
-    pub(super) fn new(id: FrameId, meta: &FrameMeta, located: Option<Located>) -> Self {
+    pub(super) fn new(id: FrameId, meta: &FrameMeta, located: Option<Box<Located>>) -> Self {
         Self {
             id,
             camera: super::record::camera(meta),

@@ -252,7 +252,10 @@ impl Run {
                 .push(&FrameLine::new(processed.id, &found, &processed.outcome));
             if let Some(meta) = &processed.meta {
                 let unmapped = processed.masked.is_none();
-                let located = unmapped.then(|| task.located(file, meta)).flatten();
+                let located = unmapped
+                    .then(|| task.located(file, meta))
+                    .flatten()
+                    .map(Box::new);
                 lists
                     .sightings
                     .push(Sighting::new(processed.id, meta, located));

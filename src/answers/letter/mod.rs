@@ -13,7 +13,9 @@ use crate::store::{Artifact, sealed};
 
 mod parts;
 
-use parts::{STYLE, class_words, escape, listed, plural, policy_words, reason_words};
+use parts::{
+    STYLE, class_words, escape, listed, plural, policy_words, reason_words, thousands, were,
+};
 
 /// Who is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -97,7 +99,7 @@ impl Letter<'_> {
         &self.answer.frames
     }
 
-    fn with(&self, outcome: &str) -> usize {
+    fn ended(&self, outcome: &str) -> usize {
         self.frames()
             .iter()
             .filter(|frame| frame.outcome == outcome)
@@ -138,11 +140,19 @@ impl Letter<'_> {
         );
         let _ = writeln!(
             text,
-            "<li>{} used for the published heat map, after people and vehicles that were found had been hidden. {} kept back and {} not usable: nothing of these was published.</li>",
-            parts::were(self.with("published")),
-            parts::were(self.with("withheld")),
-            parts::were(self.with("rejected")),
+            "<li>{} used for the published heat map, after what looked like a person, a vehicle or a bicycle had been hidden.</li>",
+            were(self.ended("published"))
         );
+        for (outcome, words) in [("withheld", "kept back"), ("rejected", "not usable")] {
+            let count = self.ended(outcome);
+            if count > 0 {
+                let _ = writeln!(
+                    text,
+                    "<li>{} {words}: nothing of that was published.</li>",
+                    were(count)
+                );
+            }
+        }
         text += "<li>The pictures show temperatures from the air. They do not show faces, and no ordinary photograph, sound or name is in the map.</li>\n";
         if self.answer.unknown > 0 {
             let _ = writeln!(
@@ -166,7 +176,7 @@ impl Letter<'_> {
         };
         format!(
             "<section aria-labelledby=\"why\">\n<h2 id=\"why\">Who took the pictures, and why</h2>\n<p>Responsible: {}.</p>\n<p>Purpose: {}.</p>\n\
-             <p>The information comes from cameras on a drone. No decision about any person was made by a machine alone.</p>\n</section>\n",
+             <p>The information comes from cameras on a drone. A program decides what is hidden in a picture; it makes no decision about anyone.</p>\n</section>\n",
             stated(opened.map(|opened| &opened.operator)),
             stated(opened.map(|opened| &opened.purpose)),
         )
@@ -177,7 +187,9 @@ impl Letter<'_> {
             return self.added_up();
         }
         let mut rows = String::new();
-        for frame in self.frames() {
+        let mut frames: Vec<&FrameAnswer> = self.frames().iter().collect();
+        frames.sort_by_key(|frame| (frame.at.unwrap_or(i64::MAX), frame.frame));
+        for frame in frames {
             let at = frame
                 .at
                 .map_or_else(|| "not known".into(), calendar::second);
@@ -201,9 +213,10 @@ impl Letter<'_> {
                 } else {
                     listed(&found)
                 },
-                frame
-                    .masked_pixels
-                    .map_or_else(|| "all of it".into(), |pixels| format!("{pixels} pixels")),
+                frame.masked_pixels.map_or_else(
+                    || "all of it".into(),
+                    |pixels| format!("{} pixels", thousands(pixels))
+                ),
             );
         }
         if rows.is_empty() {
@@ -213,7 +226,7 @@ impl Letter<'_> {
             "<section aria-labelledby=\"taken\">\n<h2 id=\"taken\">What was taken</h2>\n<p>Each picture shows far more ground than one home. What was found in a picture may be \
              anywhere in it, so it need not be about you. Times are in UTC, as the camera's clock had them.</p>\n\
              <table>\n<caption>Pictures that may show the place</caption>\n<thead><tr><th scope=\"col\">Picture</th><th scope=\"col\">Taken</th>\
-             <th scope=\"col\">What became of it</th><th scope=\"col\">Found in it</th><th scope=\"col\">Hidden</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</section>\n"
+             <th scope=\"col\">What became of it</th><th scope=\"col\">What may be in it</th><th scope=\"col\">Hidden</th></tr></thead>\n<tbody>\n{rows}</tbody>\n</table>\n</section>\n"
         )
     }
 
@@ -264,12 +277,13 @@ impl Letter<'_> {
             text += "<p>Nothing was found in these pictures that had to be hidden.</p>\n";
         } else {
             text += "<p>Before anything was published, a program looked for people, vehicles, bicycles, windows and warm spots, and hid what it found with a margin around it. \
-                     It hides what may be one of these, so most of what it finds is something else. Counts are over all pictures: the same thing is counted in each picture that shows it.</p>\n<ul>\n";
+                     It hides what may be one of these, so much of what it finds is something else. Counts are over all pictures: the same thing is counted in each picture that shows it.</p>\n<ul>\n";
             for (class, (frames, found, policy)) in classes {
                 let _ = writeln!(
                     text,
-                    "<li>{found} {} in {}: {}.</li>",
-                    class_words(class, found),
+                    "<li>{} that may be {}, in {}: {}.</li>",
+                    plural(found as usize, "find", "finds"),
+                    class_words(class, 2),
                     plural(frames, "picture", "pictures"),
                     policy_words(policy)
                 );
@@ -312,7 +326,7 @@ impl Letter<'_> {
             .collect();
         match (decided.is_empty(), self.is_personal()) {
             (true, _) => {
-                text += "<p>No person has decided otherwise about any of these pictures.</p>\n"
+                text += "<p>No person has decided otherwise about any of these pictures.</p>\n";
             }
             (false, true) => {
                 let _ = writeln!(
@@ -350,17 +364,21 @@ impl Letter<'_> {
         }
         text +=
             "On labelled pictures of places that it had never seen, it did as follows:</p>\n<ul>\n";
-        let percent = |share: f64| format!("{:.0} %", share * 100.0);
+        let percent = |share: f64| format!("{:.0}\u{a0}%", share * 100.0);
         for quality in self.quality {
             let interval = quality
                 .covered_interval
                 .map_or_else(String::new, |[low, high]| {
-                    format!(" (95 % interval {} to {})", percent(low), percent(high))
+                    format!(
+                        " (95\u{a0}% interval {} to {})",
+                        percent(low),
+                        percent(high)
+                    )
                 });
             let _ = writeln!(
                 text,
                 "<li>Of {} {}, {} were found, and {} were hidden to at least four fifths{interval}. Model: {}.</li>",
-                quality.objects,
+                thousands(quality.objects.into()),
                 class_words(&quality.class, quality.objects),
                 percent(quality.recall),
                 percent(quality.covered),
@@ -476,10 +494,10 @@ impl Letter<'_> {
     fn check(&self) -> String {
         let (root, entries) = self.log;
         format!(
-            "<section aria-labelledby=\"check\">\n<h2 id=\"check\">How to check this without us</h2>\n<p>This answer was taken from a log of {entries} entries that cannot be changed unseen, and which was checked before. \
-             Ask us for the folder <code>audit</code>, or ask someone you trust to: free software that we did not write (two packages of the Debian system and the program <code>tests/go/verify.go</code>) computes its fingerprint again. It must be:</p>\n\
+            "<section aria-labelledby=\"check\">\n<h2 id=\"check\">How to check this without us</h2>\n<p>This answer was taken from a log of {entries} entries, which was checked first. \
+             Ask us for the folder <code>audit</code>, or let someone you trust ask for it: two packages of the Debian system, which we did not write, and the short program <code>tests/go/verify.go</code> compute its fingerprint again. It must be:</p>\n\
              <p class=\"root\"><code>{root}</code></p>\n\
-             <p>The log shows what was found, hidden and published. It cannot show that the program found everything. Which pictures saw a place is worked out from the operator's own list of places, which is not part of the log.</p>\n</section>\n"
+             <p>A later change of the log gives another fingerprint. Only whoever holds its key could write another log from the start: keep this page. The log shows what was found, hidden and published. It cannot show that the program found everything. Which pictures saw a place is worked out from the operator's own list of places, which is not part of the log.</p>\n</section>\n"
         )
     }
 

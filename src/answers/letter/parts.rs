@@ -46,6 +46,14 @@ pub(super) fn plural(count: usize, one: &str, many: &str) -> String {
     format!("{count} {}", if count == 1 { one } else { many })
 }
 
+/// A number with commas, such as `124,464`.
+pub(super) fn thousands(number: u64) -> String {
+    match number {
+        0..1000 => number.to_string(),
+        _ => format!("{},{:03}", thousands(number / 1000), number % 1000),
+    }
+}
+
 pub(super) fn were(count: usize) -> String {
     plural(count, "was", "were")
 }
@@ -69,10 +77,7 @@ pub(super) fn class_words(class: &str, count: u32) -> String {
         "vehicle" => ("vehicle", "vehicles"),
         "bicycle" => ("bicycle", "bicycles"),
         "window" => ("window", "windows"),
-        "warm-spot" => (
-            "warm spot the size of a person or animal",
-            "warm spots the size of a person or animal",
-        ),
+        "warm-spot" => ("warm spot", "warm spots"),
         other => return escape(other),
     };
     (if count == 1 { one } else { many }).into()
@@ -112,5 +117,23 @@ pub(super) fn decision_words(decision: &str) -> &'static str {
         "release" => "may be published with less hidden, which two people signed",
         "confirm" => "was checked and is right",
         _ => "was decided about",
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn numbers_and_lists_read_as_in_a_letter() {
+        assert_eq!(thousands(999), "999");
+        assert_eq!(thousands(1_024_007), "1,024,007");
+        let items = ["a", "b", "c"].map(str::to_owned);
+        assert_eq!(listed(&items), "a, b and c");
+        assert_eq!(listed(&items[..1]), "a");
+        assert_eq!(
+            escape("<a href='x'>&\""),
+            "&lt;a href=&#39;x&#39;&gt;&amp;&quot;"
+        );
     }
 }
