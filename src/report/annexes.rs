@@ -114,7 +114,7 @@ pub(super) fn risks(facts: &Facts, trust: &Trust, cards: &[Card]) -> Vec<Risk> {
             measure: "Merkle tree over every entry, signed; every published file by its hash.",
             test: "tests/audit_tamper.rs (every byte and line), tests/go/verify.go",
             result: format!("{} entries verified.", trust.entries),
-            remains: "Whoever holds the signing key can write another log: keep the checkpoint below.",
+            remains: "Whoever holds the signing key can write another log: keep the checkpoint (Check it yourself).",
         },
         Risk {
             risk: "Raw frames with people in them are kept for longer than needed.",
@@ -186,7 +186,7 @@ pub(super) fn processing(facts: &Facts) -> Vec<Pair> {
         pair(
             "(f) Time limits for erasure",
             format!(
-                "{OPEN}, by category. So far in the log: {}",
+                "{OPEN}, by category. Are the raw frames gone? {}",
                 raw_data(facts)
             ),
         ),
