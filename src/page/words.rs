@@ -25,9 +25,11 @@ pub(crate) fn count(value: u64, noun: &str) -> String {
     format!("{} {noun}{ending}", number(value))
 }
 
-/// A share of one as a percentage with one decimal: `94.6 %`.
+/// A share of one as a percentage with one decimal: `94.6 %`. Shares are kept to four decimals on model cards, and 0.9455 is 94.6 %
+/// whatever its nearest binary number is.
 pub(crate) fn percent(share: f64) -> String {
-    format!("{:.1} %", share * 100.0)
+    let tenths = ((share * 10_000.0).round() / 10.0).round();
+    format!("{:.1} %", tenths / 10.0)
 }
 
 /// A length in bytes: `14 bytes`, `2.1 MB` (a million).
@@ -102,6 +104,10 @@ mod tests {
         assert_eq!(count(0, "frame"), "0 frames");
         assert_eq!(count(2, "box"), "2 boxes");
         assert_eq!(bytes(2_100_000), "2.1 MB");
+        assert_eq!(
+            [0.9455, 0.0, 1.0, 0.12344].map(percent),
+            ["94.6 %", "0.0 %", "100.0 %", "12.3 %"]
+        );
     }
 
     #[test]

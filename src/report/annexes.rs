@@ -22,12 +22,15 @@ pub(super) struct Risk {
 
 /// The rows of a data protection impact assessment that the program can fill.
 pub(super) fn risks(facts: &Facts, trust: &Trust, cards: &[Card]) -> Vec<Risk> {
+    let mut risks = of_being_seen(facts, cards);
+    risks.extend(of_what_people_do(facts, trust));
+    risks
+}
+
+/// Risks that somebody or somebody's habits show in what is published.
+fn of_being_seen(facts: &Facts, cards: &[Card]) -> Vec<Risk> {
     let closed = &facts.closed;
     let masks = &facts.masks;
-    let overridden = facts
-        .reviews
-        .iter()
-        .filter(|review| matches!(review.decision.as_str(), "release" | "approve"));
     let unseen = cards
         .iter()
         .find_map(|card| card.figures.as_ref()?.unseen.as_ref());
@@ -99,6 +102,16 @@ pub(super) fn risks(facts: &Facts, trust: &Trust, cards: &[Card]) -> Vec<Risk> {
             },
             remains: "Conditions that the card names as untested, such as animals, crowds, snow.",
         },
+    ]
+}
+
+/// Risks from what people do with the files, the record and the figures.
+fn of_what_people_do(facts: &Facts, trust: &Trust) -> Vec<Risk> {
+    let overridden = facts
+        .reviews
+        .iter()
+        .filter(|review| matches!(review.decision.as_str(), "release" | "approve"));
+    vec![
         Risk {
             risk: "Someone overrides the machine to show more.",
             measure: "Decisions are signed, reasoned, in the log; a frame can be released with less hidden only with a written reason.",
@@ -114,7 +127,7 @@ pub(super) fn risks(facts: &Facts, trust: &Trust, cards: &[Card]) -> Vec<Risk> {
             measure: "Merkle tree over every entry, signed; every published file by its hash.",
             test: "tests/audit_tamper.rs (every byte and line), tests/go/verify.go",
             result: format!("{} entries verified.", trust.entries),
-            remains: "Whoever holds the signing key can write another log: keep the checkpoint below.",
+            remains: "Whoever holds the signing key can write another log: keep the checkpoint (Check it yourself).",
         },
         Risk {
             risk: "Raw frames with people in them are kept for longer than needed.",
@@ -186,7 +199,7 @@ pub(super) fn processing(facts: &Facts) -> Vec<Pair> {
         pair(
             "(f) Time limits for erasure",
             format!(
-                "{OPEN}, by category. So far in the log: {}",
+                "{OPEN}, by category. Are the raw frames gone? {}",
                 raw_data(facts)
             ),
         ),

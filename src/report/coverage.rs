@@ -61,7 +61,7 @@ impl Coverage {
             .png(&ramp)
             .map_err(|error| wrong(error.to_string()))?;
         let stops = ramp.legend().into_iter().map(|(celsius, colour)| Stop {
-            celsius: format!("{celsius:.0}"),
+            celsius: celsius.to_string(),
             colour,
         });
         let seen = picture.samples.iter().filter(|value| !value.is_nan());

@@ -235,7 +235,7 @@ impl Masks {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
 
     /// A log of two frames: one published after a round of the self-check, one withheld in which a person was found too.
@@ -256,6 +256,27 @@ mod tests {
     fn facts(log: &str) -> Option<Facts> {
         let lines = log.lines().filter(|line| !line.is_empty());
         Facts::of(lines.map(|line| serde_json::from_str(line).ok()))
+    }
+
+    /// [`LOG`] as a run of `frames` withheld frames more, each with a decision.
+    pub(in super::super) fn many(frames: u32) -> Facts {
+        let mut facts = facts(LOG).unwrap();
+        for frame in 2..frames + 2 {
+            facts.withheld.push(NotPublished {
+                frame,
+                reason: ["self-check", "beyond-envelope"][frame as usize % 2].into(),
+                detail: "d".repeat(200),
+            });
+            facts.reviews.push(ReviewDecided {
+                at: i64::from(frame),
+                frame,
+                decision: "approve".into(),
+                reason: "r".repeat(200),
+                hide: Vec::new(),
+                signatures: Vec::new(),
+            });
+        }
+        facts
     }
 
     #[test]

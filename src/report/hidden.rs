@@ -3,7 +3,7 @@
 use super::cards::{Card, Unseen, interval_of};
 use super::facts::{Facts, Finds};
 use super::reasons;
-use super::survey::{Pair, policies};
+use super::survey::policies;
 use crate::page;
 
 /// What was hidden in the published frames.
@@ -40,7 +40,7 @@ impl Hidden {
     pub(super) fn new(facts: &Facts, cards: &[Card]) -> Self {
         let masks = &facts.masks;
         let mut classes: Vec<&str> = masks.policies.keys().map(String::as_str).collect();
-        let order = ["person", "warm-spot", "vehicle", "bicycle", "window"];
+        let order = reasons::CLASSES;
         let place = |class: &str| order.iter().position(|known| *known == class);
         classes.sort_by_key(|class| place(class).unwrap_or(order.len()));
         let people = masks.of("person");
@@ -88,17 +88,11 @@ impl Row {
 }
 
 fn policy(facts: &Facts) -> String {
-    let policies = policies(facts).into_iter().enumerate();
-    let parts = policies.map(|(place, Pair { name, value })| {
-        let verb = value.split(':').next().unwrap_or_default().to_lowercase();
-        let mut letters = name.chars();
-        let name = match letters.next() {
-            Some(first) if place == 0 => first.to_uppercase().chain(letters).collect(),
-            _ => name,
-        };
-        format!("{name} are {verb}")
-    });
-    let parts: Vec<String> = parts.collect();
+    let policies = policies(&facts.masks.policies);
+    let parts: Vec<_> = policies
+        .iter()
+        .map(|policy| format!("{} are {}", policy.classes, policy.short))
+        .collect();
     match parts.as_slice() {
         [] => "Nothing was published, so nothing had to be hidden".to_owned(),
         parts => parts.join("; "),
@@ -130,12 +124,18 @@ fn self_check(facts: &Facts) -> String {
             page::number(clean)
         );
     }
-    format!(
-        "Every published frame was looked at again after masking. In {} nothing was left to hide; in {} the mask grew by what the \
-         second look found, {} at most.",
-        page::count(clean, "frame"),
-        page::count(grown, "frame"),
+    let grew = format!(
+        "the mask grew by what the second look found, {} at most",
         page::count(most.into(), "time")
+    );
+    let start = "Every published frame was looked at again after masking.";
+    if clean == 0 {
+        return format!("{start} In all of them {grew}.");
+    }
+    format!(
+        "{start} In {} nothing was left to hide; in {} {grew}.",
+        page::count(clean, "frame"),
+        page::count(grown, "frame")
     )
 }
 
@@ -146,13 +146,13 @@ fn sentence(facts: &Facts, people: Finds, unseen: Option<&Unseen>) -> String {
         return "No frame was published, so nobody is shown.".to_owned();
     }
     let masked = format!(
-        "In {frames}, {} of a person were hidden (one person counts once in every frame that shows them)",
-        page::count(people.first() + people.self_check, "sighting")
+        "In {frames}, {} of a person were hidden (one person counts once in every frame that shows them, and some finds are false alarms)",
+        page::count(people.first() + people.self_check, "find")
     );
     match unseen {
         Some(figures) => format!(
             "{masked}; on labelled frames of places that the detector had never seen, at least four fifths of the body were hidden for {} of \
-             {} people (95 % interval {:.1} to {:.1} %), so on a new place expect about 1 person in {} not to be fully covered.",
+             {} people (95 % interval {:.1} to {:.1} %), so on a new place expect about 1 person in {} to be covered less than that.",
             page::percent(figures.covered),
             page::number(figures.persons),
             figures.interval[0] * 100.0,

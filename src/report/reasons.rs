@@ -39,11 +39,41 @@ pub(super) fn class(name: &str) -> &str {
     }
 }
 
-/// What is done with a class.
+/// Classes in the order in which readers ask for them.
+pub(super) const CLASSES: [&str; 5] = ["person", "warm-spot", "vehicle", "bicycle", "window"];
+
+/// What is done with a class, for a table.
 pub(super) fn policy(name: &str) -> &str {
     match name {
         "nodata" => "Removed: no temperature is published there",
         "mean" => "Levelled: the whole region becomes one number, its mean",
+        other => other,
+    }
+}
+
+/// What is done with a class, after "are".
+pub(super) fn policy_short(name: &str) -> &str {
+    match name {
+        "nodata" => "removed",
+        "mean" => "levelled to one number each",
+        other => other,
+    }
+}
+
+/// What is done with a class, after "were", for residents.
+pub(super) fn policy_plain(name: &str) -> &str {
+    match name {
+        "nodata" => "taken out of the map",
+        "mean" => "each turned into one flat colour",
+        other => other,
+    }
+}
+
+/// How wind carries heat away.
+pub(super) fn convection(name: &str) -> &str {
+    match name {
+        "mcadams" => "McAdams (5.7 + 3.8 v)",
+        "iso-6946" => "ISO 6946 (4 + 4 v)",
         other => other,
     }
 }

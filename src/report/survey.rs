@@ -74,22 +74,43 @@ pub(super) fn settings(facts: &Facts) -> Vec<Pair> {
     pairs
 }
 
-/// What was done with each class, the classes of one policy together.
-pub(super) fn policies(facts: &Facts) -> Vec<Pair> {
-    let mut by_policy: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
-    for (class, policies) in &facts.masks.policies {
+/// What was done with some classes.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Policy {
+    /// In a row, the first with a capital.
+    pub(super) classes: String,
+    pub(super) short: String,
+    pub(super) plain: String,
+}
+
+/// What was done with each class, the classes of one policy together, in the order in which readers ask for them.
+pub(super) fn policies(policies: &BTreeMap<String, BTreeSet<String>>) -> Vec<Policy> {
+    let mut found: Vec<(&str, Vec<&str>)> = Vec::new();
+    let known = reasons::CLASSES.into_iter();
+    let known = known.filter_map(|class| policies.get_key_value(class));
+    let others = policies
+        .iter()
+        .filter(|(class, _)| !reasons::CLASSES.contains(&class.as_str()));
+    for (class, policies) in known.chain(others) {
         for policy in policies {
-            let classes = by_policy.entry(policy).or_default();
-            classes.push(reasons::class(class));
+            let class = reasons::class(class);
+            match found.iter_mut().find(|(name, _)| name == policy) {
+                Some((_, classes)) => classes.push(class),
+                None => found.push((policy, vec![class])),
+            }
         }
     }
-    // What removes most first.
-    let rows = by_policy.into_iter().rev();
-    rows.map(|(policy, classes)| {
-        let classes = page::joined(&classes).to_lowercase();
-        pair(&classes, reasons::policy(policy))
-    })
-    .collect()
+    let policy = |(name, classes): (&str, Vec<&str>)| {
+        let (first, rest) = classes.split_first().unwrap_or((&"", &[]));
+        let mut names = vec![(*first).to_owned()];
+        names.extend(rest.iter().map(|class| class.to_lowercase()));
+        Policy {
+            classes: page::joined(&names),
+            short: reasons::policy_short(name).to_owned(),
+            plain: reasons::policy_plain(name).to_owned(),
+        }
+    };
+    found.into_iter().map(policy).collect()
 }
 
 /// The weather and what it allows; empty where heat loss was not worked out.
@@ -127,7 +148,11 @@ pub(super) fn conditions(facts: &Facts) -> Vec<Pair> {
         ),
         pair(
             "Method",
-            format!("{}; wind after {}", heat.method, heat.convection),
+            format!(
+                "{}; wind after {}",
+                heat.method,
+                reasons::convection(&heat.convection)
+            ),
         ),
     ]
 }
@@ -168,6 +193,26 @@ pub(super) fn results(facts: &Facts) -> Vec<String> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn classes_of_one_policy_stand_together_people_first() {
+        let all = ["bicycle", "window", "person", "animal"].map(|class| {
+            let policy = if class == "window" { "mean" } else { "nodata" };
+            (class.to_owned(), BTreeSet::from([policy.to_owned()]))
+        });
+        let found = policies(&BTreeMap::from(all));
+        let told: Vec<_> = found
+            .iter()
+            .map(|policy| format!("{} were {}", policy.classes, policy.plain))
+            .collect();
+        assert_eq!(
+            told,
+            [
+                "People, bicycles and animal were taken out of the map",
+                "Windows were each turned into one flat colour"
+            ]
+        );
+    }
 
     #[test]
     fn thousandths_are_told_without_zeros_at_the_end() {

@@ -49,7 +49,10 @@ for (const name of names) {
       for (const node of violation.nodes) finding(where, `${violation.id}: ${node.target.join(" ")}: ${node.failureSummary}`);
     }
     console.log(`${where}: ${found.passes.length} rules passed, ${found.violations.length} violated, ${found.incomplete.length} undecided`);
-    for (const rule of found.incomplete) console.log(`  undecided: ${rule.id} (${rule.nodes.length})`);
+    for (const rule of found.incomplete) {
+      const why = new Set(rule.nodes.flatMap((node) => [...node.any, ...node.all, ...node.none].map((check) => check.message)));
+      console.log(`  undecided: ${rule.id} (${rule.nodes.length}): ${[...why].join(" | ")}`);
+    }
     if (size === "desktop") await page.pdf({ path: join(pictures, `${name}.pdf`), format: "A4", preferCSSPageSize: true, printBackground: true });
     await context.close();
   }
