@@ -275,7 +275,7 @@ fn a_run_that_was_signed_off_verifies_and_says_so() {
     }
 }
 
-/// Every byte of every file that anybody hands on: flipped, dropped, doubled.
+/// Every byte of every file that anybody hands on is changed; some are dropped or doubled (the Go test does so with all).
 #[test]
 fn every_changed_byte_of_a_run_that_was_signed_off_is_found() {
     let bench = Bench::signed_off();
@@ -287,13 +287,15 @@ fn every_changed_byte_of_a_run_that_was_signed_off_is_found() {
     for name in files.filter(|name| name != ".heatveil.lock") {
         let good = bench.read(&name);
         for at in 0..good.len() {
-            let mut flipped = good.clone();
-            flipped[at] ^= 1;
-            let mut dropped = good.clone();
-            dropped.remove(at);
-            let mut doubled = good.clone();
-            doubled.insert(at, good[at]);
-            for bad in [flipped, dropped, doubled] {
+            let mut bad = vec![good.clone()];
+            bad[0][at] ^= 1;
+            // A byte more or less shifts all behind it, whichever it is.
+            if at % 32 == 0 || at + 1 == good.len() {
+                bad.extend([good.clone(), good.clone()]);
+                bad[1].remove(at);
+                bad[2].insert(at, good[at]);
+            }
+            for bad in bad {
                 write(&bench.path(&name), &bad);
                 assert!(!bench.problems().is_empty(), "{name}, byte {at}");
                 cases += 1;
