@@ -275,7 +275,7 @@ fn a_run_that_was_signed_off_verifies_and_says_so() {
     }
 }
 
-/// Every byte of every file that anybody hands on is changed; some are dropped or doubled 
+/// Every byte of every file that anybody hands on is changed; some are dropped or doubled.
 #[test]
 fn every_changed_byte_of_a_run_that_was_signed_off_is_found() {
     let bench = Bench::signed_off();
