@@ -282,9 +282,14 @@ fn every_changed_byte_of_a_run_that_was_signed_off_is_found() {
     // Widths that the tree had before are not part of it any more; the key is given, not read.
     let is_old = |name: &str| name.starts_with("audit/tile/") && !name.ends_with(".p/11");
     let files = bench.files().into_iter();
-    let files = files.filter(|name| !is_old(name) && name != "audit/verifier.key");
+    let unread = [
+        "audit/verifier.key",
+        "audit/checkpoint.next",
+        ".heatveil.lock",
+    ];
+    let files = files.filter(|name| !is_old(name) && !unread.contains(&name.as_str()));
     let mut cases = 0;
-    for name in files.filter(|name| name != ".heatveil.lock") {
+    for name in files {
         let good = bench.read(&name);
         for at in 0..good.len() {
             let mut bad = vec![good.clone()];
@@ -468,6 +473,58 @@ fn nothing_is_signed_off_that_does_not_verify() {
         );
     }
     assert_eq!(bench.files(), before);
+}
+
+/// Whoever may write into the folder, but has no key, adds an entry with all its tiles.
+#[test]
+fn entries_behind_the_checkpoint_are_found() {
+    let bench = Bench::new();
+    let signed = bench.read("audit/checkpoint");
+    bench.append(&[deleted(5)]);
+    assert!(bench.verify(&[]).ok());
+    write(&bench.path("audit/checkpoint"), &signed);
+    assert_eq!(
+        bench.problems(),
+        ["the checkpoint covers 8 entries, the log has 9"]
+    );
+    let key = bench.path("audit/verifier.key");
+    let go = go(&[bench.folder.path().as_os_str(), key.as_os_str()], None);
+    assert!(go.is_none_or(|(good, _)| !good));
+    // Nor does anybody go on with them.
+    let refused = append_after(bench.folder.path(), &bench.log_key(), &[deleted(6)]);
+    assert!(
+        matches!(refused, Err(AuditError::Unverified { .. })),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn an_append_that_was_interrupted_is_completed_or_undone() {
+    let bench = Bench::new();
+    let add = |at| append_after(bench.folder.path(), &bench.log_key(), &[deleted(at)]).unwrap();
+    let before = bench.read("audit/checkpoint");
+    add(5);
+    // Killed between the last line and the checkpoint: all is there.
+    write(&bench.path("audit/checkpoint"), &before);
+    add(6);
+    assert_eq!((bench.verify(&[]).entries, bench.problems()), (10, vec![]));
+    // Killed within a line: nothing of it stays.
+    let before = bench.read("audit/checkpoint");
+    add(7);
+    write(&bench.path("audit/checkpoint"), &before);
+    let log = bench.read("audit/entries.jsonl");
+    write(&bench.path("audit/entries.jsonl"), &log[..log.len() - 9]);
+    add(8);
+    assert_eq!((bench.verify(&[]).entries, bench.problems()), (11, vec![]));
+    let log = String::from_utf8(bench.read("audit/entries.jsonl")).unwrap();
+    assert!(!log.contains("\"at\":7,") && log.contains("\"at\":8,"));
+    // Killed before the statement of a release had its name.
+    let before = bench.read("audit/checkpoint");
+    let (statement, _) = bench.release("Example Council").unwrap();
+    write(&bench.path("audit/checkpoint"), &before);
+    remove(&bench.path(&statement));
+    bench.release("Another").unwrap();
+    assert_eq!((bench.verify(&[]).entries, bench.problems()), (12, vec![]));
 }
 
 /// A statement that somebody else with the approver's key made for the same log is not the one of the log.

@@ -13,7 +13,7 @@ use super::proof::{self, Publication};
 use super::statement::Statement;
 use super::{
     AuditError, Entry, Log, PublishedFile, ReleaseApproved, Signer, Verification, VerifyOptions,
-    files, story,
+    files, keys, story,
 };
 use crate::hex;
 use crate::store::{Existing, Staged, Store, layout};
@@ -26,6 +26,7 @@ use crate::store::{Existing, Staged, Store, layout};
 /// it; [`AuditError::Store`] when another program holds the folder or it cannot be written.
 pub fn append_after(dir: &Path, signer: &Signer, entries: &[Entry]) -> Result<String, AuditError> {
     within(dir, |store| {
+        recover(store, signer)?;
         check(store, signer)?;
         append(store, signer, entries, None)
     })
@@ -55,6 +56,7 @@ pub fn release(
     release: &Release,
 ) -> Result<(String, String), AuditError> {
     within(dir, |store| {
+        recover(store, log)?;
         let found = check(store, log)?;
         let entries = Log::open(store, log)?.1;
         let Some(Entry::RunOpened(opened)) = entries.first() else {
@@ -166,6 +168,13 @@ fn append(
     let (mut log, mut whole) = Log::open(store, signer)?;
     whole.extend_from_slice(entries);
     refuse(store, story::problems(&whole))?;
+    let lines: Vec<_> = entries
+        .iter()
+        .map(Entry::to_line)
+        .collect::<Result<_, _>>()?;
+    let next = Record(log.checkpoint_behind(&lines)?);
+    // From here on an interruption is made good by `recover`.
+    store.stage(layout::NEXT_CHECKPOINT, &next)?.commit()?;
     for entry in entries {
         log.append(entry)?;
     }
@@ -178,6 +187,32 @@ fn append(
         .collect();
     write_proofs(store, signer, &published)?;
     Ok(checkpoint)
+}
+
+/// Completes an append that was interrupted when all of it was written, and undoes one that was interrupted before. Only a checkpoint that the
+/// log's own key signed beforehand says what was to be appended: entries that somebody else added are left for [`check`] to refuse.
+fn recover(store: &Store, signer: &Signer) -> Result<(), AuditError> {
+    let Ok(next) = files::read(store.root(), layout::NEXT_CHECKPOINT) else {
+        return Ok(());
+    };
+    let Ok(next) = keys::open_checkpoint(&next, signer.verifier()) else {
+        return Ok(());
+    };
+    let (mut log, entries) = Log::open(store, signer)?;
+    let behind = next.0 > log.signed();
+    let releases = entries
+        .iter()
+        .filter(|entry| matches!(entry, Entry::Release(_)));
+    let statements = (0..releases.count()).map(layout::statement);
+    let has_all = statements
+        .map(|path| store.root().join(path))
+        .all(|path| path.exists());
+    if behind && log.head() == next && has_all {
+        log.checkpoint()?;
+    } else if behind && (log.head() == next || log.len() < next.0) {
+        log.truncate(log.signed())?;
+    }
+    Ok(())
 }
 
 pub(super) fn refuse(store: &Store, problems: Vec<String>) -> Result<(), AuditError> {

@@ -160,6 +160,25 @@ impl<'a> Log<'a> {
         Ok(self.file.truncate(self.end)?)
     }
 
+    /// The checkpoint that the log will have behind `lines`.
+    pub(super) fn checkpoint_behind(&self, lines: &[Vec<u8>]) -> Result<Vec<u8>, AuditError> {
+        let mut tree = self.tree.clone();
+        for line in lines {
+            tree.push(record_hash(line));
+        }
+        self.signer.checkpoint(tree.size(), tree.root())
+    }
+
+    /// Entries that a checkpoint covers.
+    pub(super) fn signed(&self) -> u64 {
+        self.signed
+    }
+
+    /// Tree head over all entries.
+    pub(super) fn head(&self) -> (u64, Hash) {
+        (self.len(), self.tree.root())
+    }
+
     /// Signs what a run has so far, where that is much more than was signed.
     ///
     /// # Errors

@@ -36,7 +36,7 @@ func TestEveryByte(t *testing.T) {
 	for name, file := range run {
 		watched := strings.HasPrefix(name, "audit/") || strings.HasPrefix(name, "tiles/") || strings.HasPrefix(name, "release/")
 		// The key is given, not read; the tiles of narrower trees are not read by anybody.
-		if !watched || name == "audit/verifier.key" || !current(run, key, name) {
+		if !watched || name == "audit/verifier.key" || name == "audit/checkpoint.next" || !current(run, key, name) {
 			continue
 		}
 		good := file.Data
