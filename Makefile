@@ -80,3 +80,4 @@ bench: setup
 	$(CARGO) bench --bench stages -- --quiet
 	$(CARGO) bench --bench networks
 	$(CARGO) bench --quiet --bench tiles
+	$(CARGO) bench --quiet --bench log

@@ -16,13 +16,12 @@ use std::process::Command;
 use common::{dji_frames, fixture_frames, write, write_keys};
 use heatveil::answers::{Answer, Index, Places, Question};
 use heatveil::audit::{
-    Entry, Log, RawDeleted, ReleaseApproved, ReviewDecided, Signature, Signer, VerifyOptions,
-    verify,
+    AuditError, Entry, RawDeleted, Release, ReviewDecided, Signer, VerifyOptions, append_after,
+    append_what, keygen, release, verify,
 };
 use heatveil::detect::{BoxPx, Class, Detection, Padding, Scripted};
 use heatveil::frame::FrameId;
 use heatveil::run::{Run, Silent};
-use heatveil::store::{Existing, Store};
 use heatveil::units::Metres;
 
 /// Seen by all nine frames; by all but 2 and 4; by 6 alone; by none.
@@ -73,7 +72,7 @@ impl Bench {
         };
         let truth = fixture_frames().parent().unwrap().join("truth");
         let settings = format!(
-            "[survey]\noperator = 'Example Housing'\npurpose = 'heat-loss survey'\nrecipients = ['Example <Council>']\n\
+            "[survey]\noperator = 'Example Housing'\npurpose = 'heat-loss survey'\nrecipients = ['Example <Council>']\n[survey.retention]\nraw-days = 1\n\
              [weather]\nair-celsius = 2\nwind-m-s = 1\n[buildings]\nfootprints = '{}/buildings.geojson'\nid = 'uprn'\nuprn = 'uprn'",
             truth.display()
         );
@@ -91,32 +90,32 @@ impl Bench {
 
     /// What people do after a run: a frame is rejected, the files are handed on, the originals deleted.
     fn aftermath(&self) {
-        let store = Store::open(&self.path("out"), Existing::Keep).unwrap();
-        let signer = Signer::load(&self.path("log.key")).unwrap();
-        let (mut log, _) = Log::open(&store, &signer).unwrap();
+        let log = Signer::load(&self.path("log.key")).unwrap();
+        let jo = keygen("jo.canary").unwrap();
+        let jo = Signer::parse(&jo.signer, "jo").unwrap();
         let at = START + 86_400;
-        log.append(&Entry::Review(ReviewDecided {
-            at,
-            frame: 3,
-            decision: "reject".into(),
-            reason: "the people of 1 Canary Row".into(),
-            hide: Vec::new(),
-            signatures: vec![Signature {
-                key: "jo.canary+52c3b1ea+AaVL".into(),
-                signature: "c2ln".into(),
-            }],
-        }))
+        let out = self.path("out");
+        append_what(&out, &log, |_, root| {
+            let review = ReviewDecided {
+                at,
+                frame: 3,
+                decision: "reject".into(),
+                reason: "the people of 1 Canary Row".into(),
+                hide: Vec::new(),
+                open: Vec::new(),
+                root: root.to_owned(),
+                signatures: Vec::new(),
+            };
+            Ok::<_, AuditError>(vec![Entry::Review(review.signed(&[&jo])?)])
+        })
         .unwrap();
-        log.append(&Entry::Release(ReleaseApproved {
+        let handed_on = Release {
             at: at + 1,
             recipient: "Example Council".into(),
             approver: "A. Canary".into(),
-            statement_sha256: "5a".repeat(32),
-            size: 3,
-            root: "5a".repeat(32),
-        }))
-        .unwrap();
-        log.append(&Entry::Deleted(RawDeleted {
+        };
+        release(&out, &log, &jo, &handed_on).unwrap();
+        let deleted = RawDeleted {
             at: at + 2,
             category: "raw".into(),
             files: 9,
@@ -124,10 +123,10 @@ impl Bench {
             frames: vec![[0, 8]],
             missing: 0,
             left: 0,
+            other: 0,
             due: at,
-        }))
-        .unwrap();
-        log.checkpoint().unwrap();
+        };
+        append_after(&out, &log, &[Entry::Deleted(deleted)]).unwrap();
     }
 
     fn index(&self) -> Index {

@@ -11,14 +11,17 @@ use std::process::Command;
 use std::sync::OnceLock;
 
 use common::{dji_frames, raw_offsets, write, write_keys};
-use heatveil::audit::{Entry, Log, RawDeleted, ReleaseApproved, ReviewDecided, Signature, Signer};
+use heatveil::audit::{
+    AuditError, Entry, RawDeleted, Release, ReviewDecided, Signer, append_after, append_what,
+    keygen, release,
+};
 use heatveil::detect::{
     BoxPx, Class, DetectError, Detection, Detections, Detector, Envelope, Model, Padding, Scripted,
 };
 use heatveil::frame::{FrameId, ModelInput};
 use heatveil::report::{Page, ReportError, ReportOptions, compose, write as write_pages};
 use heatveil::run::Silent;
-use heatveil::store::{Artifact, Existing, Store};
+use heatveil::store::{Artifact, Existing};
 use quick_xml::Reader;
 use quick_xml::events::{BytesStart, Event};
 
@@ -112,6 +115,7 @@ fn make(folder: &Path) {
     run.config.survey.operator = Some(OPERATOR.into());
     run.config.survey.purpose = Some(PURPOSE.into());
     run.config.survey.recipients = vec!["<i>Council</i>".into()];
+    run.config.survey.retention.raw_days = Some(0);
     // A year after the frames were taken.
     run.now = 1_800_000_000;
     run.execute(&mut Silent).unwrap();
@@ -120,49 +124,51 @@ fn make(folder: &Path) {
 
 /// Two overrides, a release and a deletion.
 fn decide(folder: &Path) {
-    let store = Store::open(&folder.join("out"), Existing::Keep).unwrap();
-    let signer = Signer::load(&folder.join("log.key")).unwrap();
-    let (mut log, _) = Log::open(&store, &signer).unwrap();
-    let review = |at, frame, decision: &str| {
-        Entry::Review(ReviewDecided {
-            at,
-            frame,
-            decision: decision.into(),
-            reason: REASON.into(),
-            hide: vec![],
-            signatures: vec![Signature {
-                key: "jo.<u>reviewer</u>+52c3b1ea+AaVL".into(),
-                signature: "c2ln".into(),
-            }],
+    let out = folder.join("out");
+    let log = Signer::load(&folder.join("log.key")).unwrap();
+    let people = ["jo.<u>reviewer</u>", "kim"].map(|name| {
+        let pair = keygen(name).unwrap();
+        Signer::parse(&pair.signer, name).unwrap()
+    });
+    for (at, frame, decision) in [(1_800_000_100, 4, "approve"), (1_800_000_200, 7, "release")] {
+        let open = match decision {
+            "release" => vec![[0, 0, 640, 512]],
+            _ => vec![],
+        };
+        append_what(&out, &log, |_, root| {
+            let review = ReviewDecided {
+                at,
+                frame,
+                decision: decision.into(),
+                reason: REASON.into(),
+                hide: vec![],
+                open,
+                root: root.to_owned(),
+                signatures: vec![],
+            };
+            let signed = review.signed(&people.each_ref())?;
+            Ok::<_, AuditError>(vec![Entry::Review(signed)])
         })
-    };
-    let root = "5a".repeat(32);
-    for entry in [
-        review(1_800_000_100, 4, "approve"),
-        review(1_800_000_200, 7, "release"),
-        Entry::Release(ReleaseApproved {
-            at: 1_800_000_300,
-            recipient: "<i>Council</i>".into(),
-            approver: "A. <u>Approver</u>".into(),
-            statement_sha256: root.clone(),
-            size: 1,
-            root,
-        }),
-        Entry::Deleted(RawDeleted {
-            at: 1_800_000_400,
-            category: "raw".into(),
-            files: 9,
-            bytes: 9,
-            frames: vec![[0, 8]],
-            missing: 0,
-            left: 0,
-            due: 1_800_000_400,
-        }),
-    ] {
-        log.append(&entry).unwrap();
+        .unwrap();
     }
-    log.checkpoint().unwrap();
-    store.clear_work().unwrap();
+    let handed_on = Release {
+        at: 1_800_000_300,
+        recipient: "<i>Council</i>".into(),
+        approver: "A. <u>Approver</u>".into(),
+    };
+    release(&out, &log, &people[1], &handed_on).unwrap();
+    let deleted = Entry::Deleted(RawDeleted {
+        at: 1_800_000_400,
+        category: "raw".into(),
+        files: 9,
+        bytes: 9,
+        frames: vec![[0, 8]],
+        missing: 0,
+        left: 0,
+        other: 0,
+        due: 1_800_000_000,
+    });
+    append_after(&out, &log, &[deleted]).unwrap();
 }
 
 fn pages(options: &ReportOptions) -> Vec<Page> {

@@ -13,7 +13,7 @@ use super::proof::{self, Publication};
 use super::statement::Statement;
 use super::{
     AuditError, Entry, Log, PublishedFile, ReleaseApproved, Signer, Verification, VerifyOptions,
-    files, story,
+    files, keys, story,
 };
 use crate::hex;
 use crate::store::{Existing, Staged, Store, layout};
@@ -25,9 +25,26 @@ use crate::store::{Existing, Staged, Store, layout};
 /// [`AuditError::Unverified`] when the folder does not verify with the signer's key, its run is not closed, or the decisions do not fit
 /// it; [`AuditError::Store`] when another program holds the folder or it cannot be written.
 pub fn append_after(dir: &Path, signer: &Signer, entries: &[Entry]) -> Result<String, AuditError> {
+    append_what(dir, signer, |_, _| Ok(entries.to_vec()))
+}
+
+/// As [`append_after`], for decisions that depend on the log before them: `decide` gets its entries and its root (hex) while nobody else
+/// can go on with it.
+///
+/// # Errors
+///
+/// As [`append_after`], and what `decide` says.
+pub fn append_what<E: From<AuditError>>(
+    dir: &Path,
+    signer: &Signer,
+    decide: impl FnOnce(&[Entry], &str) -> Result<Vec<Entry>, E>,
+) -> Result<String, E> {
     within(dir, |store| {
-        check(store, signer)?;
-        append(store, signer, entries, None)
+        recover(store, signer)?;
+        let found = check(store, signer)?;
+        let before = Log::open(store, signer)?.1;
+        let entries = decide(&before, &found.root)?;
+        Ok(append(store, signer, &entries, None)?)
     })
 }
 
@@ -55,6 +72,7 @@ pub fn release(
     release: &Release,
 ) -> Result<(String, String), AuditError> {
     within(dir, |store| {
+        recover(store, log)?;
         let found = check(store, log)?;
         let entries = Log::open(store, log)?.1;
         let Some(Entry::RunOpened(opened)) = entries.first() else {
@@ -126,14 +144,14 @@ pub fn write_proofs(
 }
 
 /// Holds the folder of a run while `work` goes on.
-fn within<T>(
+fn within<T, E: From<AuditError>>(
     dir: &Path,
-    work: impl FnOnce(&Store) -> Result<T, AuditError>,
-) -> Result<T, AuditError> {
+    work: impl FnOnce(&Store) -> Result<T, E>,
+) -> Result<T, E> {
     must_exist(dir)?;
-    let store = Store::open(dir, Existing::Keep)?;
+    let store = Store::open(dir, Existing::Keep).map_err(AuditError::from)?;
     let done = work(&store);
-    store.clear_work()?;
+    store.clear_work().map_err(AuditError::from)?;
     done
 }
 
@@ -166,18 +184,39 @@ fn append(
     let (mut log, mut whole) = Log::open(store, signer)?;
     whole.extend_from_slice(entries);
     refuse(store, story::problems(&whole))?;
-    for entry in entries {
-        log.append(entry)?;
-    }
-    log.sync()?;
-    staged.map(Staged::commit).transpose()?;
-    let checkpoint = log.checkpoint()?;
+    let checkpoint = log.append_signed(entries, staged)?;
     let published: Vec<(u64, Entry)> = (0..)
         .zip(whole)
         .filter(|(_, entry)| !files::of(entry).is_empty())
         .collect();
     write_proofs(store, signer, &published)?;
     Ok(checkpoint)
+}
+
+/// Completes an append that was interrupted when all of it was written, and undoes one that was interrupted before. Only a checkpoint that the
+/// log's own key signed beforehand says what was to be appended: entries that somebody else added are left for [`check`] to refuse.
+fn recover(store: &Store, signer: &Signer) -> Result<(), AuditError> {
+    let Ok(next) = files::read(store.root(), layout::NEXT_CHECKPOINT) else {
+        return Ok(());
+    };
+    let Ok(next) = keys::open_checkpoint(&next, signer.verifier()) else {
+        return Ok(());
+    };
+    let (mut log, entries) = Log::open(store, signer)?;
+    let behind = next.0 > log.signed();
+    let releases = entries
+        .iter()
+        .filter(|entry| matches!(entry, Entry::Release(_)));
+    let statements = (0..releases.count()).map(layout::statement);
+    let has_all = statements
+        .map(|path| store.root().join(path))
+        .all(|path| path.exists());
+    if behind && log.head() == next && has_all {
+        log.checkpoint()?;
+    } else if behind && (log.head() == next || log.len() < next.0) {
+        log.truncate(log.signed())?;
+    }
+    Ok(())
 }
 
 pub(super) fn refuse(store: &Store, problems: Vec<String>) -> Result<(), AuditError> {

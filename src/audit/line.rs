@@ -33,8 +33,8 @@ impl Entry {
 
     /// Parses a line; `None` where it is not an entry in canonical form that [`Entry::to_line`] would write.
     ///
-    /// A line that [`scan()`] finds canonical is the only one that stands for its value. What is optional is refused where it stands
-    /// without need ([`present`], [`filled`], [`only_true`]), so that nothing needs to be written again to be compared.
+    /// A line that `scan` finds canonical is the only one that stands for its value. What is optional is refused where it stands without
+    /// need (`present`, `filled`, `only_true`), so that nothing needs to be written again to be compared.
     #[must_use]
     pub fn from_line(line: &[u8]) -> Option<Self> {
         if line.len() > LONGEST {

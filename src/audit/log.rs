@@ -11,7 +11,7 @@ use tlog_tiles::{Hash, record_hash};
 use super::tree::{self, Tree, WIDTH, push_line};
 use super::{AuditError, Entry, Signer, keys};
 use crate::hex;
-use crate::store::{Appender, Artifact, Store, layout, sealed};
+use crate::store::{Appender, Artifact, Staged, Store, layout, sealed};
 
 /// An open log. One thread appends.
 #[derive(Debug)]
@@ -134,6 +134,31 @@ impl<'a> Log<'a> {
         Ok(())
     }
 
+    /// Adds entries behind a finished run, gives `staged` its final name and signs. An interruption is completed or undone before the next
+    /// decision ([`append_after`](super::append_after)).
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError`] when an entry is too long or a file cannot be written.
+    pub fn append_signed(
+        &mut self,
+        entries: &[Entry],
+        staged: Option<Staged>,
+    ) -> Result<String, AuditError> {
+        let lines: Vec<_> = entries
+            .iter()
+            .map(Entry::to_line)
+            .collect::<Result<_, _>>()?;
+        let next = Record(self.checkpoint_behind(&lines)?);
+        self.store.stage(layout::NEXT_CHECKPOINT, &next)?.commit()?;
+        for entry in entries {
+            self.append(entry)?;
+        }
+        self.sync()?;
+        staged.map(Staged::commit).transpose()?;
+        self.checkpoint()
+    }
+
     /// Makes everything appended durable.
     ///
     /// # Errors
@@ -165,6 +190,25 @@ impl<'a> Log<'a> {
             self.take(line);
         }
         Ok(self.file.truncate(self.end)?)
+    }
+
+    /// The checkpoint that the log will have behind `lines`.
+    pub(super) fn checkpoint_behind(&self, lines: &[Vec<u8>]) -> Result<Vec<u8>, AuditError> {
+        let mut tree = self.tree.clone();
+        for line in lines {
+            tree.push(record_hash(line));
+        }
+        self.signer.checkpoint(tree.size(), tree.root())
+    }
+
+    /// Entries that a checkpoint covers.
+    pub(super) fn signed(&self) -> u64 {
+        self.signed
+    }
+
+    /// Tree head over all entries.
+    pub(super) fn head(&self) -> (u64, Hash) {
+        (self.len(), self.tree.root())
     }
 
     /// Signs what a run has so far, where that is much more than was signed.

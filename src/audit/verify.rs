@@ -109,6 +109,12 @@ pub(super) fn check(
         check.result.cosignatures.push(one.cosignature.clone());
     }
     check.log();
+    if let Some((size, _)) = head.filter(|(size, _)| *size < check.tree.size()) {
+        let entries = check.tree.size();
+        check.problem(format!(
+            "the checkpoint covers {size} entries, the log has {entries}"
+        ));
+    }
     let publications = std::mem::take(&mut check.publications);
     let published: Vec<PublishedFile> = publications
         .iter()

@@ -104,8 +104,13 @@ pub(super) fn raw_data(facts: &Facts) -> String {
         .filter(|deleted| deleted.category == "raw")
         .collect();
     let Some(last) = raw.last() else {
-        return "No: the log holds no deletion of the raw frames. Take them as still there."
-            .to_owned();
+        let due = match facts.opened.retention.raw {
+            Some(due) => format!("They are due for deletion on {}.", page::day(due)),
+            None => "No date for their deletion was fixed.".to_owned(),
+        };
+        return format!(
+            "No: the log holds no deletion of the raw frames. Take them as still there. {due}"
+        );
     };
     let mut gone: Vec<[u32; 2]> = raw
         .iter()

@@ -273,6 +273,8 @@ pub(super) mod tests {
                 decision: "approve".into(),
                 reason: "r".repeat(200),
                 hide: Vec::new(),
+                open: Vec::new(),
+                root: "5a".repeat(32),
                 signatures: Vec::new(),
             });
         }

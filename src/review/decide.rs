@@ -3,11 +3,10 @@
 use std::path::Path;
 
 use super::{Desk, ReviewError};
-use crate::audit::{self, Entry, Log, ReviewDecided, Signer};
+use crate::audit::{self, Entry, ReviewDecided, Signer};
 use crate::frame::FrameId;
 use crate::ingest::{self, IngestOptions};
 use crate::run;
-use crate::store::{Existing, Store};
 
 /// What a person decided about a frame.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -87,29 +86,23 @@ impl Desk {
             return Err(ReviewError::LogKey);
         }
 
-        let store = Store::open(&self.folder, Existing::Keep)?;
-        let (mut log, entries) = Log::open(&store, people.log)?;
-        let last = entries.iter().filter_map(Entry::at).max();
-        if let Some(last) = last.filter(|last| at < *last) {
-            return Err(ReviewError::Clock { last, at });
-        }
-        let decided = ReviewDecided {
-            at,
-            frame,
-            decision: decision.decision,
-            reason: decision.reason,
-            hide: decision.hide,
-            open,
-            root: log.root(),
-            signatures: Vec::new(),
-        };
-        log.append(&Entry::Review(decided.signed(&signers)?))?;
-        let checkpoint = log.checkpoint()?;
-        store.clear_work()?;
-        drop(log);
-        drop(store);
-        audit::prove(&self.folder)?;
-        Ok(checkpoint)
+        audit::append_what(&self.folder, people.log, |before, root| {
+            let last = before.iter().filter_map(Entry::at).max();
+            if let Some(last) = last.filter(|last| at < *last) {
+                return Err(ReviewError::Clock { last, at });
+            }
+            let decided = ReviewDecided {
+                at,
+                frame,
+                decision: decision.decision,
+                reason: decision.reason,
+                hide: decision.hide,
+                open,
+                root: root.to_owned(),
+                signatures: Vec::new(),
+            };
+            Ok(vec![Entry::Review(decided.signed(&signers)?)])
+        })
     }
 }
 

@@ -48,6 +48,9 @@ pub const STAC_ITEM: &str = "tiles/stac/item.json";
 pub const LOG: &str = "audit/entries.jsonl";
 /// The signed tree head.
 pub const CHECKPOINT: &str = "audit/checkpoint";
+/// The tree head that is about to be signed off: written before decisions are appended to a finished log, so that an interrupted append
+/// can be completed or undone.
+pub const NEXT_CHECKPOINT: &str = "audit/checkpoint.next";
 /// The verifier key that the run was signed with. A reviewer trusts the one received by another way.
 pub const VERIFIER_KEY: &str = "audit/verifier.key";
 /// Folder of the tlog-tiles.

@@ -1,9 +1,10 @@
-"""Reads a run's log with PyPI rfc8785 and pymerkle: canonical bytes, no floats, and the checkpoint's root.
+"""Reads a run's log with PyPI rfc8785 and pymerkle: canonical bytes, no floats, the checkpoint's root; release statements and their subjects.
 
     python tests/python/check_log.py DIR
 """
 
 import base64
+import hashlib
 import json
 import pathlib
 import sys
@@ -14,6 +15,22 @@ import rfc8785
 
 def no_float(text: str) -> float:
     raise ValueError(f"a float in the log: {text}")
+
+
+def check_statement(run: pathlib.Path, path: pathlib.Path) -> None:
+    """An in-toto statement whose subjects are files of the run (the signature is checked in Go)."""
+    text = path.read_bytes()
+    envelope = json.loads(text)
+    payload = base64.b64decode(envelope["payload"])
+    statement = json.loads(payload)
+    if rfc8785.dumps(envelope) != text or rfc8785.dumps(statement) != payload:
+        sys.exit(f"{path} is not canonical")
+    if envelope["payloadType"] != "application/vnd.in-toto+json" or statement["_type"] != "https://in-toto.io/Statement/v1":
+        sys.exit(f"{path} is not an in-toto statement")
+    for subject in statement["subject"]:
+        if hashlib.sha256((run / subject["name"]).read_bytes()).hexdigest() != subject["digest"]["sha256"]:
+            sys.exit(f"{path}: {subject['name']} is another file")
+    print(f"release: {len(statement['subject'])} subjects for {statement['predicate']['recipient']}")
 
 
 def main() -> None:
@@ -30,6 +47,8 @@ def main() -> None:
         sys.exit(f"the checkpoint covers {size} entries, the log has {len(lines)}")
     if base64.b64encode(tree.get_root()).decode() != root:
         sys.exit("pymerkle computes another root")
+    for path in sorted((folder.parent / "release").glob("*.dsse.json")):
+        check_statement(folder.parent, path)
     print(f"log: {size} canonical entries, root {root}")
 
 

@@ -453,9 +453,8 @@ impl Letter<'_> {
             );
         }
         if left > 0 {
-            let due = self
-                .raw_due
-                .or(run.deletions.iter().map(|deletion| deletion.due).max());
+            let fixed = run.opened.as_ref().and_then(|run| run.retention.raw);
+            let due = self.raw_due.or(fixed);
             let due = due.map_or_else(|| gap("give the date with --raw-due"), calendar::day);
             let _ = writeln!(
                 text,
