@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use crate::audit::AuditError;
+use crate::compare::CompareError;
+use crate::pages::PagesError;
+use crate::published::PublishedError;
 use crate::run::RunError;
 use crate::store::StoreError;
 
@@ -10,6 +13,9 @@ use crate::store::StoreError;
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Two surveys were not compared.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// Settings were refused.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
@@ -22,6 +28,9 @@ pub enum Error {
     /// Inputs could not be listed or read.
     #[error(transparent)]
     Ingest(#[from] crate::ingest::IngestError),
+    /// Pages could not be made.
+    #[error(transparent)]
+    Pages(#[from] PagesError),
     /// The run could not be done.
     #[error(transparent)]
     Run(RunError),
@@ -61,6 +70,14 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Config(_) | Self::Input { .. } => true,
+            Self::Compare(CompareError::Store(error)) => is_taken(error),
+            Self::Compare(CompareError::Table(_)) => false,
+            Self::Compare(_) => !self.is_unverified(),
+            Self::Pages(error) => match error {
+                PagesError::Store(error) => is_taken(error),
+                PagesError::Published(_) => !self.is_unverified(),
+                error => matches!(error, PagesError::Within { .. } | PagesError::NoMap { .. }),
+            },
             Self::Eval(error) => !matches!(error, crate::eval::EvalError::Threads { .. }),
             Self::Ingest(error) => error.is_input_list(),
             Self::Detect(error) => error.is_settings(),
@@ -76,14 +93,20 @@ impl Error {
                     | RunError::Footprints(_)
                     | RunError::Georef(crate::georef::GeorefError::OutsideBritain)
             ),
-            Self::Store(error) => {
-                matches!(
-                    error,
-                    StoreError::NotEmpty { .. } | StoreError::Foreign { .. }
-                )
-            }
+            Self::Store(error) => is_taken(error),
             _ => false,
         }
+    }
+
+    /// Whether a folder that was given does not verify.
+    #[must_use]
+    pub fn is_unverified(&self) -> bool {
+        let published = match self {
+            Self::Compare(CompareError::Published(error))
+            | Self::Pages(PagesError::Published(error)) => error,
+            _ => return false,
+        };
+        matches!(published, PublishedError::NotVerified { .. })
     }
 
     /// The one thing to do, where there is one that the message does not say.
@@ -97,4 +120,12 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// Whether an output folder has something in it.
+fn is_taken(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::NotEmpty { .. } | StoreError::Foreign { .. }
+    )
 }

@@ -11,6 +11,7 @@
 //! [`store`], the only module that writes files, accepts nothing else.
 
 pub mod audit;
+pub mod compare;
 pub mod config;
 pub mod detect;
 mod error;
@@ -20,6 +21,8 @@ pub mod georef;
 pub mod heatloss;
 pub mod hex;
 pub mod ingest;
+pub mod pages;
+pub mod published;
 pub mod radiometry;
 pub mod raster;
 pub mod redact;

@@ -34,6 +34,23 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ),
     ("audit", &["hex", "store"]),
     ("simulate", &["units", "raster", "frame", "store"]),
+    ("published", &["hex", "store", "heatloss", "audit"]),
+    (
+        "compare",
+        &["store", "georef", "heatloss", "audit", "published"],
+    ),
+    (
+        "pages",
+        &[
+            "units",
+            "store",
+            "georef",
+            "tiles",
+            "heatloss",
+            "audit",
+            "published",
+        ],
+    ),
     (
         "run",
         &[
@@ -74,8 +91,19 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "error",
         &[
-            "config", "ingest", "detect", "georef", "tiles", "audit", "store", "simulate", "run",
+            "config",
+            "ingest",
+            "detect",
+            "georef",
+            "tiles",
+            "audit",
+            "store",
+            "simulate",
+            "run",
             "eval",
+            "published",
+            "compare",
+            "pages",
         ],
     ),
     (
@@ -93,6 +121,10 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "simulate",
             "run",
             "eval",
+            "heatloss",
+            "published",
+            "compare",
+            "pages",
             "error",
         ],
     ),

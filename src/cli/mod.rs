@@ -1,10 +1,12 @@
 //! The command line: arguments in, answers on stdout, everything else on stderr, an exit code.
 
+mod compare;
 mod config;
 mod eval;
 mod inspect;
 mod keys;
 mod logging;
+mod pages;
 mod print;
 mod progress;
 mod run;
@@ -66,6 +68,10 @@ enum Command {
     Eval(eval::EvalCommand),
     /// Check a run's log and every published file
     Verify(verify::VerifyCommand),
+    /// Say what changed between two surveys of the same homes
+    Compare(compare::CompareCommand),
+    /// Make a page for every home of a run, and an overview
+    Pages(pages::PagesCommand),
     /// Write a synthetic flight in real file formats, with its truth
     Simulate(simulate::SimulateCommand),
     /// Make a key that signs logs
@@ -112,6 +118,8 @@ pub fn main() -> ExitCode {
         Command::Inspect(command) => command.execute(&cli.global),
         Command::Eval(command) => command.execute(&cli.global),
         Command::Verify(command) => command.execute(&cli.global),
+        Command::Compare(command) => command.execute(&cli.global),
+        Command::Pages(command) => command.execute(&cli.global),
         Command::Simulate(command) => command.execute(&cli.global),
         Command::Keygen(command) => command.execute(),
         Command::Config(command) => command.execute(),

@@ -23,14 +23,19 @@ pub(super) struct VerifyCommand {
     key: Option<PathBuf>,
 }
 
+/// The text of a verifier key.
+pub(super) fn read_key(path: Option<PathBuf>) -> Result<Option<String>, Error> {
+    let read = |path: PathBuf| {
+        std::fs::read_to_string(&path).map_err(|source| Error::Input { path, source })
+    };
+    path.map(read).transpose()
+}
+
 impl VerifyCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
-        let key = self.key.map(|path| {
-            std::fs::read_to_string(&path).map_err(|source| Error::Input { path, source })
-        });
         let options = VerifyOptions {
             checkpoint: self.checkpoint,
-            key: key.transpose()?,
+            key: read_key(self.key)?,
         };
         let found = verify(&self.dir, &options)?;
         if global.json {

@@ -5,8 +5,9 @@
 //!
 //! What is compared is heat lost per kelvin between inside and outside, W/m²K: a flux without its night's temperatures, and what an
 //! indicative U-value is. Errors of two nights are taken as independent, so their variances add (JCGM 100:2008, section 5.1.2).
-//! Some are not: the camera's, the emissivity's and the convection formula's have the same sign both times and partly cancel in the
-//! difference. To leave that out makes the interval wider than need be, never too narrow.
+//! They are not quite: those of the camera and of the emissivity mostly have the same sign both times and cancel in part, which makes the
+//! interval wider than need be. That of the convection formula has opposite signs where a roof was warmer than the air before and
+//! colder after, and is the smaller by far (DOMAIN section 4: some .2 W/m²K against 1).
 
 use crate::heatloss::{FEWEST, Interval, Ring};
 use crate::published::Home;
@@ -150,7 +151,9 @@ pub(super) fn against_others(changes: &mut [Change], nights: [Night; 2]) {
     let Some(centre) = median(differences.clone()) else {
         return;
     };
-    let off = differences.iter().map(|difference| (difference - centre).abs());
+    let off = differences
+        .iter()
+        .map(|difference| (difference - centre).abs());
     let spread = MAD * median(off.collect()).unwrap_or(0.0);
     let kelvin = nights.map(|night| night.difference);
     let spread = spread.max(ROUNDED / kelvin[0].min(kelvin[1]));
@@ -198,7 +201,10 @@ fn other_roof([before, after]: [&Home; 2]) -> Option<String> {
 
 fn median(mut values: Vec<f64>) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
-    let (below, above) = (values.get((values.len().checked_sub(1)?) / 2)?, values.get(values.len() / 2)?);
+    let (below, above) = (
+        values.get((values.len().checked_sub(1)?) / 2)?,
+        values.get(values.len() / 2)?,
+    );
     Some(f64::midpoint(*below, *above))
 }
 
@@ -215,7 +221,11 @@ mod tests {
 
     fn losing(flux: f64, half: f64) -> Home {
         let mut home = home("1", &[], 0.0);
-        for (field, value) in [("flux", flux), ("flux_low", flux - half), ("flux_high", flux + half)] {
+        for (field, value) in [
+            ("flux", flux),
+            ("flux_low", flux - half),
+            ("flux_high", flux + half),
+        ] {
             home.values.insert(field.into(), Value::Number(value));
         }
         home
@@ -251,7 +261,10 @@ mod tests {
 
     #[test]
     fn nothing_is_claimed_where_the_interval_holds_zero_or_a_gate_was_shut() {
-        assert_eq!(between(&losing(60.0, 10.0), &losing(40.0, 10.0)).claim, Claim::Less);
+        assert_eq!(
+            between(&losing(60.0, 10.0), &losing(40.0, 10.0)).claim,
+            Claim::Less
+        );
         let unsure = between(&losing(60.0, 20.0), &losing(40.0, 20.0));
         assert_eq!(unsure.claim, Claim::Nothing);
         let mut windy = losing(40.0, 1.0);
@@ -268,7 +281,10 @@ mod tests {
         assert!(other.claim == Claim::NotCompared && other.reason.contains("emissivity 0.91"));
         let mut unseen = losing(40.0, 1.0);
         unseen.values.insert("flux".into(), Value::Missing);
-        unseen.values.insert("reasons".into(), Value::Text("only 3 % of it was seen".into()));
+        unseen.values.insert(
+            "reasons".into(),
+            Value::Text("only 3 % of it was seen".into()),
+        );
         let none = between(&losing(60.0, 1.0), &unseen);
         assert_eq!(none.reason, "no figure after: only 3 % of it was seen");
         assert!(none.difference.is_none());
@@ -281,21 +297,40 @@ mod tests {
             .map(|number| {
                 let refurbished = if number == 7 { 30.0 } else { 0.0 };
                 let noise = f64::from(number % 5) - 2.0;
-                between(&losing(60.0, 60.0), &losing(100.0 + noise - refurbished, 60.0))
+                between(
+                    &losing(60.0, 60.0),
+                    &losing(100.0 + noise - refurbished, 60.0),
+                )
             })
             .collect();
         against_others(&mut changes, [NIGHT; 2]);
         for (number, change) in changes.iter().enumerate() {
-            let expected = if number == 7 { Claim::Less } else { Claim::Nothing };
-            assert_eq!((change.stands_out, change.claim), (expected, Claim::Nothing), "{number}");
+            let expected = if number == 7 {
+                Claim::Less
+            } else {
+                Claim::Nothing
+            };
+            assert_eq!(
+                (change.stands_out, change.claim),
+                (expected, Claim::Nothing),
+                "{number}"
+            );
         }
         // Median 2.0, deviations 0 to 0.1 in steps of 0.05: the median one is 0.05.
         let half = changes[0].against_others.unwrap().half_width();
-        let expected = 1.644_853_627 * 1.482_602_219 * 0.05 * (1.0 + std::f64::consts::FRAC_PI_2 / 13.0).sqrt();
+        let expected = 1.644_853_627
+            * 1.482_602_219
+            * 0.05
+            * (1.0 + std::f64::consts::FRAC_PI_2 / 13.0).sqrt();
         assert!((half - expected).abs() < 1e-9, "{half} {expected}");
         changes.truncate(9);
-        changes.iter_mut().for_each(|change| change.against_others = None);
+        changes
+            .iter_mut()
+            .for_each(|change| change.against_others = None);
         against_others(&mut changes, [NIGHT; 2]);
-        assert!(changes.iter().all(|change| change.against_others.is_none()), "too few");
+        assert!(
+            changes.iter().all(|change| change.against_others.is_none()),
+            "too few"
+        );
     }
 }

@@ -24,7 +24,9 @@ pub enum CompareError {
         folder: PathBuf,
     },
     /// Maps in two systems.
-    #[error("the survey before is in EPSG:{before}, the one after in EPSG:{after}; run one again with georef.crs of the other")]
+    #[error(
+        "the survey before is in EPSG:{before}, the one after in EPSG:{after}; run one again with georef.crs of the other"
+    )]
     Crs {
         /// EPSG code before.
         before: u32,
@@ -32,7 +34,9 @@ pub enum CompareError {
         after: u32,
     },
     /// Figures of different formulas.
-    #[error("the surveys have different {what}: {before:?} before, {after:?} after; run one again with the settings of the other")]
+    #[error(
+        "the surveys have different {what}: {before:?} before, {after:?} after; run one again with the settings of the other"
+    )]
     Parameters {
         /// Which parameter.
         what: &'static str,
@@ -42,7 +46,9 @@ pub enum CompareError {
         after: String,
     },
     /// No home is in both.
-    #[error("no home is in both surveys ({before} before, {after} after), neither by UPRN nor by id; use the same outlines and the same [buildings] id")]
+    #[error(
+        "no home is in both surveys ({before} before, {after} after), neither by UPRN nor by id; use the same outlines and the same [buildings] id"
+    )]
     Strangers {
         /// Homes before.
         before: usize,
@@ -50,7 +56,9 @@ pub enum CompareError {
         after: usize,
     },
     /// One name, two places.
-    #[error("{count} homes of the same name lie in different places, first {first:?}: the outlines are numbered otherwise; name them by [buildings] id")]
+    #[error(
+        "{count} homes of the same name lie in different places, first {first:?}: the outlines are numbered otherwise; name them by [buildings] id"
+    )]
     Moved {
         /// How many.
         count: usize,

@@ -15,43 +15,79 @@ use crate::store::{Artifact, Existing, FileArtifact, Store, sealed};
 
 /// All fields of a change, in order.
 pub const CHANGE_FIELDS: &[Field<Change>] = &[
-    text("id", "the building's name in the survey after", |row| row.id.clone()),
-    text("uprn", "Unique Property Reference Numbers in it, parted by ';'", |row| {
-        row.uprns.join(";")
+    text("id", "the building's name in the survey after", |row| {
+        row.id.clone()
     }),
+    text(
+        "uprn",
+        "Unique Property Reference Numbers in it, parted by ';'",
+        |row| row.uprns.join(";"),
+    ),
     text(
         "claim",
         "`loses less`, `loses more`, `no change can be claimed` or `not compared`",
         |row| row.claim.words().into(),
     ),
     text("reason", "why no more is claimed", |row| row.reason.clone()),
-    number("change", "W/m2K", 2, "heat lost per kelvin, after less before", |row| {
-        row.difference.map(|change| change.estimate)
-    }),
-    number("change_low", "W/m2K", 2, "lower end of its 90 % interval", |row| {
-        row.difference.map(|change| change.low)
-    }),
-    number("change_high", "W/m2K", 2, "upper end of its 90 % interval", |row| {
-        row.difference.map(|change| change.high)
-    }),
-    number("before", "W/m2K", 2, "heat lost per kelvin before: an indicative U-value", |row| {
-        row.per_kelvin[0].map(|before| before.estimate)
-    }),
-    number("before_low", "W/m2K", 2, "lower end of its 90 % interval", |row| {
-        row.per_kelvin[0].map(|before| before.low)
-    }),
-    number("before_high", "W/m2K", 2, "upper end of its 90 % interval", |row| {
-        row.per_kelvin[0].map(|before| before.high)
-    }),
+    number(
+        "change",
+        "W/m2K",
+        2,
+        "heat lost per kelvin, after less before",
+        |row| row.difference.map(|change| change.estimate),
+    ),
+    number(
+        "change_low",
+        "W/m2K",
+        2,
+        "lower end of its 90 % interval",
+        |row| row.difference.map(|change| change.low),
+    ),
+    number(
+        "change_high",
+        "W/m2K",
+        2,
+        "upper end of its 90 % interval",
+        |row| row.difference.map(|change| change.high),
+    ),
+    number(
+        "before",
+        "W/m2K",
+        2,
+        "heat lost per kelvin before: an indicative U-value",
+        |row| row.per_kelvin[0].map(|before| before.estimate),
+    ),
+    number(
+        "before_low",
+        "W/m2K",
+        2,
+        "lower end of its 90 % interval",
+        |row| row.per_kelvin[0].map(|before| before.low),
+    ),
+    number(
+        "before_high",
+        "W/m2K",
+        2,
+        "upper end of its 90 % interval",
+        |row| row.per_kelvin[0].map(|before| before.high),
+    ),
     number("after", "W/m2K", 2, "heat lost per kelvin after", |row| {
         row.per_kelvin[1].map(|after| after.estimate)
     }),
-    number("after_low", "W/m2K", 2, "lower end of its 90 % interval", |row| {
-        row.per_kelvin[1].map(|after| after.low)
-    }),
-    number("after_high", "W/m2K", 2, "upper end of its 90 % interval", |row| {
-        row.per_kelvin[1].map(|after| after.high)
-    }),
+    number(
+        "after_low",
+        "W/m2K",
+        2,
+        "lower end of its 90 % interval",
+        |row| row.per_kelvin[1].map(|after| after.low),
+    ),
+    number(
+        "after_high",
+        "W/m2K",
+        2,
+        "upper end of its 90 % interval",
+        |row| row.per_kelvin[1].map(|after| after.high),
+    ),
     text("grade_before", "confidence in the figure before", |row| {
         row.grades[0].clone()
     }),
@@ -63,15 +99,27 @@ pub const CHANGE_FIELDS: &[Field<Change>] = &[
         "the claim against the other homes: what all share, such as an error of the camera, drops out",
         |row| row.stands_out.words().into(),
     ),
-    number("against_others", "W/m2K", 2, "the change less the median change of all homes", |row| {
-        row.against_others.map(|change| change.estimate)
-    }),
-    number("against_others_low", "W/m2K", 2, "lower end of its 90 % interval", |row| {
-        row.against_others.map(|change| change.low)
-    }),
-    number("against_others_high", "W/m2K", 2, "upper end of its 90 % interval", |row| {
-        row.against_others.map(|change| change.high)
-    }),
+    number(
+        "against_others",
+        "W/m2K",
+        2,
+        "the change less the median change of all homes",
+        |row| row.against_others.map(|change| change.estimate),
+    ),
+    number(
+        "against_others_low",
+        "W/m2K",
+        2,
+        "lower end of its 90 % interval",
+        |row| row.against_others.map(|change| change.low),
+    ),
+    number(
+        "against_others_high",
+        "W/m2K",
+        2,
+        "upper end of its 90 % interval",
+        |row| row.against_others.map(|change| change.high),
+    ),
 ];
 
 impl Row for Change {
@@ -144,4 +192,15 @@ pub fn write(found: &Comparison, out: &Path, existing: Existing) -> Result<(), C
     store.stage("comparison.json", &summary)?.commit()?;
     store.clear_work()?;
     Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::heatloss::table::tests::assert_documented;
+
+    #[test]
+    fn every_field_is_documented() {
+        assert_documented::<Change>();
+    }
 }

@@ -81,7 +81,12 @@ pub(super) mod tests {
 
     /// A home of 8 x 6 m so many metres to the east.
     pub(in crate::compare) fn home(id: &str, uprns: &[&str], west: f64) -> Home {
-        let ring = vec![(west, 0.0), (west + 8.0, 0.0), (west + 8.0, 6.0), (west, 6.0)];
+        let ring = vec![
+            (west, 0.0),
+            (west + 8.0, 0.0),
+            (west + 8.0, 6.0),
+            (west, 6.0),
+        ];
         let text = |text: &str| Value::Text(text.into());
         let number = Value::Number;
         let values = [
@@ -105,7 +110,10 @@ pub(super) mod tests {
         let before = [home("1", &["100"], 0.0), home("2", &["200"], 10.0)];
         let after = [home("1", &["200"], 10.0), home("2", &["100"], 0.0)];
         let (pairs, alone) = pairs(&before, &after).unwrap();
-        let names: Vec<[&str; 2]> = pairs.iter().map(|pair| pair.map(|home| home.id.as_str())).collect();
+        let names: Vec<[&str; 2]> = pairs
+            .iter()
+            .map(|pair| pair.map(|home| home.id.as_str()))
+            .collect();
         assert_eq!((names, alone), (vec![["1", "2"], ["2", "1"]], [0, 0]));
     }
 
@@ -128,8 +136,14 @@ pub(super) mod tests {
         let before = [home("1", &[], 0.0), home("2", &[], 100.0)];
         let after = [home("1", &[], 100.0), home("2", &[], 0.0)];
         let refused = pairs(&before, &after).unwrap_err();
-        assert!(matches!(refused, CompareError::Moved { count: 2, .. }), "{refused}");
+        assert!(
+            matches!(refused, CompareError::Moved { count: 2, .. }),
+            "{refused}"
+        );
         let refused = pairs(&before, &[home("3", &[], 0.0)]).unwrap_err();
-        assert!(matches!(refused, CompareError::Strangers { .. }), "{refused}");
+        assert!(
+            matches!(refused, CompareError::Strangers { .. }),
+            "{refused}"
+        );
     }
 }

@@ -121,9 +121,12 @@ impl Comparison {
 
 /// The night's difference between inside and outside, with its parameters.
 fn night(run: &Published) -> Result<(Night, &HeatLossParameters), CompareError> {
-    let parameters = run.heat_loss.as_ref().ok_or_else(|| CompareError::NoHeatLoss {
-        folder: run.folder.clone(),
-    })?;
+    let parameters = run
+        .heat_loss
+        .as_ref()
+        .ok_or_else(|| CompareError::NoHeatLoss {
+            folder: run.folder.clone(),
+        })?;
     #[expect(clippy::cast_precision_loss, reason = "thousandths of some kelvin")]
     let kelvin = |milli: i64| milli as f64 / 1e3;
     let [indoor, sigma] = parameters.indoor_mk;
@@ -154,5 +157,9 @@ fn alike([a, b]: [&HeatLossParameters; 2]) -> Result<(), CompareError> {
 fn versions([a, b]: &[Published; 2]) -> Option<String> {
     let version = |run: &Published| Some(run.heat_loss.as_ref()?.heatveil.clone());
     let (a, b) = (version(a)?, version(b)?);
-    (a != b).then(|| format!("made with heatveil {a} before and {b} after: read CHANGELOG.md for what lies between"))
+    (a != b).then(|| {
+        format!(
+            "made with heatveil {a} before and {b} after: read CHANGELOG.md for what lies between"
+        )
+    })
 }

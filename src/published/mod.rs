@@ -111,10 +111,13 @@ impl Published {
         let log = read(&folder, layout::LOG)?;
         let lines: Vec<&[u8]> = log.split(|byte| *byte == b'\n').collect();
         let lines: Vec<&[u8]> = lines.into_iter().filter(|line| !line.is_empty()).collect();
-        if hex::encode(&audit::root(&lines)?) != found.root {
+        if hex::encode(&audit::root(lines.iter().copied())?) != found.root {
             return Err(changed(layout::LOG));
         }
-        let entries: Vec<Entry> = lines.iter().filter_map(|line| Entry::from_line(line)).collect();
+        let entries: Vec<Entry> = lines
+            .iter()
+            .filter_map(|line| Entry::from_line(line))
+            .collect();
         let mut files = BTreeMap::new();
         let mut heat_loss = None;
         for entry in entries {
@@ -131,7 +134,7 @@ impl Published {
             return Err(PublishedError::NoTable { folder });
         };
         let table = read(&folder, layout::BUILDINGS_GPKG)?;
-        if hex::encode(&Sha256::digest(&table).into()) != *sha256 {
+        if hex::encode(&<[u8; 32]>::from(Sha256::digest(&table))) != *sha256 {
             return Err(changed(layout::BUILDINGS_GPKG));
         }
         let path = folder.join(layout::BUILDINGS_GPKG);
@@ -175,7 +178,9 @@ fn rows(path: &str) -> gdal::errors::Result<(Vec<Home>, u32)> {
     let dataset = Dataset::open(path)?;
     let mut layer = dataset.layer_by_name("buildings")?;
     let system = layer.spatial_ref().map(|system| system.auth_code());
-    let epsg = system.transpose()?.and_then(|code| u32::try_from(code).ok());
+    let epsg = system
+        .transpose()?
+        .and_then(|code| u32::try_from(code).ok());
     let names: Vec<String> = layer.defn().fields().map(|field| field.name()).collect();
     let mut homes = Vec::new();
     for feature in layer.features() {
@@ -196,7 +201,7 @@ fn home(feature: &Feature<'_>, names: &[String]) -> gdal::errors::Result<Home> {
         };
         values.insert(name.clone(), value);
     }
-    let polygons = feature.geometry().and_then(|shape| footprint_polygons(shape));
+    let polygons = feature.geometry().and_then(footprint_polygons);
     let mut home = Home {
         id: String::new(),
         uprns: Vec::new(),
