@@ -163,3 +163,46 @@ fn versions([a, b]: &[Published; 2]) -> Option<String> {
         )
     })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn figures_of_different_formulas_are_not_compared() {
+        let night = HeatLossParameters {
+            air_mk: [2_000, 500],
+            sky_mk: [-14_000, 2_000],
+            sky_source: "measured".into(),
+            indoor_mk: [19_000, 1_500],
+            wind_mm_s: [1_000, 700],
+            humidity_milli: 800,
+            emissivity_milli: [910, 20],
+            tilt_millidegrees: [35_000, 5_000],
+            apparent_mk: 1_200,
+            transmission_milli: 10,
+            convection_milli: 200,
+            convection: "mcadams".into(),
+            method: "steady".into(),
+            grade: "A".into(),
+            heatveil: "0".into(),
+        };
+        let windier = HeatLossParameters {
+            wind_mm_s: [3_000, 700],
+            ..night.clone()
+        };
+        assert!(
+            alike([&night, &windier]).is_ok(),
+            "a night is not a formula"
+        );
+        let iso = HeatLossParameters {
+            convection: "iso-6946".into(),
+            ..night.clone()
+        };
+        let refused = alike([&night, &iso]).unwrap_err().to_string();
+        assert!(
+            refused.contains("convection") && refused.contains("iso-6946"),
+            "{refused}"
+        );
+    }
+}

@@ -216,9 +216,13 @@ pub(super) fn field(
 /// The coordinate system of a layer.
 pub(super) fn system(path: &Path, layer: &impl LayerAccess) -> Result<Projector, FootprintError> {
     let path = || path.to_path_buf();
-    let system = layer
-        .spatial_ref()
-        .ok_or_else(|| FootprintError::NoCrs { path: path() })?;
+    // A GeoPackage without a system says so by the name of one.
+    let is_known = |system: &gdal::spatial_ref::SpatialRef| {
+        let name = system.name().unwrap_or_default();
+        !name.to_lowercase().starts_with("undefined")
+    };
+    let system = layer.spatial_ref().filter(is_known);
+    let system = system.ok_or_else(|| FootprintError::NoCrs { path: path() })?;
     Projector::of(&system).map_err(|source| FootprintError::Place {
         path: path(),
         source,
@@ -557,6 +561,9 @@ mod tests {
             &projector,
             area,
         );
-        assert!(matches!(refused, Err(FootprintError::NoCrs { .. })));
+        assert!(
+            matches!(refused, Err(FootprintError::NoCrs { .. })),
+            "{refused:?}"
+        );
     }
 }
