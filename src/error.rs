@@ -3,6 +3,9 @@
 use std::path::PathBuf;
 
 use crate::audit::AuditError;
+use crate::compare::CompareError;
+use crate::pages::PagesError;
+use crate::published::PublishedError;
 use crate::report::ReportError;
 use crate::run::RunError;
 use crate::store::StoreError;
@@ -11,6 +14,9 @@ use crate::store::StoreError;
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
+    /// Two surveys were not compared.
+    #[error(transparent)]
+    Compare(#[from] CompareError),
     /// Settings were refused.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
@@ -23,6 +29,9 @@ pub enum Error {
     /// Inputs could not be listed or read.
     #[error(transparent)]
     Ingest(#[from] crate::ingest::IngestError),
+    /// Pages could not be made.
+    #[error(transparent)]
+    Pages(#[from] PagesError),
     /// The run could not be done.
     #[error(transparent)]
     Run(RunError),
@@ -99,6 +108,14 @@ impl Error {
             Self::Config(_) | Self::Input { .. } | Self::Report(ReportError::Out { .. }) => true,
             Self::Review(error) => error.is_usage(),
             Self::Retention(error) => !matches!(error, crate::retention::RetentionError::Store(_)),
+            Self::Compare(CompareError::Store(error)) => is_taken(error),
+            Self::Compare(CompareError::Table(_)) => false,
+            Self::Compare(_) => !self.is_unverified(),
+            Self::Pages(error) => match error {
+                PagesError::Store(error) => is_taken(error),
+                PagesError::Published(_) => !self.is_unverified(),
+                error => matches!(error, PagesError::Within { .. } | PagesError::NoMap { .. }),
+            },
             Self::Eval(error) => !matches!(error, crate::eval::EvalError::Threads { .. }),
             Self::Answers(error) => error.is_usage(),
             Self::Ingest(error) => error.is_input_list(),
@@ -118,14 +135,20 @@ impl Error {
                     | RunError::Footprints(_)
                     | RunError::Georef(crate::georef::GeorefError::OutsideBritain)
             ),
-            Self::Store(error) => {
-                matches!(
-                    error,
-                    StoreError::NotEmpty { .. } | StoreError::Foreign { .. }
-                )
-            }
+            Self::Store(error) => is_taken(error),
             _ => false,
         }
+    }
+
+    /// Whether a folder that was given does not verify.
+    #[must_use]
+    pub fn is_unverified(&self) -> bool {
+        let published = match self {
+            Self::Compare(CompareError::Published(error))
+            | Self::Pages(PagesError::Published(error)) => error,
+            _ => return false,
+        };
+        matches!(published, PublishedError::NotVerified { .. })
     }
 
     /// The one thing to do, where there is one that the message does not say.
@@ -139,4 +162,12 @@ impl Error {
             _ => None,
         }
     }
+}
+
+/// Whether an output folder has something in it.
+fn is_taken(error: &StoreError) -> bool {
+    matches!(
+        error,
+        StoreError::NotEmpty { .. } | StoreError::Foreign { .. }
+    )
 }

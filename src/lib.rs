@@ -12,6 +12,7 @@
 
 pub mod answers;
 pub mod audit;
+pub mod compare;
 pub mod config;
 pub mod detect;
 mod error;
@@ -22,6 +23,8 @@ pub mod heatloss;
 pub mod hex;
 pub mod ingest;
 mod page;
+pub mod pages;
+pub mod published;
 pub mod radiometry;
 pub mod raster;
 pub mod redact;

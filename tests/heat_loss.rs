@@ -26,6 +26,9 @@ use serde_json::Value;
 const NIGHT: &str = "[weather]\nair-celsius = 2\nsky-celsius = -14\nhumidity = 0.85\nwind-m-s = 1\nindoor-celsius = 19\n\
                      cloud = 0.1\nhours-since-sun = 6\nhours-since-rain = 48\nhours-heated = 48\nemissivity = 0.96\n";
 
+/// Fields and their text.
+type Row = BTreeMap<String, String>;
+
 /// A survey from straight above, flown once for all tests.
 struct Bench {
     folder: tempfile::TempDir,
@@ -88,23 +91,53 @@ impl Bench {
         run.execute(&mut Silent)
     }
 
-    /// Rows of the table by name: field to text, read by GDAL.
-    fn rows(&self, out: &str) -> BTreeMap<String, BTreeMap<String, String>> {
+    /// Rows of the table by name: field to text.
+    fn rows(&self, out: &str) -> BTreeMap<String, Row> {
+        let rows = self.layer(out, "buildings").into_iter();
+        rows.map(|row| (row["id"].clone(), row)).collect()
+    }
+
+    /// Rows of a layer, read by GDAL.
+    fn layer(&self, out: &str, name: &str) -> Vec<Row> {
         let dataset = Dataset::open(self.path(out).join("buildings/buildings.gpkg")).unwrap();
-        let mut layer = dataset.layer_by_name("buildings").unwrap();
+        let mut layer = dataset.layer_by_name(name).unwrap();
         let names: Vec<String> = layer.defn().fields().map(|field| field.name()).collect();
         let row = |feature: gdal::vector::Feature<'_>| {
             let text = |at| feature.field_as_string(at).unwrap();
             let cells = names.iter().enumerate();
             let cells = cells.filter_map(|(at, name)| Some((name.clone(), text(at)?)));
-            let cells: BTreeMap<_, _> = cells.collect();
-            (cells["id"].clone(), cells)
+            cells.collect()
         };
         layer.features().map(row).collect()
     }
 
+    /// Degrees of each roof's two slopes, by property number: the rise from an eave's corner to the ridge over the distance from one
+    /// to the other.
+    fn true_tilts(&self) -> BTreeMap<String, f64> {
+        let text = fs::read(self.path("sim/truth/roofs.json")).unwrap();
+        let truth: Value = serde_json::from_slice(&text).unwrap();
+        let roof = |roof: &Value| {
+            let point = |point: &Value| {
+                ["east", "north", "height"].map(|axis| point[axis].as_f64().unwrap())
+            };
+            let [corner, a, b] =
+                [&roof["corners"][0], &roof["ridge"][0], &roof["ridge"][1]].map(point);
+            let along = [b[0] - a[0], b[1] - a[1]];
+            let to = [corner[0] - a[0], corner[1] - a[1]];
+            let away = (along[0] * to[1] - along[1] * to[0]).abs() / along[0].hypot(along[1]);
+            let tilt = ((a[2] - corner[2]) / away).atan().to_degrees();
+            (roof["uprn"].as_str().unwrap().to_owned(), tilt)
+        };
+        truth["roofs"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(roof)
+            .collect()
+    }
+
     /// The table against the truth, for roofs that were seen.
-    fn agreement(&self, rows: &BTreeMap<String, BTreeMap<String, String>>) -> Agreement {
+    fn agreement(&self, rows: &BTreeMap<String, Row>) -> Agreement {
         let mut found = Agreement::default();
         for feature in self.buildings["features"].as_array().unwrap() {
             let truth = &feature["properties"];
@@ -191,7 +224,7 @@ struct Agreement {
     u_values: Vec<f64>,
 }
 
-fn number(row: &BTreeMap<String, String>, field: &str) -> Option<f64> {
+fn number(row: &Row, field: &str) -> Option<f64> {
     row.get(field).and_then(|text| text.parse().ok())
 }
 
@@ -238,6 +271,34 @@ fn a_survey_gives_flux_within_its_interval_and_ranks_roofs_by_their_u_value() {
     println!("{inside} of {all} roofs inside the interval, rank correlation {ranks:.3}");
     assert!(all >= 6 && share >= 0.85, "{inside} of {all}");
     assert!(ranks >= 0.9, "{ranks}");
+
+    // Every gable has two facets, as steep as it was built, that look away from each other.
+    let tilts = bench.true_tilts();
+    let mut parts: BTreeMap<String, Vec<Row>> = BTreeMap::new();
+    for part in bench.layer("out", "building_parts") {
+        parts.entry(part["id"].clone()).or_default().push(part);
+    }
+    let whole = rows
+        .iter()
+        .filter(|(_, row)| number(row, "visible") > Some(0.9));
+    for (uprn, row) in whole {
+        let parts = &parts[uprn];
+        assert_eq!(parts.len(), 2, "{uprn}: {parts:?}");
+        let [a, b] = [0, 1].map(|at: usize| move |field: &str| number(&parts[at], field).unwrap());
+        for part in [&a, &b] {
+            assert!(
+                (part("tilt") - tilts[uprn]).abs() < 2.0,
+                "{} {}",
+                part("tilt"),
+                tilts[uprn]
+            );
+        }
+        let apart = (a("azimuth") - b("azimuth")).abs();
+        assert!((apart - 180.0).abs() < 4.0, "{apart}");
+        let (sum, area) = (a("area") + b("area"), number(row, "area").unwrap());
+        assert!((sum / area - 1.0).abs() < 0.03, "{sum} of {area}");
+        assert!(a("flux_low") < a("flux") && a("flux") < a("flux_high"));
+    }
 
     // The raster has the table's flux, and data where the temperatures have it.
     let (uprn, row) = rows

@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::print::{answer, tell};
+use super::verify::read_key;
 use super::{Exit, Global, run};
 use crate::Error;
 use crate::answers::{
@@ -185,12 +186,9 @@ impl AuditCommand {
 impl Trust {
     /// The verified log, or the end.
     fn check(self, dir: &Path, global: &Global) -> Result<Result<Verification, Exit>, Error> {
-        let key = self.key.map(|path| {
-            std::fs::read_to_string(&path).map_err(|source| Error::Input { path, source })
-        });
         let options = VerifyOptions {
             checkpoint: self.checkpoint,
-            key: key.transpose()?,
+            key: read_key(self.key)?,
             ..VerifyOptions::default()
         };
         let found = verify(dir, &options)?;

@@ -1,11 +1,13 @@
 //! The command line: arguments in, answers on stdout, everything else on stderr, an exit code.
 
 mod audit;
+mod compare;
 mod config;
 mod eval;
 mod inspect;
 mod keys;
 mod logging;
+mod pages;
 mod print;
 mod progress;
 mod purge;
@@ -90,6 +92,10 @@ enum Command {
     Review(review::ReviewCommand),
     /// List what is due for deletion, and delete it
     Purge(purge::PurgeCommand),
+    /// Say what changed between two surveys of the same homes
+    Compare(compare::CompareCommand),
+    /// Make a page for every home of a run, and an overview
+    Pages(pages::PagesCommand),
     /// Write a synthetic flight in real file formats, with its truth
     Simulate(simulate::SimulateCommand),
     /// Make a key: of a log, a reviewer, an approver
@@ -145,6 +151,8 @@ pub fn main() -> ExitCode {
         Command::Prove(command) => command.execute(),
         Command::Review(command) => command.execute(&cli.global),
         Command::Purge(command) => command.execute(&cli.global),
+        Command::Compare(command) => command.execute(&cli.global),
+        Command::Pages(command) => command.execute(&cli.global),
         Command::Simulate(command) => command.execute(&cli.global),
         Command::Keygen(command) => command.execute(),
         Command::Config(command) => command.execute(),

@@ -36,7 +36,9 @@ pub(super) fn failure(error: &Error, json: bool) -> Exit {
     if let Some(hint) = error.hint() {
         tell(&format!("  hint: {hint}"));
     }
-    if error.is_usage() {
+    if error.is_unverified() {
+        Exit::Unverified
+    } else if error.is_usage() {
         Exit::Usage
     } else {
         Exit::Failed

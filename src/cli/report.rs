@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use super::print::{answer, tell};
+use super::verify::read_key;
 use super::{Exit, Global};
 use crate::Error;
 use crate::audit::VerifyOptions;
@@ -37,14 +38,11 @@ pub(super) struct ReportCommand {
 
 impl ReportCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
-        let key = self.key.map(|path| {
-            std::fs::read_to_string(&path).map_err(|source| Error::Input { path, source })
-        });
         let options = ReportOptions {
             approver: self.approver.filter(|name| !name.trim().is_empty()),
             verify: VerifyOptions {
                 checkpoint: self.checkpoint,
-                key: key.transpose()?,
+                key: read_key(self.key)?,
                 ..VerifyOptions::default()
             },
         };

@@ -39,13 +39,18 @@ pub(super) struct VerifyCommand {
     proof: Option<PathBuf>,
 }
 
+/// The text of a verifier key, where one was given.
+pub(super) fn read_key(path: Option<PathBuf>) -> Result<Option<String>, Error> {
+    path.map(read).transpose()
+}
+
 impl VerifyCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
         let keys = |paths: Vec<PathBuf>| paths.into_iter().map(read).collect::<Result<_, _>>();
         let options = VerifyOptions {
             reviewed: self.reviewed,
             checkpoint: self.checkpoint,
-            key: self.key.map(read).transpose()?,
+            key: read_key(self.key)?,
             reviewers: keys(self.reviewer)?,
             cosigners: keys(self.cosigned_by)?,
         };

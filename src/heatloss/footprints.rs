@@ -216,9 +216,13 @@ pub(super) fn field(
 /// The coordinate system of a layer.
 pub(super) fn system(path: &Path, layer: &impl LayerAccess) -> Result<Projector, FootprintError> {
     let path = || path.to_path_buf();
-    let system = layer
-        .spatial_ref()
-        .ok_or_else(|| FootprintError::NoCrs { path: path() })?;
+    // A GeoPackage without a system says so by the name of one.
+    let is_known = |system: &gdal::spatial_ref::SpatialRef| {
+        let name = system.name().unwrap_or_default();
+        !name.to_lowercase().starts_with("undefined")
+    };
+    let system = layer.spatial_ref().filter(is_known);
+    let system = system.ok_or_else(|| FootprintError::NoCrs { path: path() })?;
     Projector::of(&system).map_err(|source| FootprintError::Place {
         path: path(),
         source,
@@ -248,7 +252,7 @@ pub(super) fn check_uprns(path: &Path, footprints: &[Footprint]) -> Result<(), F
 }
 
 /// The rings of a polygon or of several; `None` for other shapes.
-pub(super) fn polygons(shape: &Geometry) -> Option<Vec<Vec<Ring>>> {
+pub(crate) fn polygons(shape: &Geometry) -> Option<Vec<Vec<Ring>>> {
     match shape.geometry_name().as_str() {
         "POLYGON" => Some(vec![rings(shape)]),
         "MULTIPOLYGON" => Some(
@@ -374,16 +378,22 @@ mod tests {
     /// Reads features from GDAL's memory files, so that no test writes to disk.
     fn outcome(name: &str, features: &[String]) -> Result<Vec<Footprint>, FootprintError> {
         let path = format!("/vsimem/{name}.geojson");
-        let text = format!(
-            r#"{{"type":"FeatureCollection","features":[{}]}}"#,
-            features.join(",")
-        );
-        gdal::vsi::create_mem_file(&path, text.into_bytes()).unwrap();
+        gdal::vsi::create_mem_file(&path, collection(&features.join(","))).unwrap();
         let source = FootprintSource {
             uprn: Some("uprn".into()),
             material: Some("kind".into()),
             ..FootprintSource::outlines(Path::new(&path))
         };
+        let (projector, area) = place();
+        read(&source, &projector, area)
+    }
+
+    fn collection(features: &str) -> Vec<u8> {
+        format!(r#"{{"type":"FeatureCollection","features":[{features}]}}"#).into_bytes()
+    }
+
+    /// The map of these tests: half a kilometre around the first square.
+    fn place() -> (Projector, Bounds) {
         let position = Position {
             latitude: Degrees(52.6),
             longitude: Degrees(1.7),
@@ -399,7 +409,7 @@ mod tests {
             east: east + 500.0,
             north: north + 500.0,
         };
-        read(&source, &projector, area)
+        (projector, area)
     }
 
     #[test]
@@ -500,6 +510,60 @@ mod tests {
         assert!(
             matches!(refused, FootprintError::Unplaced { feature: 1, .. }),
             "{refused}"
+        );
+    }
+
+    #[test]
+    fn a_roof_that_no_roof_is_like_is_refused() {
+        for (emissivity, tilt, what) in [("0", "30", "emissivity"), ("0.9", "120", "tilt")] {
+            let path = format!("/vsimem/odd-{what}.geojson");
+            let text = square(0.0, "1").replace(
+                r#""kind":"tile""#,
+                &format!(r#""e":{emissivity},"t":{tilt}"#),
+            );
+            gdal::vsi::create_mem_file(&path, collection(&text)).unwrap();
+            let source = FootprintSource {
+                emissivity: Some("e".into()),
+                tilt: Some("t".into()),
+                ..FootprintSource::outlines(Path::new(&path))
+            };
+            let (projector, area) = place();
+            let refused = read(&source, &projector, area).unwrap_err();
+            assert!(
+                matches!(&refused, FootprintError::Value { what: found, .. } if *found == what),
+                "{refused}"
+            );
+        }
+    }
+
+    #[test]
+    fn outlines_of_which_nobody_says_where_they_lie_are_refused() {
+        let path = "/vsimem/nowhere.gpkg";
+        let driver = gdal::DriverManager::get_driver_by_name("GPKG").unwrap();
+        let mut file = driver.create_vector_only(path).unwrap();
+        let layer = file
+            .create_layer(gdal::vector::LayerOptions {
+                name: "homes",
+                ty: gdal::vector::OGRwkbGeometryType::wkbPolygon,
+                ..gdal::vector::LayerOptions::default()
+            })
+            .unwrap();
+        let mut feature = Feature::new(layer.defn()).unwrap();
+        feature
+            .set_geometry(Geometry::bbox(1.7, 52.6, 1.7002, 52.6002).unwrap())
+            .unwrap();
+        feature.create(&layer).unwrap();
+        drop(feature);
+        file.close().unwrap();
+        let (projector, area) = place();
+        let refused = read(
+            &FootprintSource::outlines(Path::new(path)),
+            &projector,
+            area,
+        );
+        assert!(
+            matches!(refused, Err(FootprintError::NoCrs { .. })),
+            "{refused:?}"
         );
     }
 }

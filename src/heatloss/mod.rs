@@ -36,6 +36,7 @@ pub use error::{FootprintError, HeatLossError, TableError};
 pub use estimate::{FluxModel, Interval, Spread};
 pub use facets::{Facet, facets};
 pub use field::FluxField;
+pub(crate) use footprints::polygons as footprint_polygons;
 pub use footprints::{Footprint, FootprintSource, read};
 pub use geopackage::GeoPackage;
 pub use geoparquet::GeoParquet;

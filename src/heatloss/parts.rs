@@ -221,6 +221,7 @@ mod tests {
     use super::super::buildings::tests::row;
     use super::super::signed_area;
     use super::super::table::Value;
+    use super::super::table::tests::assert_documented;
     use super::*;
 
     #[test]
@@ -275,5 +276,10 @@ mod tests {
             [Value::Number(48.0), Value::Number(48.0)]
         );
         assert_eq!(value("azimuth"), [Value::Number(90.0), Value::Missing]);
+    }
+
+    #[test]
+    fn every_field_is_documented() {
+        assert_documented::<Part>();
     }
 }

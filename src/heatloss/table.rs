@@ -345,7 +345,7 @@ pub(crate) fn csv_cell(value: Value) -> String {
 }
 
 #[cfg(test)]
-pub(super) mod tests {
+pub(crate) mod tests {
     use super::super::buildings::tests::row;
     use super::*;
 
@@ -398,8 +398,12 @@ pub(super) mod tests {
     /// docs/buildings.md is the schema that users read: one line a field.
     #[test]
     fn every_field_is_documented() {
+        assert_documented::<Building>();
+    }
+
+    pub(crate) fn assert_documented<R: Row>() {
         let documented = include_str!("../../docs/buildings.md");
-        for field in FIELDS {
+        for field in R::FIELDS {
             let unit = if field.unit.is_empty() {
                 "-"
             } else {

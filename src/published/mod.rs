@@ -1,0 +1,216 @@
+//! A finished run, checked: its log and its table of buildings, for what is made from published files alone.
+//!
+//! In: an output folder that nobody trusts. Out: [`Published`]: heat loss parameters, homes, and the way to the rasters. Refuses:
+//! folders that do not verify, and tables that changed since.
+
+mod error;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicU64, Ordering};
+
+use gdal::Dataset;
+use gdal::vector::{Feature, FieldValue, LayerAccess};
+use sha2::{Digest, Sha256};
+
+pub use error::PublishedError;
+
+use crate::audit::{self, Entry, HeatLossParameters, VerifyOptions};
+use crate::heatloss::{Interval, Ring, Value, footprint_polygons};
+use crate::hex;
+use crate::store::layout;
+
+/// A run whose log and files verified when it was opened.
+#[derive(Debug, Clone)]
+pub struct Published {
+    /// Its folder.
+    pub folder: PathBuf,
+    /// Tree head of its log, hex.
+    pub root: String,
+    /// Entries of its log.
+    pub entries: u64,
+    /// What the check could not show.
+    pub notes: Vec<String>,
+    /// What heat loss was worked out with; `None` without weather.
+    pub heat_loss: Option<HeatLossParameters>,
+    /// Rows of the table of buildings, in its order.
+    pub homes: Vec<Home>,
+    /// EPSG code of the map and of the outlines.
+    pub epsg: u32,
+    /// SHA-256 of published files by path, hex.
+    files: BTreeMap<String, String>,
+}
+
+/// A row of the table of buildings.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Home {
+    /// Its name in the source of the outlines.
+    pub id: String,
+    /// Unique Property Reference Numbers in it.
+    pub uprns: Vec<String>,
+    /// Each an outer ring and its holes, in the map's metres.
+    pub polygons: Vec<Vec<Ring>>,
+    /// All fields by name.
+    pub values: BTreeMap<String, Value>,
+}
+
+impl Home {
+    /// A number of the table; `None` where it is not known, or no field of this name.
+    #[must_use]
+    pub fn number(&self, field: &str) -> Option<f64> {
+        match self.values.get(field)? {
+            Value::Number(number) => Some(*number),
+            #[expect(clippy::cast_precision_loss, reason = "counts of neighbours and spots")]
+            Value::Whole(number) => Some(*number as f64),
+            Value::Text(_) | Value::Missing => None,
+        }
+    }
+
+    /// A text of the table; empty where it is not known.
+    #[must_use]
+    pub fn text(&self, field: &str) -> &str {
+        match self.values.get(field) {
+            Some(Value::Text(text)) => text,
+            _ => "",
+        }
+    }
+
+    /// An estimate with its interval: the fields `estimate`, `low` and `high`.
+    #[must_use]
+    pub fn interval(&self, [estimate, low, high]: [&str; 3]) -> Option<Interval> {
+        Some(Interval {
+            estimate: self.number(estimate)?,
+            low: self.number(low)?,
+            high: self.number(high)?,
+        })
+    }
+}
+
+impl Published {
+    /// Checks a folder and reads its log and its table. `key` is the verifier key received by another way.
+    ///
+    /// # Errors
+    ///
+    /// [`PublishedError::NotVerified`] with every problem found; otherwise what cannot be read.
+    pub fn open(folder: &Path, key: Option<&str>) -> Result<Self, PublishedError> {
+        let folder = folder.to_path_buf();
+        let options = VerifyOptions {
+            key: key.map(str::to_owned),
+            checkpoint: None,
+            ..VerifyOptions::default()
+        };
+        let found = audit::verify(&folder, &options)?;
+        let refuse = |problems| PublishedError::NotVerified {
+            folder: folder.clone(),
+            problems,
+        };
+        if !found.ok() {
+            return Err(refuse(found.problems));
+        }
+        let changed = |path: &str| refuse(vec![format!("{path} changed while it was read")]);
+        let log = read(&folder, layout::LOG)?;
+        let lines: Vec<&[u8]> = log.split(|byte| *byte == b'\n').collect();
+        let lines: Vec<&[u8]> = lines.into_iter().filter(|line| !line.is_empty()).collect();
+        if hex::encode(&audit::root(lines.iter().copied())?) != found.root {
+            return Err(changed(layout::LOG));
+        }
+        let entries: Vec<Entry> = lines
+            .iter()
+            .filter_map(|line| Entry::from_line(line))
+            .collect();
+        let mut files = BTreeMap::new();
+        let mut heat_loss = None;
+        for entry in entries {
+            match entry {
+                Entry::HeatLoss(parameters) => heat_loss = Some(parameters),
+                Entry::TileEmitted(tile) => drop(files.insert(tile.path, tile.sha256)),
+                Entry::Buildings(table) => {
+                    files.extend(table.files.into_iter().map(|file| (file.path, file.sha256)));
+                }
+                _ => {}
+            }
+        }
+        let Some(sha256) = files.get(layout::BUILDINGS_GPKG) else {
+            return Err(PublishedError::NoTable { folder });
+        };
+        let table = read(&folder, layout::BUILDINGS_GPKG)?;
+        if hex::encode(&<[u8; 32]>::from(Sha256::digest(&table))) != *sha256 {
+            return Err(changed(layout::BUILDINGS_GPKG));
+        }
+        let path = folder.join(layout::BUILDINGS_GPKG);
+        let (homes, epsg) = homes(table).map_err(|source| PublishedError::Gdal { path, source })?;
+        Ok(Self {
+            root: found.root,
+            entries: found.entries,
+            notes: found.notes,
+            heat_loss,
+            homes,
+            epsg,
+            files,
+            folder,
+        })
+    }
+
+    /// Where a published raster lies; `None` where the run published none.
+    #[must_use]
+    pub fn raster(&self, path: &str) -> Option<PathBuf> {
+        self.files.get(path).map(|_| self.folder.join(path))
+    }
+}
+
+fn read(folder: &Path, path: &str) -> Result<Vec<u8>, PublishedError> {
+    let path = folder.join(path);
+    fs::read(&path).map_err(|source| PublishedError::Read { path, source })
+}
+
+/// The rows of a `GeoPackage`, from its bytes: the ones whose hash was checked.
+fn homes(table: Vec<u8>) -> gdal::errors::Result<(Vec<Home>, u32)> {
+    static NUMBER: AtomicU64 = AtomicU64::new(0);
+    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+    let path = format!("/vsimem/heatveil/published-{number}.gpkg");
+    gdal::vsi::create_mem_file(&path, table)?;
+    let found = rows(&path);
+    gdal::vsi::unlink_mem_file(&path)?;
+    found
+}
+
+fn rows(path: &str) -> gdal::errors::Result<(Vec<Home>, u32)> {
+    let dataset = Dataset::open(path)?;
+    let mut layer = dataset.layer_by_name("buildings")?;
+    let system = layer.spatial_ref().map(|system| system.auth_code());
+    let epsg = system
+        .transpose()?
+        .and_then(|code| u32::try_from(code).ok());
+    let names: Vec<String> = layer.defn().fields().map(|field| field.name()).collect();
+    let mut homes = Vec::new();
+    for feature in layer.features() {
+        homes.push(home(&feature, &names)?);
+    }
+    Ok((homes, epsg.unwrap_or_default()))
+}
+
+fn home(feature: &Feature<'_>, names: &[String]) -> gdal::errors::Result<Home> {
+    let mut values = BTreeMap::new();
+    for (at, name) in names.iter().enumerate() {
+        let value = match feature.field(at)? {
+            Some(FieldValue::StringValue(text)) => Value::Text(text),
+            Some(FieldValue::RealValue(number)) => Value::Number(number),
+            Some(FieldValue::Integer64Value(number)) => Value::Whole(number),
+            Some(FieldValue::IntegerValue(number)) => Value::Whole(number.into()),
+            _ => Value::Missing,
+        };
+        values.insert(name.clone(), value);
+    }
+    let polygons = feature.geometry().and_then(footprint_polygons);
+    let mut home = Home {
+        id: String::new(),
+        uprns: Vec::new(),
+        polygons: polygons.unwrap_or_default(),
+        values,
+    };
+    home.id = home.text("id").to_owned();
+    let uprns = home.text("uprn").split(';').filter(|uprn| !uprn.is_empty());
+    home.uprns = uprns.map(str::to_owned).collect();
+    Ok(home)
+}
