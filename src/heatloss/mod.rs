@@ -26,6 +26,7 @@ mod statistics;
 mod table;
 mod uprn_points;
 mod weather;
+mod zone;
 
 pub use balance::{Convection, Surface, flux, u_value};
 pub use buildings::{Building, BuildingOptions, MapGrid, MapWindow, measure};
@@ -36,7 +37,7 @@ pub use field::FluxField;
 pub use footprints::{Footprint, FootprintSource, read};
 pub use geopackage::GeoPackage;
 pub use geoparquet::GeoParquet;
-pub use grade::{Grade, Reason, Verdict, surface_reasons};
+pub use grade::{Grade, Reason, Verdict, drift_reason, rank_reasons, surface_reasons};
 pub use hot_spots::{HotSpots, hot_spots};
 pub use index::{FEWEST, Ranked, Standing, standings};
 pub use objections::Objections;

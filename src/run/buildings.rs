@@ -9,7 +9,7 @@ use serde::Serialize;
 use super::journal::Journal;
 use super::outputs::Map;
 use super::record::{count, ranges};
-use super::{Run, RunError};
+use super::{Run, RunError, heat_loss};
 use crate::audit::{BuildingsEmitted, Entry, ObjectionApplied, PublishedFile};
 use crate::config::Config;
 use crate::georef::Bounds;
@@ -152,7 +152,7 @@ pub(super) fn publish(
     pool: &ThreadPool,
     store: &Store,
     map: &Map<'_>,
-    views: &[MosaicFrame],
+    (views, place): (&[MosaicFrame], Metres),
     objections: Option<&Objections>,
     journal: &mut Journal<'_>,
 ) -> Result<Option<BuildingsSummary>, RunError> {
@@ -175,12 +175,16 @@ pub(super) fn publish(
         Some(points) => points.assign(&mut footprints, &projector, grid.bounds())?,
         None => 0,
     };
-    let weather = run.config.weather.map(|config| config.weather);
+    let conditions = run.config.weather.as_ref();
+    let conditions = conditions.map(|config| heat_loss::conditions(config, mosaic).0);
+    let weather = conditions.map(|config| config.weather);
     let range = typical_range(mosaic, views);
     let options = BuildingOptions {
         transmission: weather.map_or(config.options.transmission, |weather| {
             air_transmission(&weather, range)
         }),
+        spread: conditions.map_or(config.options.spread, |config| config.spread),
+        place,
         ..config.options.clone()
     };
     let on = MapGrid {

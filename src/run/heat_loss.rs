@@ -13,9 +13,11 @@ use super::outputs::{self, ATTRIBUTION, Catalog, Map, Paths, Web};
 use super::{Run, RunError};
 use crate::audit::{Entry, HeatLossParameters};
 use crate::config::WeatherConfig;
-use crate::heatloss::{FluxField, HeatLossError, Sky, Uncertain, air_transmission, slant_range};
+use crate::heatloss::{
+    FluxField, HeatLossError, Sky, Uncertain, Verdict, air_transmission, drift_reason, slant_range,
+};
 use crate::store::{Store, layout};
-use crate::tiles::{Band, MosaicFrame, Pyramid, Qml, Ramp, TileJson};
+use crate::tiles::{Band, Mosaic, MosaicFrame, Pyramid, Qml, Ramp, TileJson};
 use crate::units::Metres;
 
 /// Bands of the raster.
@@ -37,6 +39,9 @@ const RAMP: (f32, f32) = (0.0, 150.0);
 /// Values are kept to 1/8 W/m².
 const STEPS_PER_UNIT: f32 = 8.0;
 
+/// Standard deviation in K of the offset of a frame that nothing is known of (DOMAIN section 2: 5 K in flight at worst).
+const UNKNOWN_DRIFT: f64 = 2.0;
+
 /// How far the weather lets heat loss be trusted.
 #[derive(Debug, Clone, Serialize)]
 pub struct HeatLossSummary {
@@ -46,27 +51,41 @@ pub struct HeatLossSummary {
     pub reasons: Vec<String>,
 }
 
+/// The weather with what the frames of this map read more or less than each other, and how far both allow to trust it.
+pub(super) fn conditions(config: &WeatherConfig, mosaic: &Mosaic) -> (WeatherConfig, Verdict) {
+    let report = mosaic.report();
+    let mut config = *config;
+    let drift = match report.frame_offset {
+        // One frame has no neighbours to differ from.
+        None if report.used_frames.len() < 2 => Some(0.0),
+        offset => offset,
+    };
+    config.spread.drift = drift.unwrap_or(UNKNOWN_DRIFT);
+    let verdict = config.weather.verdict().and(drift_reason(drift));
+    (config, verdict)
+}
+
 /// Makes and publishes the map of heat loss, where the weather is known.
 pub(super) fn publish(
     run: &Run,
     pool: &ThreadPool,
     store: &Store,
     map: &Map<'_>,
-    views: &[MosaicFrame],
+    (views, place): (&[MosaicFrame], Metres),
     catalog: &mut Catalog,
     journal: &mut Journal<'_>,
 ) -> Result<Option<HeatLossSummary>, RunError> {
     let Some(config) = &run.config.weather else {
         return Ok(None);
     };
-    let verdict = config.weather.verdict();
+    let (config, verdict) = &conditions(config, map.mosaic);
     let reasons: Vec<String> = verdict
         .reasons
         .iter()
         .map(|reason| reason.text.clone())
         .collect();
     let grade = verdict.grade.to_string();
-    journal.note(Entry::HeatLoss(parameters(config, &grade, &reasons)))?;
+    journal.note(Entry::HeatLoss(parameters(config, place, &grade, &reasons)))?;
     let heights: BTreeMap<_, Metres> = views
         .iter()
         .map(|frame| (frame.id, frame.view.height()))
@@ -101,7 +120,12 @@ pub(super) fn publish(
 }
 
 /// The log's entry: whole thousandths.
-fn parameters(config: &WeatherConfig, grade: &str, reasons: &[String]) -> HeatLossParameters {
+fn parameters(
+    config: &WeatherConfig,
+    place: Metres,
+    grade: &str,
+    reasons: &[String],
+) -> HeatLossParameters {
     let WeatherConfig {
         weather,
         surface,
@@ -125,6 +149,8 @@ fn parameters(config: &WeatherConfig, grade: &str, reasons: &[String]) -> HeatLo
         emissivity_milli: [milli(surface.emissivity.value()), milli(spread.emissivity)],
         tilt_millidegrees: [milli(surface.tilt.0), milli(spread.tilt)],
         apparent_mk: milli(spread.apparent),
+        drift_mk: milli(spread.drift),
+        place_mm: milli(place.0),
         transmission_milli: milli(spread.transmission),
         convection_milli: milli(spread.convection),
         convection: convection.name().into(),

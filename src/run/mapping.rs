@@ -113,11 +113,28 @@ pub(super) fn map(
         flown: flown(used.iter().filter_map(|id| by_id.get(id).copied())),
     };
     let mut catalog = outputs::publish(run, pool, store, &map, journal, progress)?;
-    summary.heat_loss = heat_loss::publish(run, pool, store, &map, &frames, &mut catalog, journal)?;
+    let place = alignment.place();
+    summary.heat_loss = heat_loss::publish(
+        run,
+        pool,
+        store,
+        &map,
+        (&frames, place),
+        &mut catalog,
+        journal,
+    )?;
     catalog.publish(run, store, &map, journal, progress)?;
     progress.step();
     let objections = objections.as_ref();
-    summary.buildings = buildings::publish(run, pool, store, &map, &frames, objections, journal)?;
+    summary.buildings = buildings::publish(
+        run,
+        pool,
+        store,
+        &map,
+        (&frames, place),
+        objections,
+        journal,
+    )?;
     progress.step();
     Ok(())
 }
