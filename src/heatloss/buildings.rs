@@ -74,6 +74,23 @@ impl Default for BuildingOptions {
     }
 }
 
+impl BuildingOptions {
+    /// A roof's own emissivity, else its material's; `None` where neither is known.
+    #[must_use]
+    pub fn stated_emissivity(&self, footprint: &Footprint) -> Option<f64> {
+        let of_material = |name: &String| {
+            let name = name.trim().to_lowercase();
+            let known = self
+                .materials
+                .iter()
+                .find(|(material, _)| *material == name);
+            known.map(|(_, value)| *value)
+        };
+        let material = footprint.material.as_ref().and_then(of_material);
+        footprint.emissivity.or(material)
+    }
+}
+
 /// One building's row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Building {
@@ -185,22 +202,11 @@ fn building<E>(
     options: &BuildingOptions,
     read: impl FnOnce(MapWindow) -> Result<Vec<f32>, E>,
 ) -> Result<Building, E> {
-    let known = |name: &String| {
-        let name = name.trim().to_lowercase();
-        options
-            .materials
-            .iter()
-            .find(|(material, _)| *material == name)
-            .map(|(_, value)| *value)
-    };
-    let material = footprint.material.as_ref().and_then(known);
-    let emissivity = footprint
-        .emissivity
-        .or(material)
-        .unwrap_or(options.emissivity);
+    let stated = options.stated_emissivity(&footprint);
+    let emissivity = stated.unwrap_or(options.emissivity);
     let tilt = footprint.tilt.unwrap_or(options.tilt.0);
     let mut reasons = Vec::new();
-    if footprint.emissivity.or(material).is_none() {
+    if stated.is_none() {
         reasons.push(Reason {
             at_best: Grade::B,
             text: "material of the roof not known".into(),

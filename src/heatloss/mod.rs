@@ -47,3 +47,4 @@ pub use statistics::ZoneStatistics;
 pub use table::{BuildingsCsv, FIELDS, Field, Getter, UprnLinksCsv, Value};
 pub use uprn_points::UprnPoints;
 pub use weather::{Sky, Uncertain, Weather, WeatherNote};
+pub use zone::pixels_of;

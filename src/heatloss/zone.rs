@@ -167,6 +167,14 @@ pub(super) fn shares(footprint: &Footprint, grid: &MapGrid, window: MapWindow) -
     sum
 }
 
+/// The pixels that a building touches on a map, and the share of each that lies in it; `None` beside the map.
+#[must_use]
+pub fn pixels_of(footprint: &Footprint, grid: &MapGrid) -> Option<(MapWindow, Vec<f64>)> {
+    let rings = footprint.polygons.iter().flatten();
+    let window = window_around(rings, grid, Metres(0.0))?;
+    Some((window, shares(footprint, grid, window)))
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;

@@ -6,16 +6,18 @@
 use rayon::ThreadPool;
 use serde::Serialize;
 
+use super::heat_loss::Seen;
 use super::journal::Journal;
 use super::outputs::Map;
 use super::record::{count, ranges};
+use super::surfaces::{self, map_grid};
 use super::{Run, RunError, heat_loss};
 use crate::audit::{BuildingsEmitted, Entry, ObjectionApplied, PublishedFile};
 use crate::config::Config;
 use crate::georef::Bounds;
 use crate::heatloss::{
-    self, BuildingOptions, BuildingsCsv, FootprintSource, GeoPackage, GeoParquet, MapGrid,
-    MapWindow, Objections, Ring, UprnLinksCsv, air_transmission, coverage,
+    self, BuildingOptions, BuildingsCsv, FootprintSource, GeoPackage, GeoParquet, MapWindow,
+    Objections, Ring, UprnLinksCsv, air_transmission, coverage,
 };
 use crate::hex;
 use crate::store::{Store, hash_file, layout};
@@ -152,7 +154,11 @@ pub(super) fn publish(
     pool: &ThreadPool,
     store: &Store,
     map: &Map<'_>,
-    (views, place): (&[MosaicFrame], Metres),
+    Seen {
+        views,
+        place,
+        surface,
+    }: Seen<'_>,
     objections: Option<&Objections>,
     journal: &mut Journal<'_>,
 ) -> Result<Option<BuildingsSummary>, RunError> {
@@ -171,6 +177,7 @@ pub(super) fn publish(
                 source,
             })?;
     }
+    surfaces::tilt(&mut footprints, surface).map_err(TilesError::from)?;
     let points_outside = match &config.uprn_points {
         Some(points) => points.assign(&mut footprints, &projector, grid.bounds())?,
         None => 0,
@@ -187,11 +194,7 @@ pub(super) fn publish(
         place,
         ..config.options.clone()
     };
-    let on = MapGrid {
-        bounds: grid.bounds(),
-        resolution: grid.resolution,
-        size: (grid.width, grid.height),
-    };
+    let on = map_grid(grid);
     let read = |reader: &MosaicReader, window: MapWindow| {
         reader.celsius((window.x0, window.y0), (window.width, window.height))
     };

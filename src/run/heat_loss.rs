@@ -10,15 +10,18 @@ use serde::Serialize;
 
 use super::journal::Journal;
 use super::outputs::{self, ATTRIBUTION, Catalog, Map, Paths, Web};
+use super::surfaces::{Percent, Surfaces};
 use super::{Run, RunError};
 use crate::audit::{Entry, HeatLossParameters};
 use crate::config::WeatherConfig;
+use crate::georef;
 use crate::heatloss::{
-    FluxField, HeatLossError, Sky, Uncertain, Verdict, air_transmission, drift_reason, slant_range,
+    FluxField, HeatLossError, Sky, Surface, Uncertain, Verdict, air_transmission, drift_reason,
+    slant_range,
 };
 use crate::store::{Store, layout};
 use crate::tiles::{Band, Mosaic, MosaicFrame, Pyramid, Qml, Ramp, TileJson};
-use crate::units::Metres;
+use crate::units::{Fraction, Metres};
 
 /// Bands of the raster.
 const BANDS: &[Band; 3] = &[
@@ -51,6 +54,17 @@ pub struct HeatLossSummary {
     pub reasons: Vec<String>,
 }
 
+/// How the map was seen.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    /// By which frames.
+    pub(super) views: &'a [MosaicFrame],
+    /// Standard uncertainty of where it shows a place, along each axis.
+    pub(super) place: Metres,
+    /// On what.
+    pub(super) surface: &'a georef::Surface,
+}
+
 /// The weather with what the frames of this map read more or less than each other, and how far both allow to trust it.
 pub(super) fn conditions(config: &WeatherConfig, mosaic: &Mosaic) -> (WeatherConfig, Verdict) {
     let report = mosaic.report();
@@ -71,7 +85,11 @@ pub(super) fn publish(
     pool: &ThreadPool,
     store: &Store,
     map: &Map<'_>,
-    (views, place): (&[MosaicFrame], Metres),
+    Seen {
+        views,
+        place,
+        surface,
+    }: Seen<'_>,
     catalog: &mut Catalog,
     journal: &mut Journal<'_>,
 ) -> Result<Option<HeatLossSummary>, RunError> {
@@ -90,16 +108,23 @@ pub(super) fn publish(
         .iter()
         .map(|frame| (frame.id, frame.view.height()))
         .collect();
-    let model = |path| config.model(air_transmission(&config.weather, path));
-    let field = FluxField::new::<HeatLossError>(model)?;
+    let surfaces = Surfaces::of(run, config, map.mosaic.grid(), surface)?;
+    let fields = fields(config, &surfaces)?;
     let work = store.work();
     let layer = pool.install(|| {
-        map.mosaic.derive("heatloss", BANDS, &work, |pixel| {
-            let height = heights.get(&pixel.frame).copied();
-            let range = height.map(|height| slant_range(height, pixel.off_nadir));
-            let flux = field.at(pixel.celsius, range.unwrap_or(Metres(f64::NAN)));
-            flux.map(|value| (value * STEPS_PER_UNIT).round() / STEPS_PER_UNIT)
-        })
+        let prepare = |block| surfaces.block(block);
+        map.mosaic
+            .derive("heatloss", BANDS, &work, prepare, |block, pixel| {
+                let (emissivity, tilt) = surfaces.at(block, &pixel);
+                // What mirrors the sky looks cold and is not: no data.
+                let Some(field) = fields.get(&emissivity) else {
+                    return [f32::NAN; 3];
+                };
+                let height = heights.get(&pixel.frame).copied();
+                let range = height.map(|height| slant_range(height, pixel.off_nadir));
+                let flux = field.at(pixel.celsius, range.unwrap_or(Metres(f64::NAN)), tilt);
+                flux.map(|value| (value * STEPS_PER_UNIT).round() / STEPS_PER_UNIT)
+            })
     })?;
     let ramp = Ramp::new(RAMP.0, RAMP.1)?;
     let style = Qml {
@@ -117,6 +142,27 @@ pub(super) fn publish(
     };
     catalog.extend(web.publish(pool, store, map, journal, PATHS)?);
     Ok(Some(HeatLossSummary { grade, reasons }))
+}
+
+/// Heat loss by emissivity; none for surfaces that mirror the sky.
+fn fields(
+    config: &WeatherConfig,
+    surfaces: &Surfaces<'_>,
+) -> Result<BTreeMap<Percent, FluxField>, HeatLossError> {
+    let of = |percent: Percent| {
+        let emissivity = Fraction::new(f64::from(percent) / 100.0).unwrap_or(Fraction::ONE);
+        let field = FluxField::new(|path, tilt| {
+            let surface = Surface { emissivity, tilt };
+            let air = air_transmission(&config.weather, path);
+            WeatherConfig { surface, ..*config }.model(air)
+        });
+        match field {
+            Ok(field) => Some(Ok((percent, field))),
+            Err(HeatLossError::Mirror { .. }) => None,
+            Err(error) => Some(Err(error)),
+        }
+    };
+    surfaces.emissivities().into_iter().filter_map(of).collect()
 }
 
 /// The log's entry: whole thousandths.

@@ -113,28 +113,16 @@ pub(super) fn map(
         flown: flown(used.iter().filter_map(|id| by_id.get(id).copied())),
     };
     let mut catalog = outputs::publish(run, pool, store, &map, journal, progress)?;
-    let place = alignment.place();
-    summary.heat_loss = heat_loss::publish(
-        run,
-        pool,
-        store,
-        &map,
-        (&frames, place),
-        &mut catalog,
-        journal,
-    )?;
+    let seen = heat_loss::Seen {
+        views: &frames,
+        place: alignment.place(),
+        surface: &ground.surface,
+    };
+    summary.heat_loss = heat_loss::publish(run, pool, store, &map, seen, &mut catalog, journal)?;
     catalog.publish(run, store, &map, journal, progress)?;
     progress.step();
     let objections = objections.as_ref();
-    summary.buildings = buildings::publish(
-        run,
-        pool,
-        store,
-        &map,
-        (&frames, place),
-        objections,
-        journal,
-    )?;
+    summary.buildings = buildings::publish(run, pool, store, &map, seen, objections, journal)?;
     progress.step();
     Ok(())
 }

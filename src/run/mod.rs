@@ -29,6 +29,7 @@ mod processed;
 mod progress;
 mod record;
 mod summary;
+mod surfaces;
 mod window;
 mod words;
 

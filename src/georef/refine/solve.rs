@@ -309,3 +309,79 @@ fn moves(
     }
     Some(moves)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Attitude, FrameId};
+    use crate::georef::Intrinsics;
+    use crate::units::Degrees;
+
+    const TRUE_UP: f64 = 60.0;
+
+    fn place(at: u8) -> (f64, f64) {
+        (500.0 + 20.0 * f64::from(at % 5), 20.0 * f64::from(at / 5))
+    }
+
+    /// Twenty frames 20 m apart, whose files are off by fixed amounts up to 1.5 m.
+    fn stated() -> Vec<Stated> {
+        let off = [0.9, -1.3, 0.4, 1.5, -0.6, -1.1, 0.2];
+        let camera = Intrinsics {
+            width: 640,
+            height: 512,
+            fx: 760.0,
+            fy: 760.0,
+            cx: 320.0,
+            cy: 256.0,
+        };
+        let frame = |at: u8| {
+            let ((east, north), off) = (place(at), off[usize::from(at) % off.len()]);
+            let attitude = Attitude {
+                yaw: Degrees(0.0),
+                pitch: Degrees(-90.0),
+                roll: Degrees(0.0),
+            };
+            let centre = (east + off, north - 0.8 * off);
+            Stated {
+                id: FrameId(at.into()),
+                view: View::new(camera, centre, Metres(TRUE_UP), attitude),
+                accuracy: (None, None),
+            }
+        };
+        (0..20).map(frame).collect()
+    }
+
+    #[test]
+    fn a_flight_that_shrank_and_sank_gets_the_scale_of_its_positions_back() {
+        let frames = stated();
+        let mut unknowns = Unknowns::of(&frames, &Surface::Flat);
+        // Ground at level 4, everything 6 % smaller about (540, 30).
+        for (at, (frame, own)) in (0..).zip(frames.iter().zip(&mut unknowns.own)) {
+            let ((east, north), (from_east, from_north)) = (place(at), frame.view.centre());
+            own[0] = 540.0 + 0.94 * (east - 540.0) - from_east;
+            own[1] = 30.0 + 0.94 * (north - 30.0) - from_north;
+        }
+        unknowns.shared[0] = -0.06 * (TRUE_UP - 4.0);
+        unknowns.keep_scale(&frames, &[9; 20], 4.0);
+        for (at, frame) in (0..).zip(&frames) {
+            let view = unknowns.view(usize::from(at), &frame.view);
+            let (east, north) = (view.centre().0 - place(at).0, view.centre().1 - place(at).1);
+            assert!(east.hypot(north) < 0.4, "{at}: {east} {north}");
+            assert!(
+                (view.height().0 - TRUE_UP).abs() < 0.6,
+                "{:?}",
+                view.height()
+            );
+        }
+    }
+
+    #[test]
+    fn a_flight_too_short_to_know_its_scale_is_left_as_it_is() {
+        let frames: Vec<Stated> = stated().into_iter().take(3).collect();
+        let mut unknowns = Unknowns::of(&frames, &Surface::Flat);
+        unknowns.own[0][0] = 0.7;
+        let before = unknowns.own.clone();
+        unknowns.keep_scale(&frames, &[9; 3], 0.0);
+        assert_eq!(unknowns.own, before);
+    }
+}
