@@ -17,17 +17,20 @@ use common::{files, write, write_keys};
 use gdal::Dataset;
 use gdal::vector::LayerAccess;
 use heatveil::audit::{Entry, VerifyOptions, verify};
+use heatveil::heatloss::{Convection, FluxModel, Spread, Surface, WeatherNote, air_transmission};
 use heatveil::run::{Run, RunError, Silent, Summary};
 use heatveil::simulate::{self, Options, Preset, Survey};
-use heatveil::units::{Degrees, Metres};
+use heatveil::units::{Celsius, Degrees, Fraction, Metres};
 use serde_json::Value;
 
 /// The night of the simulation, as an operator would note it; what roofs mirror is the sky some way up.
 const NIGHT: &str = "[weather]\nair-celsius = 2\nsky-celsius = -14\nhumidity = 0.85\nwind-m-s = 1\nindoor-celsius = 19\n\
                      cloud = 0.1\nhours-since-sun = 6\nhours-since-rain = 48\nhours-heated = 48\nemissivity = 0.96\n";
 
-/// Fields and their text.
+/// A row of the table: field to text.
 type Row = BTreeMap<String, String>;
+/// Rows by name.
+type Rows = BTreeMap<String, Row>;
 
 /// A survey from straight above, flown once for all tests.
 struct Bench {
@@ -35,17 +38,35 @@ struct Bench {
     buildings: Value,
     /// As the operator noted it.
     weather: String,
-    /// Poses and temperatures from overlaps.
+    /// Poses from overlaps.
     refine: bool,
+    /// Temperatures from overlaps.
+    match_temperatures: bool,
+}
+
+/// What is wrong in the frames.
+#[derive(Clone, Copy, PartialEq)]
+enum Errors {
+    None,
+    /// Drift of 2 K, vignetting of 3 K.
+    Camera,
+    /// And positions of 1 m, yaws of 2 degrees.
+    All,
 }
 
 impl Bench {
     /// A drone that knows its pose, a camera without errors.
     fn new() -> Self {
-        Self::flown(5, true)
+        Self::flown(5, Errors::None)
     }
 
-    fn flown(seed: u64, ideal: bool) -> Self {
+    fn flown(seed: u64, errors: Errors) -> Self {
+        let ideal = errors == Errors::None;
+        let exact = Survey {
+            gps_noise: Metres(0.0),
+            yaw_noise: Degrees(0.0),
+            ..Survey::default()
+        };
         let folder = tempfile::tempdir().unwrap();
         let survey = Survey {
             side: Metres(40.0),
@@ -53,7 +74,11 @@ impl Bench {
             step: Metres(20.0),
             lane: Metres(20.0),
             vignetting_kelvin: if ideal { 0.0 } else { 3.0 },
-            ..Survey::default()
+            ..if errors == Errors::Camera {
+                exact
+            } else {
+                Survey::default()
+            }
         };
         let options = Options {
             seed,
@@ -68,7 +93,8 @@ impl Bench {
             folder,
             buildings: serde_json::from_slice(&truth).unwrap(),
             weather: NIGHT.to_owned(),
-            refine: !ideal,
+            refine: errors == Errors::All,
+            match_temperatures: !ideal,
         }
     }
 
@@ -79,10 +105,11 @@ impl Bench {
     fn run(&self, out: &str, threads: usize, buildings: &str) -> Result<Summary, RunError> {
         let settings = format!(
             "{weather}[buildings]\nfootprints = '{truth}/buildings.geojson'\nid = 'uprn'\nuprn = 'uprn'\nemissivity = 'roof_emissivity'\n{buildings}\n\
-             [georef]\ndsm = '{truth}/dsm.tif'\nrefine = {refine}\n[tiles]\nmatch-temperatures = {refine}",
+             [georef]\ndsm = '{truth}/dsm.tif'\nrefine = {refine}\n[tiles]\nmatch-temperatures = {matched}",
             truth = self.path("sim/truth").display(),
             weather = self.weather,
             refine = self.refine,
+            matched = self.match_temperatures,
         );
         let run = Run {
             threads: NonZeroUsize::new(threads).unwrap(),
@@ -92,7 +119,7 @@ impl Bench {
     }
 
     /// Rows of the table by name: field to text.
-    fn rows(&self, out: &str) -> BTreeMap<String, Row> {
+    fn rows(&self, out: &str) -> Rows {
         let rows = self.layer(out, "buildings").into_iter();
         rows.map(|row| (row["id"].clone(), row)).collect()
     }
@@ -136,18 +163,25 @@ impl Bench {
             .collect()
     }
 
-    /// The table against the truth, for roofs that were seen.
-    fn agreement(&self, rows: &BTreeMap<String, Row>) -> Agreement {
-        let mut found = Agreement::default();
-        for feature in self.buildings["features"].as_array().unwrap() {
+    /// Rows of roofs that were seen, with their true U-values and fluxes.
+    fn seen<'a>(&self, rows: &'a Rows) -> Vec<(f64, f64, &'a Row)> {
+        let of = |feature: &Value| {
             let truth = &feature["properties"];
-            let row = &rows.get(truth["uprn"].as_str().unwrap());
-            let Some(row) = row.filter(|row| number(row, "visible") > Some(0.9)) else {
-                continue;
-            };
+            let row = rows.get(truth["uprn"].as_str().unwrap());
+            let row = row.filter(|row| number(row, "visible") > Some(0.9))?;
             // ISO 6946: what comes from behind a roof of U-value u, whose outer film of 0.04 m2K/W the balance has itself.
             let u = truth["roof_u_w_m2k"].as_f64().unwrap();
             let flux = (19.0 - truth["roof_celsius"].as_f64().unwrap()) / (1.0 / u - 0.04);
+            Some((u, flux, row))
+        };
+        let features = self.buildings["features"].as_array().unwrap();
+        features.iter().filter_map(of).collect()
+    }
+
+    /// The table against the truth.
+    fn agreement(&self, rows: &Rows) -> Agreement {
+        let mut found = Agreement::default();
+        for (u, flux, row) in self.seen(rows) {
             let [low, high] = ["flux_low", "flux_high"].map(|end| number(row, end).unwrap());
             found.all += 1;
             found.inside += u32::from((low..=high).contains(&flux));
@@ -416,48 +450,143 @@ fn outlines_and_lists_that_cannot_be_used_end_a_run_before_its_first_frame() {
     }
 }
 
-/// A deviate of mean 0 and variance 1: twelve uniform ones (central limit).
-fn normal(rng: &mut rand_chacha::ChaCha8Rng) -> f64 {
-    (0..12)
-        .map(|_| rand::RngExt::random_range(rng, 0.0..1.0))
-        .sum::<f64>()
-        - 6.0
+/// Grade of the run, worst reason, and Spearman's correlation of the fluxes with the true U-values. Three U-values among all roofs: 0.943 is the
+/// most that ranks can reach.
+fn ranked(bench: &Bench, out: &str) -> (String, String, f64) {
+    let heat = bench.run(out, 2, "").unwrap().heat_loss.unwrap();
+    let found = bench.agreement(&bench.rows(out));
+    let ranks = spearman(&found.fluxes, &found.u_values);
+    println!(
+        "{out}: grade {} ({:?}), rank correlation {ranks:.3}",
+        heat.grade, heat.reasons
+    );
+    (heat.grade, heat.reasons.join("; "), ranks)
 }
 
-/// Issue 5 asks for 85 to 95 % over 20 seeds. Poses, drift and vignetting are wrong as in real flights, the note of the weather by its own
-/// standard uncertainties; of a night's errors that all roofs share, 20 nights are 20 draws.
+/// Issue 5: ranks agree with U-values in grades A and B, and where they do not the grade falls and says why.
 #[test]
-#[ignore = "half an hour, and not reached yet (0.80 in November 2026): cargo test --test heat_loss -- --ignored --nocapture"]
-fn over_twenty_nights_the_interval_holds_what_it_says() {
-    let (mut inside, mut all) = (0, 0);
-    for seed in 0..20 {
-        let mut bench = Bench::flown(seed, false);
-        let mut rng = rand::SeedableRng::seed_from_u64(1000 + seed);
-        let mut off = |by: f64| by * normal(&mut rng);
-        bench.weather = NIGHT
-            .replace(
-                "air-celsius = 2\n",
-                &format!("air-celsius = {:.2}\n", 2.0 + off(0.5)),
-            )
-            .replace(
-                "wind-m-s = 1\n",
-                &format!("wind-m-s = {:.2}\n", (1.0 + off(0.7)).max(0.0)),
-            )
-            .replace(
-                "sky-celsius = -14\n",
-                &format!("sky-celsius = {:.2}\n", -14.0 + off(2.0)),
-            );
-        bench.run("out", 2, "").unwrap();
-        let found = bench.agreement(&bench.rows("out"));
-        let ranks = spearman(&found.fluxes, &found.u_values);
-        println!(
-            "seed {seed}: {} of {} inside, rank correlation {ranks:.3}",
-            found.inside, found.all
-        );
-        inside += found.inside;
-        all += found.all;
+fn the_grade_falls_with_drift_wind_and_sun_and_a_or_b_ranks_roofs() {
+    let mut bench = Bench::flown(5, Errors::Camera);
+    let (grade, reasons, ranks) = ranked(&bench, "calm");
+    assert!(
+        grade <= "B".to_owned() && ranks >= 0.9,
+        "{grade} {reasons} {ranks}"
+    );
+    // The same flight with what the camera drifted and its lens took left in.
+    bench.match_temperatures = false;
+    let (grade, reasons, drifting) = ranked(&bench, "drifting");
+    assert!(
+        grade >= "C".to_owned() && reasons.contains("the camera drifted"),
+        "{grade} {reasons}"
+    );
+    assert!(drifting < ranks - 0.05, "{drifting} {ranks}");
+    for row in bench
+        .rows("drifting")
+        .values()
+        .filter(|row| row.contains_key("flux"))
+    {
+        assert!(row["grade"] >= "C".to_owned(), "{row:?}");
     }
-    let share = f64::from(inside) / f64::from(all);
-    println!("{inside} of {all} roofs inside the 90 % interval: {share:.3}");
-    assert!(share >= 0.85, "{share}");
+    bench.match_temperatures = true;
+    bench.weather = NIGHT
+        .replace("wind-m-s = 1\n", "wind-m-s = 6\n")
+        .replace("hours-since-sun = 6\n", "hours-since-sun = 1\n");
+    let (grade, reasons, _) = ranked(&bench, "windy");
+    assert!(
+        grade == "E" && reasons.contains("wind 6 m/s") && reasons.contains("since sun"),
+        "{grade} {reasons}"
+    );
+}
+
+/// Quantiles of the standard normal distribution at the middles of twenty equal parts.
+const QUANTILES: [f64; 20] = [
+    -1.9600, -1.4395, -1.1503, -0.9346, -0.7554, -0.5978, -0.4538, -0.3186, -0.1891, -0.0627,
+    0.0627, 0.1891, 0.3186, 0.4538, 0.5978, 0.7554, 0.9346, 1.1503, 1.4395, 1.9600,
+];
+
+/// What twenty nights are off by, in standard uncertainties: camera, air, wind and sky. Each takes every quantile once, in an order of its own, so
+/// that twenty nights stand for many (Latin hypercube sampling: McKay, Beckman, Conover 1979).
+fn nights(seed: u64) -> Vec<[f64; 4]> {
+    let mut rng: rand_chacha::ChaCha8Rng = rand::SeedableRng::seed_from_u64(1000 + seed);
+    let mut orders = [QUANTILES; 4];
+    for order in &mut orders {
+        for last in (1..order.len()).rev() {
+            order.swap(last, rand::RngExt::random_range(&mut rng, 0..=last));
+        }
+    }
+    (0..QUANTILES.len())
+        .map(|night| orders.map(|order| order[night]))
+        .collect()
+}
+
+/// Roofs whose true flux lies in the interval of a night: the run's own figures of each roof, with a camera that reads `off[0]` of its standard
+/// uncertainty too much all night and a note of air, wind and sky that is off by the others.
+fn inside(rows: &[(f64, &Row)], off: [f64; 4]) -> u32 {
+    let night = WeatherNote {
+        air: Some(2.0 + 0.5 * off[1]),
+        wind: Some((1.0 + 0.7 * off[2]).max(0.0)),
+        sky: Some(-14.0 + 2.0 * off[3]),
+        humidity: Some(0.85),
+        indoor: Some(19.0),
+        ..WeatherNote::default()
+    };
+    let weather = night.complete().unwrap().unwrap();
+    let within = |(truth, row): &&(f64, &Row)| {
+        let field = |name| number(row, name).unwrap();
+        let spread = Spread {
+            drift: field("core_sigma"),
+            ..Spread::default()
+        };
+        let surface = Surface {
+            emissivity: Fraction::new(field("emissivity")).unwrap(),
+            tilt: Degrees(field("tilt")),
+        };
+        let air = air_transmission(&weather, Metres(61.0));
+        let model = FluxModel::new(&weather, surface, air, Convection::McAdams, &spread).unwrap();
+        let camera = Spread::default().apparent * off[0];
+        let flux = model.flux(Celsius(field("core_mean") + camera));
+        (flux.low..=flux.high).contains(truth)
+    };
+    u32::try_from(rows.iter().filter(within).count()).unwrap()
+}
+
+/// Issue 5 asks for 85 to 95 %. Poses, drift and vignetting are wrong as in real flights, in frames of four flights; each is looked at under twenty
+/// nights of what all roofs share: the camera's accuracy and the note of the weather, off by their own standard uncertainties.
+#[test]
+#[ignore = "a quarter of an hour: CARGO_PROFILE_TEST_OPT_LEVEL=3 cargo test --test heat_loss -- --ignored --nocapture"]
+fn over_four_flights_of_twenty_nights_the_interval_holds_what_it_says() {
+    let (mut within, mut all, mut worst) = (0, 0, 1.0_f64);
+    for seed in 0..4 {
+        let bench = Bench::flown(seed, Errors::All);
+        let (_, _, ranks) = ranked(&bench, "out");
+        let rows = bench.rows("out");
+        let known: Vec<(f64, &Row)> = bench
+            .seen(&rows)
+            .into_iter()
+            .map(|(_, flux, row)| (flux, row))
+            .collect();
+        let found: Vec<u32> = nights(seed)
+            .into_iter()
+            .map(|off| inside(&known, off))
+            .collect();
+        let roofs = u32::try_from(known.len()).unwrap();
+        println!(
+            "flight {seed}: {roofs} roofs, inside by night {found:?}, with the weather known {}",
+            inside(&known, [0.0; 4])
+        );
+        within += found.iter().sum::<u32>();
+        all += 20 * roofs;
+        let mut grades: Vec<&str> = known.iter().map(|(_, row)| row["grade"].as_str()).collect();
+        grades.sort_unstable();
+        println!("flight {seed}: grades {grades:?}");
+        if grades[grades.len() / 2] <= "B" {
+            worst = worst.min(ranks);
+        }
+    }
+    let share = f64::from(within) / f64::from(all);
+    println!(
+        "{within} of {all} roofs inside the 90 % interval: {share:.3}; least rank correlation in grades A and B {worst:.3}"
+    );
+    assert!((0.85..=0.95).contains(&share), "{share}");
+    assert!(worst >= 0.9, "{worst}");
 }

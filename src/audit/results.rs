@@ -37,6 +37,10 @@ pub struct HeatLossParameters {
     pub tilt_millidegrees: [i64; 2],
     /// Standard uncertainty of an apparent temperature, mK.
     pub apparent_mk: i64,
+    /// Standard deviation of what one frame reads more or less than its neighbours, mK: drift left in the map.
+    pub drift_mk: i64,
+    /// Standard uncertainty of where the map shows a place, mm.
+    pub place_mm: i64,
     /// Standard uncertainty of the air's transmission, in thousandths.
     pub transmission_milli: i64,
     /// Standard uncertainty of the convection coefficient, in thousandths of itself.

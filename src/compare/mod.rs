@@ -180,6 +180,8 @@ mod tests {
             emissivity_milli: [910, 20],
             tilt_millidegrees: [35_000, 5_000],
             apparent_mk: 1_200,
+            drift_mk: 100,
+            place_mm: 100,
             transmission_milli: 10,
             convection_milli: 200,
             convection: "mcadams".into(),

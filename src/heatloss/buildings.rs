@@ -9,12 +9,13 @@ use super::balance::{Convection, Surface};
 use super::estimate::MIN_EMISSIVITY;
 use super::grade::{Reason, Verdict, surface_reasons};
 use super::index::{Ranked, Standing, standings};
+use super::zone::{Core, shares, window_around};
 use super::{
     FluxModel, Footprint, Grade, HotSpots, Interval, Ring, Spread, Weather, ZoneStatistics,
-    coverage, hot_spots, u_value,
+    hot_spots, rank_reasons, u_value,
 };
 use crate::georef::Bounds;
-use crate::units::{Celsius, Degrees, Fraction};
+use crate::units::{Celsius, Degrees, Fraction, Metres};
 
 /// Pixels of a window that are read at a time; a building beyond is left out and says so.
 const MAX_PIXELS: usize = 16 << 20;
@@ -38,6 +39,8 @@ pub struct BuildingOptions {
     pub radius: f64,
     /// Less of a building seen than this gives no number.
     pub least_visible: f64,
+    /// Standard uncertainty of the map's place against the outlines, along each axis.
+    pub place: Metres,
 }
 
 impl Default for BuildingOptions {
@@ -66,7 +69,25 @@ impl Default for BuildingOptions {
             spread: Spread::default(),
             radius: 250.0,
             least_visible: 0.25,
+            place: Metres(0.0),
         }
+    }
+}
+
+impl BuildingOptions {
+    /// A roof's own emissivity, else its material's; `None` where neither is known.
+    #[must_use]
+    pub fn stated_emissivity(&self, footprint: &Footprint) -> Option<f64> {
+        let of_material = |name: &String| {
+            let name = name.trim().to_lowercase();
+            let known = self
+                .materials
+                .iter()
+                .find(|(material, _)| *material == name);
+            known.map(|(_, value)| *value)
+        };
+        let material = footprint.material.as_ref().and_then(of_material);
+        footprint.emissivity.or(material)
     }
 }
 
@@ -81,6 +102,10 @@ pub struct Building {
     pub visible: f64,
     /// Apparent temperatures, °C; all `NaN` where too little was seen.
     pub apparent: ZoneStatistics,
+    /// What the heat balance starts from: the mean over what surely belongs to the building, °C.
+    pub core: f64,
+    /// Standard uncertainty in K of what sets this building apart from its neighbours: place of the map, drift of frames.
+    pub own_sigma: f64,
     /// Temperature of the surface, corrected for emissivity, sky and air, °C.
     pub surface: Option<f64>,
     /// Temperature of the air, °C.
@@ -157,6 +182,16 @@ pub fn measure<S, E: Send>(
     for (row, standing) in rows.iter_mut().zip(standings(&ranked, options.radius)) {
         row.standing = standing;
     }
+    let of_roofs: Vec<(f64, f64)> = rows
+        .iter()
+        .filter(|row| row.flux.is_some())
+        .map(|row| (row.core, row.own_sigma))
+        .collect();
+    if let Some(reason) = rank_reasons(&of_roofs) {
+        for row in rows.iter_mut().filter(|row| row.flux.is_some()) {
+            row.verdict = row.verdict.and([reason.clone()]);
+        }
+    }
     Ok(rows)
 }
 
@@ -167,22 +202,11 @@ fn building<E>(
     options: &BuildingOptions,
     read: impl FnOnce(MapWindow) -> Result<Vec<f32>, E>,
 ) -> Result<Building, E> {
-    let known = |name: &String| {
-        let name = name.trim().to_lowercase();
-        options
-            .materials
-            .iter()
-            .find(|(material, _)| *material == name)
-            .map(|(_, value)| *value)
-    };
-    let material = footprint.material.as_ref().and_then(known);
-    let emissivity = footprint
-        .emissivity
-        .or(material)
-        .unwrap_or(options.emissivity);
+    let stated = options.stated_emissivity(&footprint);
+    let emissivity = stated.unwrap_or(options.emissivity);
     let tilt = footprint.tilt.unwrap_or(options.tilt.0);
     let mut reasons = Vec::new();
-    if footprint.emissivity.or(material).is_none() {
+    if stated.is_none() {
         reasons.push(Reason {
             at_best: Grade::B,
             text: "material of the roof not known".into(),
@@ -200,15 +224,17 @@ fn building<E>(
         .iter()
         .map(|polygon| polygon_area(polygon))
         .sum();
-    let window =
-        window_around(rings, grid).filter(|window| window.width * window.height <= MAX_PIXELS);
-    let (apparent, hot_spots) = if let Some(window) = window {
+    let window = window_around(rings, grid, options.place)
+        .filter(|window| window.width * window.height <= MAX_PIXELS);
+    let (apparent, core, hot_spots) = if let Some(window) = window {
         let celsius = read(window)?;
         let shares = shares(&footprint, grid, window);
         let pixel_area = grid.resolution * grid.resolution;
         let pixels = celsius.iter().copied().zip(shares.iter().copied());
+        let resolution = Metres(grid.resolution);
         (
             ZoneStatistics::of(pixels),
+            Core::of(&celsius, &shares, window.width, resolution, options.place),
             hot_spots(&celsius, &shares, window.width, pixel_area),
         )
     } else {
@@ -216,7 +242,7 @@ fn building<E>(
             at_best: Grade::E,
             text: "too large to be measured as one building".into(),
         });
-        (ZoneStatistics::of([]), HotSpots::default())
+        (ZoneStatistics::of([]), Core::NONE, HotSpots::default())
     };
     // Of the whole outline: what lies beside the map was not seen.
     let visible = (apparent.valid * grid.resolution * grid.resolution / area).min(1.0);
@@ -225,6 +251,8 @@ fn building<E>(
         area,
         visible,
         apparent,
+        core: core.mean,
+        own_sigma: core.sigma.hypot(options.spread.drift),
         surface: None,
         air: weather.map(|weather| weather.air.value),
         flux: None,
@@ -242,6 +270,7 @@ fn building<E>(
             100.0 * options.least_visible
         );
         row.apparent = ZoneStatistics::of([]);
+        row.core = f64::NAN;
         row.hot_spots = HotSpots::default();
         row.verdict = row.verdict.and([Reason {
             at_best: Grade::E,
@@ -261,20 +290,19 @@ fn building<E>(
 }
 
 impl Building {
-    /// Adds what the heat balance gives, at the mean apparent temperature: over a roof's spread of some kelvin the balance is
+    /// Adds what the heat balance gives, at the core's mean apparent temperature: over a roof's spread of some kelvin the balance is
     /// straight to about 0.1 W/m².
     fn balance(&mut self, weather: &Weather, options: &BuildingOptions) {
         let surface = Surface {
             emissivity: Fraction::new(self.emissivity).unwrap_or(Fraction::ONE),
             tilt: Degrees(self.tilt),
         };
-        let model = FluxModel::new(
-            weather,
-            surface,
-            options.transmission,
-            options.convection,
-            &options.spread,
-        );
+        let spread = Spread {
+            drift: self.own_sigma,
+            ..options.spread
+        };
+        let air = options.transmission;
+        let model = FluxModel::new(weather, surface, air, options.convection, &spread);
         let model = match model {
             Ok(model) => model,
             Err(refusal) => {
@@ -286,7 +314,7 @@ impl Building {
                 return;
             }
         };
-        let apparent = Celsius(self.apparent.mean);
+        let apparent = Celsius(self.core);
         let flux = model.flux(apparent);
         let at = |flux| {
             u_value(
@@ -328,7 +356,7 @@ impl Building {
         let material = self.footprint.material.as_deref().unwrap_or("?");
         // Tilts within 20 degrees of each other see about the same sky.
         let tilt = self.footprint.tilt.unwrap_or(options.tilt.0) / 20.0;
-        let mean = Some(self.apparent.mean).filter(|mean| mean.is_finite());
+        let mean = Some(self.core).filter(|mean| mean.is_finite());
         let is_mirror = self.emissivity < MIN_EMISSIVITY;
         Ranked {
             place,
@@ -345,59 +373,6 @@ impl Building {
 fn polygon_area(rings: &[Ring]) -> f64 {
     let area = |ring: &Ring| super::signed_area(ring).abs();
     rings.first().map_or(0.0, area) - rings.iter().skip(1).map(area).sum::<f64>()
-}
-
-/// The pixels that the rings touch; `None` beside the map.
-fn window_around<'a>(rings: impl Iterator<Item = &'a Ring>, grid: &MapGrid) -> Option<MapWindow> {
-    let points: Vec<(f64, f64)> = rings.flatten().copied().collect();
-    let bounds = Bounds::around(&points)?.intersection(grid.bounds)?;
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "within the map, so not negative"
-    )]
-    let index = |metres: f64| (metres / grid.resolution) as usize;
-    let (x0, y0) = (
-        index(bounds.west - grid.bounds.west),
-        index(grid.bounds.north - bounds.north),
-    );
-    let (x1, y1) = (
-        index(bounds.east - grid.bounds.west) + 1,
-        index(grid.bounds.north - bounds.south) + 1,
-    );
-    let (x1, y1) = (x1.min(grid.size.0), y1.min(grid.size.1));
-    (x0 < x1 && y0 < y1).then(|| MapWindow {
-        x0,
-        y0,
-        width: x1 - x0,
-        height: y1 - y0,
-    })
-}
-
-/// Share of each pixel of a window that lies in the building; parts of a multipolygon do not overlap (checked on reading).
-fn shares(footprint: &Footprint, grid: &MapGrid, window: MapWindow) -> Vec<f64> {
-    #[expect(clippy::cast_precision_loss, reason = "columns and rows fit 31 bits")]
-    let (x0, y0) = (window.x0 as f64, window.y0 as f64);
-    let to_window = |&(east, north): &(f64, f64)| {
-        (
-            (east - grid.bounds.west) / grid.resolution - x0,
-            (grid.bounds.north - north) / grid.resolution - y0,
-        )
-    };
-    let mut sum = vec![0.0; window.width * window.height];
-    for polygon in &footprint.polygons {
-        let rings: Vec<Ring> = polygon
-            .iter()
-            .map(|ring| ring.iter().map(to_window).collect())
-            .collect();
-        for (sum, share) in sum
-            .iter_mut()
-            .zip(coverage(&rings, window.width, window.height))
-        {
-            *sum = f64::min(*sum + share, 1.0);
-        }
-    }
-    sum
 }
 
 #[cfg(test)]

@@ -20,7 +20,12 @@ const NINETY: f64 = 1.644_853_627;
 #[derive(Debug, Clone, Copy, PartialEq)]
 pub struct Spread {
     /// Of the apparent temperature, in K. Cameras state +-2 K; read as a 90 % interval that is 1.2.
+    ///
+    /// The whole night shares it: it widens intervals and moves no roof against its neighbours.
     pub apparent: f64,
+    /// Of what sets one place of the map apart from another besides its heat, in K: what frames read more or less than each other, and
+    /// at buildings the place of the map.
+    pub drift: f64,
     /// Of the emissivity.
     pub emissivity: f64,
     /// Of the air's transmission.
@@ -35,6 +40,7 @@ impl Default for Spread {
     fn default() -> Self {
         Self {
             apparent: 1.2,
+            drift: 0.0,
             emissivity: 0.02,
             transmission: 0.01,
             tilt: 5.0,
@@ -189,7 +195,7 @@ impl FluxModel {
             ),
             sigmas: of(
                 |known| known.sigma,
-                spread.apparent,
+                spread.apparent.hypot(spread.drift),
                 spread.emissivity,
                 spread.transmission,
                 spread.tilt,

@@ -1,13 +1,13 @@
 //! Flux with its interval for every pixel of a map.
 //!
-//! In: a way to make the balance for a path through air. Out: estimate, low and high from an apparent temperature and a distance.
-//! Refuses: nothing; no data stays no data.
+//! In: a way to make the balance for a path through air and a tilt. Out: estimate, low and high from an apparent temperature, a distance
+//! and a tilt. Refuses: nothing; no data stays no data.
 //!
-//! The balance of one pixel costs some microseconds. It is smooth, so it is tabulated every half kelvin and every 10 m of path and
-//! read by straight lines between: within 0.02 W/m² of the balance itself.
+//! The balance of one pixel costs some microseconds. It is smooth, so it is tabulated every half kelvin, every 10 m of path and every tenth of the
+//! hemisphere that a surface may see of the sky, and read by straight lines between: within 0.05 W/m² of the balance itself.
 
 use super::FluxModel;
-use crate::units::{Celsius, Metres};
+use crate::units::{Celsius, Degrees, Metres};
 
 /// First temperature of the table, °C; below and above it is worked out pixel by pixel.
 const FIRST: f64 = -60.0;
@@ -20,22 +20,32 @@ const PATH: f64 = 10.0;
 /// Tables: up to 500 m; beyond, the last one is taken.
 const PATHS: usize = 51;
 
+/// Share of the hemisphere that is sky over a wall, the first of the table.
+const FIRST_VIEW: f64 = 0.5;
+/// Of it between two tables.
+const VIEW: f64 = 0.1;
+/// Tables: up to a flat roof, over which all is sky.
+const VIEWS: usize = 6;
+
 /// Heat loss of a map's pixels.
 #[derive(Debug, Clone)]
 pub struct FluxField {
-    /// One a path: its balance, and estimate and half width by temperature.
+    /// One a path and share of sky, the shares of a path together: its balance, and estimate and half width by temperature.
     tables: Vec<(FluxModel, Vec<[f64; 2]>)>,
 }
 
 impl FluxField {
-    /// Tabulates what `model` gives for a path of so many metres.
+    /// Tabulates what `model` gives for a path of so many metres and a tilt.
     ///
     /// # Errors
     ///
     /// What `model` says.
-    pub fn new<E>(model: impl Fn(Metres) -> Result<FluxModel, E>) -> Result<Self, E> {
-        let tables = (0..PATHS).map(|path| {
-            let model = model(Metres(PATH * count(path)))?;
+    pub fn new<E>(model: impl Fn(Metres, Degrees) -> Result<FluxModel, E>) -> Result<Self, E> {
+        let tables = (0..PATHS * VIEWS).map(|table| {
+            // The other way of `Surface::sky_view`.
+            let view = FIRST_VIEW + VIEW * count(table % VIEWS);
+            let tilt = (2.0 * view - 1.0).clamp(-1.0, 1.0).acos().to_degrees();
+            let model = model(Metres(PATH * count(table / VIEWS)), Degrees(tilt))?;
             let row = |row| balance(&model, FIRST + STEP * count(row));
             Ok((model, (0..ROWS).map(row).collect()))
         });
@@ -46,20 +56,29 @@ impl FluxField {
 
     /// Estimate, low and high in W/m²; all `NaN` without a temperature. A path that is not known (`NaN`) is taken as the shortest.
     #[must_use]
-    pub fn at(&self, apparent: f32, path: Metres) -> [f32; 3] {
+    pub fn at(&self, apparent: f32, path: Metres, tilt: Degrees) -> [f32; 3] {
         let apparent = f64::from(apparent);
         if !apparent.is_finite() {
             return [f32::NAN; 3];
         }
-        let ((path, share), temperature) = (place(path.0 / PATH, PATHS), (apparent - FIRST) / STEP);
-        let of = |path: usize| {
-            let (model, rows) = self.tables.get(path)?;
+        let view = (f64::midpoint(1.0, tilt.to_radians().cos()) - FIRST_VIEW) / VIEW;
+        let ((path, share), (view, more)) = (place(path.0 / PATH, PATHS), place(view, VIEWS));
+        let temperature = (apparent - FIRST) / STEP;
+        let of_table = |table: usize| {
+            let (model, rows) = self.tables.get(table)?;
             let inside = (0.0..=count(ROWS - 1)).contains(&temperature);
             if !inside {
                 return Some(balance(model, apparent));
             }
             let (row, share) = place(temperature, ROWS);
             Some(mix(*rows.get(row)?, *rows.get(row + 1)?, share))
+        };
+        let of = |path: usize| {
+            let (steep, flat) = (
+                of_table(path * VIEWS + view)?,
+                of_table(path * VIEWS + view + 1)?,
+            );
+            Some(mix(steep, flat, more))
         };
         match (of(path), of(path + 1)) {
             (Some(near), Some(far)) => {
@@ -110,13 +129,13 @@ mod tests {
     use super::super::weather::tests::calm_night;
     use super::super::{Convection, HeatLossError, Spread, Surface, air_transmission};
     use super::*;
-    use crate::units::{Degrees, Fraction};
+    use crate::units::Fraction;
 
-    fn model(path: Metres) -> Result<FluxModel, HeatLossError> {
+    fn model(path: Metres, tilt: Degrees) -> Result<FluxModel, HeatLossError> {
         let weather = calm_night().complete()?.unwrap();
         let surface = Surface {
             emissivity: Fraction::new(0.91).unwrap(),
-            tilt: Degrees(35.0),
+            tilt,
         };
         let air = air_transmission(&weather, path);
         FluxModel::new(
@@ -132,14 +151,15 @@ mod tests {
     fn the_table_gives_what_the_balance_gives() {
         let field = FluxField::new(model).unwrap();
         for apparent in [-70.0_f32, -13.37, -4.0, 0.61, 7.77, 45.2, 130.0] {
-            for path in [25.0, 63.0, 118.0] {
-                let flux = model(Metres(path)).unwrap().flux(Celsius(apparent.into()));
-                let found = field.at(apparent, Metres(path)).map(f64::from);
+            for (path, tilt) in [(25.0, 0.0), (63.0, 35.0), (118.0, 52.0), (80.0, 90.0)] {
+                let (path, tilt) = (Metres(path), Degrees(tilt));
+                let flux = model(path, tilt).unwrap().flux(Celsius(apparent.into()));
+                let found = field.at(apparent, path, tilt).map(f64::from);
                 for (found, expected) in found.iter().zip([flux.estimate, flux.low, flux.high]) {
-                    let near = 0.02 + 3e-4 * expected.abs();
+                    let near = 0.05 + 3e-4 * expected.abs();
                     assert!(
                         (found - expected).abs() < near,
-                        "{apparent} {path}: {found} {expected}"
+                        "{apparent} {path:?} {tilt:?}: {found} {expected}"
                     );
                 }
             }
@@ -151,19 +171,19 @@ mod tests {
         let field = FluxField::new(model).unwrap();
         assert!(
             field
-                .at(f32::NAN, Metres(60.0))
+                .at(f32::NAN, Metres(60.0), Degrees(35.0))
                 .iter()
                 .all(|value| value.is_nan())
         );
         assert!(
             field
-                .at(1.0, Metres(f64::NAN))
+                .at(1.0, Metres(f64::NAN), Degrees(35.0))
                 .iter()
                 .all(|value| value.is_finite())
         );
         assert!(
             field
-                .at(1.0, Metres(9e9))
+                .at(1.0, Metres(9e9), Degrees(35.0))
                 .iter()
                 .all(|value| value.is_finite())
         );

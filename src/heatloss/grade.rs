@@ -14,6 +14,16 @@ const WIND_CALM: f64 = 2.5;
 /// Kelvin between inside and outside (DOMAIN section 4).
 const HEATED: f64 = 10.0;
 
+/// Drift left in a map above which one roof cannot be told from the next, in K: half the standard deviation of 1 K between the roofs of
+/// a street, with which ranks would correlate with the truth to less than [`RANKS_SURE`].
+const DRIFT: f64 = 0.5;
+/// Drift that is as large as what it hides, in K.
+const DRIFT_LARGE: f64 = 1.0;
+/// Least expected rank correlation of grades A and B.
+const RANKS_SURE: f64 = 0.9;
+/// Least of grade C.
+const RANKS_HINT: f64 = 0.7;
+
 /// Confidence in a figure.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Grade {
@@ -175,6 +185,67 @@ pub fn surface_reasons(visible: Fraction, flux: f64, half_width: f64) -> Vec<Rea
     reasons
 }
 
+/// What frames that read more or less than each other leave of a map's grade; `drift` is the standard deviation in K of a frame's reading
+/// as a whole against its neighbours', `None` where no two frames of several overlap.
+#[must_use]
+pub fn drift_reason(drift: Option<f64>) -> Option<Reason> {
+    let Some(drift) = drift else {
+        return Some(Reason {
+            at_best: Grade::C,
+            text: "frames do not overlap: nothing tells whether the camera drifted".into(),
+        });
+    };
+    let at_best = match drift {
+        drift if drift > DRIFT_LARGE => Grade::D,
+        drift if drift > DRIFT => Grade::C,
+        _ => return None,
+    };
+    let text = format!(
+        "the camera drifted: frames read {drift:.1} K more or less than each other, at most {DRIFT} K allowed"
+    );
+    Some(Reason { at_best, text })
+}
+
+/// Whether the roofs of a map can be ranked: their mean temperatures in °C, each with the standard uncertainty in K that it does not share
+/// with the others. `None` where they can, or where there are too few to say.
+///
+/// With noise of variance n in an observed variance v the observed values correlate with the true ones to `r = sqrt(1 - n/v)` (Spearman 1904), their
+/// ranks to `6/pi asin(r/2)` (Pearson 1907, for normal distributions). Below 0.9 the grade is C at best, below 0.7 D.
+#[must_use]
+pub fn rank_reasons(roofs: &[(f64, f64)]) -> Option<Reason> {
+    let known = || {
+        roofs
+            .iter()
+            .filter(|(mean, sigma)| mean.is_finite() && sigma.is_finite())
+    };
+    let count = known().map(|_| 1.0).sum::<f64>();
+    if count < 3.0 {
+        return None;
+    }
+    let mean = known().map(|(mean, _)| mean).sum::<f64>() / count;
+    let observed = known()
+        .map(|(value, _)| (value - mean).powi(2))
+        .sum::<f64>()
+        / (count - 1.0);
+    let noise = known().map(|(_, sigma)| sigma * sigma).sum::<f64>() / count;
+    let correlation = (1.0 - noise / observed).max(0.0).sqrt();
+    let ranks = 6.0 / std::f64::consts::PI * (correlation / 2.0).asin();
+    let at_best = match ranks {
+        ranks if ranks >= RANKS_SURE => return None,
+        ranks if ranks >= RANKS_HINT => Grade::C,
+        _ => Grade::D,
+    };
+    Some(Reason {
+        at_best,
+        text: format!(
+            "roofs differ by {:.1} K, of which {:.1} K may be drift of the camera and place of the map: ranks are expected to agree with the truth to {ranks:.2} \
+             only, {RANKS_SURE} needed",
+            observed.sqrt(),
+            noise.sqrt()
+        ),
+    })
+}
+
 #[cfg(test)]
 mod tests {
     use super::super::weather::tests::calm_night;
@@ -225,5 +296,37 @@ mod tests {
             worst(surface_reasons(share(0.9), f64::NAN, f64::NAN)),
             Grade::C
         );
+    }
+
+    #[test]
+    fn drift_that_hides_what_roofs_differ_by_lowers_the_grade() {
+        assert_eq!(drift_reason(Some(0.1)), None);
+        let grade = |drift| drift_reason(drift).unwrap().at_best;
+        assert_eq!(grade(Some(0.7)), Grade::C);
+        assert_eq!(grade(Some(1.4)), Grade::D);
+        assert_eq!(grade(None), Grade::C);
+        assert!(
+            drift_reason(Some(0.7))
+                .unwrap()
+                .text
+                .contains("frames read 0.7 K more or less")
+        );
+    }
+
+    /// Values -1.5, -0.5, 0.5, 1.5 have a variance of 5/3. Noise of variance 5/3 x 0.36 leaves r = 0.8 and ranks of
+    /// 6/pi asin 0.4 = 0.786; of 5/3 x 0.09 leaves 0.954 and 0.9498.
+    #[test]
+    fn ranks_are_doubted_where_noise_makes_much_of_what_roofs_differ_by() {
+        let roofs = |sigma: f64| {
+            [-1.5, -0.5, 0.5, 1.5].map(|value: f64| (value, sigma * (5.0_f64 / 3.0).sqrt()))
+        };
+        assert_eq!(rank_reasons(&roofs(0.3)), None);
+        let reason = rank_reasons(&roofs(0.6)).unwrap();
+        assert!(
+            reason.at_best == Grade::C && reason.text.contains("to 0.79 only"),
+            "{reason:?}"
+        );
+        assert_eq!(rank_reasons(&roofs(2.0)).unwrap().at_best, Grade::D);
+        assert_eq!(rank_reasons(&roofs(2.0)[..2]), None);
     }
 }

@@ -208,6 +208,20 @@ pub const FIELDS: &[Field] = &[
         "95 % of the area look colder",
         |row| Some(row.apparent.p95),
     ),
+    number(
+        "core_mean",
+        "degC",
+        3,
+        "mean apparent temperature of what surely belongs to it: what the flux starts from",
+        |row| Some(row.core),
+    ),
+    number(
+        "core_sigma",
+        "K",
+        3,
+        "standard uncertainty of it that neighbours do not share: drift of frames, place of the map",
+        |row| Some(row.own_sigma).filter(|_| row.core.is_finite()),
+    ),
     whole(
         "hot_spots",
         "places of 0.1 m2 and more that are clearly warmer than the rest",

@@ -18,13 +18,22 @@ use crate::georef::{
 };
 use crate::raster::Raster;
 use crate::tiles::{FrameCache, MosaicFrame};
+use crate::units::Metres;
 
 /// Bytes of rasters held while they are compared.
 const CACHE: usize = 128 << 20;
 
+/// Standard deviation of a position without RTK, in metres, and of a compass, in radians: what refinement takes them for.
+const GPS: f64 = 1.0;
+const COMPASS: f64 = 0.035;
+/// Of a pose that photogrammetry software worked out, in metres.
+const SOFTWARE: f64 = 0.1;
+
 /// What refinement did.
 #[derive(Debug, Default)]
 pub(super) struct Alignment {
+    /// Sum of squares over frames of the standard uncertainty of where the map shows a place, and frames.
+    place: (f64, f64),
     temperatures: BTreeMap<FrameId, Radiometric>,
     /// One a frame, in ascending order.
     pub(super) placed: Vec<Placed>,
@@ -115,6 +124,11 @@ impl Alignment {
                     frame.view = *view;
                 }
             }
+            let sigma = place(&views, &is_loose, &accuracy, poses.as_ref());
+            #[expect(clippy::cast_precision_loss, reason = "frames of a flight")]
+            let frames = views.len() as f64;
+            alignment.place.0 += frames * sigma * sigma;
+            alignment.place.1 += frames;
             alignment.record(&views, poses.as_ref(), temperatures.as_ref());
         }
         alignment.placed.sort_by_key(|placed| placed.frame);
@@ -167,6 +181,11 @@ impl Alignment {
         });
     }
 
+    /// Standard uncertainty, along each axis, of where the map shows a place.
+    pub(super) fn place(&self) -> Metres {
+        Metres((self.place.0 / self.place.1.max(1.0)).sqrt())
+    }
+
     /// The raster with offset and vignetting taken out.
     pub(super) fn apply(&self, id: FrameId, celsius: Arc<Raster<f32>>) -> Arc<Raster<f32>> {
         match self.temperatures.get(&id) {
@@ -201,6 +220,54 @@ impl Alignment {
             _ => format!("{poses}; temperatures as measured"),
         }
     }
+}
+
+/// Standard uncertainty in metres of where a flight's frames show a place.
+///
+/// Frames that agree with each other lie off together: `n` positions of `s` metres each fix the whole to `s / sqrt(n)`, and its scale and turn
+/// add as much again in the middle of a side and twice as much in a corner, so `2 s / sqrt(n)`; beside it stands what they still disagree by.
+/// Without refinement a frame is off by its position, and its edge by its compass.
+fn place(
+    views: &[(FrameId, View)],
+    is_loose: &impl Fn(&FrameId) -> bool,
+    accuracy: &impl Fn(&FrameId) -> (Option<Metres>, Option<Metres>),
+    poses: Option<&Poses>,
+) -> f64 {
+    let mean = |of: &dyn Fn(&(FrameId, View)) -> f64| {
+        let (sum, count) = views.iter().fold((0.0, 0.0), |(sum, count), view| {
+            (sum + of(view), count + 1.0)
+        });
+        (sum / f64::max(count, 1.0), count)
+    };
+    let (square, frames) = mean(&|(id, _)| {
+        let stated = accuracy(id).0.map_or(GPS, |stated| stated.0);
+        if is_loose(id) {
+            stated * stated
+        } else {
+            SOFTWARE * SOFTWARE
+        }
+    });
+    let resolution = |view: &View| {
+        let camera = view.camera();
+        view.height().0 / camera.fx
+    };
+    let after = poses.and_then(|poses| poses.after);
+    let (own, frames) = match after {
+        Some(after) => {
+            let (pixel, _) = mean(&|(_, view)| resolution(view));
+            (after.median_px * pixel, frames)
+        }
+        None if views.iter().any(|(id, _)| is_loose(id)) => {
+            #[expect(
+                clippy::cast_precision_loss,
+                reason = "sides of rasters lie far below 2^52"
+            )]
+            let (half, _) = mean(&|(_, view)| resolution(view) * view.camera().width as f64 / 2.0);
+            (COMPASS * half, 4.0)
+        }
+        None => (0.0, 4.0),
+    };
+    (2.0 * (square / frames).sqrt()).hypot(own)
 }
 
 /// The log's entry: millimetres, microradians and millikelvin.

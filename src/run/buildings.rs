@@ -6,16 +6,18 @@
 use rayon::ThreadPool;
 use serde::Serialize;
 
+use super::heat_loss::Seen;
 use super::journal::Journal;
 use super::outputs::Map;
 use super::record::{self, count, ranges};
-use super::{Run, RunError};
+use super::surfaces::{self, map_grid};
+use super::{Run, RunError, heat_loss};
 use crate::audit::{BuildingsEmitted, Entry, ObjectionApplied, PublishedFile};
 use crate::config::Config;
 use crate::georef::{Bounds, Surface};
 use crate::heatloss::{
-    self, BuildingOptions, Facet, Footprint, FootprintSource, GeoPackage, GeoParquet, MapGrid,
-    MapWindow, Objections, Ring, TableCsv, UprnLinksCsv, air_transmission, coverage,
+    self, BuildingOptions, Facet, Footprint, FootprintSource, GeoPackage, GeoParquet, MapWindow,
+    Objections, Ring, TableCsv, UprnLinksCsv, air_transmission, coverage,
 };
 use crate::hex;
 use crate::store::{Staged, Store, hash_file, layout};
@@ -146,19 +148,17 @@ fn strips<'a>(rings: &'a [Ring], grid: &'a Grid) -> impl Iterator<Item = Erased>
     })
 }
 
-/// What the map was drawn on and from.
-pub(super) struct On<'a> {
-    pub(super) views: &'a [MosaicFrame],
-    pub(super) surface: &'a Surface,
-}
-
 /// Measures the buildings and publishes their table, where outlines are given.
 pub(super) fn publish(
     run: &Run,
     pool: &ThreadPool,
     store: &Store,
     map: &Map<'_>,
-    on: &On<'_>,
+    Seen {
+        views,
+        place,
+        surface,
+    }: Seen<'_>,
     objections: Option<&Objections>,
     journal: &mut Journal<'_>,
 ) -> Result<Option<BuildingsSummary>, RunError> {
@@ -177,23 +177,24 @@ pub(super) fn publish(
                 source,
             })?;
     }
+    surfaces::tilt(&mut footprints, surface).map_err(TilesError::from)?;
     let points_outside = match &config.uprn_points {
         Some(points) => points.assign(&mut footprints, &projector, grid.bounds())?,
         None => 0,
     };
-    let weather = run.config.weather.map(|config| config.weather);
-    let range = typical_range(mosaic, on.views);
+    let conditions = run.config.weather.as_ref();
+    let conditions = conditions.map(|config| heat_loss::conditions(config, mosaic).0);
+    let weather = conditions.map(|config| config.weather);
+    let range = typical_range(mosaic, views);
     let options = BuildingOptions {
         transmission: weather.map_or(config.options.transmission, |weather| {
             air_transmission(&weather, range)
         }),
+        spread: conditions.map_or(config.options.spread, |config| config.spread),
+        place,
         ..config.options.clone()
     };
-    let pixels = MapGrid {
-        bounds: grid.bounds(),
-        resolution: grid.resolution,
-        size: (grid.width, grid.height),
-    };
+    let pixels = map_grid(grid);
     let read = |reader: &MosaicReader, window: MapWindow| {
         reader.celsius((window.x0, window.y0), (window.width, window.height))
     };
@@ -209,7 +210,7 @@ pub(super) fn publish(
         )
     };
     let rows = pool.install(|| measure(footprints))?;
-    let parts = pool.install(|| heatloss::parts(&rows, |one| facets(one, on.surface), measure))?;
+    let parts = pool.install(|| heatloss::parts(&rows, |one| facets(one, surface), measure))?;
     let (buildings, parts, crs) = (rows.as_slice(), parts.as_slice(), grid.crs);
     let package = GeoPackage {
         buildings,

@@ -10,13 +10,18 @@ use serde::Serialize;
 
 use super::journal::Journal;
 use super::outputs::{self, ATTRIBUTION, Catalog, Map, Paths, Web};
+use super::surfaces::{Percent, Surfaces};
 use super::{Run, RunError};
 use crate::audit::{Entry, HeatLossParameters};
 use crate::config::WeatherConfig;
-use crate::heatloss::{FluxField, HeatLossError, Sky, Uncertain, air_transmission, slant_range};
+use crate::georef;
+use crate::heatloss::{
+    FluxField, HeatLossError, Sky, Surface, Uncertain, Verdict, air_transmission, drift_reason,
+    slant_range,
+};
 use crate::store::{Store, layout};
-use crate::tiles::{Band, MosaicFrame, Pyramid, Qml, Ramp, TileJson};
-use crate::units::Metres;
+use crate::tiles::{Band, Mosaic, MosaicFrame, Pyramid, Qml, Ramp, TileJson};
+use crate::units::{Fraction, Metres};
 
 /// Bands of the raster.
 const BANDS: &[Band; 3] = &[
@@ -37,6 +42,9 @@ const RAMP: (f32, f32) = (0.0, 150.0);
 /// Values are kept to 1/8 W/m².
 const STEPS_PER_UNIT: f32 = 8.0;
 
+/// Standard deviation in K of the offset of a frame that nothing is known of (DOMAIN section 2: 5 K in flight at worst).
+const UNKNOWN_DRIFT: f64 = 2.0;
+
 /// How far the weather lets heat loss be trusted.
 #[derive(Debug, Clone, Serialize)]
 pub struct HeatLossSummary {
@@ -46,41 +54,77 @@ pub struct HeatLossSummary {
     pub reasons: Vec<String>,
 }
 
+/// How the map was seen.
+#[derive(Clone, Copy)]
+pub(super) struct Seen<'a> {
+    /// By which frames.
+    pub(super) views: &'a [MosaicFrame],
+    /// Standard uncertainty of where it shows a place, along each axis.
+    pub(super) place: Metres,
+    /// On what.
+    pub(super) surface: &'a georef::Surface,
+}
+
+/// The weather with what the frames of this map read more or less than each other, and how far both allow to trust it.
+pub(super) fn conditions(config: &WeatherConfig, mosaic: &Mosaic) -> (WeatherConfig, Verdict) {
+    let report = mosaic.report();
+    let mut config = *config;
+    let drift = match report.frame_offset {
+        // One frame has no neighbours to differ from.
+        None if report.used_frames.len() < 2 => Some(0.0),
+        offset => offset,
+    };
+    config.spread.drift = drift.unwrap_or(UNKNOWN_DRIFT);
+    let verdict = config.weather.verdict().and(drift_reason(drift));
+    (config, verdict)
+}
+
 /// Makes and publishes the map of heat loss, where the weather is known.
 pub(super) fn publish(
     run: &Run,
     pool: &ThreadPool,
     store: &Store,
     map: &Map<'_>,
-    views: &[MosaicFrame],
+    Seen {
+        views,
+        place,
+        surface,
+    }: Seen<'_>,
     catalog: &mut Catalog,
     journal: &mut Journal<'_>,
 ) -> Result<Option<HeatLossSummary>, RunError> {
     let Some(config) = &run.config.weather else {
         return Ok(None);
     };
-    let verdict = config.weather.verdict();
+    let (config, verdict) = &conditions(config, map.mosaic);
     let reasons: Vec<String> = verdict
         .reasons
         .iter()
         .map(|reason| reason.text.clone())
         .collect();
     let grade = verdict.grade.to_string();
-    journal.note(Entry::HeatLoss(parameters(config, &grade, &reasons)))?;
+    journal.note(Entry::HeatLoss(parameters(config, place, &grade, &reasons)))?;
     let heights: BTreeMap<_, Metres> = views
         .iter()
         .map(|frame| (frame.id, frame.view.height()))
         .collect();
-    let model = |path| config.model(air_transmission(&config.weather, path));
-    let field = FluxField::new::<HeatLossError>(model)?;
+    let surfaces = Surfaces::of(run, config, map.mosaic.grid(), surface)?;
+    let fields = fields(config, &surfaces)?;
     let work = store.work();
     let layer = pool.install(|| {
-        map.mosaic.derive("heatloss", BANDS, &work, |pixel| {
-            let height = heights.get(&pixel.frame).copied();
-            let range = height.map(|height| slant_range(height, pixel.off_nadir));
-            let flux = field.at(pixel.celsius, range.unwrap_or(Metres(f64::NAN)));
-            flux.map(|value| (value * STEPS_PER_UNIT).round() / STEPS_PER_UNIT)
-        })
+        let prepare = |block| surfaces.block(block);
+        map.mosaic
+            .derive("heatloss", BANDS, &work, prepare, |block, pixel| {
+                let (emissivity, tilt) = surfaces.at(block, &pixel);
+                // What mirrors the sky looks cold and is not: no data.
+                let Some(field) = fields.get(&emissivity) else {
+                    return [f32::NAN; 3];
+                };
+                let height = heights.get(&pixel.frame).copied();
+                let range = height.map(|height| slant_range(height, pixel.off_nadir));
+                let flux = field.at(pixel.celsius, range.unwrap_or(Metres(f64::NAN)), tilt);
+                flux.map(|value| (value * STEPS_PER_UNIT).round() / STEPS_PER_UNIT)
+            })
     })?;
     let ramp = Ramp::new(RAMP.0, RAMP.1)?;
     let style = Qml {
@@ -100,8 +144,34 @@ pub(super) fn publish(
     Ok(Some(HeatLossSummary { grade, reasons }))
 }
 
+/// Heat loss by emissivity; none for surfaces that mirror the sky.
+fn fields(
+    config: &WeatherConfig,
+    surfaces: &Surfaces<'_>,
+) -> Result<BTreeMap<Percent, FluxField>, HeatLossError> {
+    let of = |percent: Percent| {
+        let emissivity = Fraction::new(f64::from(percent) / 100.0).unwrap_or(Fraction::ONE);
+        let field = FluxField::new(|path, tilt| {
+            let surface = Surface { emissivity, tilt };
+            let air = air_transmission(&config.weather, path);
+            WeatherConfig { surface, ..*config }.model(air)
+        });
+        match field {
+            Ok(field) => Some(Ok((percent, field))),
+            Err(HeatLossError::Mirror { .. }) => None,
+            Err(error) => Some(Err(error)),
+        }
+    };
+    surfaces.emissivities().into_iter().filter_map(of).collect()
+}
+
 /// The log's entry: whole thousandths.
-fn parameters(config: &WeatherConfig, grade: &str, reasons: &[String]) -> HeatLossParameters {
+fn parameters(
+    config: &WeatherConfig,
+    place: Metres,
+    grade: &str,
+    reasons: &[String],
+) -> HeatLossParameters {
     let WeatherConfig {
         weather,
         surface,
@@ -125,6 +195,8 @@ fn parameters(config: &WeatherConfig, grade: &str, reasons: &[String]) -> HeatLo
         emissivity_milli: [milli(surface.emissivity.value()), milli(spread.emissivity)],
         tilt_millidegrees: [milli(surface.tilt.0), milli(spread.tilt)],
         apparent_mk: milli(spread.apparent),
+        drift_mk: milli(spread.drift),
+        place_mm: milli(place.0),
         transmission_milli: milli(spread.transmission),
         convection_milli: milli(spread.convection),
         convection: convection.name().into(),

@@ -114,15 +114,16 @@ pub(super) fn map(
         flown: flown(used.iter().filter_map(|id| by_id.get(id).copied())),
     };
     let mut catalog = outputs::publish(run, pool, store, &map, journal, progress)?;
-    summary.heat_loss = heat_loss::publish(run, pool, store, &map, &frames, &mut catalog, journal)?;
+    let seen = heat_loss::Seen {
+        views: &frames,
+        place: alignment.place(),
+        surface: &ground.surface,
+    };
+    summary.heat_loss = heat_loss::publish(run, pool, store, &map, seen, &mut catalog, journal)?;
     catalog.publish(run, store, &map, journal, progress)?;
     progress.step();
     let objections = objections.as_ref();
-    let on = buildings::On {
-        views: &frames,
-        surface: &ground.surface,
-    };
-    summary.buildings = buildings::publish(run, pool, store, &map, &on, objections, journal)?;
+    summary.buildings = buildings::publish(run, pool, store, &map, seen, objections, journal)?;
     progress.step();
     Ok((crs, frames))
 }

@@ -31,6 +31,7 @@ mod progress;
 mod record;
 mod reviewed;
 mod summary;
+mod surfaces;
 mod window;
 mod words;
 

@@ -12,6 +12,7 @@ use super::mosaic::{BLOCK, BLOCKS_PER_THREAD};
 use super::raster_file::{OpenRaster, RasterFile};
 use super::{Grid, Mosaic, TilesError};
 use crate::frame::FrameId;
+use crate::georef::Bounds;
 use crate::units::Degrees;
 
 /// Name and unit of a band.
@@ -44,6 +45,21 @@ pub struct MosaicPixel {
     pub off_nadir: Degrees,
     /// By which frame.
     pub frame: FrameId,
+    /// Metres east and north of its middle.
+    pub place: (f64, f64),
+    /// Its number in the block, row by row.
+    pub index: usize,
+}
+
+/// A rectangle of a map that is worked on at once.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct MapBlock {
+    /// Column and row of its first pixel.
+    pub origin: (usize, usize),
+    /// Columns and rows.
+    pub size: (usize, usize),
+    /// The middles of its outermost pixels.
+    pub area: Bounds,
 }
 
 /// Pixels of a window that are to hold no data.
@@ -119,17 +135,18 @@ impl Mosaic {
     }
 
     /// Another raster on the same grid, made from every pixel with data, in the folder `work`. `name` is that of its working
-    /// files.
+    /// files; `prepare` gives what the pixels of a block need in common.
     ///
     /// # Errors
     ///
-    /// [`TilesError::Gdal`].
-    pub fn derive<const N: usize>(
+    /// What `prepare` says, or [`TilesError::Gdal`].
+    pub fn derive<const N: usize, B>(
         &self,
         name: &'static str,
         bands: &'static [Band; N],
         work: &Path,
-        make: impl Fn(MosaicPixel) -> [f32; N] + Sync,
+        prepare: impl Fn(MapBlock) -> Result<B, TilesError> + Sync,
+        make: impl Fn(&B, MosaicPixel) -> [f32; N] + Sync,
     ) -> Result<Layer, TilesError> {
         let grid = *self.grid();
         let system = grid.crs.spatial_ref()?;
@@ -143,7 +160,7 @@ impl Mosaic {
             for batch in columns.chunks(batch) {
                 let blocks: Vec<Result<Option<[Vec<f32>; N]>, TilesError>> = batch
                     .par_iter()
-                    .map(|&column| self.make_block((column, row), &make))
+                    .map(|&column| self.make_block((column, row), &prepare, &make))
                     .collect();
                 for (&column, block) in batch.iter().zip(blocks) {
                     let Some(block) = block? else { continue };
@@ -173,10 +190,11 @@ impl Mosaic {
     }
 
     /// One block; `None` without data.
-    fn make_block<const N: usize>(
+    fn make_block<const N: usize, B>(
         &self,
         (column, row): (usize, usize),
-        make: &(impl Fn(MosaicPixel) -> [f32; N] + Sync),
+        prepare: &(impl Fn(MapBlock) -> Result<B, TilesError> + Sync),
+        make: &(impl Fn(&B, MosaicPixel) -> [f32; N] + Sync),
     ) -> Result<Option<[Vec<f32>; N]>, TilesError> {
         let source = self.layer.file.open()?;
         let size = self.block_size((column, row));
@@ -186,8 +204,22 @@ impl Mosaic {
             return Ok(None);
         }
         let (angles, frames) = (read(2)?, read(3)?);
+        let grid = self.grid();
+        let (west, north) = grid.centre(column, row);
+        let (east, south) = grid.centre(column + size.0 - 1, row + size.1 - 1);
+        let block = prepare(MapBlock {
+            origin: (column, row),
+            size,
+            area: Bounds {
+                west,
+                south,
+                east,
+                north,
+            },
+        })?;
         let mut values: [Vec<f32>; N] = std::array::from_fn(|_| Vec::with_capacity(celsius.len()));
-        for ((&celsius, &angle), &frame) in celsius.iter().zip(&angles).zip(&frames) {
+        let pixels = celsius.iter().zip(&angles).zip(&frames);
+        for (index, ((&celsius, &angle), &frame)) in pixels.enumerate() {
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
@@ -197,9 +229,11 @@ impl Mosaic {
                 celsius,
                 off_nadir: Degrees(f64::from(angle)),
                 frame: FrameId(frame as u32),
+                place: grid.centre(column + index % size.0, row + index / size.0),
+                index,
             };
             let found = if celsius.is_finite() {
-                make(pixel)
+                make(&block, pixel)
             } else {
                 [f32::NAN; N]
             };

@@ -32,7 +32,7 @@ pub use encoded::EncodedTiles;
 pub use error::TilesError;
 pub use grid::Grid;
 pub use kept_frame::KeptFrame;
-pub use layer::{Band, Erased, Layer, MosaicPixel, MosaicReader};
+pub use layer::{Band, Erased, Layer, MapBlock, MosaicPixel, MosaicReader};
 pub use mbtiles::MbTiles;
 pub use mosaic::{Mosaic, MosaicFrame, MosaicOptions, MosaicReport, build, build_on};
 pub use palette::{Ramp, RampError};

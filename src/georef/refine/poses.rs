@@ -6,9 +6,13 @@ use super::pairs::Overlaps;
 use super::solve::{Unknowns, corrected_view, solve_ties};
 use super::ties::{ROUNDS, Round, Tie, ties};
 use crate::frame::FrameId;
+use crate::georef::crs::median;
 use crate::georef::{Correction, Lens, Surface, SurfaceError, View};
 use crate::raster::Raster;
 use crate::units::Metres;
+
+/// Tangent of 20 degrees.
+const STEEP: f64 = 0.364;
 
 /// What a file says about a frame's pose.
 #[derive(Debug, Clone, Copy)]
@@ -127,11 +131,17 @@ where
     };
     let mut before = None;
     let mut matches = Vec::new();
+    let mut levels = Vec::new();
     for round in ROUNDS {
         let ties = look(&unknowns, round)?;
         before = before.or_else(|| offsets(&ties));
         matches = counts(frames.len(), &ties);
         solve_ties(&mut unknowns, frames, &ties);
+        levels = ties.iter().map(|tie| tie.up).collect();
+    }
+    if frames.iter().all(|frame| looks_down(&frame.view)) {
+        let level = median(&mut levels).unwrap_or(0.0);
+        unknowns.keep_scale(frames, &matches, level);
     }
     let [.., last] = ROUNDS;
     let ties = look(&unknowns, last)?;
@@ -148,6 +158,13 @@ where
         before,
         after: offsets(&ties),
     })
+}
+
+/// Whether a camera looks so steeply that what stands on the ground leans too little to tell the scale of a flight.
+fn looks_down(view: &View) -> bool {
+    let (camera, (east, north)) = (view.camera(), view.centre());
+    let seen = view.ground(camera.cx, camera.cy);
+    seen.is_some_and(|(x, y)| (x - east).hypot(y - north) <= STEEP * view.height().0)
 }
 
 /// Ties that each frame has a part in.

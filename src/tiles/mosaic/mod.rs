@@ -80,6 +80,9 @@ pub struct MosaicReport {
     pub overlap_pixels: u64,
     /// Mean absolute difference in kelvin between the frame drawn and the next best there.
     pub overlap_disagreement: Option<f64>,
+    /// Standard deviation in kelvin of what one frame reads more or less than its neighbours as a whole: drift and vignetting that
+    /// are left in the map.
+    pub frame_offset: Option<f64>,
     /// Pixels near a seam that mix two frames.
     pub blended_pixels: u64,
     /// Pixels with a temperature where the surface model has no height, drawn on level 0.
