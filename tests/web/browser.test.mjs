@@ -56,7 +56,7 @@ async function serve(folder, ...options) {
 
 /** A page that fails the test on any error, refusal of the policy or request to another server. */
 async function open(url, { size = DESKTOP, scheme = "light", state = "good" } = {}) {
-  const context = await browser.newContext({ viewport: size, colorScheme: scheme, hasTouch: size === PHONE });
+  const context = await browser.newContext({ viewport: size, colorScheme: scheme, hasTouch: size === PHONE, reducedMotion: "reduce" });
   const page = await context.newPage();
   page.wrong = [];
   page.on("pageerror", (error) => page.wrong.push(String(error)));
@@ -169,21 +169,22 @@ test("an entry is found by filter and read by keyboard", async () => {
   await page.fill("#log [name=text]", "");
   await page.selectOption("#log [name=type]", "frame.detected");
   await page.selectOption("#log [name=class]", "vehicle");
-  await page.waitForFunction(() => /^\d+ entr/.test(document.querySelector("#log .count").textContent));
+  const vehicles = entriesOf(run).filter((entry) => entry.type === "frame.detected" && entry.found.some((find) => find.class === "vehicle")).length;
+  await page.waitForFunction((count) => document.querySelector("#log .count").textContent === `${count} entries`, vehicles);
   await page.locator("#log .list").focus();
   await page.keyboard.press("End");
   await page.waitForSelector("#log .detail table");
   assert.match(await page.textContent("#log .detail table"), /vehicle/);
   await page.getByRole("button", { name: "Clear" }).click();
-  await page.waitForFunction((count) => document.querySelector("#log .count").textContent === `${count} entries`, countOf(run));
+  await page.waitForFunction((count) => document.querySelector("#log .count").textContent === `${count} entries`, entriesOf(run).length);
   assert.deepEqual(page.wrong, []);
 });
 
-const countOf = (folder) => readFileSync(path.join(folder, "audit/entries.jsonl"), "utf8").trim().split("\n").length;
+const entriesOf = (folder) => readFileSync(path.join(folder, "audit/entries.jsonl"), "utf8").trim().split("\n").map((line) => JSON.parse(line));
 
 test("the queue is worked by keyboard alone", async () => {
   const page = await open(`${await serve(run)}#review`);
-  assert.match(await page.textContent("#review .count"), /^3 frames to decide, 0 decided$/);
+  await page.waitForFunction(() => document.querySelector("#review .count").textContent === "3 frames to decide, 0 decided");
   for (let step = 0; step < 12 && !(await page.evaluate(() => document.activeElement.matches("#review .list"))); step += 1) await page.keyboard.press("Tab");
   await page.keyboard.press("ArrowDown");
   await page.keyboard.press("ArrowDown");
