@@ -32,7 +32,7 @@ pub(super) fn of(entry: &Entry) -> Vec<PublishedFile> {
 }
 
 /// The files that the log of `folder` tells of, and those of the lists among them, as the log has them: nothing is hashed.
-/// Lines that are no entries and paths that lead elsewhere are left out; [`verify`](super::verify) says what is wrong with those.
+/// Lines that are no entries and paths that lead elsewhere are left out; [`verify`](fn@super::verify) says what is wrong with those.
 ///
 /// # Errors
 ///

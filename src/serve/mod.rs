@@ -77,12 +77,12 @@ impl Server {
         }
         let token = options.token.then(random_token).transpose()?;
         let published = Published::open(&options.folder)?;
-        let taken = |source| ServeError::Address {
+        let refused = |source| ServeError::Address {
             address: asked,
             source,
         };
-        let listener = std::net::TcpListener::bind(asked).map_err(taken)?;
-        let address = listener.local_addr().map_err(taken)?;
+        let listener = std::net::TcpListener::bind(asked).map_err(refused)?;
+        let address = listener.local_addr().map_err(refused)?;
         let query = token.as_ref().map(|token| format!("?token={token}"));
         Ok(Self {
             listener,

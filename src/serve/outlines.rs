@@ -1,7 +1,7 @@
 //! Outlines of the measured buildings, for the map.
 //!
-//! In: the published GeoPackage. Out: GeoJSON in WGS 84 with each building's name. Refuses: files that the log does not list or that
-//! are not GeoPackage, whatever their name says.
+//! In: the published `GeoPackage`. Out: `GeoJSON` in WGS 84 with each building's name. Refuses: files that the log does not list or that
+//! are not `GeoPackage`, whatever their name says.
 
 use std::path::Path;
 use std::sync::Arc;
@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use super::Site;
 use crate::store::layout;
 
-/// Layer of the GeoPackage and its field of names: docs/buildings.md.
+/// Layer of the `GeoPackage` and its field of names: docs/buildings.md.
 const LAYER: &str = "buildings";
 const NAME: &str = "id";
 
