@@ -59,7 +59,9 @@ impl Question {
 /// Seconds since 1970 of `2026-01-15T22:30:00Z`, of the same with another offset from UTC, or of a day: its first second, or with `is_end` its last.
 #[must_use]
 pub fn parse_time(text: &str, is_end: bool) -> Option<i64> {
-    if let Ok(day) = text.parse::<jiff::civil::Date>() {
+    // A date is read from a whole time too.
+    let day = text.parse::<jiff::civil::Date>().ok();
+    if let Some(day) = day.filter(|day| day.to_string() == text) {
         let utc = jiff::tz::Offset::UTC;
         let first = utc.to_timestamp(day.at(0, 0, 0, 0)).ok()?.as_second();
         return Some(if is_end { first + 86_399 } else { first });
@@ -82,6 +84,7 @@ mod tests {
             parse_time("2026-01-15T23:30:00+01:00", true),
             Some(1_768_516_200)
         );
+        assert_eq!(parse_time("2026-01-15T22:30:00", false), None, "no offset");
         assert_eq!(parse_time("2026-01-15", false), Some(1_768_435_200));
         assert_eq!(parse_time("2026-01-15", true), Some(1_768_521_599));
         assert_eq!(parse_time("yesterday", false), None);
