@@ -11,7 +11,7 @@ use crate::page;
 /// One risk to people and what was done about it.
 #[derive(Debug)]
 pub(super) struct Risk {
-    pub(super) risk: &'static str,
+    pub(super) what: &'static str,
     pub(super) measure: &'static str,
     /// Where the measure is tested, in the source of the program.
     pub(super) test: &'static str,
@@ -41,7 +41,7 @@ fn of_being_seen(facts: &Facts, cards: &[Card]) -> Vec<Risk> {
         .sum();
     vec![
         Risk {
-            risk: "A person can be seen in the published map.",
+            what: "A person can be seen in the published map.",
             measure: "Three lines of defence find people; the place becomes no data; a second look at the masked frame.",
             test: "tests/privacy.rs, tests/lines.rs, tests/carry.rs; heatveil eval, models/README.md",
             result: match unseen {
@@ -58,7 +58,7 @@ fn of_being_seen(facts: &Facts, cards: &[Card]) -> Vec<Risk> {
             remains: "A detector can miss someone. Review a share of the published frames.",
         },
         Risk {
-            risk: "Windows tell who is at home.",
+            what: "Windows tell who is at home.",
             measure: "Windows are found and levelled to one number each.",
             test: "tests/privacy.rs (of a window nothing but its mean is published); models/README.md",
             result: format!(
@@ -71,14 +71,14 @@ fn of_being_seen(facts: &Facts, cards: &[Card]) -> Vec<Risk> {
             remains: "Windows are missed more often than people. Do not promise residents that all are found.",
         },
         Risk {
-            risk: "Files give away exact place and time, serial numbers, photographs.",
+            what: "Files give away exact place and time, serial numbers, photographs.",
             measure: "Every published file is made anew from masked temperatures and an allow-list; nothing is copied through.",
             test: "tests/privacy.rs, tests/report.rs (planted values are searched for in every output)",
             result: "Holds for every file of this run: it is how files are made.".to_owned(),
             remains: "A building in the map has a place, and may have an address elsewhere.",
         },
         Risk {
-            risk: "A fault publishes an unmasked frame.",
+            what: "A fault publishes an unmasked frame.",
             measure: "An unmasked frame cannot be written: the compiler refuses it. Any error withholds the frame.",
             test: "src/frame (compile_fail tests), tests/privacy.rs",
             result: format!(
@@ -89,7 +89,7 @@ fn of_being_seen(facts: &Facts, cards: &[Card]) -> Vec<Risk> {
             remains: "Memory of the machine while a run works.",
         },
         Risk {
-            risk: "Frames are taken under conditions nobody measured the detectors for.",
+            what: "Frames are taken under conditions nobody measured the detectors for.",
             measure: "Such frames are withheld, unless published on purpose with a reason.",
             test: "tests/privacy.rs (frames beyond the envelope)",
             result: if facts.opened.beyond_envelope.is_empty() {
@@ -113,7 +113,7 @@ fn of_what_people_do(facts: &Facts, trust: &Trust) -> Vec<Risk> {
         .filter(|review| matches!(review.decision.as_str(), "release" | "approve"));
     vec![
         Risk {
-            risk: "Someone overrides the machine to show more.",
+            what: "Someone overrides the machine to show more.",
             measure: "Decisions are signed, reasoned, in the log; a frame can be released with less hidden only with a written reason.",
             test: "src/audit/aftermath.rs, src/audit/decisions.rs",
             result: format!(
@@ -123,21 +123,21 @@ fn of_what_people_do(facts: &Facts, trust: &Trust) -> Vec<Risk> {
             remains: "A signer can be wrong. Read the reasons above.",
         },
         Risk {
-            risk: "The record is changed afterwards.",
+            what: "The record is changed afterwards.",
             measure: "Merkle tree over every entry, signed; every published file by its hash.",
             test: "tests/audit_tamper.rs (every byte and line), tests/go/verify.go",
             result: format!("{} entries verified.", trust.entries),
             remains: "Whoever holds the signing key can write another log: keep the checkpoint (Check it yourself).",
         },
         Risk {
-            risk: "Raw frames with people in them are kept for longer than needed.",
+            what: "Raw frames with people in them are kept for longer than needed.",
             measure: "Deletion with evidence in the log; the key that links log and files is destroyed.",
             test: "src/audit/decisions.rs (what the log may say of a deletion)",
             result: raw_data(facts),
             remains: "Copies that the program does not know of.",
         },
         Risk {
-            risk: "A resident objects.",
+            what: "A resident objects.",
             measure: "Homes and gardens on the list leave the working map, with a margin, before any file is made.",
             test: "tests/heat_loss.rs",
             result: match &facts.objection {
@@ -150,7 +150,7 @@ fn of_what_people_do(facts: &Facts, trust: &Trust) -> Vec<Risk> {
             remains: "Objections that come after a release: a new run is needed.",
         },
         Risk {
-            risk: "A home is judged wrongly.",
+            what: "A home is judged wrongly.",
             measure: "Every figure has an interval and a grade; the map hatches what cannot be claimed.",
             test: "tests/heat_loss.rs, docs/buildings.md",
             result: match &facts.heat_loss {

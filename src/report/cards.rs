@@ -115,7 +115,8 @@ struct Subset {
 
 #[derive(Deserialize)]
 struct Building {
-    building: String,
+    #[serde(rename = "building")]
+    name: String,
     windows: u64,
     found: u64,
     recall: f64,
@@ -223,7 +224,7 @@ fn size(bucket: &Bucket) -> Size {
 
 fn labelled(building: &Building) -> Labelled {
     Labelled {
-        building: building.building.clone(),
+        building: building.name.clone(),
         found: format!("{} of {}", building.found, building.windows),
         recall: interval_of(building.recall, building.recall_ci),
         covered: format!("{} of {}", building.covered_80, building.windows),

@@ -10,7 +10,7 @@ use crate::page;
 #[derive(Debug)]
 pub(super) struct Hidden {
     pub(super) rows: Vec<Row>,
-    /// What was done with each class, in one sentence without its full stop.
+    /// What was done with each class, without the last full stop.
     pub(super) policy: String,
     /// Share of pixels under masks, in a sentence.
     pub(super) share: String,
@@ -95,7 +95,7 @@ fn policy(facts: &Facts) -> String {
         .collect();
     match parts.as_slice() {
         [] => "Nothing was published, so nothing had to be hidden".to_owned(),
-        parts => parts.join("; "),
+        parts => parts.join(". "),
     }
 }
 

@@ -24,6 +24,7 @@ python3 - <<'END' | sha256sum --check --quiet
 import json
 for line in open("audit/entries.jsonl", encoding="utf-8"):
     entry = json.loads(line)
-    for file in [entry] if "path" in entry else entry.get("files", []):
+    told = {"tile.emitted": [entry], "buildings.emitted": entry.get("files")}
+    for file in told.get(entry["type"], []):
         print(file["sha256"], "", file["path"])
 END
