@@ -296,6 +296,7 @@ fn neither_thread_count_nor_interruption_changes_a_published_byte() {
     let options = VerifyOptions {
         checkpoint: Some(kept),
         key: None,
+        ..VerifyOptions::default()
     };
     let found = verify(&bench.path("stopped"), &options).unwrap();
     assert!(found.ok(), "{:?}", found.problems);
