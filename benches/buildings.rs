@@ -1,4 +1,4 @@
-//! 10,000 buildings on a mosaic of 20,000 x 20,000 pixels against PyPI `exactextract`, in turn on the same raster and polygons:
+//! 10,000 buildings on a mosaic of 20,000 x 20,000 pixels against `exactextract` (Python), in turn on the same raster and polygons:
 //! `cargo bench --bench buildings` prints the table of BENCHMARKS.md. Needs 1.7 GB of disk and the Python of `.setup/venv`.
 //!
 //! Each side runs in a process of its own, so that peak memory is its own. Seconds count from opening the files to the last figure:
