@@ -1,4 +1,4 @@
-//! 10,000 buildings on a mosaic of 20,000 x 20,000 pixels against PyPI `exactextract`, in turn on the same raster and polygons:
+//! 10,000 buildings on a mosaic of 20,000 x 20,000 pixels against `exactextract` (Python), in turn on the same raster and polygons:
 //! `cargo bench --bench buildings` prints the table of BENCHMARKS.md. Needs 1.7 GB of disk and the Python of `.setup/venv`.
 //!
 //! Each side runs in a process of its own, so that peak memory is its own. Seconds count from opening the files to the last figure:
@@ -23,6 +23,7 @@ use heatveil::georef::{Bounds, Crs};
 use heatveil::heatloss::{
     BuildingOptions, FootprintSource, MapGrid, MapWindow, WeatherNote, measure, read,
 };
+use heatveil::store::write_secret;
 use serde_json::{Value, json};
 
 const ROUNDS: usize = 3;
@@ -251,20 +252,10 @@ fn main() {
         folder.path().join("homes.geojson"),
     );
     raster(&map);
-    gdal_write(&homes, &outlines());
+    write_secret(&homes, outlines().as_bytes()).unwrap();
     println!(
         "{} buildings on {SIDE} x {SIDE} pixels, {ROUNDS} rounds in turn, median (lowest to highest).\n",
         ALONG * ALONG
     );
     compare(&map, &homes);
-}
-
-/// Files of a bench are written by GDAL: nothing else here may.
-fn gdal_write(path: &Path, text: &str) {
-    let memory = "/vsimem/homes.geojson";
-    gdal::vsi::create_mem_file(memory, text.as_bytes().to_vec()).unwrap();
-    let source = Dataset::open(memory).unwrap();
-    let driver = DriverManager::get_driver_by_name("GeoJSON").unwrap();
-    let options = gdal::cpl::CslStringList::from_iter(["COORDINATE_PRECISION=4"]);
-    drop(source.create_copy(&driver, path, &options).unwrap());
 }

@@ -162,9 +162,9 @@ impl Squares {
     }
 
     /// Gives squares without an owner that of one beside them, as far as eaves and ridges reach.
-    fn fill(&self, owner: &mut Vec<Option<usize>>, base: f64) {
+    fn fill(&self, owner: &mut [Option<usize>], base: f64) {
         for _ in 0..self.steps(2.0 * base) {
-            let before = owner.clone();
+            let before = owner.to_vec();
             for (at, owner) in owner.iter_mut().enumerate() {
                 let is_inside = self.inside.get(at).copied().unwrap_or(false);
                 if owner.is_none() && is_inside {

@@ -76,6 +76,7 @@ impl MapRaster {
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
+        clippy::cast_possible_wrap,
         reason = "within the map: not negative, and columns and rows fit 31 bits"
     )]
     pub(super) fn crop(

@@ -14,10 +14,10 @@ use super::surfaces::{self, map_grid};
 use super::{Run, RunError, heat_loss};
 use crate::audit::{BuildingsEmitted, Entry, ObjectionApplied, PublishedFile};
 use crate::config::Config;
-use crate::georef::{Bounds, Surface};
+use crate::georef::{Bounds, Crs, Surface};
 use crate::heatloss::{
-    self, BuildingOptions, Facet, Footprint, FootprintSource, GeoPackage, GeoParquet, MapWindow,
-    Objections, Ring, TableCsv, UprnLinksCsv, air_transmission, coverage,
+    self, Building, BuildingOptions, Facet, Footprint, FootprintSource, GeoPackage, GeoParquet,
+    MapWindow, Objections, Part, Ring, TableCsv, UprnLinksCsv, air_transmission, coverage,
 };
 use crate::hex;
 use crate::store::{Staged, Store, hash_file, layout};
@@ -211,27 +211,7 @@ pub(super) fn publish(
     };
     let rows = pool.install(|| measure(footprints))?;
     let parts = pool.install(|| heatloss::parts(&rows, |one| facets(one, surface), measure))?;
-    let (buildings, parts, crs) = (rows.as_slice(), parts.as_slice(), grid.crs);
-    let package = GeoPackage {
-        buildings,
-        parts,
-        crs,
-    };
-    let parquet = GeoParquet {
-        rows: buildings,
-        crs,
-    };
-    let mut staged: Vec<Staged> = vec![
-        store.stage(layout::BUILDINGS_CSV, &TableCsv(buildings))?,
-        store.stage(layout::UPRN_CSV, &UprnLinksCsv(buildings))?,
-        store.stage_file(layout::BUILDINGS_GPKG, &package)?,
-        store.stage_file(layout::BUILDINGS_PARQUET, &parquet)?,
-    ];
-    if !parts.is_empty() {
-        let parquet = GeoParquet { rows: parts, crs };
-        staged.push(store.stage(layout::BUILDING_PARTS_CSV, &TableCsv(parts))?);
-        staged.push(store.stage_file(layout::BUILDING_PARTS_PARQUET, &parquet)?);
-    }
+    let staged = stage(store, &rows, &parts, grid.crs)?;
     let files = staged.iter().map(|staged| {
         let receipt = staged.receipt();
         PublishedFile {
@@ -258,6 +238,36 @@ pub(super) fn publish(
         staged.commit()?;
     }
     Ok(Some(summary))
+}
+
+/// The tables, durable under temporary names; those of parts where there are any.
+fn stage(
+    store: &Store,
+    buildings: &[Building],
+    parts: &[Part],
+    crs: Crs,
+) -> Result<Vec<Staged>, RunError> {
+    let package = GeoPackage {
+        buildings,
+        parts,
+        crs,
+    };
+    let parquet = GeoParquet {
+        rows: buildings,
+        crs,
+    };
+    let mut staged: Vec<Staged> = vec![
+        store.stage(layout::BUILDINGS_CSV, &TableCsv(buildings))?,
+        store.stage(layout::UPRN_CSV, &UprnLinksCsv(buildings))?,
+        store.stage_file(layout::BUILDINGS_GPKG, &package)?,
+        store.stage_file(layout::BUILDINGS_PARQUET, &parquet)?,
+    ];
+    if !parts.is_empty() {
+        let parquet = GeoParquet { rows: parts, crs };
+        staged.push(store.stage(layout::BUILDING_PARTS_CSV, &TableCsv(parts))?);
+        staged.push(store.stage_file(layout::BUILDING_PARTS_PARQUET, &parquet)?);
+    }
+    Ok(staged)
 }
 
 /// The facets of a roof, where there is a surface model.

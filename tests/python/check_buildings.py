@@ -26,7 +26,20 @@ def read_gpkg(path, layer):
     return json.loads(text)["features"]
 
 
-def check_zones(out, features):
+def read_parts(out):
+    """The facets of a run with a surface model, the same in CSV, GeoParquet and GeoPackage."""
+    if not (out / "buildings/building_parts.csv").exists():
+        return []
+    parts = read_gpkg(out / "buildings/buildings.gpkg", "building_parts")
+    with open(out / "buildings/building_parts.csv", newline="") as file:
+        names = [(row["id"], int(row["part"])) for row in csv.DictReader(file)]
+    table = parquet.read_table(out / "buildings/building_parts.parquet")
+    assert names == [(part["properties"]["id"], part["properties"]["part"]) for part in parts]
+    assert names == list(zip(table["id"].to_pylist(), table["part"].to_pylist()))
+    return parts
+
+
+def check_zones(out, features, what):
     with rasterio.open(out / "tiles/temperature.tif") as raster:
         cell = raster.res[0] ** 2
         found = exact_extract(raster, features, ["mean", "count"])
@@ -42,7 +55,7 @@ def check_zones(out, features):
         worst = max(worst, abs(zone["band_1_mean"] - row["apparent_mean"]))
         measured += 1
     assert measured > 0 and worst < 1e-3, worst
-    print(f"ok: means of {measured} buildings within {worst:.5f} K of exactextract")
+    print(f"ok: means of {measured} {what} within {worst:.5f} K of exactextract")
 
 
 def check_tables(out, features):
@@ -112,7 +125,10 @@ def main():
     features = read_gpkg(out / "buildings/buildings.gpkg", "buildings")
     check_tables(out, features)
     check_parquet(out, features)
-    check_zones(out, features)
+    check_zones(out, features, "buildings")
+    parts = read_parts(out)
+    if parts:
+        check_zones(out, parts, "parts of roofs")
     check_heat_loss(out)
 
 
