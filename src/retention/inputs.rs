@@ -19,7 +19,7 @@ const RANGES: usize = 2000;
 pub(super) fn delete(
     purge: &Purge<'_>,
     entries: &[Entry],
-    files: BTreeMap<u32, PathBuf>,
+    files: &BTreeMap<u32, PathBuf>,
 ) -> Result<Vec<RawDeleted>, RetentionError> {
     let own = purge.folder.join(layout::COMMITMENT_KEY);
     let mut key = None;
@@ -42,7 +42,7 @@ pub(super) fn delete(
     let mut others = BTreeSet::new();
     let mut deleted: Vec<(u32, u64)> = Vec::new();
     let mut folders = BTreeSet::new();
-    for (&frame, file) in &files {
+    for (&frame, file) in files {
         let plain = match Plain::find(file)? {
             Lies::Nothing => {
                 told.missing += 1;
