@@ -141,13 +141,13 @@ impl ReviewCommand {
             What::Sample { share, seed } => list(desk.sampled(share, &seed)?.into_iter(), global),
             What::Show(show) => show.execute(&desk)?,
             What::Approve { decide, hide } => {
-                decide.execute(&desk, dir, "approve", [hide, vec![]], None)?
+                decide.execute(&desk, dir, "approve", [hide, vec![]], None)?;
             }
             What::Reject { decide } => {
-                decide.execute(&desk, dir, "reject", [vec![], vec![]], None)?
+                decide.execute(&desk, dir, "reject", [vec![], vec![]], None)?;
             }
             What::Confirm { decide } => {
-                decide.execute(&desk, dir, "confirm", [vec![], vec![]], None)?
+                decide.execute(&desk, dir, "confirm", [vec![], vec![]], None)?;
             }
             What::Release {
                 decide,
@@ -235,9 +235,10 @@ impl Decide {
             checkpoint.trim_end()
         ));
         if decision != "confirm" {
-            answer(
-                "what was published stays as it is; to follow: heatveil run INPUTS --out NEW --reviewed DIR",
-            );
+            answer(&format!(
+                "what was published stays as it is; to follow: heatveil run INPUTS --out NEW --reviewed {}",
+                dir.display()
+            ));
         }
         Ok(())
     }
