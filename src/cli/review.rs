@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use super::print::answer;
+use super::print::{answer, answer_json};
 use super::run::now;
 use super::{Exit, Global};
 use crate::Error;
@@ -250,7 +250,7 @@ fn list(cases: impl Iterator<Item = Case>, global: &Global) {
         all += 1;
         open += usize::from(case.decision.is_none());
         if global.json {
-            answer(&serde_json::to_string(&case).unwrap_or_default());
+            answer_json("frame", &case);
         } else {
             answer(&words(&case));
         }
