@@ -10,6 +10,14 @@ pub(super) fn answer(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{text}");
 }
 
+/// Prints one object on stdout as a JSON line of this type.
+pub(super) fn answer_json(message_type: &str, object: &impl serde::Serialize) {
+    if let Ok(serde_json::Value::Object(mut object)) = serde_json::to_value(object) {
+        object.insert("message_type".into(), message_type.into());
+        answer(&serde_json::Value::Object(object).to_string());
+    }
+}
+
 /// Prints one line on stderr.
 pub(super) fn tell(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use super::print::answer;
+use super::print::{answer, answer_json};
 use super::run::now;
 use super::{Exit, Global};
 use crate::Error;
@@ -55,7 +55,7 @@ impl PurgeCommand {
         }
         let dates = due(&self.dir, now, self.commitment_key.as_deref())?;
         for date in &dates {
-            listed(date, global);
+            listed(date, now, global);
         }
         if dates.is_empty() && !global.json {
             answer("nothing has a date: [survey.retention] was empty when the run began");
@@ -68,11 +68,15 @@ impl PurgeCommand {
     }
 }
 
-fn listed(date: &Due, global: &Global) {
+fn listed(date: &Due, now: i64, global: &Global) {
     if global.json {
-        return answer(&serde_json::to_string(date).unwrap_or_default());
+        return answer_json("status", date);
     }
-    let state = if date.is_due { "DUE" } else { "not due" };
+    let state = match (date.is_due, date.due <= now) {
+        (true, _) => "DUE",
+        (false, true) => "deleted",
+        (false, false) => "not due",
+    };
     answer(&format!(
         "{state}: {}, {} files there, due {}",
         date.category,
@@ -83,7 +87,7 @@ fn listed(date: &Due, global: &Global) {
 
 fn told(entry: &RawDeleted, global: &Global) {
     if global.json {
-        return answer(&serde_json::to_string(entry).unwrap_or_default());
+        return answer_json("status", entry);
     }
     answer(&format!(
         "deleted: {} files of {} ({} bytes); {} were gone before, {} are left, {} are other files and stay",

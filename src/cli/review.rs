@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use super::print::answer;
+use super::print::{answer, answer_json};
 use super::run::now;
 use super::{Exit, Global};
 use crate::Error;
@@ -141,13 +141,13 @@ impl ReviewCommand {
             What::Sample { share, seed } => list(desk.sampled(share, &seed)?.into_iter(), global),
             What::Show(show) => show.execute(&desk)?,
             What::Approve { decide, hide } => {
-                decide.execute(&desk, dir, "approve", [hide, vec![]], None)?
+                decide.execute(&desk, dir, "approve", [hide, vec![]], None)?;
             }
             What::Reject { decide } => {
-                decide.execute(&desk, dir, "reject", [vec![], vec![]], None)?
+                decide.execute(&desk, dir, "reject", [vec![], vec![]], None)?;
             }
             What::Confirm { decide } => {
-                decide.execute(&desk, dir, "confirm", [vec![], vec![]], None)?
+                decide.execute(&desk, dir, "confirm", [vec![], vec![]], None)?;
             }
             What::Release {
                 decide,
@@ -235,9 +235,10 @@ impl Decide {
             checkpoint.trim_end()
         ));
         if decision != "confirm" {
-            answer(
-                "what was published stays as it is; to follow: heatveil run INPUTS --out NEW --reviewed DIR",
-            );
+            answer(&format!(
+                "what was published stays as it is; to follow: heatveil run INPUTS --out NEW --reviewed {}",
+                dir.display()
+            ));
         }
         Ok(())
     }
@@ -249,7 +250,7 @@ fn list(cases: impl Iterator<Item = Case>, global: &Global) {
         all += 1;
         open += usize::from(case.decision.is_none());
         if global.json {
-            answer(&serde_json::to_string(&case).unwrap_or_default());
+            answer_json("frame", &case);
         } else {
             answer(&words(&case));
         }

@@ -19,7 +19,7 @@ const RANGES: usize = 2000;
 pub(super) fn delete(
     purge: &Purge<'_>,
     entries: &[Entry],
-    files: BTreeMap<u32, PathBuf>,
+    files: &BTreeMap<u32, PathBuf>,
 ) -> Result<Vec<RawDeleted>, RetentionError> {
     let own = purge.folder.join(layout::COMMITMENT_KEY);
     let mut key = None;
@@ -42,7 +42,7 @@ pub(super) fn delete(
     let mut others = BTreeSet::new();
     let mut deleted: Vec<(u32, u64)> = Vec::new();
     let mut folders = BTreeSet::new();
-    for (&frame, file) in &files {
+    for (&frame, file) in files {
         let plain = match Plain::find(file)? {
             Lies::Nothing => {
                 told.missing += 1;
@@ -80,11 +80,11 @@ pub(super) fn delete(
         told.left += u64::from(there && !others.contains(file));
     }
     told.other = others.len() as u64;
-    Ok(in_lines(&deleted, told))
+    Ok(in_lines(&deleted, &told))
 }
 
 /// Deleted frames as entries that fit into lines; the last one is `told`.
-fn in_lines(deleted: &[(u32, u64)], told: RawDeleted) -> Vec<RawDeleted> {
+fn in_lines(deleted: &[(u32, u64)], told: &RawDeleted) -> Vec<RawDeleted> {
     let mut lines = vec![nothing()];
     for &(frame, bytes) in deleted {
         if lines.last().is_some_and(|line| line.frames.len() >= RANGES) {
@@ -116,7 +116,7 @@ mod tests {
             missing: 7,
             ..nothing()
         };
-        let lines = in_lines(&deleted, told);
+        let lines = in_lines(&deleted, &told);
         assert_eq!(lines.len(), 5);
         let files: u64 = lines.iter().map(|line| line.files).sum();
         let bytes: u64 = lines.iter().map(|line| line.bytes).sum();
@@ -127,7 +127,7 @@ mod tests {
             line.category = "raw".into();
             assert!(Entry::Deleted(line).to_line().is_ok());
         }
-        let whole = in_lines(&[(0, 1), (1, 1), (2, 1), (5, 1)], nothing());
+        let whole = in_lines(&[(0, 1), (1, 1), (2, 1), (5, 1)], &nothing());
         assert_eq!(whole[0].frames, [[0, 2], [5, 5]]);
     }
 }

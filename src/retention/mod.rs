@@ -113,7 +113,7 @@ pub fn purge(purge: &Purge<'_>) -> Result<Vec<RawDeleted>, RetentionError> {
             continue;
         }
         let deleted = match category {
-            "raw" => inputs::delete(purge, &entries, frame_files(folder)?)?,
+            "raw" => inputs::delete(purge, &entries, &frame_files(folder)?)?,
             _ => vec![delete(&files, category == "commitment-key")?],
         };
         let deleted: Vec<RawDeleted> = deleted
