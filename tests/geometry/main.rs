@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod measure;
+mod trace;
 mod truth;
 
 use std::path::{Path, PathBuf};

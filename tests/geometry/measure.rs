@@ -5,7 +5,7 @@
 //! cross-correlation, which does not see offsets and gain of the temperature). The error of the corner is the
 //! root of the squares of both shifts.
 
-use super::truth::{Map, Outline, Truth};
+use super::truth::{Map, Outline, Panel, Truth};
 
 /// Largest shift looked for, metres. A corner that is farther off, or not there, counts as this far off.
 pub(crate) const FARTHEST: f64 = 3.0;
@@ -95,6 +95,28 @@ impl Accuracy {
             self.sample_rmse
         )
     }
+}
+
+/// Every corner with how far off it is shown.
+pub(crate) fn corners(map: &Map, truth: &Truth) -> Vec<([f64; 2], f64)> {
+    let all = truth
+        .roofs
+        .iter()
+        .flat_map(|roof| (0..4).map(move |corner| (roof, corner)));
+    all.filter_map(|(roof, corner)| Some((roof.corners[corner], error(roof, corner, map, &truth.seen)?)))
+        .collect()
+}
+
+/// The middle of every panel with the error of its mean, K.
+pub(crate) fn panels(map: &Map, truth: &Truth) -> Vec<([f64; 2], f64)> {
+    let of = |panel: &Panel| {
+        let errors: Vec<f64> = inside(map, &panel.corners, RIM)
+            .map(|at| f64::from(map.samples[at]) - panel.celsius)
+            .collect();
+        let middle = [0, 1].map(|axis: usize| panel.corners.iter().map(|corner| corner[axis]).sum::<f64>() / 4.0);
+        (!errors.is_empty()).then(|| (middle, errors.iter().sum::<f64>() / errors.len() as f64))
+    };
+    truth.panels.iter().filter_map(of).collect()
 }
 
 /// Samples of `map` with a temperature inside an outline, `rim` metres from its edges.

@@ -1,0 +1,264 @@
+//! Why a corner is where it is: every frame's refined pose against the true one, and which frame drew each corner.
+//!
+//! Run by people: `HEATVEIL_TRACE=/some/folder cargo test --release --test geometry trace -- --ignored --nocapture`. The flight is kept
+//! in that folder and flown once.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use heatveil::detect::{Detector, Scripted};
+use heatveil::frame::{Attitude, FrameId};
+use heatveil::georef::{
+    Bounds, CameraOverrides, Crs, Located, Projector, Stated, Surface, SurfaceError, View,
+    YawSource, locate, match_temperatures, refine_poses,
+};
+use heatveil::ingest::{IngestOptions, decode};
+use heatveil::radiometry::calibration;
+use heatveil::raster::Raster;
+use heatveil::redact::{RedactConfig, mask};
+use heatveil::simulate::{self, Options, Preset};
+use heatveil::tiles::{MosaicFrame, MosaicOptions, TilesError, build_on};
+use heatveil::units::{Degrees, Metres};
+
+use super::measure::{Accuracy, corners, panels};
+use super::survey;
+use super::truth::{Map, Truth};
+
+/// A frame with what the file says of it and what is true.
+struct Frame {
+    id: FrameId,
+    stated: View,
+    truth: View,
+    drift: f64,
+    raster: Arc<Raster<f32>>,
+}
+
+#[derive(Debug)]
+struct Failure;
+
+impl From<SurfaceError> for Failure {
+    fn from(_: SurfaceError) -> Self {
+        Self
+    }
+}
+
+fn folder() -> PathBuf {
+    PathBuf::from(std::env::var_os("HEATVEIL_TRACE").expect("HEATVEIL_TRACE names a folder"))
+}
+
+fn seed() -> u64 {
+    std::env::var("HEATVEIL_TRACE_SEED").map_or(4, |seed| seed.parse().unwrap())
+}
+
+fn frames(flight: &Path) -> (Vec<Frame>, Crs, Surface) {
+    let read = |name: &str| std::fs::read(flight.join("truth").join(name)).unwrap();
+    let poses: serde_json::Value = serde_json::from_slice(&read("poses.json")).unwrap();
+    let ground = poses["origin"]["elevation_m"].as_f64().unwrap();
+    let list = poses["frames"].as_array().unwrap();
+    let mut located: Vec<(Located, Raster<f32>)> = Vec::new();
+    for (number, entry) in (0..).zip(list) {
+        let path = flight.join("frames").join(entry["file"].as_str().unwrap());
+        located.push(frame(FrameId(number), &path));
+    }
+    let crs = Crs::for_positions(located.iter().map(|(located, _)| located.position())).unwrap();
+    let projector = crs.projector().unwrap();
+    let frames = (0..).zip(list).zip(located);
+    let frames: Vec<Frame> = frames
+        .map(|((id, entry), (located, raster))| Frame {
+            id: FrameId(id),
+            stated: located.view(&projector, YawSource::Gimbal).unwrap(),
+            truth: true_view(entry, &located, &projector),
+            drift: entry["drift_k"].as_f64().unwrap(),
+            raster: Arc::new(raster),
+        })
+        .collect();
+    let centres: Vec<_> = frames.iter().map(|frame| frame.stated.centre()).collect();
+    let area = Bounds::around(&centres).unwrap().grown(Metres(200.0));
+    let surface = Surface::open(&flight.join("truth/dsm.tif"), crs, area)
+        .unwrap()
+        .with_reference(Metres(ground));
+    (frames, crs, surface)
+}
+
+fn frame(id: FrameId, path: &Path) -> (Located, Raster<f32>) {
+    let bytes = std::fs::read(path).unwrap();
+    let raw = decode(id, path, &bytes, &IngestOptions::default()).unwrap();
+    let table = calibration(&raw.meta().radiometry);
+    let calibrated = raw.calibrate(&table).unwrap();
+    let nobody = Scripted::default();
+    let look = nobody
+        .detect(id, &calibrated.model_input(nobody.multiple_of()))
+        .unwrap();
+    let shape = calibrated.shape();
+    let config = RedactConfig::default();
+    let none = mask(id, shape, &[look], &[], Metres(0.16), &config).unwrap();
+    let redacted = calibrated.redact(&none).unwrap();
+    let located = locate(redacted.meta(), &CameraOverrides::default()).unwrap();
+    (located, redacted.celsius().clone())
+}
+
+fn true_view(entry: &serde_json::Value, located: &Located, projector: &Projector) -> View {
+    let number = |value: &serde_json::Value| value.as_f64().unwrap();
+    let (longitude, latitude) = (
+        number(&entry["true_longitude"]),
+        number(&entry["true_latitude"]),
+    );
+    let pose = &entry["true"];
+    let turn = projector.convergence(longitude, latitude).unwrap();
+    let attitude = Attitude {
+        yaw: Degrees(number(&pose["yaw_deg"]) + turn),
+        pitch: Degrees(number(&pose["pitch_deg"])),
+        roll: Degrees(number(&pose["roll_deg"])),
+    };
+    let centre = projector.to_map(longitude, latitude).unwrap();
+    let height = Metres(number(&pose["up_m"]));
+    View::new(*located.camera(), centre, height, attitude)
+}
+
+/// Metres east and north by which a view shows a place elsewhere than it is.
+fn off(view: &View, truth: &View, (east, north): (f64, f64), up: f64) -> Option<(f64, f64)> {
+    let (u, v) = truth.pixel_above(east, north, up)?;
+    let (x, y) = view.above_ground(u, v, up)?;
+    Some((x - east, y - north))
+}
+
+/// The same at 5 x 5 places of the frame that are seen steeply enough: their mean and root mean square.
+fn spread(view: &View, truth: &View) -> ((f64, f64), f64, usize) {
+    let mut sums = (0.0, 0.0, 0.0, 0);
+    for at in 0..25_u8 {
+        let (u, v) = (64.0 + 128.0 * f64::from(at % 5), 51.0 + 102.0 * f64::from(at / 5));
+        let Some(place) = truth.above_ground(u, v, 2.0) else { continue };
+        if truth.tangent_squared(place.0, place.1) > 3.0 {
+            continue;
+        }
+        let (x, y) = off(view, truth, place, 2.0).unwrap();
+        sums = (sums.0 + x, sums.1 + y, sums.2 + x * x + y * y, sums.3 + 1);
+    }
+    let n = f64::from(sums.3.max(1));
+    ((sums.0 / n, sums.1 / n), (sums.2 / n).sqrt(), sums.3 as usize)
+}
+
+fn angles(view: &View) -> (f64, f64, f64) {
+    let camera = view.camera();
+    let [east, north, up] = view.ray(camera.cx, camera.cy);
+    let right = {
+        let [x, y, z] = view.ray(camera.cx + camera.fx, camera.cy);
+        [x - east, y - north, z - up]
+    };
+    let degrees = |radians: f64| radians.to_degrees();
+    (
+        degrees(east.atan2(north)),
+        degrees(up.atan2(east.hypot(north))),
+        degrees((-right[2]).atan2(right[0].hypot(right[1]))),
+    )
+}
+
+#[test]
+#[ignore = "for people who look for the cause of an error; takes minutes"]
+fn trace_refinement() {
+    let flight = folder().join(format!("flight-{}", seed()));
+    if !flight.exists() {
+        simulate::run(&Options {
+            seed: seed(),
+            preset: Preset::Survey(survey()),
+            ..Options::fixture(flight.clone())
+        })
+        .unwrap();
+    }
+    let truth = Truth::read(&flight);
+    let (frames, crs, surface) = frames(&flight);
+    let stated: Vec<Stated> = frames
+        .iter()
+        .map(|frame| Stated {
+            id: frame.id,
+            view: frame.stated,
+            accuracy: (None, None),
+        })
+        .collect();
+    let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&frames[id.0 as usize].raster));
+    let start = std::time::Instant::now();
+    let poses = refine_poses(&stated, &surface, load).unwrap();
+    println!("refined in {:.0} s: before {:?} after {:?}, tied {} of {}, camera {:?}", start.elapsed().as_secs_f64(),
+        poses.before, poses.after, poses.tied, poses.pairs, poses.camera);
+    let views: Vec<(FrameId, View)> = frames
+        .iter()
+        .enumerate()
+        .map(|(at, frame)| (frame.id, poses.view(at, &frame.stated)))
+        .collect();
+    let mut total = (0.0, 0.0);
+    for (at, frame) in frames.iter().enumerate() {
+        let view = &views[at].1;
+        let (mean, rms, _) = spread(view, &frame.truth);
+        let (before, was, _) = spread(&frame.stated, &frame.truth);
+        let (a, b) = (angles(view), angles(&frame.truth));
+        let (c, d) = (view.centre(), frame.truth.centre());
+        total = (total.0 + mean.0, total.1 + mean.1);
+        println!(
+            "frame {at:3} yaw {:4.0} ties {:4} ground {:+.2} {:+.2} rms {rms:.2} (was {:+.2} {:+.2} rms {was:.2}) position {:+.2} {:+.2} {:+.2} yaw {:+.2} pitch {:+.2} roll {:+.2}",
+            b.0, poses.matches[at], mean.0, mean.1, before.0, before.1,
+            c.0 - d.0, c.1 - d.1, view.height().0 - frame.truth.height().0,
+            (a.0 - b.0 + 540.0).rem_euclid(360.0) - 180.0, a.1 - b.1, a.2 - b.2,
+        );
+    }
+    let n = frames.len() as f64;
+    println!("gauge: {:+.3} {:+.3}", total.0 / n, total.1 / n);
+    let temperatures = match_temperatures(&views, &surface, load).unwrap();
+    println!("temperatures: {:?} {:?}, vignetting {:.2}", temperatures.before, temperatures.after,
+        temperatures.frames[0].vignetting.peak_to_peak());
+    let residual: Vec<f64> = frames.iter().zip(&temperatures.frames)
+        .map(|(frame, found)| f64::from(found.offset) + frame.drift).collect();
+    let mean = residual.iter().sum::<f64>() / n;
+    let rms = (residual.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / n).sqrt();
+    println!("drift left: mean {mean:+.3}, about it {rms:.3}");
+    for (at, left) in residual.iter().enumerate() {
+        print!("{at}:{left:+.2} ");
+    }
+    println!();
+    println!("vignetting left: what is added in the middle, corners, edges");
+    for v in [0.5_f32, 128.0, 256.0, 384.0, 511.5] {
+        for u in [0.5_f32, 160.0, 320.0, 480.0, 639.5] {
+            print!("{:+.2} ", temperatures.frames[0].vignetting.at((u, v), (640.0, 512.0)));
+        }
+        println!();
+    }
+    let work = tempfile::tempdir().unwrap();
+    let drawn: Vec<MosaicFrame> = views.iter().map(|&(id, view)| MosaicFrame { id, view }).collect();
+    let options = MosaicOptions { resolution: Some(Metres(0.1)), max_incidence: Degrees(60.0), ..MosaicOptions::default() };
+    let corrected = |id: FrameId| {
+        let at = id.0 as usize;
+        Ok::<_, TilesError>(Arc::new(temperatures.frames[at].apply(&frames[at].raster)))
+    };
+    let mosaic = build_on(&surface, crs, &drawn, &options, work.path(), corrected).unwrap();
+    let file = work.path().join("mosaic.tif");
+    let map = Map::read(&file);
+    let sources = Map::band(&file, 3);
+    println!("seam {:?}", mosaic.report().overlap_disagreement);
+    println!("{}", Accuracy::of(&map, &truth).line());
+    for (place, error) in corners(&map, &truth) {
+        let level = surface.height(place[0], place[1]).unwrap().unwrap_or(0.0);
+        let mut near: Vec<u32> = (0..sources.samples.len())
+            .filter(|&at| {
+                let there = sources.place(at);
+                (there[0] - place[0]).hypot(there[1] - place[1]) < 1.5 && sources.samples[at].is_finite()
+            })
+            .map(|at| sources.samples[at] as u32)
+            .collect();
+        near.sort_unstable();
+        let mut counted: Vec<(u32, usize)> = Vec::new();
+        for id in near {
+            match counted.last_mut() {
+                Some((last, count)) if *last == id => *count += 1,
+                _ => counted.push((id, 1)),
+            }
+        }
+        let told: Vec<String> = counted.iter().filter_map(|(id, count)| {
+            let frame = &frames[*id as usize];
+            let (x, y) = off(&views[*id as usize].1, &frame.truth, (place[0], place[1]), level)?;
+            Some(format!("{id} ({count} px, {} ties): {x:+.2} {y:+.2}", poses.matches[*id as usize]))
+        }).collect();
+        println!("corner {:.1} {:.1} off {error:.2}: {}", place[0], place[1], told.join("; "));
+    }
+    for (place, error) in panels(&map, &truth) {
+        println!("panel {:.1} {:.1} off {error:+.3} K", place[0], place[1]);
+    }
+}
