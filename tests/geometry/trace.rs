@@ -9,7 +9,7 @@ use std::sync::Arc;
 use heatveil::detect::{Detector, Scripted};
 use heatveil::frame::{Attitude, FrameId};
 use heatveil::georef::{
-    Bounds, CameraOverrides, Crs, Located, Projector, Stated, Surface, SurfaceError, View,
+    Bounds, CameraOverrides, Crs, Lens, Located, Projector, Stated, Surface, SurfaceError, View,
     YawSource, locate, match_temperatures, refine_poses,
 };
 use heatveil::ingest::{IngestOptions, decode};
@@ -126,8 +126,13 @@ fn off(view: &View, truth: &View, (east, north): (f64, f64), up: f64) -> Option<
 fn spread(view: &View, truth: &View) -> ((f64, f64), f64, usize) {
     let mut sums = (0.0, 0.0, 0.0, 0);
     for at in 0..25_u8 {
-        let (u, v) = (64.0 + 128.0 * f64::from(at % 5), 51.0 + 102.0 * f64::from(at / 5));
-        let Some(place) = truth.above_ground(u, v, 2.0) else { continue };
+        let (u, v) = (
+            64.0 + 128.0 * f64::from(at % 5),
+            51.0 + 102.0 * f64::from(at / 5),
+        );
+        let Some(place) = truth.above_ground(u, v, 2.0) else {
+            continue;
+        };
         if truth.tangent_squared(place.0, place.1) > 3.0 {
             continue;
         }
@@ -135,7 +140,11 @@ fn spread(view: &View, truth: &View) -> ((f64, f64), f64, usize) {
         sums = (sums.0 + x, sums.1 + y, sums.2 + x * x + y * y, sums.3 + 1);
     }
     let n = f64::from(sums.3.max(1));
-    ((sums.0 / n, sums.1 / n), (sums.2 / n).sqrt(), sums.3 as usize)
+    (
+        (sums.0 / n, sums.1 / n),
+        (sums.2 / n).sqrt(),
+        sums.3 as usize,
+    )
 }
 
 fn angles(view: &View) -> (f64, f64, f64) {
@@ -149,8 +158,69 @@ fn angles(view: &View) -> (f64, f64, f64) {
     (
         degrees(east.atan2(north)),
         degrees(up.atan2(east.hypot(north))),
-        degrees((-right[2]).atan2(right[0].hypot(right[1]))),
+        degrees(
+            (-right[2] / east.hypot(north) * (east * east + north * north + up * up).sqrt()).asin(),
+        ),
     )
+}
+
+/// Factor on the focal length, axis to the right and down, `k1`, `k2`.
+type Shared = [f64; 5];
+/// East, north, up in metres, yaw, pitch and roll in degrees, and ties.
+type Numbers = [f64; 7];
+
+fn view(frame: &Frame, [focal, right, down, k1, k2]: Shared, numbers: Numbers) -> View {
+    let [east, north, up, yaw, pitch, roll, _] = numbers;
+    let attitude = Attitude {
+        yaw: Degrees(yaw),
+        pitch: Degrees(pitch),
+        roll: Degrees(roll),
+    };
+    View::new(*frame.stated.camera(), (east, north), Metres(up), attitude)
+        .with_focal_factor(focal)
+        .with_axis_moved((right, down))
+        .with_lens(Lens {
+            k1,
+            k2,
+            ..Lens::default()
+        })
+}
+
+/// Refines the flight and keeps its poses in a file.
+fn keep_refined(frames: &[Frame], surface: &Surface, kept: &Path) {
+    let stated: Vec<Stated> = frames
+        .iter()
+        .map(|frame| Stated {
+            id: frame.id,
+            view: frame.stated,
+            accuracy: (None, None),
+        })
+        .collect();
+    let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&frames[id.0 as usize].raster));
+    let poses = refine_poses(&stated, surface, load).unwrap();
+    println!(
+        "refined: before {:?} after {:?}, tied {} of {}, {:?}",
+        poses.before, poses.after, poses.tied, poses.pairs, poses.camera
+    );
+    let camera = poses.camera;
+    let shared: Shared = [
+        camera.focal,
+        camera.axis.0,
+        camera.axis.1,
+        camera.lens.k1,
+        camera.lens.k2,
+    ];
+    let numbers: Vec<Numbers> = frames
+        .iter()
+        .enumerate()
+        .map(|(at, frame)| {
+            let view = poses.view(at, &frame.stated);
+            let ((east, north), (yaw, pitch, roll)) = (view.centre(), angles(&view));
+            let ties = f64::from(poses.matches[at]);
+            [east, north, view.height().0, yaw, pitch, roll, ties]
+        })
+        .collect();
+    std::fs::write(kept, serde_json::to_vec(&(shared, numbers)).unwrap()).unwrap();
 }
 
 #[test]
@@ -167,23 +237,17 @@ fn trace_refinement() {
     }
     let truth = Truth::read(&flight);
     let (frames, crs, surface) = frames(&flight);
-    let stated: Vec<Stated> = frames
-        .iter()
-        .map(|frame| Stated {
-            id: frame.id,
-            view: frame.stated,
-            accuracy: (None, None),
-        })
-        .collect();
     let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&frames[id.0 as usize].raster));
-    let start = std::time::Instant::now();
-    let poses = refine_poses(&stated, &surface, load).unwrap();
-    println!("refined in {:.0} s: before {:?} after {:?}, tied {} of {}, camera {:?}", start.elapsed().as_secs_f64(),
-        poses.before, poses.after, poses.tied, poses.pairs, poses.camera);
+    let kept = folder().join(format!("views-{}.json", seed()));
+    if !kept.exists() {
+        keep_refined(&frames, &surface, &kept);
+    }
+    let (camera, list): (Shared, Vec<Numbers>) =
+        serde_json::from_slice(&std::fs::read(&kept).unwrap()).unwrap();
     let views: Vec<(FrameId, View)> = frames
         .iter()
-        .enumerate()
-        .map(|(at, frame)| (frame.id, poses.view(at, &frame.stated)))
+        .zip(&list)
+        .map(|(frame, numbers)| (frame.id, view(frame, camera, *numbers)))
         .collect();
     let mut total = (0.0, 0.0);
     for (at, frame) in frames.iter().enumerate() {
@@ -195,18 +259,34 @@ fn trace_refinement() {
         total = (total.0 + mean.0, total.1 + mean.1);
         println!(
             "frame {at:3} yaw {:4.0} ties {:4} ground {:+.2} {:+.2} rms {rms:.2} (was {:+.2} {:+.2} rms {was:.2}) position {:+.2} {:+.2} {:+.2} yaw {:+.2} pitch {:+.2} roll {:+.2}",
-            b.0, poses.matches[at], mean.0, mean.1, before.0, before.1,
-            c.0 - d.0, c.1 - d.1, view.height().0 - frame.truth.height().0,
-            (a.0 - b.0 + 540.0).rem_euclid(360.0) - 180.0, a.1 - b.1, a.2 - b.2,
+            b.0,
+            list[at][6],
+            mean.0,
+            mean.1,
+            before.0,
+            before.1,
+            c.0 - d.0,
+            c.1 - d.1,
+            view.height().0 - frame.truth.height().0,
+            (a.0 - b.0 + 540.0).rem_euclid(360.0) - 180.0,
+            a.1 - b.1,
+            a.2 - b.2,
         );
     }
     let n = frames.len() as f64;
     println!("gauge: {:+.3} {:+.3}", total.0 / n, total.1 / n);
     let temperatures = match_temperatures(&views, &surface, load).unwrap();
-    println!("temperatures: {:?} {:?}, vignetting {:.2}", temperatures.before, temperatures.after,
-        temperatures.frames[0].vignetting.peak_to_peak());
-    let residual: Vec<f64> = frames.iter().zip(&temperatures.frames)
-        .map(|(frame, found)| f64::from(found.offset) + frame.drift).collect();
+    println!(
+        "temperatures: {:?} {:?}, vignetting {:.2}",
+        temperatures.before,
+        temperatures.after,
+        temperatures.frames[0].vignetting.peak_to_peak()
+    );
+    let residual: Vec<f64> = frames
+        .iter()
+        .zip(&temperatures.frames)
+        .map(|(frame, found)| f64::from(found.offset) + frame.drift)
+        .collect();
     let mean = residual.iter().sum::<f64>() / n;
     let rms = (residual.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / n).sqrt();
     println!("drift left: mean {mean:+.3}, about it {rms:.3}");
@@ -217,48 +297,86 @@ fn trace_refinement() {
     println!("vignetting left: what is added in the middle, corners, edges");
     for v in [0.5_f32, 128.0, 256.0, 384.0, 511.5] {
         for u in [0.5_f32, 160.0, 320.0, 480.0, 639.5] {
-            print!("{:+.2} ", temperatures.frames[0].vignetting.at((u, v), (640.0, 512.0)));
+            print!(
+                "{:+.2} ",
+                temperatures.frames[0].vignetting.at((u, v), (640.0, 512.0))
+            );
         }
         println!();
     }
     let work = tempfile::tempdir().unwrap();
-    let drawn: Vec<MosaicFrame> = views.iter().map(|&(id, view)| MosaicFrame { id, view }).collect();
-    let options = MosaicOptions { resolution: Some(Metres(0.1)), max_incidence: Degrees(60.0), ..MosaicOptions::default() };
+    let drawn: Vec<MosaicFrame> = views
+        .iter()
+        .map(|&(id, view)| MosaicFrame { id, view })
+        .collect();
     let corrected = |id: FrameId| {
         let at = id.0 as usize;
         Ok::<_, TilesError>(Arc::new(temperatures.frames[at].apply(&frames[at].raster)))
     };
-    let mosaic = build_on(&surface, crs, &drawn, &options, work.path(), corrected).unwrap();
-    let file = work.path().join("mosaic.tif");
-    let map = Map::read(&file);
-    let sources = Map::band(&file, 3);
-    println!("seam {:?}", mosaic.report().overlap_disagreement);
-    println!("{}", Accuracy::of(&map, &truth).line());
-    for (place, error) in corners(&map, &truth) {
-        let level = surface.height(place[0], place[1]).unwrap().unwrap_or(0.0);
-        let mut near: Vec<u32> = (0..sources.samples.len())
-            .filter(|&at| {
-                let there = sources.place(at);
-                (there[0] - place[0]).hypot(there[1] - place[1]) < 1.5 && sources.samples[at].is_finite()
-            })
-            .map(|at| sources.samples[at] as u32)
-            .collect();
-        near.sort_unstable();
-        let mut counted: Vec<(u32, usize)> = Vec::new();
-        for id in near {
-            match counted.last_mut() {
-                Some((last, count)) if *last == id => *count += 1,
-                _ => counted.push((id, 1)),
+    for clearance in [0.5] {
+        println!("clearance {clearance} m");
+        let options = MosaicOptions {
+            resolution: Some(Metres(0.1)),
+            max_incidence: Degrees(60.0),
+            clearance: Metres(clearance),
+            ..MosaicOptions::default()
+        };
+        let start = std::time::Instant::now();
+        let mosaic = build_on(&surface, crs, &drawn, &options, work.path(), corrected).unwrap();
+        println!("drawn in {:.1} s", start.elapsed().as_secs_f64());
+        let file = work.path().join("mosaic.tif");
+        let map = Map::read(&file);
+        std::fs::copy(
+            &file,
+            folder().join(format!("map-{}-{clearance}.tif", seed())),
+        )
+        .unwrap();
+        let sources = Map::band(&file, 3);
+        println!("seam {:?}", mosaic.report().overlap_disagreement);
+        println!("{}", Accuracy::of(&map, &truth).line());
+        for (place, error) in corners(&map, &truth) {
+            let level = surface.height(place[0], place[1]).unwrap().unwrap_or(0.0);
+            let mut near: Vec<u32> = (0..sources.samples.len())
+                .filter(|&at| {
+                    let there = sources.place(at);
+                    (there[0] - place[0]).hypot(there[1] - place[1]) < 1.5
+                        && sources.samples[at].is_finite()
+                })
+                .map(|at| sources.samples[at] as u32)
+                .collect();
+            near.sort_unstable();
+            let mut counted: Vec<(u32, usize)> = Vec::new();
+            for id in near {
+                match counted.last_mut() {
+                    Some((last, count)) if *last == id => *count += 1,
+                    _ => counted.push((id, 1)),
+                }
             }
+            let told: Vec<String> = counted
+                .iter()
+                .filter_map(|(id, count)| {
+                    let frame = &frames[*id as usize];
+                    let (x, y) = off(
+                        &views[*id as usize].1,
+                        &frame.truth,
+                        (place[0], place[1]),
+                        level,
+                    )?;
+                    Some(format!(
+                        "{id} ({count} px, {} ties): {x:+.2} {y:+.2}",
+                        list[*id as usize][6]
+                    ))
+                })
+                .collect();
+            println!(
+                "corner {:.1} {:.1} off {error:.2}: {}",
+                place[0],
+                place[1],
+                told.join("; ")
+            );
         }
-        let told: Vec<String> = counted.iter().filter_map(|(id, count)| {
-            let frame = &frames[*id as usize];
-            let (x, y) = off(&views[*id as usize].1, &frame.truth, (place[0], place[1]), level)?;
-            Some(format!("{id} ({count} px, {} ties): {x:+.2} {y:+.2}", poses.matches[*id as usize]))
-        }).collect();
-        println!("corner {:.1} {:.1} off {error:.2}: {}", place[0], place[1], told.join("; "));
-    }
-    for (place, error) in panels(&map, &truth) {
-        println!("panel {:.1} {:.1} off {error:+.3} K", place[0], place[1]);
+        for (place, error) in panels(&map, &truth) {
+            println!("panel {:.1} {:.1} off {error:+.3} K", place[0], place[1]);
+        }
     }
 }

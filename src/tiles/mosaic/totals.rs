@@ -38,9 +38,9 @@ impl Totals {
         let mut last = None;
         for best in block.best.iter().filter(|best| best.celsius.is_finite()) {
             self.valid += 1;
-            self.tangents += best.tangent.sqrt();
-            if last.replace(best.frame) != Some(best.frame) {
-                self.used.insert(FrameId(best.frame));
+            self.tangents += best.tangent();
+            if last.replace(best.frame()) != Some(best.frame()) {
+                self.used.insert(FrameId(best.frame()));
             }
             if best.next_celsius.is_finite() {
                 self.overlap += 1;
@@ -48,7 +48,7 @@ impl Totals {
             }
             if best.weight(self.feather) < 1.0 {
                 self.blended += 1;
-                self.used.insert(FrameId(best.next_frame));
+                self.used.insert(FrameId(best.next_frame()));
             }
         }
         let band = |value: &dyn Fn(&Best) -> f32| -> Vec<f32> {
@@ -68,8 +68,8 @@ impl Totals {
         )]
         let bands = [
             band(&|best| quantised(blended(best, self.feather))),
-            band(&|best| quantised(best.tangent.sqrt().atan().to_degrees() as f32)),
-            band(&|best| best.frame as f32),
+            band(&|best| quantised(best.tangent().atan().to_degrees() as f32)),
+            band(&|best| best.frame() as f32),
         ];
         for (number, samples) in (1..).zip(bands) {
             output.write(number, block.origin, block.size, samples)?;
