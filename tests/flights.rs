@@ -474,7 +474,8 @@ fn vignetting_learnt_from_half_of_the_xt2_flight_leaves_the_other_half() {
         .iter()
         .map(|(id, located)| (*id, located.view(&flight.projector, source).unwrap()))
         .collect();
-    let load = |id: FrameId| Ok::<_, Failure>(flight.raster(id));
+    let rasters = &flight.rasters;
+    let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&rasters[id.0 as usize]));
     let poses = refine_poses(&stated(&views), &Surface::Flat, load).unwrap();
     let refined = (0..)
         .zip(&views)
@@ -494,7 +495,7 @@ fn vignetting_learnt_from_half_of_the_xt2_flight_leaves_the_other_half() {
     });
     let fresh = |radiometric: Radiometric| {
         let corrected =
-            |id: FrameId| Ok::<_, Failure>(Arc::new(radiometric.apply(&flight.raster(id))));
+            |id: FrameId| Ok::<_, Failure>(Arc::new(radiometric.apply(&rasters[id.0 as usize])));
         let found = match_temperatures(&held, &Surface::Flat, corrected).unwrap();
         found.frames[0].vignetting.peak_to_peak()
     };
