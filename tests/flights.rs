@@ -463,7 +463,9 @@ impl Rims {
     }
 }
 
-/// Issue 4: under 1 K, on frames that did not tune it.
+/// Issue 4: under 1 K peak to peak, on frames that did not tune it. Measured: what corners lose goes from 3.03 K to -0.05 K and differences from 0.90 K to 0.30 K,
+/// by the test's own sums. All 14 terms learnt anew from the ten frames held out still span 1.83 K (8.40 K before), rims that few of them share included: by
+/// that measure it is not reached.
 #[test]
 #[expect(clippy::print_stdout, reason = "the figures are the result")]
 fn vignetting_learnt_from_half_of_the_xt2_flight_leaves_the_other_half() {
@@ -510,6 +512,7 @@ fn vignetting_learnt_from_half_of_the_xt2_flight_leaves_the_other_half() {
         "corners {:.2} K -> {:.2} K, differences {:.2} K -> {:.2} K over {} places; learnt anew {was:.2} K -> {left:.2} K peak to peak",
         before.corner_kelvin, after.corner_kelvin, before.rms, after.rms, after.places
     );
-    assert!(before.corner_kelvin > 3.0 && after.corner_kelvin.abs() < 1.0);
-    assert!(after.rms < before.rms);
+    assert!(before.corner_kelvin > 2.5 && after.corner_kelvin.abs() < 0.5);
+    assert!(after.rms <= 0.5 * before.rms);
+    assert!(was > 7.0 && left < 2.2);
 }
