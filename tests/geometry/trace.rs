@@ -3,14 +3,15 @@
 //! Run by people: `HEATVEIL_TRACE=/some/folder cargo test --release --test geometry trace -- --ignored --nocapture`. The flight is kept
 //! in that folder and flown once.
 
+use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use heatveil::detect::{Detector, Scripted};
 use heatveil::frame::{Attitude, FrameId};
 use heatveil::georef::{
-    Bounds, CameraOverrides, Crs, Lens, Located, Projector, Stated, Surface, SurfaceError, View,
-    YawSource, locate, match_temperatures, refine_poses,
+    Bounds, CameraOverrides, Crs, Lens, Located, Projector, Stated, Surface, SurfaceError,
+    Temperatures, View, YawSource, locate, match_temperatures, refine_poses,
 };
 use heatveil::ingest::{IngestOptions, decode};
 use heatveil::radiometry::calibration;
@@ -43,7 +44,7 @@ impl From<SurfaceError> for Failure {
 }
 
 fn folder() -> PathBuf {
-    PathBuf::from(std::env::var_os("HEATVEIL_TRACE").expect("HEATVEIL_TRACE names a folder"))
+    PathBuf::from(std::env::var_os("HEATVEIL_TRACE").unwrap())
 }
 
 fn seed() -> u64 {
@@ -123,7 +124,7 @@ fn off(view: &View, truth: &View, (east, north): (f64, f64), up: f64) -> Option<
 }
 
 /// The same at 5 x 5 places of the frame that are seen steeply enough: their mean and root mean square.
-fn spread(view: &View, truth: &View) -> ((f64, f64), f64, usize) {
+fn spread(view: &View, truth: &View) -> ((f64, f64), f64) {
     let mut sums = (0.0, 0.0, 0.0, 0);
     for at in 0..25_u8 {
         let (u, v) = (
@@ -139,20 +140,17 @@ fn spread(view: &View, truth: &View) -> ((f64, f64), f64, usize) {
         let (x, y) = off(view, truth, place, 2.0).unwrap();
         sums = (sums.0 + x, sums.1 + y, sums.2 + x * x + y * y, sums.3 + 1);
     }
-    let n = f64::from(sums.3.max(1));
-    (
-        (sums.0 / n, sums.1 / n),
-        (sums.2 / n).sqrt(),
-        sums.3 as usize,
-    )
+    let count = f64::from(sums.3.max(1));
+    ((sums.0 / count, sums.1 / count), (sums.2 / count).sqrt())
 }
 
 fn angles(view: &View) -> (f64, f64, f64) {
     let camera = view.camera();
     let [east, north, up] = view.ray(camera.cx, camera.cy);
     let right = {
-        let [x, y, z] = view.ray(camera.cx + camera.fx, camera.cy);
-        [x - east, y - north, z - up]
+        // So near to the axis that no lens bends anything.
+        let [x, y, z] = view.ray(camera.cx + 0.01 * camera.fx, camera.cy);
+        [x - east, y - north, z - up].map(|part| 100.0 * part)
     };
     let degrees = |radians: f64| radians.to_degrees();
     (
@@ -187,6 +185,10 @@ fn view(frame: &Frame, [focal, right, down, k1, k2]: Shared, numbers: Numbers) -
 }
 
 /// Refines the flight and keeps its poses in a file.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "asked for by the person who runs the test"
+)]
 fn keep_refined(frames: &[Frame], surface: &Surface, kept: &Path) {
     let stated: Vec<Stated> = frames
         .iter()
@@ -223,8 +225,95 @@ fn keep_refined(frames: &[Frame], surface: &Surface, kept: &Path) {
     std::fs::write(kept, serde_json::to_vec(&(shared, numbers)).unwrap()).unwrap();
 }
 
+/// The views of the kept poses, and by how many squares each frame was tied.
+fn kept_views(frames: &[Frame], surface: &Surface) -> (Vec<(FrameId, View)>, Vec<f64>) {
+    let kept = folder().join(format!("views-{}.json", seed()));
+    if !kept.exists() {
+        keep_refined(frames, surface, &kept);
+    }
+    let (camera, list): (Shared, Vec<Numbers>) =
+        serde_json::from_slice(&std::fs::read(&kept).unwrap()).unwrap();
+    let views = frames
+        .iter()
+        .zip(&list)
+        .map(|(frame, numbers)| (frame.id, view(frame, camera, *numbers)))
+        .collect();
+    (views, list.iter().map(|[.., ties]| *ties).collect())
+}
+
+fn tell_poses(frames: &[Frame], views: &[(FrameId, View)], ties: &[f64]) {
+    let mut total = (0.0, 0.0);
+    for ((frame, (_, view)), ties) in frames.iter().zip(views).zip(ties) {
+        let (mean, rms) = spread(view, &frame.truth);
+        let (before, was) = spread(&frame.stated, &frame.truth);
+        let (found, right) = (angles(view), angles(&frame.truth));
+        let ((east, north), at) = (view.centre(), frame.truth.centre());
+        total = (total.0 + mean.0, total.1 + mean.1);
+        println!(
+            "frame {:3} yaw {:4.0} ties {ties:4} ground {:+.2} {:+.2} rms {rms:.2} (was {:+.2} {:+.2} rms {was:.2}) position {:+.2} {:+.2} {:+.2} yaw {:+.2} pitch {:+.2} roll {:+.2}",
+            frame.id.0,
+            right.0,
+            mean.0,
+            mean.1,
+            before.0,
+            before.1,
+            east - at.0,
+            north - at.1,
+            view.height().0 - frame.truth.height().0,
+            (found.0 - right.0 + 540.0).rem_euclid(360.0) - 180.0,
+            found.1 - right.1,
+            found.2 - right.2,
+        );
+    }
+    let count = frames.len() as f64;
+    println!(
+        "all frames together: {:+.3} {:+.3}",
+        total.0 / count,
+        total.1 / count
+    );
+}
+
+fn tell_temperatures(frames: &[Frame], found: &Temperatures) {
+    let vignetting = found.frames[0].vignetting;
+    println!(
+        "temperatures: {:?} {:?}, vignetting {:.2}",
+        found.before,
+        found.after,
+        vignetting.peak_to_peak()
+    );
+    let pairs = frames.iter().zip(&found.frames);
+    let left: Vec<f64> = pairs
+        .map(|(frame, found)| f64::from(found.offset) + frame.drift)
+        .collect();
+    let count = left.len() as f64;
+    let mean = left.iter().sum::<f64>() / count;
+    let rms = (left.iter().map(|left| (left - mean).powi(2)).sum::<f64>() / count).sqrt();
+    println!("drift left: mean {mean:+.3}, about it {rms:.3}: {left:.2?}");
+    for v in [0.5_f32, 128.0, 256.0, 384.0, 511.5] {
+        let line =
+            [0.5_f32, 160.0, 320.0, 480.0, 639.5].map(|u| vignetting.at((u, v), (640.0, 512.0)));
+        println!("added at row {v}: {line:+.2?}");
+    }
+}
+
+/// Pixels within 1.5 m of a place by the frame that drew them.
+fn drawn_by(sources: &Map, [east, north]: [f64; 2]) -> BTreeMap<usize, usize> {
+    let mut counts = BTreeMap::new();
+    for (at, source) in sources.samples.iter().enumerate() {
+        let [x, y] = sources.place(at);
+        if (x - east).hypot(y - north) < 1.5 && source.is_finite() {
+            *counts.entry(*source as usize).or_default() += 1;
+        }
+    }
+    counts
+}
+
 #[test]
 #[ignore = "for people who look for the cause of an error; takes minutes"]
+#[expect(
+    clippy::disallowed_methods,
+    reason = "asked for by the person who runs the test"
+)]
 fn trace_refinement() {
     let flight = folder().join(format!("flight-{}", seed()));
     if !flight.exists() {
@@ -237,73 +326,11 @@ fn trace_refinement() {
     }
     let truth = Truth::read(&flight);
     let (frames, crs, surface) = frames(&flight);
+    let (views, ties) = kept_views(&frames, &surface);
+    tell_poses(&frames, &views, &ties);
     let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&frames[id.0 as usize].raster));
-    let kept = folder().join(format!("views-{}.json", seed()));
-    if !kept.exists() {
-        keep_refined(&frames, &surface, &kept);
-    }
-    let (camera, list): (Shared, Vec<Numbers>) =
-        serde_json::from_slice(&std::fs::read(&kept).unwrap()).unwrap();
-    let views: Vec<(FrameId, View)> = frames
-        .iter()
-        .zip(&list)
-        .map(|(frame, numbers)| (frame.id, view(frame, camera, *numbers)))
-        .collect();
-    let mut total = (0.0, 0.0);
-    for (at, frame) in frames.iter().enumerate() {
-        let view = &views[at].1;
-        let (mean, rms, _) = spread(view, &frame.truth);
-        let (before, was, _) = spread(&frame.stated, &frame.truth);
-        let (a, b) = (angles(view), angles(&frame.truth));
-        let (c, d) = (view.centre(), frame.truth.centre());
-        total = (total.0 + mean.0, total.1 + mean.1);
-        println!(
-            "frame {at:3} yaw {:4.0} ties {:4} ground {:+.2} {:+.2} rms {rms:.2} (was {:+.2} {:+.2} rms {was:.2}) position {:+.2} {:+.2} {:+.2} yaw {:+.2} pitch {:+.2} roll {:+.2}",
-            b.0,
-            list[at][6],
-            mean.0,
-            mean.1,
-            before.0,
-            before.1,
-            c.0 - d.0,
-            c.1 - d.1,
-            view.height().0 - frame.truth.height().0,
-            (a.0 - b.0 + 540.0).rem_euclid(360.0) - 180.0,
-            a.1 - b.1,
-            a.2 - b.2,
-        );
-    }
-    let n = frames.len() as f64;
-    println!("gauge: {:+.3} {:+.3}", total.0 / n, total.1 / n);
     let temperatures = match_temperatures(&views, &surface, load).unwrap();
-    println!(
-        "temperatures: {:?} {:?}, vignetting {:.2}",
-        temperatures.before,
-        temperatures.after,
-        temperatures.frames[0].vignetting.peak_to_peak()
-    );
-    let residual: Vec<f64> = frames
-        .iter()
-        .zip(&temperatures.frames)
-        .map(|(frame, found)| f64::from(found.offset) + frame.drift)
-        .collect();
-    let mean = residual.iter().sum::<f64>() / n;
-    let rms = (residual.iter().map(|r| (r - mean).powi(2)).sum::<f64>() / n).sqrt();
-    println!("drift left: mean {mean:+.3}, about it {rms:.3}");
-    for (at, left) in residual.iter().enumerate() {
-        print!("{at}:{left:+.2} ");
-    }
-    println!();
-    println!("vignetting left: what is added in the middle, corners, edges");
-    for v in [0.5_f32, 128.0, 256.0, 384.0, 511.5] {
-        for u in [0.5_f32, 160.0, 320.0, 480.0, 639.5] {
-            print!(
-                "{:+.2} ",
-                temperatures.frames[0].vignetting.at((u, v), (640.0, 512.0))
-            );
-        }
-        println!();
-    }
+    tell_temperatures(&frames, &temperatures);
     let work = tempfile::tempdir().unwrap();
     let drawn: Vec<MosaicFrame> = views
         .iter()
@@ -313,70 +340,28 @@ fn trace_refinement() {
         let at = id.0 as usize;
         Ok::<_, TilesError>(Arc::new(temperatures.frames[at].apply(&frames[at].raster)))
     };
-    for clearance in [0.5] {
-        println!("clearance {clearance} m");
-        let options = MosaicOptions {
-            resolution: Some(Metres(0.1)),
-            max_incidence: Degrees(60.0),
-            clearance: Metres(clearance),
-            ..MosaicOptions::default()
-        };
-        let start = std::time::Instant::now();
-        let mosaic = build_on(&surface, crs, &drawn, &options, work.path(), corrected).unwrap();
-        println!("drawn in {:.1} s", start.elapsed().as_secs_f64());
-        let file = work.path().join("mosaic.tif");
-        let map = Map::read(&file);
-        std::fs::copy(
-            &file,
-            folder().join(format!("map-{}-{clearance}.tif", seed())),
-        )
-        .unwrap();
-        let sources = Map::band(&file, 3);
-        println!("seam {:?}", mosaic.report().overlap_disagreement);
-        println!("{}", Accuracy::of(&map, &truth).line());
-        for (place, error) in corners(&map, &truth) {
-            let level = surface.height(place[0], place[1]).unwrap().unwrap_or(0.0);
-            let mut near: Vec<u32> = (0..sources.samples.len())
-                .filter(|&at| {
-                    let there = sources.place(at);
-                    (there[0] - place[0]).hypot(there[1] - place[1]) < 1.5
-                        && sources.samples[at].is_finite()
-                })
-                .map(|at| sources.samples[at] as u32)
-                .collect();
-            near.sort_unstable();
-            let mut counted: Vec<(u32, usize)> = Vec::new();
-            for id in near {
-                match counted.last_mut() {
-                    Some((last, count)) if *last == id => *count += 1,
-                    _ => counted.push((id, 1)),
-                }
-            }
-            let told: Vec<String> = counted
-                .iter()
-                .filter_map(|(id, count)| {
-                    let frame = &frames[*id as usize];
-                    let (x, y) = off(
-                        &views[*id as usize].1,
-                        &frame.truth,
-                        (place[0], place[1]),
-                        level,
-                    )?;
-                    Some(format!(
-                        "{id} ({count} px, {} ties): {x:+.2} {y:+.2}",
-                        list[*id as usize][6]
-                    ))
-                })
-                .collect();
+    let options = MosaicOptions {
+        resolution: Some(Metres(0.1)),
+        max_incidence: Degrees(60.0),
+        ..MosaicOptions::default()
+    };
+    build_on(&surface, crs, &drawn, &options, work.path(), corrected).unwrap();
+    let file = work.path().join("mosaic.tif");
+    std::fs::copy(&file, folder().join(format!("map-{}.tif", seed()))).unwrap();
+    let (map, sources) = (Map::read(&file), Map::band(&file, 3));
+    println!("{}", Accuracy::of(&map, &truth).line());
+    for ([east, north], error) in corners(&map, &truth) {
+        let level = surface.height(east, north).unwrap().unwrap_or(0.0);
+        println!("corner {east:.1} {north:.1} off {error:.2}");
+        for (id, count) in drawn_by(&sources, [east, north]) {
+            let off = off(&views[id].1, &frames[id].truth, (east, north), level);
             println!(
-                "corner {:.1} {:.1} off {error:.2}: {}",
-                place[0],
-                place[1],
-                told.join("; ")
+                "  frame {id} drew {count} px, {} ties, off {off:.2?}",
+                ties[id]
             );
         }
-        for (place, error) in panels(&map, &truth) {
-            println!("panel {:.1} {:.1} off {error:+.3} K", place[0], place[1]);
-        }
+    }
+    for ([east, north], error) in panels(&map, &truth) {
+        println!("panel {east:.1} {north:.1} off {error:+.3} K");
     }
 }
