@@ -10,9 +10,9 @@ use std::sync::Arc;
 use heatveil::detect::{Detector, Scripted};
 use heatveil::frame::{FrameId, FrameMeta};
 use heatveil::georef::{
-    CameraOverrides, Crs, GeorefError, Located, Poses, Projector, Stated, Surface, Temperatures,
-    View, YawChoice, YawReason, YawSource, choose_yaw, exif_offset, locate, match_temperatures,
-    refine_poses,
+    CameraOverrides, Crs, GeorefError, Located, Poses, Projector, Radiometric, Stated, Surface,
+    Temperatures, View, YawChoice, YawReason, YawSource, choose_yaw, exif_offset, locate,
+    match_temperatures, refine_poses,
 };
 use heatveil::ingest::{IngestOptions, decode};
 use heatveil::radiometry::calibration;
@@ -396,4 +396,123 @@ fn drift_and_vignetting_leave_the_xt2_flight() {
     assert!((5.0..10.0).contains(&vignetting), "{vignetting}");
     let seam = |report: &MosaicReport| report.overlap_disagreement.unwrap();
     assert!(seam(&found.after) <= 0.65 * seam(&found.before));
+}
+
+/// What overlapping frames say of each other's rims, found without the code under test: over places that two frames show, their difference less its
+/// mean in that pair, against the difference of the squared distances from the middle of the sensor (2 in the corners).
+struct Rims {
+    /// What corners read less than the middle, K: least squares.
+    corner_kelvin: f64,
+    /// Root mean square of the differences, K.
+    rms: f64,
+    places: usize,
+}
+
+impl Rims {
+    fn of(frames: &[(View, Raster<f32>)]) -> Self {
+        let seen = |(view, raster): &(View, Raster<f32>), (east, north): (f64, f64)| {
+            let celsius = view.sample(raster, east, north)?;
+            let (u, v) = view.pixel(east, north)?;
+            let (x, y) = (u / view.camera().cx - 1.0, v / view.camera().cy - 1.0);
+            Some((f64::from(celsius), x * x + y * y))
+        };
+        let (mut products, mut squares, mut differences, mut places) = (0.0, 0.0, 0.0, 0);
+        for (at, first) in frames.iter().enumerate() {
+            for second in frames.iter().skip(at + 1) {
+                let bounds = |view: &View| view.bounds(Degrees(50.0)).unwrap();
+                let Some(shared) = bounds(&first.0).intersection(bounds(&second.0)) else {
+                    continue;
+                };
+                let (width, height) = shared.size();
+                let place = |step: u32| {
+                    let (column, row) = (f64::from(step % 30) + 0.5, f64::from(step / 30) + 0.5);
+                    (
+                        shared.west + width * column / 30.0,
+                        shared.south + height * row / 30.0,
+                    )
+                };
+                let both: Vec<(f64, f64)> = (0..900)
+                    .filter_map(|step| {
+                        Some((seen(first, place(step))?, seen(second, place(step))?))
+                    })
+                    .map(|((a, near), (b, far))| (b - a, far - near))
+                    .collect();
+                if both.len() < 100 {
+                    continue;
+                }
+                #[expect(clippy::cast_precision_loss, reason = "some hundred places")]
+                let count = both.len() as f64;
+                let mean = |of: fn(&(f64, f64)) -> f64| both.iter().map(of).sum::<f64>() / count;
+                let (kelvin, farther) = (mean(|pair| pair.0), mean(|pair| pair.1));
+                for pair in &both {
+                    let (difference, distance) = (pair.0 - kelvin, pair.1 - farther);
+                    products += difference * distance;
+                    squares += distance * distance;
+                    differences += difference * difference;
+                }
+                places += both.len();
+            }
+        }
+        #[expect(clippy::cast_precision_loss, reason = "some thousand places")]
+        let rms = (differences / places as f64).sqrt();
+        Self {
+            corner_kelvin: -2.0 * products / squares,
+            rms,
+            places,
+        }
+    }
+}
+
+/// Issue 4: under 1 K peak to peak, on frames that did not tune it. Measured: what corners lose goes from 3.03 K to -0.05 K and differences from 0.90 K to 0.30 K,
+/// by the test's own sums. All 14 terms learnt anew from the ten frames held out still span 1.83 K (8.40 K before), rims that few of them share included: by
+/// that measure it is not reached.
+#[test]
+#[expect(clippy::print_stdout, reason = "the figures are the result")]
+fn vignetting_learnt_from_half_of_the_xt2_flight_leaves_the_other_half() {
+    let Some(flight) = flight("xt2") else { return };
+    let source = flight.choose().source;
+    let views: Vec<(FrameId, View)> = flight
+        .frames
+        .iter()
+        .map(|(id, located)| (*id, located.view(&flight.projector, source).unwrap()))
+        .collect();
+    let rasters = &flight.rasters;
+    let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&rasters[id.0 as usize]));
+    let poses = refine_poses(&stated(&views), &Surface::Flat, load).unwrap();
+    let refined = (0..)
+        .zip(&views)
+        .map(|(at, (id, view))| (*id, poses.view(at, view)));
+    let (tuning, held): (Vec<_>, Vec<_>) = refined.partition(|(id, _)| id.0 % 2 == 0);
+    let learnt = match_temperatures(&tuning, &Surface::Flat, load).unwrap();
+    let vignetting = learnt.frames[0].vignetting;
+    let rims = |radiometric: Radiometric| {
+        let corrected =
+            |(id, view): &(FrameId, View)| (*view, radiometric.apply(&flight.raster(*id)));
+        Rims::of(&held.iter().map(corrected).collect::<Vec<_>>())
+    };
+    let before = rims(Radiometric::default());
+    let after = rims(Radiometric {
+        offset: 0.0,
+        vignetting,
+    });
+    let fresh = |radiometric: Radiometric| {
+        let corrected =
+            |id: FrameId| Ok::<_, Failure>(Arc::new(radiometric.apply(&rasters[id.0 as usize])));
+        let found = match_temperatures(&held, &Surface::Flat, corrected).unwrap();
+        found.frames[0].vignetting.peak_to_peak()
+    };
+    let (was, left) = (
+        fresh(Radiometric::default()),
+        fresh(Radiometric {
+            offset: 0.0,
+            vignetting,
+        }),
+    );
+    println!(
+        "corners {:.2} K -> {:.2} K, differences {:.2} K -> {:.2} K over {} places; learnt anew {was:.2} K -> {left:.2} K peak to peak",
+        before.corner_kelvin, after.corner_kelvin, before.rms, after.rms, after.places
+    );
+    assert!(before.corner_kelvin > 2.5 && after.corner_kelvin.abs() < 0.5);
+    assert!(after.rms <= 0.5 * before.rms);
+    assert!(was > 7.0 && left < 2.2);
 }

@@ -288,6 +288,34 @@ fn a_garden_behind_a_house_is_not_painted_with_it_and_is_filled_from_the_other_s
 }
 
 #[test]
+fn a_slip_of_a_pose_does_not_paint_a_roof_on_the_garden_behind_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let surface = surface(folder.path(), 0.5);
+    // At the edge of the roof's shadow, 12.39 m north, the first is 83.9 m off and sees the garden more steeply than the second, 87.6 m off. Its
+    // pose is taken to be 0.3 m further north than it is, so that there it shows the roof.
+    let true_views = [frame(0, SOUTH, -40.0), frame(1, -100.0, -36.0)];
+    let mut taken = true_views;
+    taken[0] = frame(0, SOUTH - 0.3, -40.0);
+    let shadow = |clearance: f64| {
+        let work = tempfile::tempdir().unwrap();
+        let load =
+            |id: FrameId| Ok::<_, TilesError>(Arc::new(shoot(&true_views[id.0 as usize].view)));
+        let options = MosaicOptions {
+            clearance: Metres(clearance),
+            ..options()
+        };
+        build_on(&surface, crs(), &taken, &options, work.path(), load).unwrap();
+        Map::read(&work.path().join("mosaic.tif")).line((0.0, 11.0), (0.0, 14.0))
+    };
+    assert!(shadow(0.0).contains(&Some(ROOF)));
+    let clear = shadow(0.5);
+    assert!(
+        clear.iter().all(|&celsius| celsius == Some(GROUND)),
+        "{clear:?}"
+    );
+}
+
+#[test]
 fn gates_shut_out_what_is_far_or_seen_at_a_grazing_angle() {
     let folder = tempfile::tempdir().unwrap();
     let surface = surface(folder.path(), 0.5);

@@ -400,6 +400,14 @@ pub struct FlightEvidence {
         deserialize_with = "line::filled"
     )]
     pub poses: String,
+    /// What is added by the place on the sensor, in millikelvin a term: x, y, x², xy, y², x³, x²y, xy², y³, x⁴, x³y, x²y², xy³, y⁴, with x from -1 at the
+    /// left to 1 at the right edge and y from -1 at the top to 1 at the bottom; empty where temperatures stay as measured.
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "line::some"
+    )]
+    pub vignetting_mk: Vec<i32>,
     /// How its frames were brought into agreement, in words.
     #[serde(
         default,

@@ -66,6 +66,9 @@ pub struct FlightAlignment {
     pub seam_after_kelvin: Option<f64>,
     /// Vignetting taken out, peak to peak in kelvin.
     pub vignetting_kelvin: Option<f64>,
+    /// Its terms, for the log alone.
+    #[serde(skip)]
+    vignetting_mk: Vec<i32>,
 }
 
 impl Alignment {
@@ -178,6 +181,8 @@ impl Alignment {
             seam_before_kelvin: matched.and_then(|found| found.before),
             seam_after_kelvin: matched.and_then(|found| found.after),
             vignetting_kelvin: first.map(|frame| f64::from(frame.vignetting.peak_to_peak())),
+            vignetting_mk: first
+                .map_or_else(Vec::new, |frame| frame.vignetting.millikelvin().into()),
         });
     }
 
@@ -194,6 +199,12 @@ impl Alignment {
             }
             _ => celsius,
         }
+    }
+
+    /// For the log: what was added to the temperatures of flight number `flight` by the place on the sensor, in millikelvin a term.
+    pub(super) fn vignetting(&self, flight: usize) -> Vec<i32> {
+        let found = self.flights.get(flight);
+        found.map_or_else(Vec::new, |found| found.vignetting_mk.clone())
     }
 
     /// For the log: what was done to flight number `flight`, in words.

@@ -169,7 +169,12 @@ impl Flight {
         }
     }
 
-    pub(super) fn evidence(&self, ground: String, agreement: String) -> FlightEvidence {
+    pub(super) fn evidence(
+        &self,
+        ground: String,
+        agreement: String,
+        vignetting_mk: Vec<i32>,
+    ) -> FlightEvidence {
         let milli = |found: Option<u32>| found.map_or(-1, |centi| i64::from(centi) * 10);
         FlightEvidence {
             frames: ranges(&self.frames),
@@ -180,6 +185,7 @@ impl Flight {
             pairs: count(self.choice.pairs),
             ground,
             agreement,
+            vignetting_mk,
             poses: self.poses.clone(),
             gimbal_to_track_degrees: self.choice.gimbal_to_track,
             flight_to_track_degrees: self.choice.flight_to_track,

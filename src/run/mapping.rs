@@ -69,7 +69,12 @@ pub(super) fn map(
     let evidence: Vec<FlightEvidence> = (0..)
         .zip(&flights)
         .map(|(number, flight)| {
-            flight.evidence(ground.evidence(number), alignment.evidence(number))
+            let vignetting = alignment.vignetting(number);
+            flight.evidence(
+                ground.evidence(number),
+                alignment.evidence(number),
+                vignetting,
+            )
         })
         .collect();
     journal.flights(&evidence)?;

@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod measure;
+mod trace;
 mod truth;
 
 use std::path::{Path, PathBuf};
@@ -163,8 +164,8 @@ fn a_noisy_survey_is_mapped_as_accurately_as_promised() {
     assert!(flat.rmse > 0.6 && placed.rmse > 0.6);
     let refined = flight.measure("refined", &flight.dsm(), true);
     println!("surface model, refined: {}", refined.line());
-    // Measured 0.14 m median, 0.30 m for 32 of 35 corners, three lost by 1.7 m and more; panels 0.46 K. The issue asks for 0.75 m at p95 and
-    // 0.3 K, which is not reached.
-    assert!(refined.quantile(0.5) <= 0.25 && refined.quantile(0.85) <= 0.4);
-    assert!(refined.rmse <= 0.6);
+    // Measured 0.16 m median, 0.38 m at p95 and 0.41 m at most of 35 corners; panels 0.04 K. The mean error of 200 positions, which no overlap can tell, is
+    // 0.18 m of it. The issue asks for 0.25 m, 0.75 m and 0.3 K.
+    assert!(refined.quantile(0.5) <= 0.25 && refined.quantile(0.95) <= 0.6);
+    assert!(refined.rmse <= 0.15);
 }

@@ -1,11 +1,10 @@
 //! How far roof corners lie from where they stand, and how wrong the temperature of flat panels is.
 //!
 //! A corner is located by its two edges: of each, the half next to the corner, without the last bit. The
-//! temperatures across an edge, averaged along it, are matched with what the truth shows across it (normalised
-//! cross-correlation, which does not see offsets and gain of the temperature). The error of the corner is the
-//! root of the squares of both shifts.
+//! temperatures across an edge, averaged along it, are matched with what the truth shows across it, whatever the offset
+//! of the temperature. The error of the corner is the root of the squares of both shifts.
 
-use super::truth::{Map, Outline, Truth};
+use super::truth::{Map, Outline, Panel, Truth};
 
 /// Largest shift looked for, metres. A corner that is farther off, or not there, counts as this far off.
 pub(crate) const FARTHEST: f64 = 3.0;
@@ -16,7 +15,7 @@ const ACROSS: f64 = 0.05;
 const ALONG: f64 = 0.15;
 /// Kelvin between the two sides of an edge below which nobody can locate it.
 const CONTRAST: f64 = 1.0;
-/// Correlation below which an edge is not there.
+/// Likeness below which an edge is not there.
 const ALIKE: f64 = 0.7;
 /// Metres of a panel's edge that are left out.
 const RIM: f64 = 0.6;
@@ -95,6 +94,31 @@ impl Accuracy {
             self.sample_rmse
         )
     }
+}
+
+/// Every corner with how far off it is shown.
+pub(crate) fn corners(map: &Map, truth: &Truth) -> Vec<([f64; 2], f64)> {
+    let all = truth
+        .roofs
+        .iter()
+        .flat_map(|roof| (0..4).map(move |corner| (roof, corner)));
+    all.filter_map(|(roof, corner)| {
+        Some((roof.corners[corner], error(roof, corner, map, &truth.seen)?))
+    })
+    .collect()
+}
+
+/// The middle of every panel with the error of its mean, K.
+pub(crate) fn panels(map: &Map, truth: &Truth) -> Vec<([f64; 2], f64)> {
+    let of = |panel: &Panel| {
+        let errors: Vec<f64> = inside(map, &panel.corners, RIM)
+            .map(|at| f64::from(map.samples[at]) - panel.celsius)
+            .collect();
+        let middle = [0, 1]
+            .map(|axis: usize| panel.corners.iter().map(|corner| corner[axis]).sum::<f64>() / 4.0);
+        (!errors.is_empty()).then(|| (middle, errors.iter().sum::<f64>() / errors.len() as f64))
+    };
+    truth.panels.iter().filter_map(of).collect()
 }
 
 /// Samples of `map` with a temperature inside an outline, `rim` metres from its edges.
@@ -194,7 +218,9 @@ impl Side {
     }
 }
 
-/// Normalised cross-correlation; 0 where more than a fifth is missing.
+/// Likeness of two profiles, 1 where they are the same: twice their covariance over the sum of their variances. It sees no offset, which drifts, but
+/// it does see gain, which a map of temperatures has: in normalised cross-correlation, the edge of a patio of 0.7 K, 2.3 m before a roof's edge of
+/// 4.9 K, was as like that edge as itself (0.997 in the truth), and three corners that lay within 0.4 m counted as lost. 0 where more than a fifth is missing.
 fn alike(expected: &[f64], found: &[Option<f64>]) -> f64 {
     let pairs: Vec<(f64, f64)> = expected
         .iter()
@@ -211,8 +237,8 @@ fn alike(expected: &[f64], found: &[Option<f64>]) -> f64 {
         let (a, b) = (a - mean_a, b - mean_b);
         [ab + a * b, aa + a * a, bb + b * b]
     });
-    if sums[1] * sums[2] > 0.0 {
-        sums[0] / (sums[1] * sums[2]).sqrt()
+    if sums[1] + sums[2] > 0.0 {
+        2.0 * sums[0] / (sums[1] + sums[2])
     } else {
         0.0
     }

@@ -17,11 +17,15 @@ pub(crate) struct Map {
 
 impl Map {
     pub(crate) fn read(path: &Path) -> Self {
+        Self::band(path, 1)
+    }
+
+    pub(crate) fn band(path: &Path, number: usize) -> Self {
         let dataset = Dataset::open(path).unwrap();
         let (width, height) = dataset.raster_size();
         let [west, cell, _, north, _, _] = dataset.geo_transform().unwrap();
         assert_eq!(dataset.spatial_ref().unwrap().auth_code().unwrap(), 32_630);
-        let band = dataset.rasterband(1).unwrap();
+        let band = dataset.rasterband(number).unwrap();
         Self {
             samples: band.read_band_as::<f32>().unwrap().data().to_vec(),
             width,

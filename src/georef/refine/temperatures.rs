@@ -53,13 +53,14 @@ const MAX_EQUATIONS: usize = 400_000;
 /// What to add to temperatures by their place on the sensor, in K.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Vignetting {
+    /// Whole millikelvin, so that what is logged is what was applied.
     terms: [f32; TERMS],
 }
 
 /// What to add to one frame's temperatures.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
 pub struct Radiometric {
-    /// Everywhere, in K.
+    /// Everywhere, in K: whole millikelvin.
     pub offset: f32,
     /// By place.
     pub vignetting: Vignetting,
@@ -87,6 +88,14 @@ impl Vignetting {
         terms
             .map(|((i, j), term)| term * x.powi(*i) * y.powi(*j))
             .sum::<f32>()
+    }
+
+    /// Its terms for the log, in millikelvin: factors of x, y, x², xy, y² and so on to y⁴, with x and y from -1 to 1 across the sensor.
+    #[must_use]
+    pub fn millikelvin(&self) -> [i32; TERMS] {
+        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
+        let whole = |kelvin: f32| (kelvin * 1e3).round() as i32;
+        self.terms.map(whole)
     }
 
     /// Difference between the most and the least that it adds anywhere, in K.
@@ -232,9 +241,7 @@ fn solved(frames: usize, samples: &[Sample]) -> Temperatures {
     let at = |unknown: usize| x.get(unknown).copied().unwrap_or(0.0);
     let mut vignetting = Vignetting::default();
     for (term, value) in vignetting.terms.iter_mut().enumerate() {
-        #[expect(clippy::cast_possible_truncation, reason = "kelvin")]
-        let kelvin = (at(frames + term) * sigma(term)) as f32;
-        *value = kelvin;
+        *value = to_millikelvin(at(frames + term) * sigma(term));
     }
     let mut seen = vec![false; frames];
     for sample in samples {
@@ -250,8 +257,7 @@ fn solved(frames: usize, samples: &[Sample]) -> Temperatures {
     });
     let shared = if count > 0.0 { sum / count } else { 0.0 };
     let offset = |(frame, seen): (usize, &bool)| {
-        #[expect(clippy::cast_possible_truncation, reason = "kelvin")]
-        let kelvin = (at(frame) * OFFSET - shared) as f32;
+        let kelvin = to_millikelvin(at(frame) * OFFSET - shared);
         Radiometric {
             offset: if *seen { kelvin } else { 0.0 },
             vignetting,
@@ -283,6 +289,13 @@ fn solved(frames: usize, samples: &[Sample]) -> Temperatures {
         },
         samples: samples.len(),
     }
+}
+
+/// Kelvin, rounded to what the log holds.
+fn to_millikelvin(kelvin: f64) -> f32 {
+    #[expect(clippy::cast_possible_truncation, reason = "kelvin")]
+    let rounded = ((kelvin * 1e3).round() / 1e3) as f32;
+    rounded
 }
 
 /// Place on the sensor, -1 to 1 in both directions.

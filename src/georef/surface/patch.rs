@@ -9,6 +9,7 @@
 //! what a pixel shows. Steps stop as soon as the ray is above everything in the patch.
 
 use super::super::View;
+use crate::units::Metres;
 
 /// Tangent of 50 degrees. Roofs are pitched up to about 45; a wall of 2.5 m that falls into the middle of a cell of 1 m
 /// still rises 1.25 m from each cell to the next.
@@ -134,23 +135,71 @@ impl Patch {
     #[must_use]
     pub fn visible(&self, view: &View, east: f64, north: f64, up: f64) -> bool {
         let (camera_east, camera_north) = view.centre();
+        let to_camera = (
+            camera_east - east,
+            camera_north - north,
+            view.height().0 - up,
+        );
+        self.is_free((east, north, up), to_camera, BIAS)
+    }
+
+    /// Whether it would still be visible with the picture displaced by `clearance` metres: lines of sight as far to the left, to the right
+    /// and towards the camera are free too, each from the surface there but for walls. Where they are not, an error of the pose or of
+    /// the surface model by that much shows what stands in front.
+    #[must_use]
+    pub fn clearly_visible(
+        &self,
+        view: &View,
+        (east, north, up): (f64, f64, f64),
+        clearance: Metres,
+    ) -> bool {
+        let (camera_east, camera_north) = view.centre();
         let (dx, dy, rise) = (
             camera_east - east,
             camera_north - north,
             view.height().0 - up,
         );
         let run = dx.hypot(dy);
+        // Rays are followed in steps, and an edge is met up to a step late.
+        let reach = clearance.0 + STEP * self.cell;
+        if run <= reach {
+            return true;
+        }
+        let (ahead, aside) = (dx / run * reach, dy / run * reach);
+        let steepest = WALL_SLOPE * reach;
+        [(ahead, aside), (-aside, ahead), (aside, -ahead)]
+            .into_iter()
+            .all(|(by_east, by_north)| {
+                let (east, north) = (east + by_east, north + by_north);
+                let level = self.height(east, north).unwrap_or(up);
+                let level = if (level - up).abs() > steepest {
+                    up
+                } else {
+                    level
+                };
+                self.is_free((east, north, level), (dx, dy, rise), 0.0)
+            })
+    }
+
+    /// Whether nothing stands on the way from a point in a direction (metres east, north and up) by more than `bias` metres.
+    fn is_free(
+        &self,
+        (east, north, up): (f64, f64, f64),
+        (dx, dy, rise): (f64, f64, f64),
+        bias: f64,
+    ) -> bool {
+        let run = dx.hypot(dy);
         if rise <= 0.0 {
             return false;
         }
         // Above the highest cell nothing hides; straight above neither.
-        let highest = ((self.high + BIAS - up) / rise).min(1.0) * run;
+        let highest = ((self.high + bias - up) / rise).min(1.0) * run;
         let step = STEP * self.cell;
         let (to_east, to_north, to_up) = (dx / run, dy / run, rise / run);
         let mut along = step;
         while along < highest {
             let level = self.height(along.mul_add(to_east, east), along.mul_add(to_north, north));
-            if level.is_some_and(|level| level > along.mul_add(to_up, up) + BIAS) {
+            if level.is_some_and(|level| level > along.mul_add(to_up, up) + bias) {
                 return false;
             }
             along += step;

@@ -1,4 +1,4 @@
-//! One block of a map: every pixel from the frame that sees its piece of surface most steeply.
+//! One block of a map: every pixel from the frame that sees its piece of surface freely and most steeply.
 
 use std::sync::Arc;
 
@@ -36,21 +36,31 @@ pub(super) struct Block {
 #[derive(Clone, Copy)]
 pub(super) struct Best {
     pub(super) celsius: f32,
-    pub(super) frame: u32,
-    /// Squared tangent of the off-nadir angle.
-    pub(super) tangent: f64,
     pub(super) next_celsius: f32,
-    pub(super) next_frame: u32,
-    pub(super) next_tangent: f64,
+    first: Rank,
+    next: Rank,
 }
 
+/// How well a frame sees a pixel; the lesser is the better.
+#[derive(Clone, Copy)]
+struct Rank {
+    /// Whether something stands so near to the line of sight that a small error would show it instead.
+    grazes: bool,
+    /// Squared tangent of the off-nadir angle.
+    tangent: f64,
+    frame: u32,
+}
+
+const NOBODY: Rank = Rank {
+    grazes: true,
+    tangent: f64::INFINITY,
+    frame: u32::MAX,
+};
 const NOTHING: Best = Best {
     celsius: f32::NAN,
-    frame: u32::MAX,
-    tangent: f64::INFINITY,
     next_celsius: f32::NAN,
-    next_frame: u32::MAX,
-    next_tangent: f64::INFINITY,
+    first: NOBODY,
+    next: NOBODY,
 };
 
 /// The surface under a block's pixels.
@@ -107,7 +117,7 @@ impl Scene<'_> {
             // No pixel of the block is seen more steeply than its nearest corner would be at the lowest level.
             let drop = frame.view.height().0 - low;
             let steepest = nearest(frame) / (drop * drop) * (1.0 - 1e-9);
-            if drop <= 0.0 || block.best.iter().all(|best| best.next_tangent < steepest) {
+            if drop <= 0.0 || block.best.iter().all(|best| best.is_steeper(steepest)) {
                 continue;
             }
             let raster = cache.get(frame.id)?;
@@ -134,7 +144,8 @@ impl Scene<'_> {
         let (low, high) = self.surface.range();
         let reach = ((high - low) * self.options.max_off_nadir.to_radians().tan())
             .clamp(0.0, MAX_REACH_CELLS * model.cell().0);
-        let Some(patch) = self.surface.patch(area.grown(Metres(reach)))? else {
+        let around = Metres(reach + self.options.clearance.0 + model.cell().0);
+        let Some(patch) = self.surface.patch(area.grown(around))? else {
             return Ok(None);
         };
         let (mut levels, mut slopes) = (Vec::new(), Vec::new());
@@ -171,7 +182,7 @@ fn distance_squared((east, north): (f64, f64), area: Bounds) -> f64 {
 }
 
 impl Block {
-    /// Lets one frame take the pixels that it sees more steeply than those before it.
+    /// Lets one frame take the pixels that it sees better than those before it.
     fn compete(
         &mut self,
         scene: &Scene<'_>,
@@ -203,7 +214,12 @@ impl Block {
                 let within = drop > 0.0
                     && tangent <= limits.tangent_squared
                     && plan + drop * drop <= limits.slant_squared;
-                if !within || !beats((tangent, frame.id.0), (best.next_tangent, best.next_frame)) {
+                let mut rank = Rank {
+                    grazes: false,
+                    tangent,
+                    frame: frame.id.0,
+                };
+                if !within || !rank.beats(best.next) {
                     continue;
                 }
                 if let Some(slope) = relief.and_then(|relief| relief.slopes.get(at))
@@ -217,15 +233,29 @@ impl Block {
                 if relief.is_some_and(|relief| !relief.patch.visible(view, east, north, up)) {
                     continue;
                 }
-                best.enter(celsius, frame.id.0, tangent);
+                let clearance = scene.options.clearance;
+                rank.grazes = relief.is_some_and(|relief| {
+                    clearance.0 > 0.0
+                        && !relief
+                            .patch
+                            .clearly_visible(view, (east, north, up), clearance)
+                });
+                if rank.beats(best.next) {
+                    best.enter(celsius, rank);
+                }
             }
         }
     }
 }
 
-/// Whether the first is seen more steeply; where both are alike the lower number is.
-fn beats(a: (f64, u32), b: (f64, u32)) -> bool {
-    a.0 < b.0 || (a.0 <= b.0 && a.1 < b.1)
+impl Rank {
+    /// Whether this one sees more freely, else more steeply; where both are alike the lower number does.
+    fn beats(self, other: Self) -> bool {
+        if self.grazes != other.grazes {
+            return other.grazes;
+        }
+        self.tangent < other.tangent || (self.tangent <= other.tangent && self.frame < other.frame)
+    }
 }
 
 /// Whether the camera lies further from the surface's normal than the limit. Walls (`NAN`) have none: what they show in a
@@ -242,28 +272,42 @@ fn is_too_oblique(
 }
 
 impl Best {
-    fn enter(&mut self, celsius: f32, frame: u32, tangent: f64) {
-        if beats((tangent, frame), (self.tangent, self.frame)) {
-            *self = Self {
-                celsius,
-                frame,
-                tangent,
-                next_celsius: self.celsius,
-                next_frame: self.frame,
-                next_tangent: self.tangent,
-            };
+    fn enter(&mut self, celsius: f32, rank: Rank) {
+        if rank.beats(self.first) {
+            (self.next_celsius, self.next) = (self.celsius, self.first);
+            (self.celsius, self.first) = (celsius, rank);
         } else {
-            self.next_celsius = celsius;
-            self.next_frame = frame;
-            self.next_tangent = tangent;
+            (self.next_celsius, self.next) = (celsius, rank);
         }
     }
 
-    /// How much the steepest frame weighs against the next (`MosaicOptions::feather`); `feather` is the width as a tangent.
+    /// The frame that is drawn.
+    pub(super) fn frame(&self) -> u32 {
+        self.first.frame
+    }
+
+    /// The next best.
+    pub(super) fn next_frame(&self) -> u32 {
+        self.next.frame
+    }
+
+    /// Tangent of its off-nadir angle.
+    pub(super) fn tangent(&self) -> f64 {
+        self.first.tangent.sqrt()
+    }
+
+    /// Whether two frames see it freely and more steeply than any at this squared tangent.
+    fn is_steeper(&self, tangent: f64) -> bool {
+        !self.next.grazes && self.next.tangent < tangent
+    }
+
+    /// How much the best frame weighs against the next (`MosaicOptions::feather`); `feather` is the width as a tangent.
     pub(super) fn weight(&self, feather: Option<f64>) -> f64 {
         match feather {
-            Some(feather) if self.next_celsius.is_finite() => {
-                let worse = self.next_tangent.sqrt() - self.tangent.sqrt();
+            Some(feather)
+                if self.next_celsius.is_finite() && self.first.grazes == self.next.grazes =>
+            {
+                let worse = self.next.tangent.sqrt() - self.tangent();
                 f64::midpoint(1.0, (worse / feather).min(1.0))
             }
             _ => 1.0,

@@ -1,11 +1,12 @@
-//! One map from many frames: every pixel from the frame that sees it most steeply.
+//! One map from many frames: every pixel from the frame that sees it freely and most steeply.
 //!
 //! In: views, a surface and redacted temperatures. Out: a working raster of temperature, off-nadir angle and source
 //! frame, and a report. Refuses: extents beyond the limit.
 //!
 //! A map pixel stands on the surface: frames are sampled at [`View::pixel_above`] of its height, and one from which
 //! something hides it, or that sees it too obliquely, from too far or too coarsely, does not compete (ray casting over a
-//! height field, as for true orthophotos: Amhar, Jansa, Ries 1998).
+//! height field, as for true orthophotos: Amhar, Jansa, Ries 1998). One that sees it past something by a hair, so that a
+//! small error would paint that there, comes after all that see it freely ([`MosaicOptions::clearance`]).
 //!
 //! Blocks of 512 x 512 pixels are drawn in parallel, row of blocks by row of blocks: memory holds a few blocks a thread,
 //! the frame cache and the footprint index. Where two frames see a pixel equally steeply the lower number wins, so that

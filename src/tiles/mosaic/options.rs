@@ -16,6 +16,9 @@ pub struct MosaicOptions {
     pub max_slant_range: Option<Metres>,
     /// Surface seen more coarsely stays empty.
     pub max_ground_resolution: Option<Metres>,
+    /// Surface that is hidden in pictures displaced by this much comes from another frame where one sees it freely: poses and surface
+    /// models err, and what stands in front would be painted on what lies behind. Zero asks no more than that nothing hides it.
+    pub clearance: Metres,
     /// Width of the band along a seam in which the two steepest frames are blended; `None` never blends.
     ///
     /// With `d` the metres from the foot of the camera (tangent of the off-nadir angle x median height of the cameras), the
@@ -37,6 +40,8 @@ impl Default for MosaicOptions {
             max_incidence: Degrees(75.0),
             max_slant_range: None,
             max_ground_resolution: None,
+            // Roof corners of the simulated survey come within 0.4 m; a wall in a model of 1 m cells stands half a cell off.
+            clearance: Metres(0.5),
             feather: None,
             max_pixels: 4_000_000_000,
             cache_bytes: 128 << 20,

@@ -41,16 +41,16 @@ impl Totals {
         let mut run = ((u32::MAX, u32::MAX), (0.0, 0));
         for best in block.best.iter().filter(|best| best.celsius.is_finite()) {
             self.valid += 1;
-            self.tangents += best.tangent.sqrt();
-            if last.replace(best.frame) != Some(best.frame) {
-                self.used.insert(FrameId(best.frame));
+            self.tangents += best.tangent();
+            if last.replace(best.frame()) != Some(best.frame()) {
+                self.used.insert(FrameId(best.frame()));
             }
             if best.next_celsius.is_finite() {
                 self.overlap += 1;
                 let difference = f64::from(best.next_celsius - best.celsius);
                 self.difference += difference.abs();
                 // Neighbours mostly show the same two frames.
-                let pair = (best.frame, best.next_frame);
+                let pair = (best.frame(), best.next_frame());
                 if run.0 != pair {
                     self.tally(run);
                     run = (pair, (0.0, 0));
@@ -60,7 +60,7 @@ impl Totals {
             }
             if best.weight(self.feather) < 1.0 {
                 self.blended += 1;
-                self.used.insert(FrameId(best.next_frame));
+                self.used.insert(FrameId(best.next_frame()));
             }
         }
         self.tally(run);
@@ -81,8 +81,8 @@ impl Totals {
         )]
         let bands = [
             band(&|best| quantised(blended(best, self.feather))),
-            band(&|best| quantised(best.tangent.sqrt().atan().to_degrees() as f32)),
-            band(&|best| best.frame as f32),
+            band(&|best| quantised(best.tangent().atan().to_degrees() as f32)),
+            band(&|best| best.frame() as f32),
         ];
         for (number, samples) in (1..).zip(bands) {
             output.write(number, block.origin, block.size, samples)?;
