@@ -143,7 +143,7 @@ fn pre_authentication(payload: &[u8]) -> Vec<u8> {
 mod tests {
     use super::*;
 
-    /// The form of the DSSE protocol's example, by hand: "DSSEv1" SP LEN(type) SP type SP LEN(body) SP body.
+    /// The form of the DSSE protocol's example, by hand: "`DSSEv1` SP LEN(type) SP type SP LEN(body) SP body".
     #[test]
     fn what_is_signed_has_both_lengths() {
         assert_eq!(
