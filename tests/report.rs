@@ -6,7 +6,7 @@ mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
@@ -522,14 +522,14 @@ fn the_program_writes_three_pages_or_none() {
         let text = String::from_utf8(answer.stderr).unwrap();
         (answer.status.code().unwrap(), text)
     };
-    let out: PathBuf = folder.path().join("pages");
+    let out = folder.path().join("pages");
     assert_eq!(call(&[&run, Path::new("--out"), &out]), (0, String::new()));
     let names: Vec<_> = common::files(&out)
         .into_iter()
         .map(|(path, _)| path)
         .collect();
     let expected = ["index.html", "notice-large-print.html", "notice.html"];
-    assert_eq!(names, expected.map(PathBuf::from));
+    assert_eq!(names, expected.map(std::path::PathBuf::from));
     let (code, text) = call(&[&run, Path::new("--out"), &run.join("audit")]);
     assert_eq!(code, 2, "{text}");
     let (code, text) = call(&[&folder.path().join("pages")]);
