@@ -14,7 +14,8 @@ use std::path::PathBuf;
 
 use common::{write, write_keys};
 use heatveil::compare::{Change, Claim, CompareError, Comparison, compare};
-use heatveil::published::PublishedError;
+use heatveil::pages::{PagesError, PagesOptions};
+use heatveil::published::{Published, PublishedError};
 use heatveil::run::Silent;
 use heatveil::simulate::{self, Options, Preset, Survey};
 use heatveil::store::Existing;
@@ -174,6 +175,7 @@ fn refurbished_roofs_are_claimed_and_others_are_not() {
         Err(CompareError::Same)
     ));
     bench.files(&found);
+    bench.pages();
     bench.refusals();
 }
 
@@ -195,6 +197,34 @@ impl Bench {
         assert!(text.contains(record["claim"].as_str().unwrap()));
         assert!(heatveil::compare::write(found, &out, Existing::Refuse).is_err());
         heatveil::compare::write(found, &out, Existing::Replace).unwrap();
+    }
+
+    /// Pages name nobody unless asked to, load nothing and run nothing.
+    fn pages(&self) {
+        let run = Published::open(&self.path("before"), None).unwrap();
+        let uprn = &run.homes[0].uprns[0];
+        for (out, with_uprn) in [("plain", false), ("named", true)] {
+            let options = PagesOptions { with_uprn };
+            let homes = heatveil::pages::write(&run, options, &self.path(out), Existing::Refuse);
+            assert_eq!(homes.unwrap(), run.homes.len());
+            let mut named = 0;
+            for (path, bytes) in common::files(&self.path(out)) {
+                assert!(!path.to_string_lossy().contains(uprn.as_str()));
+                let text = String::from_utf8_lossy(&bytes).into_owned();
+                named += usize::from(text.contains(uprn.as_str()));
+                assert!(
+                    !text.contains("<script")
+                        && !text.contains("http://")
+                        && !text.contains("https://")
+                );
+            }
+            // The home's own page and the overview.
+            assert_eq!(named, if with_uprn { 2 } else { 0 });
+        }
+        let inside = self.path("before/pages");
+        let refused =
+            heatveil::pages::write(&run, PagesOptions::default(), &inside, Existing::Refuse);
+        assert!(matches!(refused, Err(PagesError::Within { .. })) && !inside.exists());
     }
 
     /// A folder that was touched.

@@ -13,7 +13,7 @@ use crate::heatloss::Ring;
 use crate::tiles::Ramp;
 
 /// Metres of the bar that tells the scale, the longest that takes at most a third of the width.
-const BARS: [f64; 6] = [100.0, 50.0, 20.0, 10.0, 5.0, 1.0];
+const BARS: [f64; 7] = [100.0, 50.0, 20.0, 10.0, 5.0, 2.0, 1.0];
 
 /// One band in the ramp's colours; transparent without data.
 pub(super) fn temperature(crop: &Crop, ramp: &Ramp) -> Result<Vec<u8>, PagesError> {
@@ -95,7 +95,7 @@ fn scale(crop: &Crop) -> String {
         "<path class=\"halo\" d=\"M{x0:.1} {y:.1}H{x1:.1}\"/><path class=\"bar\" d=\"M{x0:.1} {y:.1}H{x1:.1}\"/>\
          <text class=\"bar\" x=\"{x0:.1}\" y=\"{:.1}\" font-size=\"{size:.1}\" stroke-width=\"{:.2}\">{metres} m</text>",
         y - 0.02 * width,
-        size / 5.0
+        size / 8.0
     )
 }
 
