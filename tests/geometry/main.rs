@@ -146,9 +146,9 @@ fn with_exact_poses_and_the_surface_model_corners_lie_within_a_pixel_of_the_map(
     println!("exact poses, surface model: {}", found.line());
     assert!(found.corners.len() >= 20 && found.panels >= 10);
     // Pixels of the frames are 0.09 m to 0.16 m on the ground.
-    assert!(found.quantile(0.5) <= 0.12 && found.quantile(0.95) <= 0.35);
-    // Silhouettes of houses leave slivers on the ground behind them, one panel here among it.
-    assert!(found.rmse <= 0.3);
+    assert!(found.quantile(0.5) <= 0.12 && found.quantile(0.95) <= 0.25);
+    // Silhouettes of houses leave no slivers on the ground behind them: 0.25 K when they did.
+    assert!(found.rmse <= 0.1);
 }
 
 #[test]
