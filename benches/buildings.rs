@@ -76,7 +76,6 @@ fn raster(path: &Path) {
         let top = isize::try_from(top).unwrap();
         band.write((0, top), (SIDE, rows), &mut buffer).unwrap();
     }
-    drop(band);
     file.close().unwrap();
 }
 

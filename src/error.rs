@@ -108,8 +108,8 @@ impl Error {
             Self::Config(_) | Self::Input { .. } | Self::Report(ReportError::Out { .. }) => true,
             Self::Review(error) => error.is_usage(),
             Self::Retention(error) => !matches!(error, crate::retention::RetentionError::Store(_)),
-            Self::Compare(CompareError::Store(error)) => is_taken(error),
             Self::Compare(CompareError::Table(_)) => false,
+            Self::Store(error) | Self::Compare(CompareError::Store(error)) => is_taken(error),
             Self::Compare(_) => !self.is_unverified(),
             Self::Pages(error) => match error {
                 PagesError::Store(error) => is_taken(error),
@@ -135,7 +135,6 @@ impl Error {
                     | RunError::Footprints(_)
                     | RunError::Georef(crate::georef::GeorefError::OutsideBritain)
             ),
-            Self::Store(error) => is_taken(error),
             _ => false,
         }
     }
@@ -143,12 +142,11 @@ impl Error {
     /// Whether a folder that was given does not verify.
     #[must_use]
     pub fn is_unverified(&self) -> bool {
-        let published = match self {
-            Self::Compare(CompareError::Published(error))
-            | Self::Pages(PagesError::Published(error)) => error,
-            _ => return false,
-        };
-        matches!(published, PublishedError::NotVerified { .. })
+        matches!(
+            self,
+            Self::Compare(CompareError::Published(PublishedError::NotVerified { .. }))
+                | Self::Pages(PagesError::Published(PublishedError::NotVerified { .. }))
+        )
     }
 
     /// The one thing to do, where there is one that the message does not say.

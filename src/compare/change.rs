@@ -324,9 +324,9 @@ mod tests {
             * (1.0 + std::f64::consts::FRAC_PI_2 / 13.0).sqrt();
         assert!((half - expected).abs() < 1e-9, "{half} {expected}");
         changes.truncate(9);
-        changes
-            .iter_mut()
-            .for_each(|change| change.against_others = None);
+        for change in &mut changes {
+            change.against_others = None;
+        }
         against_others(&mut changes, [NIGHT; 2]);
         assert!(
             changes.iter().all(|change| change.against_others.is_none()),

@@ -348,11 +348,11 @@ mod tests {
         vec![vec![vec![(0.0, 0.0), (8.0, 0.0), (8.0, 10.0), (0.0, 10.0)]]]
     }
 
-    fn on_ground(east: f64, north: f64, roof: f64) -> Option<f64> {
+    fn on_ground(east: f64, north: f64, roof: f64) -> f64 {
         let is_house = (0.0..=8.0).contains(&east) && (0.0..=10.0).contains(&north);
         // A model is never smooth: some centimetres of noise that repeat nowhere near.
         let noise = 0.03 * ((east * 37.0).sin() + (north * 29.0).cos());
-        Some(if is_house { roof + noise } else { 0.0 })
+        if is_house { roof + noise } else { 0.0 }
     }
 
     /// As from a model of cells of so many metres.
@@ -362,8 +362,8 @@ mod tests {
         let bilinear = |east: f64, north: f64| {
             let (e0, n0) = (sample(east - cell / 2.0), sample(north - cell / 2.0));
             let (x, y) = ((east - e0) / cell, (north - n0) / cell);
-            let row = |north| Some(at(e0, north)? * (1.0 - x) + at(e0 + cell, north)? * x);
-            Some(row(n0)? * (1.0 - y) + row(n0 + cell)? * y)
+            let row = |north| at(e0, north) * (1.0 - x) + at(e0 + cell, north) * x;
+            Some(row(n0) * (1.0 - y) + row(n0 + cell) * y)
         };
         facets(&outline(), cell, bilinear).unwrap()
     }

@@ -249,14 +249,16 @@ impl Style {
                 .replace('"', "&quot;")
                 .replace('<', "&lt;")
                 .replace('>', "&gt;");
-            rules += &format!(
+            let rule = format!(
                 "<rule key=\"{number}\" symbol=\"{number}\" filter=\"{filter}\" label=\"{label}\"/>"
             );
-            symbols += &format!(
+            rules += &rule;
+            let symbol = format!(
                 "<symbol name=\"{number}\" type=\"fill\" alpha=\"0.8\"><layer class=\"SimpleFill\" enabled=\"1\"><Option type=\"Map\">\
                  <Option name=\"color\" type=\"QString\" value=\"{colour},255\"/><Option name=\"outline_color\" type=\"QString\" value=\"60,60,60,255\"/>\
                  <Option name=\"outline_width\" type=\"QString\" value=\"0.2\"/><Option name=\"style\" type=\"QString\" value=\"solid\"/></Option></layer></symbol>"
             );
+            symbols += &symbol;
         }
         format!(
             "<!DOCTYPE qgis PUBLIC 'http://mrcc.com/qgis.dtd' 'SYSTEM'><qgis version=\"3.22\" styleCategories=\"Symbology\">\

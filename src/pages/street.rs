@@ -6,6 +6,7 @@ use std::fmt::Write as _;
 use super::chart::histogram;
 use super::home::FLUX;
 use super::{PagesError, Survey, bounds, file_name, picture, title, words};
+use crate::georef::Bounds;
 use crate::published::Home;
 
 /// Pixels of the map's longer side at most.
@@ -23,7 +24,7 @@ const NONE: &str = "#bebebe";
 /// Overview and its picture, by file name.
 pub(super) fn files(survey: &Survey<'_>) -> Result<Vec<(String, Vec<u8>)>, PagesError> {
     let homes = &survey.run.homes;
-    let area = homes.iter().filter_map(bounds).reduce(|a, b| a.union(b));
+    let area = homes.iter().filter_map(bounds).reduce(Bounds::union);
     let mut found = Vec::new();
     let mut map = String::new();
     let crop = area
@@ -43,11 +44,12 @@ pub(super) fn files(survey: &Survey<'_>) -> Result<Vec<(String, Vec<u8>)>, Pages
             );
         }
         let key = CLASSES.iter().chain([&(NONE, "no comparison")]);
-        let key: String = key
+        let key: Vec<String> = key
             .map(|(colour, label)| {
                 format!("<span><i style=\"background:{colour}\"></i>{label}</span>")
             })
             .collect();
+        let key = key.concat();
         map = format!(
             "<figure>{}<div class=\"key\">{key}</div><figcaption>Homes by what their roofs lose, among comparable neighbours, on the map of apparent temperatures. A home leads to its page.</figcaption></figure>",
             picture::svg(&crop, &png, "map of all homes", &drawn)
