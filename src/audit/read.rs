@@ -34,6 +34,29 @@ pub fn read(folder: &Path) -> Result<Vec<Entry>, AuditError> {
         .collect()
 }
 
+/// The entries of the log in `folder`, whose root must be `verified` (hex, as [`verify`](super::verify) told it): what was changed since is not read.
+///
+/// # Errors
+///
+/// [`AuditError::Io`] when there is no log; [`AuditError::Unverified`] when it is another one by now.
+pub fn read_verified(folder: &Path, verified: &str) -> Result<Vec<Entry>, AuditError> {
+    let path = folder.join(layout::LOG);
+    let bytes = fs::read(&path).map_err(|source| AuditError::Io {
+        path: path.clone(),
+        source,
+    })?;
+    let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    let lines = || text.split(|&byte| byte == b'\n');
+    let entries: Option<Vec<Entry>> = lines().map(Entry::from_line).collect();
+    match entries {
+        Some(entries) if hex::encode(&root(lines())?) == verified => Ok(entries),
+        _ => Err(AuditError::Unverified {
+            path: folder.to_path_buf(),
+            problems: vec![format!("{} changed while it was read", layout::LOG)],
+        }),
+    }
+}
+
 /// The root over `entries` as the log's lines, hex.
 ///
 /// # Errors

@@ -16,7 +16,7 @@ use sha2::{Digest, Sha256};
 
 pub use error::PublishedError;
 
-use crate::audit::{self, Entry, HeatLossParameters, VerifyOptions};
+use crate::audit::{self, AuditError, Entry, HeatLossParameters, VerifyOptions};
 use crate::heatloss::{Interval, Ring, Value, footprint_polygons};
 use crate::hex;
 use crate::store::layout;
@@ -109,16 +109,10 @@ impl Published {
             return Err(refuse(found.problems));
         }
         let changed = |path: &str| refuse(vec![format!("{path} changed while it was read")]);
-        let log = read(&folder, layout::LOG)?;
-        let lines: Vec<&[u8]> = log.split(|byte| *byte == b'\n').collect();
-        let lines: Vec<&[u8]> = lines.into_iter().filter(|line| !line.is_empty()).collect();
-        if hex::encode(&audit::root(lines.iter().copied())?) != found.root {
-            return Err(changed(layout::LOG));
-        }
-        let entries: Vec<Entry> = lines
-            .iter()
-            .filter_map(|line| Entry::from_line(line))
-            .collect();
+        let entries = audit::read_verified(&folder, &found.root).map_err(|error| match error {
+            AuditError::Unverified { problems, .. } => refuse(problems),
+            error => error.into(),
+        })?;
         let mut files = BTreeMap::new();
         let mut heat_loss = None;
         for entry in entries {

@@ -4,16 +4,14 @@
 //! so nothing of them had to be hidden. Refuses: another log than the one that was verified.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
 
 use super::ReportError;
 use crate::audit::{
-    BuildingsEmitted, Detected, Entry, HeatLossParameters, Masked, NotPublished, ObjectionApplied,
-    RawDeleted, ReleaseApproved, ReviewDecided, RunClosed, RunOpened, RunResumed, TileEmitted,
-    root,
+    AuditError, BuildingsEmitted, Detected, Entry, HeatLossParameters, Masked, NotPublished,
+    ObjectionApplied, RawDeleted, ReleaseApproved, ReviewDecided, RunClosed, RunOpened, RunResumed,
+    TileEmitted, read_verified,
 };
-use crate::hex;
 use crate::store::layout;
 
 /// What a run did and what people decided after it.
@@ -81,18 +79,15 @@ impl Finds {
 impl Facts {
     /// Reads the log of `folder`, whose root must be `verified` (hex).
     pub(super) fn read(folder: &Path, verified: &str) -> Result<Self, ReportError> {
-        let path = folder.join(layout::LOG);
-        let changed = || ReportError::Changed { path: path.clone() };
-        let bytes = fs::read(&path).map_err(|source| ReportError::Io {
-            path: path.clone(),
-            source,
+        let changed = || ReportError::Changed {
+            path: folder.join(layout::LOG),
+        };
+        let entries = read_verified(folder, verified).map_err(|error| match error {
+            AuditError::Unverified { .. } => changed(),
+            AuditError::Io { path, source } => ReportError::Io { path, source },
+            error => error.into(),
         })?;
-        let text = bytes.strip_suffix(b"\n").ok_or_else(changed)?;
-        let lines = || text.split(|&byte| byte == b'\n');
-        if hex::encode(&root(lines())?) != verified {
-            return Err(changed());
-        }
-        Self::of(lines().map(|line| serde_json::from_slice(line).ok())).ok_or_else(changed)
+        Self::of(entries.into_iter().map(Some)).ok_or_else(changed)
     }
 
     /// Adds entries up; `None` where one is no entry, or the run did not begin or end.
