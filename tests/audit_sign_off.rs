@@ -34,7 +34,7 @@ fn story() -> Vec<Entry> {
     let manifest = hex::encode(&root([[0x0b; 32].as_slice()]).unwrap());
     let (a, b, c) = (file(0), file(1), file(2));
     [
-        format!(r#"{{"at":1768516200,"beyond_envelope":"","heatveil":"0.1.0","libraries":[],"lines":["model"],"manifest":{{"count":1,"root":"{manifest}"}},"models":[{{"name":"m","sha256":"{d}"}}],"operator":"Söhne","policy_sha256":"{d}","purpose":"test","recipients":[],"type":"run.opened"}}"#),
+        format!(r#"{{"at":1768516200,"beyond_envelope":"","heatveil":"0.1.0","libraries":[],"lines":["model"],"manifest":{{"count":1,"root":"{manifest}"}},"models":[{{"name":"m","sha256":"{d}"}}],"operator":"Söhne","policy_sha256":"{d}","purpose":"test","recipients":[],"retention":{{"raw":5}},"type":"run.opened"}}"#),
         format!(r#"{{"bytes":7,"camera":"","commitment":"{d}","format":"","frame":0,"type":"frame.ingested"}}"#),
         r#"{"found":[],"frame":0,"line":"model","model":"m","round":0,"type":"frame.detected"}"#.into(),
         format!(r#"{{"frame":0,"grid_px":4,"mask_sha256":"{d}","masked_pixels":0,"output_sha256":"{d}","padding_mm":500,"policies":[],"self_check":{{"found":0,"rounds":0}},"type":"frame.masked"}}"#),
@@ -50,7 +50,7 @@ fn story() -> Vec<Entry> {
 
 fn deleted(at: i64) -> Entry {
     let line = format!(
-        r#"{{"at":{at},"bytes":7,"category":"raw","due":{at},"files":1,"frames":[[0,0]],"left":0,"missing":0,"type":"raw.deleted"}}"#
+        r#"{{"at":{at},"bytes":7,"category":"raw","due":5,"files":1,"frames":[[0,0]],"left":0,"missing":0,"other":0,"type":"raw.deleted"}}"#
     );
     Entry::from_line(line.as_bytes()).unwrap()
 }

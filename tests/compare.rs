@@ -73,7 +73,7 @@ impl Bench {
         let settings = format!(
             "[weather]\n{weather}humidity = 0.85\nindoor-celsius = 19\ncloud = 0.1\nhours-since-sun = 6\nhours-since-rain = 48\n\
              hours-heated = 48\nemissivity = 0.96\n[buildings]\nfootprints = '{truth}/buildings.geojson'\nid = '{id}'\nuprn = 'uprn'\n\
-             emissivity = 'roof_emissivity'\n[georef]\ndsm = '{truth}/dsm.tif'\nrefine = false\n[tiles]\nmatch-temperatures = false",
+             emissivity = 'roof_emissivity'\n[georef]\ndsm = '{truth}/dsm.tif'\nrefine = true\n[tiles]\nmatch-temperatures = true",
             truth = sim.join("truth").display(),
         );
         let run = common::run(self.0.path(), "frames", out, &settings);
