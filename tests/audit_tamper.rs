@@ -144,6 +144,13 @@ fn published(frame: u32) -> [Entry; 3] {
     [ingested(frame), detected(frame), masked]
 }
 
+fn placed(frame: u32) -> Entry {
+    let line = format!(
+        r#"{{"frame":{frame},"matches":0,"offset_mk":0,"shift_mm":[0,0,0],"turn_urad":[0,0,0],"type":"frame.placed"}}"#
+    );
+    Entry::from_line(line.as_bytes()).unwrap()
+}
+
 fn rejected(frame: u32) -> [Entry; 2] {
     let rejected = Entry::Rejected(NotPublished {
         frame,
@@ -503,6 +510,10 @@ fn stories_that_do_not_add_up_are_found_even_when_signed() {
         (shown, change(&|s| s.swap(10, 2))),
         ("published twice", change(&|s| s.insert(10, tile([0, 0])))),
         ("comes after a tile", change(&|s| s.swap(10, 7))),
+        (
+            "after the map was begun",
+            change(&|s| s.insert(4, placed(0))),
+        ),
         ("not in the log", change(&|s| drop(s.remove(10)))),
         (balance, change(&|s| s[11] = closed([3, 2, 0, 1]))),
         (balance, change(&|s| s[11] = closed([2, 1, 1, 1]))),

@@ -466,7 +466,7 @@ fn what_is_due_is_deleted_and_no_file_that_took_an_inputs_place() {
     let keys = ["log.key", "commitment.key"].map(|name| bench.path(name));
     let signer = Signer::load(&keys[0]).unwrap();
     let due = |at| -> Vec<&str> {
-        let dates = due(&out, at, Some(&keys[1])).unwrap();
+        let dates = due(&out, at).unwrap();
         dates
             .iter()
             .filter(|date| date.is_due)

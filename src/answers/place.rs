@@ -109,6 +109,7 @@ impl Places {
         let path = folder.join(layout::BUILDINGS_GPKG);
         let buildings = if path.is_file() {
             let source = FootprintSource {
+                driver: Some("GPKG"),
                 layer: Some("buildings".into()),
                 id: Some("id".into()),
                 uprn: Some("uprn".into()),

@@ -150,9 +150,10 @@ fn within<T, E: From<AuditError>>(
 ) -> Result<T, E> {
     must_exist(dir)?;
     let store = Store::open(dir, Existing::Keep).map_err(AuditError::from)?;
-    let done = work(&store);
+    let done = work(&store)?;
+    // Only now: what was refused may be a run that was interrupted and goes on from its working files.
     store.clear_work().map_err(AuditError::from)?;
-    done
+    Ok(done)
 }
 
 /// Opening a store would make a folder where there is none.
@@ -193,6 +194,27 @@ fn append(
     Ok(checkpoint)
 }
 
+/// Opens the log of a finished run to go on with it, whatever became of the published files: deleting must not wait for those.
+///
+/// # Errors
+///
+/// [`AuditError::Unverified`] when its entries tell no whole story, or some of them were never signed; as [`Log::open`] otherwise.
+pub fn open_finished<'a>(
+    store: &'a Store,
+    signer: &'a Signer,
+) -> Result<(Log<'a>, Vec<Entry>), AuditError> {
+    recover(store, signer)?;
+    let (log, entries) = Log::open(store, signer)?;
+    if log.signed() != log.len() {
+        return Err(unverified(
+            store,
+            vec!["entries stand behind the checkpoint that nobody signed".into()],
+        ));
+    }
+    refuse(store, story::problems(&entries))?;
+    Ok((log, entries))
+}
+
 /// Completes an append that was interrupted when all of it was written, and undoes one that was interrupted before. Only a checkpoint that the
 /// log's own key signed beforehand says what was to be appended: entries that somebody else added are left for [`check`] to refuse.
 fn recover(store: &Store, signer: &Signer) -> Result<(), AuditError> {
@@ -223,8 +245,12 @@ pub(super) fn refuse(store: &Store, problems: Vec<String>) -> Result<(), AuditEr
     if problems.is_empty() {
         return Ok(());
     }
-    Err(AuditError::Unverified {
+    Err(unverified(store, problems))
+}
+
+fn unverified(store: &Store, problems: Vec<String>) -> AuditError {
+    AuditError::Unverified {
         path: store.root().to_path_buf(),
         problems,
-    })
+    }
 }

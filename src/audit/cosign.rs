@@ -142,9 +142,9 @@ pub fn cosign(
 ) -> Result<Cosignature, AuditError> {
     super::after::must_exist(dir)?;
     let store = Store::open(dir, Existing::Keep)?;
-    let written = write(&store, reviewer, at, options);
+    let written = write(&store, reviewer, at, options)?;
     store.clear_work()?;
-    written
+    Ok(written)
 }
 
 fn write(

@@ -15,7 +15,7 @@ pub struct Signature {
     pub signature: String,
 }
 
-/// `review.decided`: a person looked at a frame and decided. Of two about one frame the later one counts.
+/// `review.decided`: a person looked at a frame and decided. One person alone only ever hides more ([`read_reviewed`](super::read_reviewed)).
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ReviewDecided {

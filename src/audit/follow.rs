@@ -26,6 +26,18 @@ pub(super) fn problems(run: &Path, folder: &Path) -> Result<Vec<String>, AuditEr
     let size = usize::try_from(named.size).unwrap_or(usize::MAX);
     let reviewed = reviewed(folder, before.get(..size).unwrap_or(&before))?;
     let mut problems = Vec::new();
+    // What was decided before the run began must have been followed.
+    let later = before.iter().skip(size);
+    let skipped =
+        later.filter(|entry| matches!(entry, Entry::Review(review) if review.at <= opened.at));
+    for entry in skipped {
+        if let Entry::Review(review) = entry {
+            problems.push(format!(
+                "the decision about frame {} was made before the run and is not followed",
+                review.frame
+            ));
+        }
+    }
     if reviewed.run != *named {
         problems.push("the run follows another log than this one".into());
     }
@@ -33,7 +45,9 @@ pub(super) fn problems(run: &Path, folder: &Path) -> Result<Vec<String>, AuditEr
     let same = old.manifest == opened.manifest
         && old.policy_sha256 == opened.policy_sha256
         && old.models == opened.models
-        && old.retention == opened.retention;
+        && old.retention == opened.retention
+        && old.lines == opened.lines
+        && old.beyond_envelope == opened.beyond_envelope;
     if !same {
         problems.push("the reviewed run had other inputs, settings, models or dates".into());
     }

@@ -202,7 +202,8 @@ impl<'a> Log<'a> {
     }
 
     /// Entries that a checkpoint covers.
-    pub(super) fn signed(&self) -> u64 {
+    #[must_use]
+    pub fn signed(&self) -> u64 {
         self.signed
     }
 

@@ -29,7 +29,7 @@ mod story;
 mod tree;
 mod verify;
 
-pub use after::{Release, append_after, append_what, prove, release, write_proofs};
+pub use after::{Release, append_after, append_what, open_finished, prove, release, write_proofs};
 pub use commitment::CommitmentKey;
 pub use cosign::{Cosignature, cosign};
 pub use decisions::{

@@ -2,7 +2,7 @@
 //!
 //! Refuses: lines that are not entries. Whether they tell the truth is [`verify`](super::verify)'s to say.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
@@ -99,13 +99,13 @@ pub struct Reviewed {
     pub rejected: Vec<u32>,
 }
 
-/// What people decided about the run in `folder`, unchecked.
+/// What people decided about the run in `folder`, whose log was verified to have this root (hex).
 ///
 /// # Errors
 ///
-/// As [`read`]; [`AuditError::Damaged`] when the log does not begin with `run.opened`.
-pub fn read_reviewed(folder: &Path) -> Result<Reviewed, AuditError> {
-    reviewed(folder, &read(folder)?)
+/// As [`read_verified`]; [`AuditError::Damaged`] when the log does not begin with `run.opened`.
+pub fn read_reviewed(folder: &Path, verified: &str) -> Result<Reviewed, AuditError> {
+    reviewed(folder, &read_verified(folder, verified)?)
 }
 
 /// What people decided by these entries, the first ones of the log in `folder`.
@@ -136,51 +136,45 @@ pub(super) fn reviewed(folder: &Path, entries: &[Entry]) -> Result<Reviewed, Aud
     })
 }
 
-/// What counts in the end: of a frame's decisions the last one, on top of what the run itself followed.
+/// What counts in the end: a frame's decisions one after the other, on top of what the run itself followed. One person alone only ever hides more:
+/// hidden boxes add up, `approve` takes opened ones back, a rejected frame is published again by a `release` alone, and `confirm` changes nothing.
 fn decided(entries: &[Entry]) -> (BTreeMap<u32, DecidedMask>, Vec<u32>) {
-    let mut before: BTreeMap<u32, Option<DecidedMask>> = BTreeMap::new();
-    let mut now = BTreeMap::new();
+    let mut masks: BTreeMap<u32, DecidedMask> = BTreeMap::new();
+    let mut rejected = BTreeSet::new();
     for entry in entries {
         match entry {
             Entry::Masked(masked) => {
                 let mask = masked.reviewed.clone();
-                before.extend(mask.map(|mask| (masked.frame, Some(mask))));
+                masks.extend(mask.map(|mask| (masked.frame, mask)));
             }
             Entry::Withheld(withheld) if withheld.reason == REVIEWED => {
-                before.insert(withheld.frame, None);
+                rejected.insert(withheld.frame);
             }
-            Entry::Review(review) => drop(now.insert(review.frame, review)),
-            _ => {}
-        }
-    }
-    for (frame, review) in now {
-        let earlier = before.get(&frame).cloned().flatten().unwrap_or_default();
-        match review.decision.as_str() {
-            "reject" => drop(before.insert(frame, None)),
-            "approve" | "release" => {
-                let open = [earlier.open, review.open.clone()].concat();
-                let mask = DecidedMask {
-                    decision: if open.is_empty() {
-                        "approve"
-                    } else {
-                        "release"
+            Entry::Review(review) => match review.decision.as_str() {
+                "reject" => drop(rejected.insert(review.frame)),
+                "approve" | "release" => {
+                    let mask = masks.entry(review.frame).or_default();
+                    mask.hide.extend_from_slice(&review.hide);
+                    if review.decision == "approve" {
+                        mask.open.clear();
                     }
-                    .into(),
-                    hide: [earlier.hide, review.hide.clone()].concat(),
-                    open,
-                };
-                before.insert(frame, Some(mask));
-            }
-            // A frame that is right stays as it is.
+                    mask.open.extend_from_slice(&review.open);
+                    mask.decision = match mask.open.is_empty() {
+                        true => "approve",
+                        false => "release",
+                    }
+                    .into();
+                    if review.decision == "release" {
+                        rejected.remove(&review.frame);
+                    }
+                }
+                _ => {}
+            },
             _ => {}
         }
     }
-    let rejected = before.iter().filter(|(_, mask)| mask.is_none());
-    let rejected = rejected.map(|(&frame, _)| frame).collect();
-    let masks = before
-        .into_iter()
-        .filter_map(|(frame, mask)| Some((frame, mask?)));
-    (masks.collect(), rejected)
+    masks.retain(|frame, _| !rejected.contains(frame));
+    (masks, rejected.into_iter().collect())
 }
 
 /// Reason of `frame.withheld` where people decided that a frame is never published.
@@ -223,7 +217,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_decision_counts_on_top_of_what_the_run_followed() {
+    fn one_person_alone_only_ever_hides_more() {
         let earlier = DecidedMask {
             decision: "approve".into(),
             hide: vec![[1; 4]],
@@ -239,10 +233,19 @@ mod tests {
             review(1, "reject", &[], &[]),
             review(2, "confirm", &[], &[]),
             review(3, "release", &[[5; 4]], &[[6; 4]]),
+            review(1, "approve", &[], &[]),
+            review(1, "confirm", &[], &[]),
+            review(4, "approve", &[[3; 4]], &[]),
+            review(4, "approve", &[[4; 4]], &[]),
+            review(4, "confirm", &[], &[]),
+            review(5, "reject", &[], &[]),
+            review(5, "release", &[], &[[7; 4]]),
         ];
         let (masks, rejected) = decided(&entries);
         assert_eq!(rejected, [1]);
-        assert_eq!(masks.keys().collect::<Vec<_>>(), [&0, &2, &3]);
+        assert_eq!(masks.keys().collect::<Vec<_>>(), [&0, &2, &3, &4, &5]);
+        assert_eq!(masks[&4].hide, [[3; 4], [4; 4]]);
+        assert_eq!(masks[&5].open, [[7; 4]]);
         assert_eq!(masks[&0].hide, [[1; 4], [2; 4]]);
         assert_eq!(masks[&0].decision, "approve", "the release was taken back");
         assert_eq!(masks[&2], earlier);

@@ -7,6 +7,10 @@ use std::ops::Range;
 
 use super::canonical::LARGEST;
 
+/// Members that are objects, and lists of objects: the parser would take an array of values for one as well, a second form of the same.
+const OBJECTS: [&[u8]; 4] = [b"manifest", b"retention", b"reviewed", b"self_check"];
+const LISTS: [&[u8]; 5] = [b"files", b"found", b"models", b"policies", b"signatures"];
+
 /// Levels of nesting; entries have five.
 const DEEPEST: u32 = 16;
 
@@ -68,7 +72,7 @@ impl Scan<'_> {
         match self.peek()? {
             b'"' => self.string().map(drop),
             b'{' => self.object(depth),
-            b'[' => self.array(depth),
+            b'[' => self.array(depth, false),
             b't' => self.skip(b"true"),
             b'f' => self.skip(b"false"),
             b'n' => self.skip(b"null"),
@@ -93,7 +97,14 @@ impl Scan<'_> {
             last = key;
             self.skip(b":")?;
             let value = self.at;
-            self.value(depth + 1)?;
+            if OBJECTS.contains(&key) && self.peek()? != b'{' {
+                return None;
+            }
+            if LISTS.contains(&key) && self.peek()? == b'[' {
+                self.array(depth + 1, true)?;
+            } else {
+                self.value(depth + 1)?;
+            }
             if depth == 0 && key == b"type" {
                 let inner = value + 1..self.at.saturating_sub(1);
                 self.member = Some((start..self.at, inner));
@@ -105,12 +116,15 @@ impl Scan<'_> {
         }
     }
 
-    fn array(&mut self, depth: u32) -> Option<()> {
+    fn array(&mut self, depth: u32, of_objects: bool) -> Option<()> {
         self.skip(b"[")?;
         if self.peek()? == b']' {
             return self.skip(b"]");
         }
         loop {
+            if of_objects && self.peek()? != b'{' {
+                return None;
+            }
             self.value(depth + 1)?;
             match self.peek()? {
                 b',' => self.at += 1,
@@ -226,6 +240,12 @@ mod tests {
             r#"{"a":1,"type":"x"}}"#,
             r#"{"a":1,"type":"x""#,
             r#"[{"type":"x"}]"#,
+            r#"{"self_check":[0,0],"type":"frame.masked"}"#,
+            r#"{"manifest":[3,"00"],"type":"run.opened"}"#,
+            r#"{"models":[["m","00"]],"type":"run.opened"}"#,
+            r#"{"found":[["person",[1,2,3,4],874,true]],"type":"frame.detected"}"#,
+            r#"{"found":[{"a":1},["b"]],"type":"frame.detected"}"#,
+            r#"{"signatures":[["key","00"]],"type":"review.decided"}"#,
             r#"{"a":1}"#,
             "",
         ];

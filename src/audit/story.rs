@@ -229,6 +229,12 @@ impl Story {
         if !self.emitted.is_empty() {
             self.problem(format!("frame {} comes after a tile", ingested.frame));
         }
+        if self.last_placed.is_some() || self.flown.len() > 0 || !self.results.is_empty() {
+            self.problem(format!(
+                "frame {} comes after the map was begun",
+                ingested.frame
+            ));
+        }
         // A text that is no digest was refused when the line was read.
         let commitment = hex::decode_32(&ingested.commitment).unwrap_or_default();
         self.manifest.push(record_hash(&commitment));

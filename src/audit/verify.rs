@@ -132,9 +132,18 @@ pub(super) fn check(
     if check.reviews > 0 && options.reviewers.is_empty() {
         check.result.notes.push(REVIEWERS_KEYS.into());
     }
+    let follows = check
+        .story
+        .opened()
+        .is_some_and(|run| run.reviewed.is_some());
     let mut result = check.result;
     result.problems.extend(check.story.finish());
     result.problems.extend(files::problems(folder, &published));
+    if follows && options.reviewed.is_none() {
+        result.notes.push(
+            "the run follows a review that was not looked at: give --reviewed with the folder of the reviewed run".into(),
+        );
+    }
     if let Some(before) = &options.reviewed {
         let of_before = VerifyOptions {
             reviewers: options.reviewers.clone(),

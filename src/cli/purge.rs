@@ -53,7 +53,7 @@ impl PurgeCommand {
                 told(entry, global);
             }
         }
-        let dates = due(&self.dir, now, self.commitment_key.as_deref())?;
+        let dates = due(&self.dir, now)?;
         for date in &dates {
             listed(date, now, global);
         }

@@ -184,7 +184,7 @@ impl Artifact for Summary {
 pub fn write(found: &Comparison, out: &Path, existing: Existing) -> Result<(), CompareError> {
     let crs = Crs::from_epsg(found.epsg)?;
     let changes = found.changes.as_slice();
-    let store = Store::open(out, existing)?;
+    let store = Store::open_beside(out, existing)?;
     store.stage("changes.csv", &TableCsv(changes))?.commit()?;
     let package = Package { changes, crs };
     store.stage_file("changes.gpkg", &package)?.commit()?;

@@ -268,6 +268,7 @@ impl BuildingsArgs {
                 field: field.unwrap_or_else(|| "UPRN".into()),
             }),
             footprints: self.footprints.map(|path| FootprintSource {
+                driver: None,
                 path,
                 layer: self.layer,
                 id: self.id,

@@ -48,17 +48,28 @@ impl Frame<Calibrated> {
             return Err(GlimpseError::NotATerminal);
         }
         let text = blocks(&self.stage.celsius, mask, part)?;
+        let wipe = Wipe;
         let mut terminal = io::stdout().lock();
         write!(
             terminal,
             "\x1b[?1049h\x1b[H{text}\x1b[0munredacted; Enter wipes it "
         )?;
         terminal.flush()?;
-        let read = io::stdin().lock().read_line(&mut String::new());
-        write!(terminal, "\x1b[2J\x1b[?1049l")?;
-        terminal.flush()?;
-        read?;
+        drop(terminal);
+        io::stdin().lock().read_line(&mut String::new())?;
+        drop(wipe);
         Ok(())
+    }
+}
+
+/// Wipes the alternate screen and leaves it, whatever ended the showing but a signal.
+struct Wipe;
+
+impl Drop for Wipe {
+    fn drop(&mut self) {
+        let mut terminal = io::stdout().lock();
+        let _ = write!(terminal, "\x1b[2J\x1b[?1049l");
+        let _ = terminal.flush();
     }
 }
 

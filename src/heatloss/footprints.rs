@@ -7,8 +7,8 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use gdal::Dataset;
 use gdal::vector::{Feature, Geometry, Layer, LayerAccess};
+use gdal::{Dataset, DatasetOptions};
 
 use super::{FootprintError, Ring};
 use crate::georef::{Bounds, Projector};
@@ -18,6 +18,8 @@ use crate::georef::{Bounds, Projector};
 pub struct FootprintSource {
     /// Any file that OGR reads.
     pub path: PathBuf,
+    /// GDAL's driver; `None` takes any. A file that somebody else made could else lead GDAL to other files or the network.
+    pub driver: Option<&'static str>,
     /// Layer; `None` takes the only one.
     pub layer: Option<String>,
     /// Field of the building's own name; `None` numbers them.
@@ -64,7 +66,17 @@ pub fn read(
         path: path(),
         source: error,
     };
-    let dataset = Dataset::open(&source.path).map_err(failed)?;
+    let dataset = match source.driver {
+        None => Dataset::open(&source.path),
+        Some(driver) => {
+            let options = DatasetOptions {
+                allowed_drivers: Some(&[driver]),
+                ..DatasetOptions::default()
+            };
+            Dataset::open_ex(&source.path, options)
+        }
+    };
+    let dataset = dataset.map_err(failed)?;
     let mut layer = source.layer(&dataset)?;
     let file = system(&source.path, &layer)?;
     let fields = Fields::of(source, &layer)?;
@@ -119,6 +131,7 @@ impl FootprintSource {
     #[must_use]
     pub fn outlines(path: &Path) -> Self {
         Self {
+            driver: None,
             path: path.to_path_buf(),
             layer: None,
             id: None,

@@ -69,7 +69,7 @@ pub fn write(
         heat_loss: open(layout::HEAT_LOSS_COG)?,
         ramps: ramps(&run.homes)?,
     };
-    let store = Store::open(out, existing)?;
+    let store = Store::open_beside(out, existing)?;
     for (number, home) in (1..).zip(&run.homes) {
         for (name, bytes) in home::files(&survey, number, home)? {
             store.stage(&name, &PageFile(bytes))?.commit()?;

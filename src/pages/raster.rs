@@ -7,6 +7,7 @@ use gdal::raster::ResampleAlg;
 
 use super::PagesError;
 use crate::georef::Bounds;
+use crate::tiles;
 
 /// An open raster.
 pub(super) struct MapRaster {
@@ -47,7 +48,7 @@ impl MapRaster {
             path: path.to_path_buf(),
             source,
         };
-        let dataset = Dataset::open(path).map_err(failed)?;
+        let dataset = tiles::open_raster(path).map_err(failed)?;
         let [west, pixel, _, north, ..] = dataset.geo_transform().map_err(failed)?;
         let size = dataset.raster_size();
         Ok(Self {

@@ -10,8 +10,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
-use gdal::Dataset;
 use gdal::vector::{Feature, FieldValue, LayerAccess};
+use gdal::{Dataset, DatasetOptions};
 use sha2::{Digest, Sha256};
 
 pub use error::PublishedError;
@@ -170,7 +170,12 @@ fn homes(table: Vec<u8>) -> gdal::errors::Result<(Vec<Home>, u32)> {
 }
 
 fn rows(path: &str) -> gdal::errors::Result<(Vec<Home>, u32)> {
-    let dataset = Dataset::open(path)?;
+    // Another driver could follow what the file says to other files or the network.
+    let options = DatasetOptions {
+        allowed_drivers: Some(&["GPKG"]),
+        ..DatasetOptions::default()
+    };
+    let dataset = Dataset::open_ex(path, options)?;
     let mut layer = dataset.layer_by_name("buildings")?;
     let system = layer.spatial_ref().map(|system| system.auth_code());
     let epsg = system

@@ -33,7 +33,8 @@ impl Decided<'_> {
         }
     }
 
-    /// Whether people decided that what was found is not hidden: the self-check will find it again, and must.
+    /// Whether people decided that what was found is not hidden: the self-check will find it again, and must. What of it lies outside
+    /// the boxes is hidden all the same.
     #[must_use]
     pub fn opens(&self, found: &Detection) -> bool {
         let area = f64::from(found.bbox.area());
@@ -45,7 +46,7 @@ impl Decided<'_> {
         };
         self.open
             .iter()
-            .any(|bbox| shared(bbox) >= OPEN_SHARE * area)
+            .any(|bbox| area > 0.0 && shared(bbox) >= OPEN_SHARE * area)
     }
 }
 

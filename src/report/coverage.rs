@@ -8,13 +8,12 @@ use std::path::Path;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use gdal::Dataset;
 use serde_json::Value;
 
 use super::ReportError;
 use crate::page;
 use crate::store::layout;
-use crate::tiles::Ramp;
+use crate::tiles::{self, Ramp};
 
 /// Longer side of the picture at most, pixels.
 const LARGEST: usize = 960;
@@ -133,7 +132,7 @@ struct Picture {
 
 impl Picture {
     fn read(path: &Path) -> Result<Self, gdal::errors::GdalError> {
-        let dataset = Dataset::open(path)?;
+        let dataset = tiles::open_raster(path)?;
         let (columns, rows) = dataset.raster_size();
         let longer = columns.max(rows).max(1);
         let shrink = |side: usize| {

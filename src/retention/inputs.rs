@@ -14,7 +14,8 @@ const RANGES: usize = 2000;
 
 /// Deletes every file whose commitment is still the one in the log.
 ///
-/// A file that was replaced, or that could not be read at intake, is left alone and counted as other. Returns one entry, or more where
+/// A file that was replaced, or that could not be read at intake, is left alone and counted as other; one that cannot be read now, or has a
+/// second name, counts as left. Returns one entry, or more where
 /// the frames do not fit into one; what was not deleted is told in the last.
 pub(super) fn delete(
     purge: &Purge<'_>,
@@ -39,38 +40,54 @@ pub(super) fn delete(
         }
     }
     let mut told = nothing();
+    let mut unnamed = 0;
     let mut others = BTreeSet::new();
     let mut deleted: Vec<(u32, u64)> = Vec::new();
     let mut folders = BTreeSet::new();
     for (&frame, file) in files {
-        let plain = match Plain::find(file)? {
-            Lies::Nothing => {
+        let lies = Plain::find(file)?;
+        if lies == Lies::Nothing {
+            // A name that is not text stands in the list with a mark in its place, and is not found by it.
+            if file.to_string_lossy().contains(char::REPLACEMENT_CHARACTER) {
+                unnamed += 1;
+            } else {
                 told.missing += 1;
-                continue;
             }
-            Lies::Other => {
-                others.insert(file);
-                continue;
-            }
-            Lies::Plain(plain) => plain,
-        };
+            continue;
+        }
         let key = match &key {
             Some(key) => key,
             None => key.insert(CommitmentKey::load(purge.commitment_key.unwrap_or(&own))?),
         };
-        let same = ingest::read(file, &Limits::default()).is_ok_and(|bytes| {
-            let commitment = hex::encode(&key.commit(&bytes));
+        let same = is_input(file, |bytes| {
+            let commitment = hex::encode(&key.commit(bytes));
             commitments.get(&frame) == Some(&commitment.as_str())
         });
-        if !same {
-            others.insert(file);
-        } else if let Err(error) = plain.delete() {
+        let plain = match (same, lies) {
+            // Who cannot be read, or has a second name, may be the input: it is found again below, and counted as left.
+            (None, _) | (Some(true), Lies::Other | Lies::Nothing) => continue,
+            (Some(false), _) => {
+                others.insert(file);
+                continue;
+            }
+            (Some(true), Lies::Plain(plain)) => plain,
+        };
+        if let Err(error) = plain.delete() {
             // It is found again below, and counted as left.
             tracing::error!("{error}");
         } else {
             deleted.push((frame, plain.bytes()));
             folders.insert(file.parent().unwrap_or(Path::new(".")));
         }
+    }
+    if let (false, Some(first), true) = (
+        purge.folders_are_gone,
+        files.values().next(),
+        told.missing == files.len() as u64,
+    ) {
+        return Err(RetentionError::FolderGone {
+            path: first.parent().unwrap_or(Path::new(".")).to_path_buf(),
+        });
     }
     for folder in folders {
         store::sync_folder(&folder.join("."))?;
@@ -79,8 +96,23 @@ pub(super) fn delete(
         let there = Plain::find(file)? != Lies::Nothing;
         told.left += u64::from(there && !others.contains(file));
     }
+    told.left += unnamed;
     told.other = others.len() as u64;
     Ok(in_lines(&deleted, &told))
+}
+
+/// Whether a file is the one that was committed to; `None` where it cannot be read, which says neither.
+fn is_input(file: &Path, is_same: impl FnOnce(&[u8]) -> bool) -> Option<bool> {
+    match std::fs::metadata(file) {
+        // A folder, a pipe or a device is no input, and reading it might not end.
+        Ok(found) if !found.is_file() => Some(false),
+        Ok(_) => ingest::read(file, &Limits::default())
+            .ok()
+            .map(|bytes| is_same(&bytes)),
+        // A link that leads nowhere.
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(false),
+        Err(_) => None,
+    }
 }
 
 /// Deleted frames as entries that fit into lines; the last one is `told`.

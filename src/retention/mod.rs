@@ -15,7 +15,7 @@ use serde::Serialize;
 
 pub use error::RetentionError;
 
-use crate::audit::{self, Entry, Log, RawDeleted, RunOpened, Signer};
+use crate::audit::{self, Entry, RawDeleted, RunOpened, Signer};
 use crate::run::frame_files;
 use crate::store::{self, Existing, Lies, Plain, Store, layout};
 
@@ -55,11 +55,7 @@ pub struct Purge<'a> {
 /// # Errors
 ///
 /// [`RetentionError`] when the run is not finished or the folder cannot be read.
-pub fn due(
-    folder: &Path,
-    now: i64,
-    commitment_key: Option<&Path>,
-) -> Result<Vec<Due>, RetentionError> {
+pub fn due(folder: &Path, now: i64) -> Result<Vec<Due>, RetentionError> {
     let entries = audit::read(folder)?;
     let opened = opened(folder, &entries)?;
     let mut dates = Vec::new();
@@ -67,11 +63,13 @@ pub fn due(
         let Some(due) = opened.retention.due(category) else {
             continue;
         };
-        let files = there(&files_of(folder, category, commitment_key)?)?;
+        let files = there(&files_of(folder, category)?)?;
         dates.push(Due {
             category,
             due,
-            is_due: due <= now && waits(&entries, category, files),
+            is_due: due <= now
+                && waits(&entries, category, files)
+                && !is_elsewhere(category, files),
             files,
         });
     }
@@ -86,7 +84,7 @@ pub fn due(
 pub fn purge(purge: &Purge<'_>) -> Result<Vec<RawDeleted>, RetentionError> {
     let folder = purge.folder;
     let store = Store::open(folder, Existing::Keep)?;
-    let (mut log, entries) = Log::open(&store, purge.log)?;
+    let (mut log, entries) = audit::open_finished(&store, purge.log)?;
     let retention = opened(folder, &entries)?.retention;
     let newest = entries.iter().filter_map(Entry::at).max();
     if let Some(last) = newest.filter(|last| purge.now < *last) {
@@ -102,8 +100,16 @@ pub fn purge(purge: &Purge<'_>) -> Result<Vec<RawDeleted>, RetentionError> {
     for category in CATEGORIES {
         let due = retention.due(category).filter(|due| *due <= purge.now);
         let Some(due) = due else { continue };
-        let files = files_of(folder, category, purge.commitment_key)?;
-        if !waits(&entries, category, there(&files)?) {
+        let files = files_of(folder, category)?;
+        let count = there(&files)?;
+        if !waits(&entries, category, count) {
+            continue;
+        }
+        if is_elsewhere(category, count) {
+            tracing::warn!(
+                "the key of the commitments does not lie in {}: destroy it where it lies, once no other run needs it",
+                folder.display()
+            );
             continue;
         }
         if ["private", "commitment-key"].contains(&category) && inputs_stay(&done) {
@@ -171,6 +177,11 @@ fn waits(entries: &[Entry], category: &str, files: u64) -> bool {
     last(entries, category).is_none_or(|last| last.left > 0 || files > last.other)
 }
 
+/// Whether nothing can be said of the commitment key: the run's own folder does not hold it.
+fn is_elsewhere(category: &str, files: u64) -> bool {
+    category == "commitment-key" && files == 0
+}
+
 /// How many of the files are there.
 fn there(files: &[PathBuf]) -> Result<u64, RetentionError> {
     let mut there = 0;
@@ -181,19 +192,13 @@ fn there(files: &[PathBuf]) -> Result<u64, RetentionError> {
 }
 
 /// The files of a category, whether they are there or not.
-fn files_of(
-    folder: &Path,
-    category: &str,
-    commitment_key: Option<&Path>,
-) -> Result<Vec<PathBuf>, RetentionError> {
+fn files_of(folder: &Path, category: &str) -> Result<Vec<PathBuf>, RetentionError> {
     Ok(match category {
         "raw" => frame_files(folder)?.into_values().collect(),
         "working" => store::working_files(folder)?,
         "private" => store::private_lists(folder)?,
-        _ => {
-            let own = folder.join(layout::COMMITMENT_KEY);
-            vec![commitment_key.map_or(own, Path::to_path_buf)]
-        }
+        // A key that lies elsewhere may belong to other runs too: it is not ours to destroy.
+        _ => vec![folder.join(layout::COMMITMENT_KEY)],
     })
 }
 

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use super::{ReviewError, sample};
 use crate::audit::{
-    self, CommitmentKey, Detected, Entry, Ingested, Masked, NotPublished, RunOpened,
+    self, AuditError, CommitmentKey, Detected, Entry, Ingested, Masked, NotPublished, RunOpened,
 };
 use crate::ingest::{self, Limits};
 use crate::run::frame_files;
@@ -58,14 +58,22 @@ pub struct Case {
 }
 
 impl Desk {
-    /// Reads the log and the operator's list of names.
+    /// Verifies the folder, then reads the log and the operator's list of names: a picture is drawn from what the log says was found.
     ///
     /// # Errors
     ///
-    /// [`ReviewError::NotFinished`] without `run.closed`, [`ReviewError::Audit`] or [`ReviewError::Io`] when a file cannot be read. A
+    /// [`ReviewError::Audit`] when the folder does not verify; [`ReviewError::NotFinished`] without `run.closed`, [`ReviewError::Audit`] or [`ReviewError::Io`] when a file cannot be read. A
     /// list that was deleted is empty.
     pub fn open(folder: &Path) -> Result<Self, ReviewError> {
-        let entries = audit::read(folder)?;
+        let found = audit::verify(folder, &audit::VerifyOptions::default())?;
+        if !found.ok() {
+            return Err(AuditError::Unverified {
+                path: folder.to_path_buf(),
+                problems: found.problems,
+            }
+            .into());
+        }
+        let entries = audit::read_verified(folder, &found.root)?;
         let end = |entry: &Entry| matches!(entry, Entry::RunClosed(_));
         let (Some(Entry::RunOpened(opened)), Some(end)) =
             (entries.first(), entries.iter().position(end))

@@ -234,12 +234,29 @@ impl<'a> FrameTask<'a> {
             temperatures,
         };
         match self.evaluated(&conditions, located, skipped) {
-            Err(_) if self.decisions.mask(frame.id()).is_some() => {
+            Err(detail) => {
+                let Some(decided) = self.decisions.mask(frame.id()) else {
+                    return Err(withheld(detail));
+                };
                 skipped.clear();
-                Ok(located.beyond(Metres(f64::INFINITY)))
+                // One person lets the frame through; what is seen more coarsely than evaluated only two people open.
+                let limit = match decided.open.is_empty() {
+                    true => self.evaluated_resolution(),
+                    false => f64::INFINITY,
+                };
+                Ok(located.beyond(Metres(limit)))
             }
-            evaluated => evaluated.map_err(withheld),
+            Ok(hidden) => Ok(hidden),
         }
+    }
+
+    /// The coarsest ground resolution, metres, at which every model that withholds was evaluated.
+    fn evaluated_resolution(&self) -> f64 {
+        let envelopes = self.detectors.iter().map(|detector| detector.envelope());
+        envelopes
+            .filter(|envelope| envelope.beyond == Beyond::Withhold)
+            .map(|envelope| envelope.max_ground_resolution_m)
+            .fold(f64::INFINITY, f64::min)
     }
 
     /// The pixels beyond the models' evaluation, and who need not look; the words say why the whole frame is.

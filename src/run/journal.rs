@@ -11,8 +11,8 @@ use super::processed::{Input, Looked, Masked, Processed};
 use super::window::Find;
 use super::{Cause, Counts, Outcome, Run, RunError, record};
 use crate::audit::{
-    self, CommitmentKey, Entry, FlightEvidence, Log, MOST_RANGES, ModelId, Placed, RunClosed,
-    RunOpened, RunResumed, Signer,
+    self, AuditError, CommitmentKey, Entry, FlightEvidence, Log, MOST_RANGES, ModelId, Placed,
+    RunClosed, RunOpened, RunResumed, Signer,
 };
 use crate::config::Config;
 use crate::frame::{FrameId, FrameMeta};
@@ -42,6 +42,7 @@ pub(super) struct Journal<'a> {
     /// Frames placed before an interruption.
     placed: BTreeMap<u32, Placed>,
     finished: bool,
+    has_decisions: bool,
     counts: Counts,
     unsynced: usize,
 }
@@ -79,6 +80,7 @@ impl<'a> Journal<'a> {
             commitment: &keys.commitment,
             placed: BTreeMap::new(),
             finished: false,
+            has_decisions: false,
             counts: Counts::default(),
             unsynced: 0,
         };
@@ -100,6 +102,7 @@ impl<'a> Journal<'a> {
             ("model", before.models != opened.models),
             ("review", before.reviewed != opened.reviewed),
             ("version of heatveil", before.heatveil != opened.heatveil),
+            ("version of a library", before.libraries != opened.libraries),
         ];
         if let Some((what, _)) = differs.iter().find(|(_, differs)| *differs) {
             return Err(RunError::NotSame { path: path(), what });
@@ -175,6 +178,11 @@ impl<'a> Journal<'a> {
                     self.finished = true;
                     continue;
                 }
+                // What people decided later: only what they signed is signed again.
+                Entry::Review(_) | Entry::Release(_) | Entry::Deleted(_) => {
+                    self.has_decisions = true;
+                    continue;
+                }
                 _ => continue,
             };
             self.counts.add(&outcome);
@@ -200,6 +208,13 @@ impl<'a> Journal<'a> {
     pub(super) fn closed(&mut self) -> Result<Option<(Counts, String)>, RunError> {
         if !self.finished {
             return Ok(None);
+        }
+        if self.has_decisions && self.log.signed() != self.log.len() {
+            return Err(AuditError::Unverified {
+                path: self.store.root().to_path_buf(),
+                problems: vec!["entries stand behind the checkpoint that nobody signed".into()],
+            }
+            .into());
         }
         Ok(Some((self.counts, self.sign()?)))
     }

@@ -29,10 +29,11 @@ impl Decisions {
         };
         let path = folder.to_path_buf();
         let found = audit::verify(folder, &audit::VerifyOptions::default())?;
+        let root = found.root;
         if let Some(problem) = found.problems.into_iter().next() {
             return Err(RunError::Unverified { path, problem });
         }
-        Ok(Self(Some((path, audit::read_reviewed(folder)?))))
+        Ok(Self(Some((path, audit::read_reviewed(folder, &root)?))))
     }
 
     /// Key of the reviewed run's commitments: with another one the manifests could not be compared.

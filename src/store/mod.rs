@@ -15,6 +15,7 @@
 //! ```
 
 mod artifact;
+mod beside;
 mod error;
 mod folder;
 pub mod layout;

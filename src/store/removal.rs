@@ -73,11 +73,15 @@ impl Plain {
     ///
     /// [`StoreError::Io`] when it changed or cannot be deleted.
     pub fn delete(&self) -> Result<(), StoreError> {
-        if Self::find(&self.path)? != Lies::Plain(self.clone()) {
-            let changed = std::io::Error::other("it changed while it was looked at");
-            return Err(changed).at(&self.path);
-        }
+        self.is_unchanged()?;
         remove_file(&self.path)
+    }
+
+    fn is_unchanged(&self) -> Result<(), StoreError> {
+        if Self::find(&self.path)? == Lies::Plain(self.clone()) {
+            return Ok(());
+        }
+        Err(std::io::Error::other("it changed while it was looked at")).at(&self.path)
     }
 
     /// Writes zeros over a key, then deletes it.
@@ -86,6 +90,7 @@ impl Plain {
     ///
     /// As [`Plain::delete`].
     pub fn destroy(&self) -> Result<(), StoreError> {
+        self.is_unchanged()?;
         #[expect(
             clippy::disallowed_methods,
             reason = "the one place that writes over a key"

@@ -12,6 +12,19 @@ use super::error::GdalContext;
 use super::raster_file::OpenRaster;
 use crate::georef::Projector;
 
+/// Opens a published map as what it must be, a GeoTIFF: another driver could follow what the file says to other files or the network.
+///
+/// # Errors
+///
+/// What GDAL says.
+pub fn open_raster(path: &Path) -> gdal::errors::Result<Dataset> {
+    let options = DatasetOptions {
+        allowed_drivers: Some(&["GTiff"]),
+        ..DatasetOptions::default()
+    };
+    Dataset::open_ex(path, options)
+}
+
 /// A published map, open on one thread.
 #[derive(Debug)]
 pub struct Probe {
@@ -30,11 +43,7 @@ impl Probe {
     /// [`TilesError::Gdal`] when it is not a GeoTIFF that GDAL reads, [`TilesError::Georef`] when its place is not known.
     pub fn open(path: &Path) -> Result<Self, TilesError> {
         let task = "read a map";
-        let options = DatasetOptions {
-            allowed_drivers: Some(&["GTiff"]),
-            ..DatasetOptions::default()
-        };
-        let dataset = Dataset::open_ex(path, options).task(task)?;
+        let dataset = open_raster(path).task(task)?;
         let projector = Projector::of(&dataset.spatial_ref().task(task)?)?;
         let transform = dataset.geo_transform().task(task)?;
         Ok(Self {

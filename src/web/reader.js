@@ -10,7 +10,8 @@ export class Lines {
   #bytes;
   #length = 0;
   #ends = [];
-  #decoder = new TextDecoder("utf-8");
+  #decoder = new TextDecoder("utf-8", { ignoreBOM: true });
+  #strict = new TextDecoder("utf-8", { fatal: true, ignoreBOM: true });
   /** Whether something stands behind the last newline. */
   torn = false;
 
@@ -44,6 +45,16 @@ export class Lines {
   /** Bytes of a line without its newline. */
   bytes(index) {
     return this.#bytes.subarray(index === 0 ? 0 : this.#ends[index - 1] + 1, this.#ends[index]);
+  }
+
+  /** Whether a line is UTF-8. */
+  isText(index) {
+    try {
+      this.#strict.decode(this.bytes(index));
+      return true;
+    } catch {
+      return false;
+    }
   }
 
   /** The same as text; what is not UTF-8 shows as U+FFFD. */

@@ -48,7 +48,7 @@ function survey() {
     const entry = entryAt(at);
     // A file of many frames is told of in parts.
     if (type === "tile.emitted" && listed.at(-1)?.path !== entry.path) listed.push({ path: entry.path, sha256: entry.sha256, bytes: entry.bytes });
-    if (type === "buildings.emitted") listed.push(...entry.files);
+    if (type === "buildings.emitted" && listed.at(-1)?.path !== entry.files.at(-1)?.path) listed.push(...entry.files);
     if (type === "frame.withheld") queue.push({ line: at, ...entry });
     if (type === "review.decided") decisions.push({ line: at, ...entry });
   });
