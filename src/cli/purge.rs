@@ -32,7 +32,7 @@ pub(super) struct PurgeCommand {
     /// Key that signs the log [default: the one under DIR/private]
     #[arg(long, value_name = "FILE", env = "HEATVEIL_LOG_KEY")]
     log_key: Option<PathBuf>,
-    /// Key of the input commitments; destroyed when it is due [default: the one under DIR/private]
+    /// Key of the input commitments, to check inputs by; only the one under DIR/private is ever destroyed [default: that one]
     #[arg(long, value_name = "FILE", env = "HEATVEIL_COMMITMENT_KEY")]
     commitment_key: Option<PathBuf>,
 }
