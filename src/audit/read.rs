@@ -159,9 +159,10 @@ fn decided(entries: &[Entry]) -> (BTreeMap<u32, DecidedMask>, Vec<u32>) {
                         mask.open.clear();
                     }
                     mask.open.extend_from_slice(&review.open);
-                    mask.decision = match mask.open.is_empty() {
-                        true => "approve",
-                        false => "release",
+                    mask.decision = if mask.open.is_empty() {
+                        "approve"
+                    } else {
+                        "release"
                     }
                     .into();
                     if review.decision == "release" {

@@ -240,9 +240,10 @@ impl<'a> FrameTask<'a> {
                 };
                 skipped.clear();
                 // One person lets the frame through; what is seen more coarsely than evaluated only two people open.
-                let limit = match decided.open.is_empty() {
-                    true => self.evaluated_resolution(),
-                    false => f64::INFINITY,
+                let limit = if decided.open.is_empty() {
+                    self.evaluated_resolution()
+                } else {
+                    f64::INFINITY
                 };
                 Ok(located.beyond(Metres(limit)))
             }
