@@ -482,6 +482,10 @@ fn what_is_due_is_deleted_and_no_file_that_took_an_inputs_place() {
             folders_are_gone: false,
         })
     };
+    // Where the key lies elsewhere, nothing is said of it: other runs may need it.
+    assert_eq!(due(AT + 31 * DAY), ["working", "raw", "private"]);
+    let own = out.join("private/commitment.key");
+    write(&own, &fs::read(&keys[1]).unwrap());
     assert_eq!(due(AT), [""; 0]);
     assert_eq!(due(AT + 30 * DAY - 1), ["working"]);
     assert_eq!(
@@ -522,7 +526,7 @@ fn what_is_due_is_deleted_and_no_file_that_took_an_inputs_place() {
     let names: Vec<&str> = done.iter().map(|entry| entry.category.as_str()).collect();
     assert_eq!(names, ["raw", "private", "commitment-key"]);
     assert_eq!(done[0].frames, [[5, 5]]);
-    assert!(!keys[1].exists());
+    assert!(!own.exists() && keys[1].exists());
     assert!(!out.join("private/frames.jsonl").exists());
     assert_eq!(bench.verify("out"), Vec::<String>::new());
     assert_eq!(due(AT + 40 * DAY), [""; 0]);
