@@ -70,7 +70,7 @@ report-page:
 	npm ci --prefix .setup/page --no-audit --no-fund --ignore-scripts --silent
 	PACKAGES=.setup/page node tests/page/check.mjs report-page report-page/pictures
 
-# Figures of BENCHMARKS.md: about a quarter of an hour on two free cores.
+# Figures of BENCHMARKS.md: about twenty minutes on two free cores.
 bench: setup
 	$(CARGO) build --release --quiet
 	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
@@ -81,3 +81,5 @@ bench: setup
 	$(CARGO) bench --bench networks
 	$(CARGO) bench --quiet --bench tiles
 	$(CARGO) bench --quiet --bench log
+	$(CARGO) bench --quiet --bench query
+	$(CARGO) bench --quiet --bench buildings

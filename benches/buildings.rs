@@ -100,6 +100,7 @@ fn outlines() -> String {
         ];
         features.push(json!({
             "type": "Feature",
+            "id": number,
             "properties": {"id": number},
             "geometry": {"type": "Polygon", "coordinates": [ring]},
         }));

@@ -1,5 +1,7 @@
 """Zonal statistics of PyPI exactextract, as one JSON object: seconds, peak memory and the mean of each polygon.
 
+Seconds count from opening the files; polygons are GeoJSON, because that is what it takes without another package.
+
 usage: exactextract_zones.py RASTER POLYGONS STRATEGY
 """
 
@@ -13,7 +15,9 @@ from exactextract import exact_extract
 raster, polygons, strategy = sys.argv[1:]
 operations = ["mean", "count", "median", "quantile(q=0.05)", "quantile(q=0.95)"]
 started = time.perf_counter()
-found = exact_extract(raster, polygons, operations, strategy=strategy)
+with open(polygons) as file:
+    features = json.load(file)["features"]
+found = exact_extract(raster, features, operations, strategy=strategy)
 seconds = time.perf_counter() - started
 means = [feature["properties"]["mean"] for feature in found]
 peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss // 1024
