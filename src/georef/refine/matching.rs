@@ -3,14 +3,18 @@
 //! In: two redacted rasters, resampled to one grid on the ground. Out: by how much the second shows a place elsewhere than the
 //! first. Refuses: places without texture, hidden places, and places that match in two ways.
 
+use wide::f32x8;
+
 /// A square grid of temperatures on the ground.
 #[derive(Debug, Clone)]
 pub(super) struct Chart {
     pub(super) side: usize,
     /// Above the mean of all, 0 where a frame shows nothing: sums need no branch, and single precision is enough for them.
-    kelvin: Vec<f32>,
+    kelvin: Plane,
+    squares: Plane,
     /// 1 where a frame shows something, else 0.
-    shown: Vec<f32>,
+    shown: Plane,
+    totals: Vec<Totals>,
 }
 
 /// A displacement in cells of the chart (columns to the right, rows down), and how well it fits.
@@ -109,73 +113,143 @@ pub(super) fn shift(
 
 /// Correlation of the window in `first` with the window moved by `offset` in `second`, over what both show.
 fn correlation(first: &Chart, second: &Chart, window: Square, offset: (i64, i64)) -> Option<f64> {
-    let column = usize::try_from(i64::try_from(window.column).ok()? + offset.0).ok()?;
-    let row = usize::try_from(i64::try_from(window.row).ok()? + offset.1).ok()?;
-    let mut sums = [0.0; 6];
-    for line in 0..window.side {
-        let a = first.line(window.column, window.row + line, window.side)?;
-        let b = second.line(column, row + line, window.side)?;
-        for (sum, term) in sums.iter_mut().zip(line_sums(a, b)) {
-            *sum += f64::from(term);
-        }
-    }
-    let [n, sum_a, sum_b, aa, bb, ab] = sums;
-    if n < f64::from(window.least.max(2)) {
+    let moved = Square {
+        column: usize::try_from(i64::try_from(window.column).ok()? + offset.0).ok()?,
+        row: usize::try_from(i64::try_from(window.row).ok()? + offset.1).ok()?,
+        ..window
+    };
+    let (alone_a, alone_b) = (first.totals(window)?, second.totals(moved)?);
+    let least = f64::from(window.least.max(2));
+    if alone_a.cells.min(alone_b.cells) < least {
         return None;
     }
+    #[expect(clippy::cast_precision_loss, reason = "at most 512")]
+    let all = (window.side * window.side) as f64;
+    let product = |a: &Plane, b: &Plane| products(a.lines(window), b.lines(moved));
+    // Of cells that both show. Where one hides nothing, which is most often, the sums of the other alone are all that is needed.
+    let is_whole = [alone_a, alone_b].map(|alone| alone.cells >= all);
+    let n = match is_whole {
+        [true, _] => alone_b.cells,
+        [_, true] => alone_a.cells,
+        _ => product(&first.shown, &second.shown),
+    };
+    if n < least {
+        return None;
+    }
+    let (sum_a, aa) = if is_whole[1] {
+        (alone_a.kelvin, alone_a.squares)
+    } else {
+        let sum = product(&first.kelvin, &second.shown);
+        (sum, product(&first.squares, &second.shown))
+    };
+    let (sum_b, bb) = if is_whole[0] {
+        (alone_b.kelvin, alone_b.squares)
+    } else {
+        let sum = product(&first.shown, &second.kelvin);
+        (sum, product(&first.shown, &second.squares))
+    };
+    let ab = product(&first.kelvin, &second.kelvin);
     let (var_a, var_b) = (aa / n - (sum_a / n).powi(2), bb / n - (sum_b / n).powi(2));
     let covariance = ab / n - sum_a / n * (sum_b / n);
     (var_a.min(var_b) > LEAST_TEXTURE * LEAST_TEXTURE).then(|| covariance / (var_a * var_b).sqrt())
 }
 
-/// Kelvin of a line of cells, and which of them are shown.
-type Line<'a> = (&'a [f32], &'a [f32]);
-
-/// Cells that are summed beside each other, for the compiler to use wide registers.
+/// Cells that are multiplied at once.
 const LANES: usize = 8;
+/// Lines that are summed in single precision.
+const LINES: usize = 8;
 
-/// Of cells that both lines show: their number, the sums of both, of their squares and of their product.
-fn line_sums((a, in_a): Line<'_>, (b, in_b): Line<'_>) -> [f32; 6] {
-    let mut lanes = [[0.0_f32; LANES]; 6];
-    let (whole_a, rest_a) = a.as_chunks();
-    let (whole_b, rest_b) = b.as_chunks();
-    let (whole_in_a, rest_in_a) = in_a.as_chunks();
-    let (whole_in_b, rest_in_b) = in_b.as_chunks();
-    for ((a, in_a), (b, in_b)) in whole_a
-        .iter()
-        .zip(whole_in_a)
-        .zip(whole_b.iter().zip(whole_in_b))
-    {
-        add_cells(&mut lanes, (a, in_a), (b, in_b));
+/// Sum of the products of two windows, cell by cell.
+fn products<'a>(a: impl Iterator<Item = &'a [f32]>, b: impl Iterator<Item = &'a [f32]>) -> f64 {
+    let (mut sum, mut lanes) = (0.0, [f32x8::ZERO; 2]);
+    for (line, (a, b)) in a.zip(b).enumerate() {
+        if line % LINES == 0 {
+            sum += total(lanes);
+            lanes = [f32x8::ZERO; 2];
+        }
+        let (pairs_a, rest_a) = a.as_chunks::<{ 2 * LANES }>();
+        let (pairs_b, rest_b) = b.as_chunks::<{ 2 * LANES }>();
+        for (a, b) in pairs_a.iter().zip(pairs_b) {
+            let (a, b) = (halves(a), halves(b));
+            lanes = [lanes[0] + a[0] * b[0], lanes[1] + a[1] * b[1]];
+        }
+        let rest = rest_a.iter().zip(rest_b).map(|(a, b)| a * b);
+        sum += f64::from(rest.sum::<f32>());
     }
-    // What is not shown adds nothing.
-    let [a, in_a, b, in_b] = [rest_a, rest_in_a, rest_b, rest_in_b].map(filled);
-    add_cells(&mut lanes, (&a, &in_a), (&b, &in_b));
-    lanes.map(|lane| lane.iter().sum())
+    sum + total(lanes)
 }
 
-fn add_cells(
-    [n, sum_a, sum_b, aa, bb, ab]: &mut [[f32; LANES]; 6],
-    (a, in_a): (&[f32; LANES], &[f32; LANES]),
-    (b, in_b): (&[f32; LANES], &[f32; LANES]),
-) {
-    for lane in 0..LANES {
-        n[lane] += in_a[lane] * in_b[lane];
-        sum_a[lane] += a[lane] * in_b[lane];
-        sum_b[lane] += b[lane] * in_a[lane];
-        aa[lane] += a[lane] * a[lane] * in_b[lane];
-        bb[lane] += b[lane] * b[lane] * in_a[lane];
-        ab[lane] += a[lane] * b[lane];
+fn total([a, b]: [f32x8; 2]) -> f64 {
+    f64::from((a + b).reduce_add())
+}
+
+fn halves(cells: &[f32; 2 * LANES]) -> [f32x8; 2] {
+    let (halves, _) = cells.as_chunks::<LANES>();
+    [halves[0], halves[1]].map(f32x8::new)
+}
+
+/// One number for each cell of a chart.
+#[derive(Debug, Clone)]
+struct Plane {
+    side: usize,
+    cells: Vec<f32>,
+}
+
+impl Plane {
+    /// The lines of a window that lies inside.
+    fn lines(&self, window: Square) -> impl Iterator<Item = &[f32]> {
+        let lines = self.cells.chunks_exact(self.side.max(1));
+        let lines = lines.skip(window.row).take(window.side);
+        lines.filter_map(move |line| line.get(window.column..window.column + window.side))
     }
 }
 
-/// The last cells of a line, with zeros after them.
-fn filled(rest: &[f32]) -> [f32; LANES] {
-    let mut cells = [0.0; LANES];
-    for (cell, value) in cells.iter_mut().zip(rest) {
-        *cell = *value;
+/// Sums over the cells of a window that show something.
+#[derive(Debug, Clone, Copy, Default)]
+struct Totals {
+    cells: f64,
+    kelvin: f64,
+    squares: f64,
+}
+
+impl Totals {
+    /// With `sign` 1 or -1.
+    fn add(self, sign: f64, other: Self) -> Self {
+        Self {
+            cells: self.cells + sign * other.cells,
+            kelvin: self.kelvin + sign * other.kelvin,
+            squares: self.squares + sign * other.squares,
+        }
     }
-    cells
+
+    /// Summed-area table (Crow 1984), one line and column longer than the chart: each place holds the sums over all that lies before it.
+    fn table(side: usize, kelvin: &[f32], shown: &[f32]) -> Vec<Self> {
+        let width = side + 1;
+        let mut table = vec![Self::default(); width * width];
+        for (row, (kelvin, shown)) in kelvin
+            .chunks_exact(side.max(1))
+            .zip(shown.chunks_exact(side.max(1)))
+            .enumerate()
+        {
+            let (before, from) = table.split_at_mut((row + 1) * width);
+            let above = before.get(row * width + 1..).unwrap_or_default();
+            let here = from.get_mut(1..width).unwrap_or_default();
+            let mut line = Self::default();
+            for ((sum, above), (kelvin, shown)) in
+                here.iter_mut().zip(above).zip(kelvin.iter().zip(shown))
+            {
+                let kelvin = f64::from(*kelvin);
+                let cell = Self {
+                    cells: f64::from(*shown),
+                    kelvin,
+                    squares: kelvin * kelvin,
+                };
+                line = line.add(1.0, cell);
+                *sum = above.add(1.0, line);
+            }
+        }
+        table
+    }
 }
 
 impl Chart {
@@ -194,35 +268,45 @@ impl Chart {
                 (0.0, 0.0)
             }
         });
-        let (kelvin, shown) = both.unzip();
+        let (kelvin, shown): (Vec<f32>, Vec<f32>) = both.unzip();
+        let totals = Totals::table(side, &kelvin, &shown);
+        let squares = kelvin.iter().map(|kelvin| kelvin * kelvin).collect();
+        let [kelvin, squares, shown] = [kelvin, squares, shown].map(|cells| Plane { side, cells });
         Self {
             side,
             kelvin,
+            squares,
             shown,
+            totals,
         }
     }
 
-    fn line(&self, column: usize, row: usize, length: usize) -> Option<Line<'_>> {
-        let inside = column.checked_add(length)? <= self.side && row < self.side;
-        let start = row.checked_mul(self.side)?.checked_add(column)?;
-        let cells = start..start.checked_add(length)?;
-        let line = (self.kelvin.get(cells.clone())?, self.shown.get(cells)?);
-        inside.then_some(line)
+    /// Sums over a window; `None` where it reaches out of the chart.
+    fn totals(&self, window: Square) -> Option<Totals> {
+        let (right, below) = (window.column + window.side, window.row + window.side);
+        if right > self.side || below > self.side {
+            return None;
+        }
+        let at = |column: usize, row: usize| self.totals.get(row * (self.side + 1) + column);
+        let outer = at(right, below)?.add(1.0, *at(window.column, window.row)?);
+        let inner = at(window.column, below)?.add(1.0, *at(right, window.row)?);
+        Some(outer.add(-1.0, inner))
     }
 
     /// Every `by`-th cell in both directions: the mean of those that show something.
     pub(super) fn coarser(&self, by: usize) -> Self {
         let side = self.side / by;
         let cell = |at: usize| {
-            let (column, row) = (at % side * by, at / side * by);
-            let lines = (row..row + by).filter_map(|row| self.line(column, row, by));
-            let (sum, count) = lines.fold((0.0, 0.0), |(sum, count), (kelvin, shown)| {
-                (
-                    sum + kelvin.iter().sum::<f32>(),
-                    count + shown.iter().sum::<f32>(),
-                )
-            });
-            sum / count
+            let square = Square {
+                column: at % side * by,
+                row: at / side * by,
+                side: by,
+                least: 0,
+            };
+            let Totals { cells, kelvin, .. } = self.totals(square).unwrap_or_default();
+            #[expect(clippy::cast_possible_truncation, reason = "a temperature")]
+            let mean = (kelvin / cells) as f32;
+            mean
         };
         let celsius: Vec<f32> = (0..side * side).map(cell).collect();
         Self::new(side, &celsius)
