@@ -1,6 +1,6 @@
 # make demo   the main job on the committed flight, into demo-out/
 # make test   everything CI runs
-# make test-tract  the pure-Rust runtime against ONNX Runtime: five minutes to compile
+# make test-tract  the pure-Rust runtime against ONNX Runtime, and the library without features: five minutes to compile
 # make soak-frames  peak memory of 500 against 10,000 frames
 # make map-page  a picture of the web tiles in a browser, docs/map.png: needs npm and chromium
 # make web     fetch the map library of `heatveil serve` (npm); build again afterwards
@@ -46,12 +46,13 @@ test-web: setup web
 	node --test tests/web/units.test.mjs
 	node --test tests/web/browser.test.mjs
 
-# Not part of `make test`: tract takes about 300 CPU seconds to compile.
+# Not part of `make test`: tract takes about 300 CPU seconds to compile. Lints of the library alone are part of it, its tests are here.
 test-tract: setup
 	$(CARGO) clippy --quiet --all-targets --features tract -- -D warnings
 	$(CARGO) clippy --quiet --lib --no-default-features --features cli,tract -- -D warnings
 	$(CARGO) test --quiet --features tract --test tract
 	$(CARGO) test --quiet --features tract --lib detect::tract
+	$(CARGO) test --quiet --no-default-features --lib
 
 # Peak memory of 500 against 10,000 frames, into soak-frames-DATE.txt: half an hour and 4 GB of disk.
 soak-frames: setup
