@@ -109,6 +109,11 @@ impl<'a> Log<'a> {
         self.len() == 0
     }
 
+    /// The tree over all entries.
+    pub(super) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
     /// The tree head over all entries, hex.
     #[must_use]
     pub fn root(&self) -> String {

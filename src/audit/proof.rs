@@ -115,15 +115,17 @@ pub(super) fn write_all(
     Ok(())
 }
 
-/// Whether the proofs of a folder, where it has any, are those of its files under its checkpoint: all of them and no others.
+/// Whether the proofs of a folder are those of its files under its checkpoint: all of them and no others.
 pub(super) fn problems(
     folder: &Path,
     checkpoint: &[u8],
     head: (u64, Hash),
     publications: &[Publication],
 ) -> Vec<String> {
-    if !folder.join(layout::PROOFS).exists() {
-        return Vec::new();
+    if !publications.is_empty() && !folder.join(layout::PROOFS).exists() {
+        let gone =
+            "is gone with the proofs of all published files; `heatveil prove` writes them anew";
+        return vec![format!("{} {gone}", layout::PROOFS)];
     }
     let mut problems = Vec::new();
     let mut listed = BTreeSet::new();

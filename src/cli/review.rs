@@ -11,6 +11,7 @@ use crate::audit::Signer;
 use crate::config::{Args, Config};
 use crate::detect::{DetectError, Engine, Model, Precision};
 use crate::review::{Case, Decision, Desk, Margins, People};
+use crate::seal::IntakeKey;
 use crate::store::{self, Existing, layout};
 
 /// Arguments of `heatveil review`.
@@ -120,6 +121,9 @@ struct Decide {
     /// Key of the input commitments [default: the one under DIR/private]
     #[arg(long, value_name = "FILE", env = "HEATVEIL_COMMITMENT_KEY")]
     commitment_key: Option<PathBuf>,
+    /// Key that opens the frame's input, where it is sealed
+    #[arg(long, value_name = "FILE", env = "HEATVEIL_INTAKE_KEY")]
+    intake_key: Option<PathBuf>,
 }
 
 /// `312,96,340,132`.
@@ -141,20 +145,20 @@ impl ReviewCommand {
             What::Sample { share, seed } => list(desk.sampled(share, &seed)?.into_iter(), global),
             What::Show(show) => show.execute(&desk)?,
             What::Approve { decide, hide } => {
-                decide.execute(&desk, dir, "approve", [hide, vec![]], None)?;
+                decide.execute(desk, dir, "approve", [hide, vec![]], None)?;
             }
             What::Reject { decide } => {
-                decide.execute(&desk, dir, "reject", [vec![], vec![]], None)?;
+                decide.execute(desk, dir, "reject", [vec![], vec![]], None)?;
             }
             What::Confirm { decide } => {
-                decide.execute(&desk, dir, "confirm", [vec![], vec![]], None)?;
+                decide.execute(desk, dir, "confirm", [vec![], vec![]], None)?;
             }
             What::Release {
                 decide,
                 open,
                 hide,
                 second_key,
-            } => decide.execute(&desk, dir, "release", [hide, open], Some(&second_key))?,
+            } => decide.execute(desk, dir, "release", [hide, open], Some(&second_key))?,
         }
         Ok(Exit::Done)
     }
@@ -201,7 +205,7 @@ fn models(config: &Config) -> Result<Vec<Model>, DetectError> {
 impl Decide {
     fn execute(
         self,
-        desk: &Desk,
+        desk: Desk,
         dir: &Path,
         decision: &str,
         [hide, open]: [Vec<[u32; 4]>; 2],
@@ -225,6 +229,8 @@ impl Decide {
             hide,
             open,
         };
+        let intake = self.intake_key.as_deref().map(IntakeKey::load);
+        let desk = desk.with_intake_key(intake.transpose()?);
         let checkpoint = desk.decide(made, people, self.commitment_key.as_deref(), now())?;
         answer(&format!(
             "frame {frame}: {decision}, signed by {}",

@@ -61,7 +61,11 @@ impl Desk {
                 decision: decision.decision,
             });
         }
-        let (file, bytes) = self.input(frame, &self.commitment_key(commitment_key)?)?;
+        let (file, bytes) = self.input(
+            frame,
+            &self.commitment_key(commitment_key)?,
+            self.intake.as_ref(),
+        )?;
         let mut open = decision.open;
         if decision.decision == "release" || !decision.hide.is_empty() {
             let options = IngestOptions {

@@ -119,6 +119,9 @@ pub enum ReviewError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The key that opens sealed inputs cannot be used.
+    #[error(transparent)]
+    Seal(#[from] crate::seal::SealError),
     /// The input could not be read or decoded.
     #[error(transparent)]
     Ingest(#[from] crate::ingest::IngestError),

@@ -101,6 +101,7 @@ impl<'a> Journal<'a> {
             ),
             ("model", before.models != opened.models),
             ("review", before.reviewed != opened.reviewed),
+            ("intake key", before.intake_key != opened.intake_key),
             ("version of heatveil", before.heatveil != opened.heatveil),
             ("version of a library", before.libraries != opened.libraries),
         ];
