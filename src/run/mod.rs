@@ -25,6 +25,7 @@ mod masking;
 mod ordered;
 mod outcome;
 mod outputs;
+mod parts;
 mod plan;
 mod processed;
 mod progress;
