@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use common::{dji_frames, write, write_keys};
 use heatveil::audit::{Entry, Masked, Signer, VerifyOptions, keygen, verify};
 use heatveil::detect::{Envelope, Scripted};
-use heatveil::review::{Decision, Desk, People};
+use heatveil::review::{Decision, Desk, People, Proposal, ReviewError};
 use heatveil::run::{Run, Silent};
+use heatveil::store::Artifact;
 
 const AT: i64 = 1_768_516_200;
 const PIXELS: u64 = 640 * 512;
@@ -126,4 +127,55 @@ fn a_decision_that_was_made_before_the_run_must_have_been_followed() {
         bench.problems("new", "old"),
         ["the decision about frame 1 was made before the run and is not followed"]
     );
+}
+
+#[test]
+fn two_people_who_do_not_meet_sign_one_after_the_other() {
+    let bench = Bench::new();
+    bench.execute("old", None, AT);
+    let log = Signer::load(&bench.path().join("log.key")).unwrap();
+    let [jo, kim] = ["jo", "kim"].map(|name| bench.person(name));
+    let key = bench.path().join("commitment.key");
+    let desk = || Desk::open(&bench.path().join("old")).unwrap();
+    let release = Decision {
+        frame: 1,
+        decision: "release".into(),
+        reason: "a chimney".into(),
+        hide: Vec::new(),
+        open: vec![[0, 0, 9, 9]],
+    };
+    let propose = |at| {
+        let made = desk().propose(release.clone(), &jo, Some(&key), at);
+        made.unwrap().bytes().into_owned()
+    };
+    let bytes = propose(AT + 60);
+    let countersign = |bytes: &[u8], second: &Signer| {
+        let proposal = Proposal::parse(bytes)?;
+        desk().countersign(proposal, &log, second, Some(&key))
+    };
+    // Not by the same person, not with another box, not by the log itself, not what is whole already.
+    for (said, refused) in [
+        ("twice", countersign(&bytes, &jo)),
+        ("must not be the log's own", countersign(&bytes, &log)),
+        ("not signed by", {
+            let text = String::from_utf8(bytes.clone()).unwrap();
+            countersign(text.replace("[0,0,9,9]", "[0,0,99,99]").as_bytes(), &kim)
+        }),
+        ("not a proposal", countersign(b"{}", &kim)),
+    ] {
+        // What the log refuses stands in the list of its problems.
+        let refused = refused.unwrap_err();
+        let refused = format!("{refused} {refused:?}");
+        assert!(refused.contains(said), "{said} not in {refused}");
+    }
+    // A decision in between undoes it.
+    bench.decide("old", 0, "approve", &["kim"], AT + 61);
+    let stale = countersign(&bytes, &kim).unwrap_err();
+    assert!(matches!(stale, ReviewError::Stale), "{stale}");
+    countersign(&propose(AT + 62), &kim).unwrap();
+    let found = verify(&bench.path().join("old"), &VerifyOptions::default()).unwrap();
+    assert_eq!(found.problems, Vec::<String>::new());
+    bench.execute("new", Some("old"), AT + 120);
+    assert_eq!(bench.problems("new", "old"), Vec::<String>::new());
+    assert_eq!(bench.masked("new")[&1].masked_pixels, PIXELS - 81);
 }

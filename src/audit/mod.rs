@@ -27,6 +27,7 @@ mod reviewers;
 mod scan;
 mod statement;
 mod story;
+mod tile_files;
 mod tree;
 mod verify;
 

@@ -115,17 +115,26 @@ pub(super) fn write_all(
     Ok(())
 }
 
-/// Whether the proofs of a folder are those of its files under its checkpoint: all of them and no others.
+/// Says that a folder has none of its proofs: that is no doubt about its files, but somebody took them away.
+pub(super) fn missing(folder: &Path, publications: &[Publication]) -> Option<String> {
+    let gone = !publications.is_empty() && !folder.join(layout::PROOFS).exists();
+    gone.then(|| {
+        format!(
+            "{} is not there: no file can be checked apart from the run; `heatveil prove` writes the proofs anew",
+            layout::PROOFS
+        )
+    })
+}
+
+/// Whether the proofs of a folder, where it has any, are those of its files under its checkpoint: all of them and no others.
 pub(super) fn problems(
     folder: &Path,
     checkpoint: &[u8],
     head: (u64, Hash),
     publications: &[Publication],
 ) -> Vec<String> {
-    if !publications.is_empty() && !folder.join(layout::PROOFS).exists() {
-        let gone =
-            "is gone with the proofs of all published files; `heatveil prove` writes them anew";
-        return vec![format!("{} {gone}", layout::PROOFS)];
+    if !folder.join(layout::PROOFS).exists() {
+        return Vec::new();
     }
     let mut problems = Vec::new();
     let mut listed = BTreeSet::new();

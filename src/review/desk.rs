@@ -22,7 +22,9 @@ pub struct Desk {
     pub(super) opened: RunOpened,
     /// Entries up to and with `run.closed`.
     closed: usize,
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
+    /// Over these, hex.
+    pub(super) root: String,
     frames: BTreeMap<u32, Told>,
     files: BTreeMap<u32, PathBuf>,
     pub(super) intake: Option<IntakeKey>,
@@ -94,6 +96,7 @@ impl Desk {
             closed: end + 1,
             frames: told(&entries),
             entries,
+            root: found.root,
             files,
             intake: None,
         })

@@ -81,6 +81,14 @@ pub enum ReviewError {
         /// Rows of the frame.
         height: usize,
     },
+    /// A file holds no proposal.
+    #[error("not a proposal of `review release --propose`: one decision with one signature")]
+    NoProposal,
+    /// The log went on since a decision was proposed.
+    #[error(
+        "the log has gone on since this was proposed, and the first signature is over the log as it was; propose it again"
+    )]
+    Stale,
     /// A reviewer signs with the log's key.
     #[error("a reviewer's key must not be the log's own; make one with `heatveil keygen`")]
     LogKey,

@@ -103,3 +103,66 @@ impl Story {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::super::{Entry, PublishedFile};
+    use super::*;
+
+    fn tile(path: &str) -> Entry {
+        Entry::TileEmitted(TileEmitted {
+            path: path.into(),
+            sha256: String::new(),
+            bytes: 0,
+            source_frames: Vec::new(),
+        })
+    }
+
+    fn table(path: &str) -> Entry {
+        Entry::Buildings(BuildingsEmitted {
+            files: vec![PublishedFile {
+                path: path.into(),
+                sha256: String::new(),
+                bytes: 0,
+            }],
+            footprints_sha256: String::new(),
+            buildings: 0,
+            measured: 0,
+            source_frames: Vec::new(),
+        })
+    }
+
+    /// What is said of an entry's path.
+    fn said(entry: &Entry) -> bool {
+        let mut story = Story::default();
+        story.middle(entry, false);
+        let mut problems = story.problems.iter();
+        problems.any(|problem| problem.contains("is not the path of a file below"))
+    }
+
+    #[test]
+    fn each_kind_of_entry_publishes_its_own_folders_in_one_spelling() {
+        for path in ["tiles/a", "tiles/heatloss/manifest.jsonl", "frames/a"] {
+            assert!(!said(&tile(path)) && said(&table(path)), "{path}");
+        }
+        let path = "buildings/buildings.csv";
+        assert!(said(&tile(path)) && !said(&table(path)));
+        for path in [
+            "tiles//heatloss.tif",
+            "tiles/./a",
+            "tiles/../buildings/a",
+            "a",
+            "",
+            "/tiles/a",
+        ] {
+            assert!(said(&tile(path)), "{path}");
+        }
+    }
+
+    #[test]
+    fn a_table_cannot_stand_for_a_map_of_heat_loss() {
+        let mut story = Story::default();
+        story.middle(&table("tiles/heatloss.tif"), false);
+        assert!(!story.problems.is_empty());
+    }
+}
