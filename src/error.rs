@@ -8,6 +8,7 @@ use crate::pages::PagesError;
 use crate::published::PublishedError;
 use crate::report::ReportError;
 use crate::run::RunError;
+use crate::seal::SealError;
 use crate::store::StoreError;
 
 /// Why a command failed.
@@ -17,6 +18,9 @@ pub enum Error {
     /// Two surveys were not compared.
     #[error(transparent)]
     Compare(#[from] CompareError),
+    /// Inputs could not be sealed, or their key not be taken.
+    #[error(transparent)]
+    Seal(#[from] SealError),
     /// Settings were refused.
     #[error(transparent)]
     Config(#[from] crate::config::ConfigError),
@@ -85,6 +89,7 @@ impl From<RunError> for Error {
             RunError::Ingest(error) => Self::Ingest(error),
             RunError::Store(error) => Self::Store(error),
             RunError::Audit(error) => Self::Audit(error),
+            RunError::Seal(error) => Self::Seal(error),
             error => Self::Run(error),
         }
     }
@@ -106,6 +111,7 @@ impl Error {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Config(_) | Self::Input { .. } | Self::Report(ReportError::Out { .. }) => true,
+            Self::Seal(error) => !matches!(error, SealError::Store(_) | SealError::Seal { .. }),
             Self::Review(error) => error.is_usage(),
             Self::Retention(error) => !matches!(error, crate::retention::RetentionError::Store(_)),
             Self::Compare(CompareError::Table(_)) => false,

@@ -32,6 +32,7 @@ pub mod report;
 pub mod retention;
 pub mod review;
 pub mod run;
+pub mod seal;
 #[cfg(feature = "serve")]
 pub mod serve;
 pub mod simulate;

@@ -125,6 +125,7 @@ impl Bench {
             left: 0,
             other: 0,
             due: at,
+            destroyed_key: None,
         };
         append_after(&out, &log, &[Entry::Deleted(deleted)]).unwrap();
     }

@@ -75,6 +75,7 @@ fn opened(count: u32) -> Entry {
             count,
             root: hex::encode(&root),
         },
+        intake_key: None,
         retention: Retention {
             raw: Some(5),
             ..Retention::default()
@@ -90,6 +91,7 @@ fn ingested(frame: u32) -> Entry {
         format: String::new(),
         camera: String::new(),
         bytes: 7,
+        sealed: false,
     })
 }
 
@@ -566,6 +568,7 @@ fn deleted(last: u32, at: i64) -> Entry {
         left: 0,
         other: 0,
         due: 5,
+        destroyed_key: None,
     })
 }
 

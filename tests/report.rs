@@ -167,6 +167,7 @@ fn decide(folder: &Path) {
         left: 0,
         other: 0,
         due: 1_800_000_000,
+        destroyed_key: None,
     });
     append_after(&out, &log, &[deleted]).unwrap();
 }

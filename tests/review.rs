@@ -479,6 +479,7 @@ fn what_is_due_is_deleted_and_no_file_that_took_an_inputs_place() {
             now,
             log: &signer,
             commitment_key: Some(&keys[1]),
+            intake_key: None,
             folders_are_gone: false,
         })
     };
@@ -548,6 +549,7 @@ fn a_missing_drive_is_no_deletion() {
             now: AT + DAY,
             log: &signer,
             commitment_key: Some(&key),
+            intake_key: None,
             folders_are_gone,
         })
     };

@@ -7,13 +7,14 @@ use std::fs;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+use tlog_tiles::record_hash;
 
 use super::log::Record;
 use super::proof::{self, Publication};
 use super::statement::Statement;
 use super::{
     AuditError, Entry, Log, PublishedFile, ReleaseApproved, Signer, Verification, VerifyOptions,
-    files, keys, story,
+    files, keys, reviewers, story,
 };
 use crate::hex;
 use crate::store::{Existing, Staged, Store, layout};
@@ -183,6 +184,7 @@ fn append(
     staged: Option<Staged>,
 ) -> Result<String, AuditError> {
     let (mut log, mut whole) = Log::open(store, signer)?;
+    refuse(store, signatures(&log, signer, entries)?)?;
     whole.extend_from_slice(entries);
     refuse(store, story::problems(&whole))?;
     let checkpoint = log.append_signed(entries, staged)?;
@@ -192,6 +194,24 @@ fn append(
         .collect();
     write_proofs(store, signer, &published)?;
     Ok(checkpoint)
+}
+
+/// What is wrong with decisions that are about to follow the log, one by one: who signed them, and over which log.
+fn signatures(
+    log: &Log<'_>,
+    signer: &Signer,
+    entries: &[Entry],
+) -> Result<Vec<String>, AuditError> {
+    let mut tree = log.tree().clone();
+    let mut problems = Vec::new();
+    for entry in entries {
+        if let Entry::Review(review) = entry {
+            let log_key = Some(signer.verifier());
+            problems.extend(reviewers::problems(review, tree.root(), log_key, &[]));
+        }
+        tree.push(record_hash(&entry.to_line()?));
+    }
+    Ok(problems)
 }
 
 /// Opens the log of a finished run to go on with it, whatever became of the published files: deleting must not wait for those.

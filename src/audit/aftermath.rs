@@ -1,7 +1,7 @@
 //! Whether what people decided after a run fits it.
 //!
 //! In: the entries behind `run.closed`, one after the other. Out: what does not add up. Only `review.decided`, `release.approved` and `raw.deleted`
-//! may stand there, in the order of time, about frames of the manifest; decisions are about frames that could be looked at (published
+//! may stand there, in the order of time and none before `run.closed`, about frames of the manifest; decisions are about frames that could be looked at (published
 //! or withheld), `confirm` about published ones; what was deleted was due when `run.opened` says. Who signed is [`super::reviewers`]' to check.
 
 use super::frames::FrameSet;
@@ -14,9 +14,10 @@ pub(super) struct Aftermath {
     last: i64,
 }
 
-impl Default for Aftermath {
-    fn default() -> Self {
-        Self { last: i64::MIN }
+impl Aftermath {
+    /// Behind a run that was closed at `closed`, seconds since 1970.
+    pub(super) fn of(closed: i64) -> Self {
+        Self { last: closed }
     }
 }
 
@@ -78,6 +79,9 @@ impl Ended<'_> {
         let (category, due) = (&deleted.category, deleted.due);
         if self.opened.retention.due(category) != Some(due) {
             return Some(format!("{category} was not due when raw.deleted says"));
+        }
+        if deleted.destroyed_key.is_some() && deleted.destroyed_key != self.opened.intake_key {
+            return Some("raw.deleted destroyed another key than run.opened names".into());
         }
         (deleted.at < due).then(|| format!("{category} was deleted before it was due"))
     }

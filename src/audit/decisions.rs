@@ -171,6 +171,13 @@ pub struct RawDeleted {
     pub other: u64,
     /// When they were due, seconds since 1970.
     pub due: i64,
+    /// The intake key (as in `run.opened`) that was destroyed, so that no copy of a sealed input can be opened; of `raw` alone.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "line::present"
+    )]
+    pub destroyed_key: Option<String>,
 }
 
 /// Decisions about a frame.
@@ -219,7 +226,12 @@ fn boxes_are_whole(boxes: &[[u32; 4]]) -> bool {
 
 impl RawDeleted {
     pub(super) fn problem(&self) -> Option<String> {
-        (!CATEGORIES.contains(&self.category.as_str()))
-            .then(|| "what was deleted is not one of raw, working, private, commitment-key".into())
+        if !CATEGORIES.contains(&self.category.as_str()) {
+            return Some(
+                "what was deleted is not one of raw, working, private, commitment-key".into(),
+            );
+        }
+        (self.destroyed_key.is_some() && self.category != "raw")
+            .then(|| "a destroyed intake key deletes raw inputs alone".into())
     }
 }

@@ -4,7 +4,7 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     BuildingsEmitted, DecidedMask, HeatLossParameters, ObjectionApplied, RawDeleted,
-    ReleaseApproved, Retention, ReviewDecided, ReviewedRun, line,
+    ReleaseApproved, ReviewDecided, RunOpened, line,
 };
 
 /// Most ranges of frames in one entry: 24 bytes each at most, so that a line stays below 65,535.
@@ -67,75 +67,6 @@ pub enum Entry {
     Deleted(RawDeleted),
 }
 
-/// `run.opened`: always the first entry.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct RunOpened {
-    /// Seconds since 1970.
-    pub at: i64,
-    /// Who is responsible.
-    pub operator: String,
-    /// What it is for.
-    pub purpose: String,
-    /// Who receives the tiles.
-    pub recipients: Vec<String>,
-    /// Version of heatveil.
-    pub heatveil: String,
-    /// Versions of the libraries that decide about bytes.
-    pub libraries: Vec<String>,
-    /// Lines of defence that look: `model`, `warm-spots`, `carry`.
-    pub lines: Vec<String>,
-    /// Models that look, in order.
-    pub models: Vec<ModelId>,
-    /// SHA-256 of the settings that can change a published byte, hex.
-    pub policy_sha256: String,
-    /// Why frames beyond the models' envelope are published; empty where they are withheld.
-    pub beyond_envelope: String,
-    /// The inputs.
-    pub manifest: Manifest,
-    /// When what is to be deleted.
-    #[serde(
-        default,
-        skip_serializing_if = "Retention::is_empty",
-        deserialize_with = "Retention::filled"
-    )]
-    pub retention: Retention,
-    /// The run over the same inputs whose review this one follows.
-    #[serde(
-        default,
-        skip_serializing_if = "Option::is_none",
-        deserialize_with = "line::present"
-    )]
-    pub reviewed: Option<ReviewedRun>,
-}
-
-/// A model by name and content.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ModelId {
-    /// Name on the card.
-    pub name: String,
-    /// SHA-256 of the ONNX file, hex.
-    pub sha256: String,
-    /// Whether it leaves out frames that are coarser than its evaluation; never a model for persons.
-    #[serde(
-        default,
-        skip_serializing_if = "std::ops::Not::not",
-        deserialize_with = "line::only_true"
-    )]
-    pub skips: bool,
-}
-
-/// The inputs, fixed before the first frame.
-#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Manifest {
-    /// Frames.
-    pub count: u32,
-    /// RFC 6962 tree head over the commitments in order, hex.
-    pub root: String,
-}
-
 /// `run.resumed`.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -152,14 +83,21 @@ pub struct RunResumed {
 pub struct Ingested {
     /// Number in the manifest.
     pub frame: u32,
-    /// HMAC-SHA256 of the file under the run's key, hex.
+    /// HMAC-SHA256 of the file (before it was sealed) under the run's key, hex.
     pub commitment: String,
     /// Format, empty where the file could not be decoded.
     pub format: String,
     /// Make and model of the camera.
     pub camera: String,
-    /// Length of the file.
+    /// Length of the file, as it was before it was sealed.
     pub bytes: u64,
+    /// Whether the file lay there sealed to the run's intake key.
+    #[serde(
+        default,
+        skip_serializing_if = "std::ops::Not::not",
+        deserialize_with = "line::only_true"
+    )]
+    pub sealed: bool,
 }
 
 /// `frame.detected`: one for each completed look at the frame itself, and for each look of the self-check whose finds

@@ -7,7 +7,7 @@
 use std::collections::BTreeSet;
 use std::fs;
 use std::io::{BufRead, BufReader};
-use std::path::{Component, Path};
+use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
@@ -76,11 +76,15 @@ fn folder_of_list(path: &str) -> Option<&str> {
 
 /// Whether a path lies in a folder of what is published.
 fn is_published(path: &str) -> bool {
-    let mut parts = Path::new(path).components();
-    let first = parts.next();
-    let mut folders = PUBLISHED.iter();
-    folders.any(|folder| first == Some(Component::Normal(folder.as_ref())))
-        && parts.all(|part| matches!(part, Component::Normal(_)))
+    lies_below(path, &PUBLISHED)
+}
+
+/// Whether a path names a file below one of these folders, in the one spelling that it has: `tiles//a` and `tiles/./a` are none.
+pub(super) fn lies_below(path: &str, folders: &[&str]) -> bool {
+    let below = folders
+        .iter()
+        .find_map(|folder| path.strip_prefix(folder)?.strip_prefix('/'));
+    below.is_some_and(store::is_below)
 }
 
 /// Reads a plain file; the words say what is wrong otherwise.
@@ -305,7 +309,19 @@ mod tests {
 
     #[test]
     fn paths_that_lead_out_are_refused() {
-        for path in ["tiles/../secret", "/etc/passwd", "audit/checkpoint", ""] {
+        for path in [
+            "tiles/../secret",
+            "/etc/passwd",
+            "audit/checkpoint",
+            "",
+            "tiles",
+            "tiles/",
+            "tiles//a",
+            "tiles/./a",
+            "tiles/a/",
+            "./tiles/a",
+            "tilesa/b",
+        ] {
             let tile = PublishedFile {
                 path: path.to_owned(),
                 sha256: String::new(),

@@ -92,6 +92,14 @@ impl Entry {
         if !digests.into_iter().all(is_digest) {
             return Some("a digest is not 64 lower-case hex digits".into());
         }
+        let intake_key = match self {
+            Self::RunOpened(opened) => opened.intake_key.as_deref(),
+            Self::Deleted(deleted) => deleted.destroyed_key.as_deref(),
+            _ => None,
+        };
+        if !intake_key.is_none_or(is_recipient) {
+            return Some("an intake key is not a public key of age".into());
+        }
         match self {
             Self::Detected(detected) => detected.problem(),
             Self::Review(review) => review.problem(),
@@ -114,6 +122,13 @@ impl Entry {
 /// SHA-256 or HMAC-SHA256 as the log writes it: hex in one spelling.
 fn is_digest(text: &str) -> bool {
     hex::decode_32(text).is_some_and(|bytes| hex::encode(&bytes) == text)
+}
+
+/// An X25519 recipient of age: 58 letters of bech32 behind `age1`. Whether its checksum fits is not asked.
+fn is_recipient(text: &str) -> bool {
+    let letter = |byte: u8| b"qpzry9x8gf2tvdw0s3jn54khce6mua7l".contains(&byte);
+    let letters = text.strip_prefix("age1");
+    letters.is_some_and(|letters| letters.len() == 58 && letters.bytes().all(letter))
 }
 
 /// What is wrong with ranges of frames, of which one entry holds at most [`MOST_RANGES`].
@@ -301,6 +316,7 @@ mod tests {
                 format: String::new(),
                 camera: String::new(),
                 bytes,
+                sealed: false,
             })
         };
         assert!(entry(canonical::LARGEST).to_line().is_ok());

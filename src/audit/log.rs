@@ -109,6 +109,11 @@ impl<'a> Log<'a> {
         self.len() == 0
     }
 
+    /// The tree over all entries.
+    pub(super) fn tree(&self) -> &Tree {
+        &self.tree
+    }
+
     /// The tree head over all entries, hex.
     #[must_use]
     pub fn root(&self) -> String {
@@ -361,6 +366,26 @@ mod tests {
             Log::open(&store, &signer),
             Err(AuditError::Damaged { .. })
         ));
+    }
+
+    #[test]
+    fn a_checkpoint_is_signed_on_its_way_when_it_is_due_and_no_sooner() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Existing::Refuse).unwrap();
+        let signer = signer();
+        let (mut log, _) = Log::open(&store, &signer).unwrap();
+        for number in 1..=CHECKPOINT_EVERY + 1 {
+            log.append(&entry(1)).unwrap();
+            log.checkpoint_if_due().unwrap();
+            let due = number >= CHECKPOINT_EVERY;
+            assert_eq!(log.signed(), if due { CHECKPOINT_EVERY } else { 0 });
+        }
+        let note = fs::read(folder.path().join(layout::CHECKPOINT)).unwrap();
+        let (size, _) = keys::open_checkpoint(&note, signer.verifier()).unwrap();
+        assert_eq!(size, CHECKPOINT_EVERY);
+        // 4096 = 16 full tiles of 256.
+        let tile = folder.path().join(layout::LOG_TILES).join("0/015");
+        assert_eq!(fs::read(tile).unwrap().len(), 256 * 32);
     }
 
     #[test]

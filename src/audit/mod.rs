@@ -6,6 +6,7 @@
 
 mod after;
 mod aftermath;
+mod begin;
 mod canonical;
 mod commitment;
 mod cosign;
@@ -26,18 +27,20 @@ mod reviewers;
 mod scan;
 mod statement;
 mod story;
+mod tile_files;
 mod tree;
 mod verify;
 
 pub use after::{Release, append_after, append_what, open_finished, prove, release, write_proofs};
+pub use begin::{Manifest, ModelId, RunOpened};
 pub use commitment::CommitmentKey;
 pub use cosign::{Cosignature, cosign};
 pub use decisions::{
     DecidedMask, RawDeleted, ReleaseApproved, Retention, ReviewDecided, ReviewedRun, Signature,
 };
 pub use entry::{
-    Detected, Entry, FlightEvidence, Found, Ingested, MOST_RANGES, Manifest, Masked, ModelId,
-    NotPublished, Placed, Policy, RunClosed, RunOpened, RunResumed, SelfCheck, TileEmitted,
+    Detected, Entry, FlightEvidence, Found, Ingested, MOST_RANGES, Masked, NotPublished, Placed,
+    Policy, RunClosed, RunResumed, SelfCheck, TileEmitted,
 };
 pub use error::AuditError;
 pub use files::published;
@@ -46,5 +49,5 @@ pub use log::Log;
 pub use proof::verify_proof;
 pub use read::{REVIEWED, Reviewed, read, read_reviewed, read_verified, root_of};
 pub use results::{BuildingsEmitted, HeatLossParameters, ObjectionApplied, PublishedFile};
-pub use tree::root;
+pub use tree::{LinesRoot, root};
 pub use verify::{Verification, VerifyOptions, verify};

@@ -115,6 +115,17 @@ pub(super) fn write_all(
     Ok(())
 }
 
+/// Says that a folder has none of its proofs: that is no doubt about its files, but somebody took them away.
+pub(super) fn missing(folder: &Path, publications: &[Publication]) -> Option<String> {
+    let gone = !publications.is_empty() && !folder.join(layout::PROOFS).exists();
+    gone.then(|| {
+        format!(
+            "{} is not there: no file can be checked apart from the run; `heatveil prove` writes the proofs anew",
+            layout::PROOFS
+        )
+    })
+}
+
 /// Whether the proofs of a folder, where it has any, are those of its files under its checkpoint: all of them and no others.
 pub(super) fn problems(
     folder: &Path,

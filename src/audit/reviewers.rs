@@ -20,20 +20,28 @@ impl ReviewDecided {
     ///
     /// [`AuditError::Entry`] when it is not whole: a release without a reason or a second key, or one key twice.
     pub fn signed(mut self, people: &[&Signer]) -> Result<Self, AuditError> {
-        let bytes = self.signed_bytes()?;
-        self.signatures = people
-            .iter()
-            .map(|person| {
-                Ok(Signature {
-                    key: person.verifier().to_owned(),
-                    signature: BASE64_STANDARD.encode(person.sign_bytes(&bytes)?),
-                })
-            })
-            .collect::<Result<_, AuditError>>()?;
+        self.signatures.clear();
+        for person in people {
+            self = self.countersigned(person)?;
+        }
         match self.people_problem() {
             Some(problem) => Err(AuditError::Entry { problem }),
             None => Ok(self),
         }
+    }
+
+    /// The decision with one more signature, which may not be the last that it needs.
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError`] when it cannot be written or signed.
+    pub fn countersigned(mut self, person: &Signer) -> Result<Self, AuditError> {
+        let bytes = self.signed_bytes()?;
+        self.signatures.push(Signature {
+            key: person.verifier().to_owned(),
+            signature: BASE64_STANDARD.encode(person.sign_bytes(&bytes)?),
+        });
+        Ok(self)
     }
 
     /// What is signed.

@@ -7,6 +7,7 @@
 use tlog_tiles::{EMPTY_HASH, Hash, node_hash, record_hash};
 
 use super::AuditError;
+use crate::hex;
 
 /// Hashes in a full hash tile, lines in a full entry bundle: 2^8 (C2SP tlog-tiles).
 pub(super) const WIDTH: usize = 256;
@@ -17,6 +18,23 @@ pub(super) struct Tree {
     size: u64,
     /// The tile that is being filled at each level.
     levels: Vec<Vec<Hash>>,
+}
+
+/// The root over lines that come one after the other.
+#[derive(Debug, Default, Clone)]
+pub struct LinesRoot(Tree);
+
+impl LinesRoot {
+    /// Adds a line, without its newline.
+    pub fn push(&mut self, line: &[u8]) {
+        self.0.push(record_hash(line));
+    }
+
+    /// The root so far, hex.
+    #[must_use]
+    pub fn hex(&self) -> String {
+        hex::encode(&self.0.root().0)
+    }
 }
 
 /// A hash tile, full or not.

@@ -10,15 +10,15 @@ use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 use tlog_tiles::Hash;
 
 use super::cosign::{self, Cosignature};
-use super::lines::{Block, Blocks, Checked};
+use super::lines::{Blocks, Checked};
 use super::proof::{self, Publication};
 use super::statement::{self, Statement};
 use super::story::Story;
-use super::tree::{self, HashTile, Tree, WIDTH};
+use super::tile_files::{compare, work};
+use super::tree::{HashTile, Tree};
 use super::{AuditError, Entry, PublishedFile, ReleaseApproved, files, follow, keys, reviewers};
 use crate::hex;
 use crate::store::layout;
@@ -158,6 +158,7 @@ pub(super) fn check(
         let checkpoint = result.checkpoint.as_bytes();
         let problems = proof::problems(folder, checkpoint, head, &publications);
         result.problems.extend(problems);
+        result.notes.extend(proof::missing(folder, &publications));
     }
     Ok(Found {
         result,
@@ -419,36 +420,5 @@ impl<'a> Check<'a> {
         let unlisted = files::unlisted(self.folder, layout::RELEASES, &listed);
         self.result.problems.extend(unlisted);
         Ok(())
-    }
-}
-
-/// Parses and hashes blocks and compares them with their tile files, on all cores.
-fn work(folder: &Path, first: u64, blocks: &[Block]) -> Vec<Checked> {
-    let one = |(number, block): (u64, &Block)| {
-        let mut checked = block.check();
-        let index = first / WIDTH as u64 + number;
-        let width = checked.leaves.len();
-        let hashes = tree::concat(&checked.leaves);
-        for (level, expected) in [("0", hashes), ("entries", block.bundle())] {
-            let path = tree::path(level, index, width);
-            checked.problems.extend(differs(folder, &path, &expected));
-        }
-        checked
-    };
-    let numbered: Vec<_> = (0..).zip(blocks).collect();
-    numbered.par_iter().map(|one_of| one(*one_of)).collect()
-}
-
-fn compare(folder: &Path, tile: &HashTile) -> Option<String> {
-    // Those of the lowest level were compared with their block.
-    (tile.level() > 0).then(|| differs(folder, &tile.path(), &tile.bytes()))?
-}
-
-fn differs(folder: &Path, path: &str, expected: &[u8]) -> Option<String> {
-    let path = format!("{}/{path}", layout::LOG_TILES);
-    match files::read(folder, &path) {
-        Ok(found) if found == expected => None,
-        Ok(_) => Some(format!("{path} does not belong to the log")),
-        Err(problem) => Some(problem),
     }
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::print::{answer, tell};
+use super::print::{answer, tell, usage};
 use super::verify::read_key;
 use super::{Exit, Global, run};
 use crate::Error;
@@ -373,11 +373,6 @@ impl ExportCommand {
         }
         Ok(Exit::Done)
     }
-}
-
-fn usage(problem: &str) -> Exit {
-    tell(&format!("error: {problem}"));
-    Exit::Usage
 }
 
 fn point(text: &str) -> Result<(f64, f64), String> {

@@ -12,6 +12,7 @@ use crate::frame::{Frame, FrameId, FrameMeta, Raw, TemperatureSummary};
 use crate::georef::{self, CameraOverrides, Crs, Located, YawSource};
 use crate::ingest::{self, IngestOptions, TiffScale};
 use crate::radiometry;
+use crate::seal::IntakeKey;
 use crate::units::Degrees;
 
 /// Arguments of `heatveil inspect`.
@@ -27,6 +28,9 @@ pub(super) struct InspectCommand {
     /// Degrees Celsius at count 0 of such TIFFs
     #[arg(long, value_name = "CELSIUS", default_value_t = -273.15, allow_negative_numbers = true)]
     tiff_offset: f64,
+    /// Key that opens sealed files
+    #[arg(long, value_name = "FILE", env = "HEATVEIL_INTAKE_KEY")]
+    intake_key: Option<PathBuf>,
 }
 
 /// What one file holds.
@@ -38,7 +42,6 @@ struct Found {
 }
 
 impl InspectCommand {
-    #[expect(clippy::unnecessary_wraps, reason = "all commands have one shape")]
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
         let scale = self.tiff_scale.map(|scale| TiffScale {
             scale,
@@ -48,10 +51,15 @@ impl InspectCommand {
             tiff_scale: scale,
             ..IngestOptions::default()
         };
+        let key = self
+            .intake_key
+            .as_deref()
+            .map(IntakeKey::load)
+            .transpose()?;
         let mut features = Vec::new();
         let mut failed = 0;
         for path in &self.files {
-            let found = inspect(path, &options);
+            let found = inspect(path, &options, key.as_ref());
             failed += usize::from(found.is_err());
             if global.json {
                 features.push(feature(path, &found));
@@ -70,9 +78,9 @@ impl InspectCommand {
     }
 }
 
-fn inspect(path: &Path, options: &IngestOptions) -> Result<Found, String> {
-    let raw: Frame<Raw> = ingest::read(path, &options.limits)
-        .and_then(|bytes| ingest::decode(FrameId(0), path, &bytes, options))
+fn inspect(path: &Path, options: &IngestOptions, key: Option<&IntakeKey>) -> Result<Found, String> {
+    let raw: Frame<Raw> = ingest::open(path, &options.limits, key)
+        .and_then(|opened| ingest::decode(FrameId(0), path, &opened.bytes, options))
         .map_err(|error| error.to_string())?;
     let calibration = radiometry::calibration(&raw.meta().radiometry);
     let frame = raw

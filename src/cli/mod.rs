@@ -14,6 +14,7 @@ mod purge;
 mod report;
 mod review;
 mod run;
+mod seal;
 #[cfg(feature = "serve")]
 mod serve;
 mod shell;
@@ -69,6 +70,8 @@ pub struct Global {
 enum Command {
     /// Mask people in a flight's frames and make tiles and a log of them
     Run(Box<run::RunCommand>),
+    /// Copy frames encrypted, so that destroying one key deletes them
+    Seal(seal::SealCommand),
     /// Show what files hold, personal data included
     Inspect(inspect::InspectCommand),
     /// Measure detectors on labelled pictures
@@ -139,6 +142,7 @@ pub fn main() -> ExitCode {
     logging::start(cli.global.verbose, cli.global.quiet);
     let result = match cli.command {
         Command::Run(command) => command.execute(&cli.global),
+        Command::Seal(command) => command.execute(),
         Command::Inspect(command) => command.execute(&cli.global),
         Command::Eval(command) => command.execute(&cli.global),
         Command::Verify(command) => command.execute(&cli.global),

@@ -23,6 +23,12 @@ pub(super) fn tell(text: &str) {
     let _ = writeln!(io::stderr().lock(), "{text}");
 }
 
+/// Says on stderr what is wrong with what was asked for.
+pub(super) fn usage(problem: &str) -> Exit {
+    tell(&format!("error: {problem}"));
+    Exit::Usage
+}
+
 /// Prints an error with its causes and gives the exit code it stands for.
 pub(super) fn failure(error: &Error, json: bool) -> Exit {
     let mut causes = Vec::new();

@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use super::print::{answer, answer_json};
-use super::run::now;
+use super::print::{answer, answer_json, usage};
+use super::run::now as clock;
 use super::{Exit, Global};
 use crate::Error;
 use crate::audit::{RawDeleted, Signer};
@@ -35,11 +35,20 @@ pub(super) struct PurgeCommand {
     /// Key of the input commitments, to check inputs by; only the one under DIR/private is ever destroyed [default: that one]
     #[arg(long, value_name = "FILE", env = "HEATVEIL_COMMITMENT_KEY")]
     commitment_key: Option<PathBuf>,
+    /// Key that opens sealed inputs: DESTROYED with them when they are due, so that no copy of them can be opened
+    #[arg(long, value_name = "FILE")]
+    intake_key: Option<PathBuf>,
 }
 
 impl PurgeCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
-        let now = self.now.unwrap_or_else(now);
+        let now = self.now.unwrap_or_else(clock);
+        if self.delete && now > clock() {
+            // The log refuses decisions that are older than its last entry.
+            return Ok(usage(
+                "--now lies ahead of the clock: that is for listing alone; deleting would lock every decision until then",
+            ));
+        }
         if self.delete {
             let own = self.dir.join(layout::SIGNING_KEY);
             let done = purge(&Purge {
@@ -47,6 +56,7 @@ impl PurgeCommand {
                 now,
                 log: &Signer::load(&self.log_key.unwrap_or(own))?,
                 commitment_key: self.commitment_key.as_deref(),
+                intake_key: self.intake_key.as_deref(),
                 folders_are_gone: self.folders_are_gone,
             })?;
             for entry in &done {
@@ -93,6 +103,11 @@ fn told(entry: &RawDeleted, global: &Global) {
         "deleted: {} files of {} ({} bytes); {} were gone before, {} are left, {} are other files and stay",
         entry.files, entry.category, entry.bytes, entry.missing, entry.left, entry.other
     ));
+    if let Some(key) = &entry.destroyed_key {
+        answer(&format!(
+            "destroyed: the key of {key}; copies of what was sealed to it are of no use any more"
+        ));
+    }
 }
 
 /// The time as people write it, UTC.

@@ -10,7 +10,8 @@ use crate::Error;
 use crate::audit::Signer;
 use crate::config::{Args, Config};
 use crate::detect::{DetectError, Engine, Model, Precision};
-use crate::review::{Case, Decision, Desk, Margins, People};
+use crate::review::{Case, Decision, Desk, Margins, People, Proposal};
+use crate::seal::IntakeKey;
 use crate::store::{self, Existing, layout};
 
 /// Arguments of `heatveil review`.
@@ -66,9 +67,19 @@ enum What {
         /// Hide left,top,right,bottom all the same; repeat for more
         #[arg(long, value_name = "X0,Y0,X1,Y1", value_parser = boxed)]
         hide: Vec<[u32; 4]>,
-        /// Signing key of a second person
-        #[arg(long, value_name = "FILE")]
-        second_key: PathBuf,
+        /// Signing key of a second person, where both sit at this machine
+        #[arg(long, value_name = "FILE", required_unless_present = "propose")]
+        second_key: Option<PathBuf>,
+        /// Log nothing yet: write this file for the second person, who countersigns it
+        #[arg(long, value_name = "FILE", conflicts_with = "second_key")]
+        propose: Option<PathBuf>,
+    },
+    /// Sign, as the second person, what `release --propose` wrote, and log it
+    Countersign {
+        /// The proposal
+        proposal: PathBuf,
+        #[command(flatten)]
+        keys: Keys,
     },
     /// Say that a published frame was looked at and is right
     Confirm {
@@ -108,18 +119,28 @@ struct Show {
 struct Decide {
     /// Number of the frame
     frame: u32,
-    /// The reviewer's own signing key, from `heatveil keygen`
-    #[arg(long, value_name = "FILE")]
-    key: PathBuf,
     /// Why, in words
     #[arg(long, value_name = "TEXT", default_value = "")]
     reason: String,
+    #[command(flatten)]
+    keys: Keys,
+}
+
+/// Keys that a decision needs.
+#[derive(Debug, clap::Args)]
+struct Keys {
+    /// The reviewer's own signing key, from `heatveil keygen`
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
     /// Key that signs the log [default: the one under DIR/private]
     #[arg(long, value_name = "FILE", env = "HEATVEIL_LOG_KEY")]
     log_key: Option<PathBuf>,
     /// Key of the input commitments [default: the one under DIR/private]
     #[arg(long, value_name = "FILE", env = "HEATVEIL_COMMITMENT_KEY")]
     commitment_key: Option<PathBuf>,
+    /// Key that opens the frame's input, where it is sealed
+    #[arg(long, value_name = "FILE", env = "HEATVEIL_INTAKE_KEY")]
+    intake_key: Option<PathBuf>,
 }
 
 /// `312,96,340,132`.
@@ -141,20 +162,29 @@ impl ReviewCommand {
             What::Sample { share, seed } => list(desk.sampled(share, &seed)?.into_iter(), global),
             What::Show(show) => show.execute(&desk)?,
             What::Approve { decide, hide } => {
-                decide.execute(&desk, dir, "approve", [hide, vec![]], None)?;
+                decide.execute(desk, dir, "approve", [hide, vec![]], None)?;
             }
             What::Reject { decide } => {
-                decide.execute(&desk, dir, "reject", [vec![], vec![]], None)?;
+                decide.execute(desk, dir, "reject", [vec![], vec![]], None)?;
             }
             What::Confirm { decide } => {
-                decide.execute(&desk, dir, "confirm", [vec![], vec![]], None)?;
+                decide.execute(desk, dir, "confirm", [vec![], vec![]], None)?;
             }
             What::Release {
                 decide,
                 open,
                 hide,
+                propose: Some(file),
+                ..
+            } => decide.propose(desk, [hide, open], &file)?,
+            What::Release {
+                decide,
+                open,
+                hide,
                 second_key,
-            } => decide.execute(&desk, dir, "release", [hide, open], Some(&second_key))?,
+                ..
+            } => decide.execute(desk, dir, "release", [hide, open], second_key.as_deref())?,
+            What::Countersign { proposal, keys } => keys.countersign(desk, dir, &proposal)?,
         }
         Ok(Exit::Done)
     }
@@ -198,49 +228,100 @@ fn models(config: &Config) -> Result<Vec<Model>, DetectError> {
     cards.map(|card| Model::load(card, precision)).collect()
 }
 
+impl Keys {
+    /// The key that signs the log, and the desk with what opens its inputs.
+    fn open(&self, desk: Desk, dir: &Path) -> Result<(Signer, Desk), Error> {
+        let own = dir.join(layout::SIGNING_KEY);
+        let intake = self.intake_key.as_deref().map(IntakeKey::load);
+        Ok((
+            Signer::load(self.log_key.as_deref().unwrap_or(&own))?,
+            desk.with_intake_key(intake.transpose()?),
+        ))
+    }
+
+    fn countersign(self, desk: Desk, dir: &Path, file: &Path) -> Result<(), Error> {
+        let bytes = std::fs::read(file).map_err(|source| Error::Input {
+            path: file.to_path_buf(),
+            source,
+        })?;
+        let proposal = Proposal::parse(&bytes)?;
+        let frame = proposal.decided().frame;
+        let (log, desk) = self.open(desk, dir)?;
+        let second = Signer::load(&self.key)?;
+        let checkpoint =
+            desk.countersign(proposal, &log, &second, self.commitment_key.as_deref())?;
+        logged(dir, frame, "release", &second, &checkpoint);
+        Ok(())
+    }
+}
+
 impl Decide {
     fn execute(
         self,
-        desk: &Desk,
+        desk: Desk,
         dir: &Path,
         decision: &str,
-        [hide, open]: [Vec<[u32; 4]>; 2],
+        boxes: [Vec<[u32; 4]>; 2],
         second: Option<&Path>,
     ) -> Result<(), Error> {
-        let log = self
-            .log_key
-            .unwrap_or_else(|| dir.join(layout::SIGNING_KEY));
-        let (log, reviewer) = (Signer::load(&log)?, Signer::load(&self.key)?);
+        let (log, desk) = self.keys.open(desk, dir)?;
+        let reviewer = Signer::load(&self.keys.key)?;
         let second = second.map(Signer::load).transpose()?;
         let people = People {
             log: &log,
             reviewer: &reviewer,
             second: second.as_ref(),
         };
-        let frame = self.frame;
-        let made = Decision {
-            frame,
+        let made = self.made(decision, boxes);
+        let commitment_key = self.keys.commitment_key.as_deref();
+        let checkpoint = desk.decide(made, people, commitment_key, now())?;
+        logged(dir, self.frame, decision, &reviewer, &checkpoint);
+        Ok(())
+    }
+
+    /// Writes the first half of a release. The log's key is not needed for it.
+    fn propose(self, desk: Desk, boxes: [Vec<[u32; 4]>; 2], file: &Path) -> Result<(), Error> {
+        store::check_free(file, Existing::Refuse)?;
+        let intake = self.keys.intake_key.as_deref().map(IntakeKey::load);
+        let desk = desk.with_intake_key(intake.transpose()?);
+        let reviewer = Signer::load(&self.keys.key)?;
+        let made = self.made("release", boxes);
+        let commitment_key = self.keys.commitment_key.as_deref();
+        let proposal = desk.propose(made, &reviewer, commitment_key, now())?;
+        store::write_file(file, &proposal, Existing::Refuse)?;
+        answer(&format!(
+            "nothing is logged yet; the second person signs: heatveil review DIR countersign {} --key KEY",
+            file.display()
+        ));
+        Ok(())
+    }
+
+    fn made(&self, decision: &str, [hide, open]: [Vec<[u32; 4]>; 2]) -> Decision {
+        Decision {
+            frame: self.frame,
             decision: decision.to_owned(),
-            reason: self.reason,
+            reason: self.reason.clone(),
             hide,
             open,
-        };
-        let checkpoint = desk.decide(made, people, self.commitment_key.as_deref(), now())?;
-        answer(&format!(
-            "frame {frame}: {decision}, signed by {}",
-            reviewer.verifier()
-        ));
-        answer(&format!(
-            "the log's new checkpoint (keep a copy elsewhere):\n{}",
-            checkpoint.trim_end()
-        ));
-        if decision != "confirm" {
-            answer(&format!(
-                "what was published stays as it is; to follow: heatveil run INPUTS --out NEW --reviewed {}",
-                dir.display()
-            ));
         }
-        Ok(())
+    }
+}
+
+/// Says what was logged, and what follows from it.
+fn logged(dir: &Path, frame: u32, decision: &str, by: &Signer, checkpoint: &str) {
+    answer(&format!(
+        "frame {frame}: {decision}, signed by {}",
+        by.verifier()
+    ));
+    answer(&format!(
+        "the log's new checkpoint (keep a copy elsewhere):\n{}",
+        checkpoint.trim_end()
+    ));
+    if decision != "confirm" {
+        answer(&format!(
+            "what was published stays as it is; to follow: heatveil run INPUTS --out NEW --reviewed {}",
+            dir.display()
+        ));
     }
 }
 

@@ -26,13 +26,13 @@ pub(super) struct VerifyCommand {
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
     /// Verifier key of a reviewer, received by another way; repeat for more. Others' decisions are problems then
-    #[arg(long, value_name = "FILE")]
+    #[arg(long, value_name = "FILE", conflicts_with = "proof")]
     reviewer: Vec<PathBuf>,
     /// Verifier key of somebody who must have cosigned the finished run; repeat for more
     #[arg(long, value_name = "FILE")]
     cosigned_by: Vec<PathBuf>,
     /// Folder of the run whose review this one follows: its decisions are compared with what was done
-    #[arg(long, value_name = "DIR")]
+    #[arg(long, value_name = "DIR", conflicts_with = "proof")]
     reviewed: Option<PathBuf>,
     /// Check one file with its proof, without the rest of the run
     #[arg(long, value_name = "FILE")]

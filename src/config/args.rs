@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildingsArgs, CarryArgs, RetentionArgs, Walls, WarmSpotArgs, WeatherArgs};
+use super::{BuildingsArgs, CarryArgs, SurveyArgs, Walls, WarmSpotArgs, WeatherArgs};
 use crate::detect::Engine;
 use crate::georef::YawSource;
 use crate::redact::Policy;
@@ -41,32 +41,6 @@ pub struct Args {
     /// Keys of the log.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub audit: AuditArgs,
-}
-
-/// Who flies, why, for whom: written to the log.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "cli", derive(clap::Args))]
-#[cfg_attr(feature = "cli", command(next_help_heading = "Survey"))]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
-pub struct SurveyArgs {
-    /// Who is responsible for the survey [default: "not stated"]
-    #[cfg_attr(
-        feature = "cli",
-        arg(long, value_name = "NAME", env = "HEATVEIL_OPERATOR")
-    )]
-    pub operator: Option<String>,
-    /// What the survey is for [default: "not stated"]
-    #[cfg_attr(
-        feature = "cli",
-        arg(long, value_name = "TEXT", env = "HEATVEIL_PURPOSE")
-    )]
-    pub purpose: Option<String>,
-    /// Who will receive the tiles; repeat for more
-    #[cfg_attr(feature = "cli", arg(long = "recipient", value_name = "NAME"))]
-    pub recipients: Option<Vec<String>>,
-    /// How long what is kept.
-    #[cfg_attr(feature = "cli", arg(skip))]
-    pub retention: RetentionArgs,
 }
 
 /// What the files do not say about the camera.
@@ -450,12 +424,7 @@ impl Args {
             audit,
         } = self;
         Self {
-            survey: SurveyArgs {
-                operator: survey.operator.or(other.survey.operator),
-                purpose: survey.purpose.or(other.survey.purpose),
-                recipients: survey.recipients.or(other.survey.recipients),
-                retention: survey.retention.or(other.survey.retention),
-            },
+            survey: survey.or(other.survey),
             camera: CameraArgs {
                 focal_length_px: camera.focal_length_px.or(other.camera.focal_length_px),
                 focal_length_mm: camera.focal_length_mm.or(other.camera.focal_length_mm),

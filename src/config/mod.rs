@@ -10,17 +10,17 @@ mod ground;
 mod lines;
 mod resolve;
 mod retention;
+mod survey;
 mod weather;
 
 pub use args::{
     Args, AuditArgs, CameraArgs, ClassArgs, DetectArgs, GeorefArgs, Precision, RedactArgs,
-    SurveyArgs, TilesArgs, Yaw,
+    TilesArgs, Yaw,
 };
 pub use error::ConfigError;
 pub use ground::{SurfaceConfig, WallConfig, Walls};
 pub use lines::{CarryArgs, CarryConfig, WarmSpotArgs};
-pub use resolve::{
-    AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, SurveyConfig, TilesConfig,
-};
+pub use resolve::{AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, TilesConfig};
 pub use retention::RetentionArgs;
+pub use survey::{SurveyArgs, SurveyConfig};
 pub use weather::{BuildingsArgs, BuildingsConfig, ConvectionName, WeatherArgs, WeatherConfig};

@@ -11,7 +11,7 @@ use super::camera::PlaceText;
 use super::ground::GroundText;
 use super::{
     Args, BuildingsConfig, CarryConfig, ConfigError, DetectArgs, GeorefArgs, Precision, RedactArgs,
-    RetentionArgs, SurfaceConfig, TilesArgs, WallConfig, WeatherConfig, Yaw,
+    SurfaceConfig, SurveyConfig, TilesArgs, WallConfig, WeatherConfig, Yaw,
 };
 use crate::detect::{self, Class, Engine, WarmSpotConfig};
 use crate::georef::{CameraOverrides, Crs, KnownPoses};
@@ -42,19 +42,6 @@ pub struct Config {
     pub buildings: BuildingsConfig,
     /// Keys of the log.
     pub audit: AuditConfig,
-}
-
-/// Who flies, why, for whom.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct SurveyConfig {
-    /// Who is responsible.
-    pub operator: Option<String>,
-    /// What it is for.
-    pub purpose: Option<String>,
-    /// Who receives the tiles.
-    pub recipients: Vec<String>,
-    /// How long what is kept.
-    pub retention: RetentionArgs,
 }
 
 /// What the files do not say about the camera.
@@ -161,12 +148,7 @@ impl Args {
             return Err(out_of_range("tiles.keep-frames", &true, expected));
         }
         Ok(Config {
-            survey: SurveyConfig {
-                operator: self.survey.operator,
-                purpose: self.survey.purpose,
-                recipients: self.survey.recipients.unwrap_or_default(),
-                retention: self.survey.retention.resolve()?,
-            },
+            survey: self.survey.resolve()?,
             camera: self.camera.resolve()?,
             detect: self.detect.resolve()?,
             walls: self.redact.resolve_walls()?,

@@ -2,6 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
+use crate::seal::OpenError;
+
 /// Why a file is not a frame, or the inputs are not a list of files.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
@@ -16,7 +18,7 @@ pub enum IngestError {
     },
     /// The inputs hold no candidate file.
     #[error(
-        "no frames in {}: looked for .jpg, .jpeg, .rjpeg, .tif and .tiff, found {ignored} other files",
+        "no frames in {}: looked for .jpg, .jpeg, .rjpeg, .tif and .tiff, each with .age behind it too, found {ignored} other files",
         list(paths)
     )]
     NoFrames {
@@ -89,6 +91,14 @@ pub enum IngestError {
         /// What is cut.
         what: &'static str,
     },
+    /// The file is sealed and was not opened.
+    #[error("{}: {problem}", path.display())]
+    Sealed {
+        /// The file.
+        path: PathBuf,
+        /// Why not.
+        problem: OpenError,
+    },
     /// The file contradicts itself or its format.
     #[error("{}: {problem}", path.display())]
     Malformed {
@@ -120,6 +130,7 @@ impl IngestError {
             Self::UnsupportedFamily { .. } => "unsupported-family",
             Self::UnknownScale { .. } => "unknown-scale",
             Self::Truncated { .. } => "truncated",
+            Self::Sealed { .. } => "sealed",
             Self::Malformed { .. } => "malformed",
         }
     }
@@ -153,6 +164,7 @@ impl IngestError {
             | Self::UnsupportedFamily { path, .. }
             | Self::UnknownScale { path }
             | Self::Truncated { path, .. }
+            | Self::Sealed { path, .. }
             | Self::Malformed { path, .. } => Some(path),
             Self::NoFrames { .. } => None,
         }

@@ -1,5 +1,6 @@
 //! Which files a run works on, in a stable order.
 
+use std::borrow::Cow;
 use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
@@ -18,6 +19,8 @@ pub struct Intake {
 }
 
 const EXTENSIONS: [&str; 5] = ["jpg", "jpeg", "rjpeg", "tif", "tiff"];
+/// Last extension of a sealed file.
+const SEALED: &str = "age";
 /// Folders nested deeper than this are a loop or a mistake.
 const MAX_DEPTH: usize = 32;
 
@@ -96,8 +99,20 @@ fn target(path: &Path, root: &Path) -> io::Result<fs::Metadata> {
     fs::metadata(path)
 }
 
+/// The name of a file before it was sealed: without its last `.age`.
+#[must_use]
+pub fn unsealed_name(path: &Path) -> Cow<'_, Path> {
+    let sealed = path.extension().is_some_and(|last| last == SEALED);
+    if sealed {
+        path.with_extension("").into()
+    } else {
+        path.into()
+    }
+}
+
 fn is_candidate(path: &Path) -> bool {
-    let extension = path
+    let name = unsealed_name(path);
+    let extension = name
         .extension()
         .and_then(|extension| extension.to_str())
         .unwrap_or_default();

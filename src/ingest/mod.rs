@@ -2,7 +2,7 @@
 //!
 //! In: paths and untrusted bytes. Out: [`Frame<Raw>`] with an allow-list of metadata, or an error that
 //! names the file and the way out. Refuses: DJI families whose counts need the maker's tables, TIFFs
-//! whose scale nobody states, anything beyond [`Limits`]. Previews, thumbnails, visible photographs and
+//! whose scale nobody states, anything beyond [`Limits`]. Sealed files are opened in memory ([`open`]). Previews, thumbnails, visible photographs and
 //! maker notes are dropped here; [`Leak`](crate::frame::Leak) says that they were there.
 
 mod error;
@@ -18,10 +18,11 @@ use std::io::Read;
 use std::path::Path;
 
 pub use error::IngestError;
-pub use intake::{Intake, discover};
+pub use intake::{Intake, discover, unsealed_name};
 pub use limits::{IngestOptions, Limits, TiffScale};
 
 use crate::frame::{Frame, FrameId, Raw};
+use crate::seal::{self, IntakeKey, OpenError};
 
 use formats::File;
 
@@ -45,6 +46,44 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, IngestError> {
         .map_err(io)?;
     check_size(path, &bytes, limits)?;
     Ok(bytes)
+}
+
+/// An input's bytes, as they were before it was sealed.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Opened {
+    /// Everything that the camera wrote: never to be printed or kept.
+    pub bytes: Vec<u8>,
+    /// Whether it lies there sealed.
+    pub sealed: bool,
+}
+
+impl std::fmt::Debug for Opened {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Opened({} bytes)", self.bytes.len())
+    }
+}
+
+/// As [`read`]; a sealed file is opened in memory alone.
+///
+/// # Errors
+///
+/// As [`read`]; [`IngestError::Sealed`] where the key does not open the file.
+pub fn open(path: &Path, limits: &Limits, key: Option<&IntakeKey>) -> Result<Opened, IngestError> {
+    let bytes = read(path, limits)?;
+    if !seal::is_sealed(&bytes) {
+        let sealed = false;
+        return Ok(Opened { bytes, sealed });
+    }
+    key.ok_or(OpenError::NoKey)
+        .and_then(|key| key.open(&bytes, limits.max_bytes))
+        .map(|bytes| Opened {
+            bytes,
+            sealed: true,
+        })
+        .map_err(|problem| IngestError::Sealed {
+            path: path.to_path_buf(),
+            problem,
+        })
 }
 
 fn check_size(path: &Path, bytes: &[u8], limits: &Limits) -> Result<(), IngestError> {

@@ -213,3 +213,30 @@ fn home(feature: &Feature<'_>, names: &[String]) -> gdal::errors::Result<Home> {
     home.uprns = uprns.map(str::to_owned).collect();
     Ok(home)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// A file of `GDAL`'s own that says: read another one. With a driver of its choice it could name any file, or an address.
+    #[test]
+    fn a_table_that_leads_elsewhere_is_not_followed() {
+        let elsewhere = "/vsimem/heatveil/elsewhere.geojson";
+        let text = r#"{"type":"FeatureCollection","name":"buildings","features":[
+            {"type":"Feature","properties":{"id":"secret"},"geometry":{"type":"Point","coordinates":[1,2]}}]}"#;
+        gdal::vsi::create_mem_file(elsewhere, text.as_bytes().to_vec()).unwrap();
+        let leads = format!(
+            r#"<OGRVRTDataSource><OGRVRTLayer name="buildings"><SrcDataSource>{elsewhere}</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>"#
+        );
+        // GDAL itself would follow.
+        let path = "/vsimem/heatveil/leads.gpkg";
+        gdal::vsi::create_mem_file(path, leads.clone().into_bytes()).unwrap();
+        let followed = Dataset::open(path).unwrap();
+        let mut layer = followed.layer_by_name("buildings").unwrap();
+        assert_eq!(layer.features().count(), 1);
+        assert!(homes(leads.into_bytes()).is_err());
+        for path in [path, elsewhere] {
+            gdal::vsi::unlink_mem_file(path).unwrap();
+        }
+    }
+}

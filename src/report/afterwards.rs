@@ -58,7 +58,11 @@ pub(super) fn timeline(facts: &Facts) -> Vec<Event> {
             reasons::category(&deleted.category),
             page::count(deleted.files, "file"),
         );
-        after.push((deleted.at, format!("Deleted: {what}, {files}.")));
+        let key = match deleted.destroyed_key {
+            Some(_) => " The key that they were sealed to was destroyed.",
+            None => "",
+        };
+        after.push((deleted.at, format!("Deleted: {what}, {files}.{key}")));
     }
     after.sort_by_key(|(at, _)| *at);
     events.extend(after);
@@ -135,10 +139,27 @@ pub(super) fn raw_data(facts: &Facts) -> String {
         );
     }
     format!(
-        "Yes, by the operator\u{2019}s evidence: the raw files of all {} were deleted by {}, and a scan afterwards found none. The log can \
-         show that this was recorded, not that no copy exists elsewhere.",
+        "Yes, by the operator\u{2019}s evidence: the raw files of all {} were deleted by {}, and a scan afterwards found none. {}",
         page::count(total.into(), "frame"),
-        page::time(last.at)
+        page::time(last.at),
+        copies(facts)
+    )
+}
+
+/// What the log can say of copies that lie elsewhere.
+fn copies(facts: &Facts) -> String {
+    let destroyed = facts
+        .deletions
+        .iter()
+        .any(|deleted| deleted.destroyed_key.is_some());
+    if !destroyed {
+        return "The log can show that this was recorded, not that no copy exists elsewhere."
+            .to_owned();
+    }
+    format!(
+        "{} lay there encrypted, and the log records that their key was destroyed: encrypted copies elsewhere cannot be opened. It cannot show \
+         that no copy of the key, and none from before they were encrypted, exists elsewhere.",
+        page::count(facts.sealed, "file")
     )
 }
 

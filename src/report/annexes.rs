@@ -131,9 +131,16 @@ fn of_what_people_do(facts: &Facts, trust: &Trust) -> Vec<Risk> {
         },
         Risk {
             what: "Raw frames with people in them are kept for longer than needed.",
-            measure: "Deletion with evidence in the log; the key that links log and files is destroyed.",
-            test: "src/audit/decisions.rs (what the log may say of a deletion)",
-            result: raw_data(facts),
+            measure: "Deletion with evidence in the log; the key that links log and files is destroyed. Raw frames can lie encrypted, so that destroying one key deletes every encrypted copy.",
+            test: "tests/review.rs, tests/sealed.rs (what is deleted, what the log says of it)",
+            result: format!(
+                "{} {}",
+                match facts.sealed {
+                    0 => "The raw frames were not encrypted where they lay.".to_owned(),
+                    sealed => format!("{} lay there encrypted.", page::count(sealed, "raw frame")),
+                },
+                raw_data(facts)
+            ),
             remains: "Copies that the program does not know of.",
         },
         Risk {

@@ -23,6 +23,8 @@ pub(super) struct Facts {
     /// Frames by camera, in words.
     pub(super) cameras: BTreeMap<String, u64>,
     pub(super) input_bytes: u64,
+    /// Frames whose file lay there sealed.
+    pub(super) sealed: u64,
     pub(super) masks: Masks,
     pub(super) withheld: Vec<NotPublished>,
     pub(super) rejected: Vec<NotPublished>,
@@ -105,6 +107,7 @@ impl Facts {
                 Entry::Ingested(ingested) => {
                     looks.clear();
                     facts.input_bytes += ingested.bytes;
+                    facts.sealed += u64::from(ingested.sealed);
                     let camera = match ingested.camera.as_str() {
                         "" => "not known".to_owned(),
                         camera => camera.to_owned(),
@@ -159,6 +162,7 @@ impl Facts {
             resumed: Vec::new(),
             cameras: BTreeMap::new(),
             input_bytes: 0,
+            sealed: 0,
             masks: Masks {
                 pixels: Some(0),
                 ..Masks::default()

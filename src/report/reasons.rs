@@ -22,6 +22,7 @@ pub(super) fn reason(name: &str) -> &'static str {
         "io" => "The file could not be read.",
         "changed" => "The file changed while the run went on.",
         "truncated" | "malformed" => "The file is damaged.",
+        "sealed" => "The file is encrypted, and the key that was given did not open it.",
         "too-large" => "The file is larger than the program accepts.",
         _ => "See the detail.",
     }
@@ -135,6 +136,7 @@ mod tests {
             "changed",
             "truncated",
             "malformed",
+            "sealed",
         ] {
             assert_ne!(Cause::new(name, "").remedy(), "see the detail", "{name}");
             assert_ne!(reason(name), reason("?"), "{name}");

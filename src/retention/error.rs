@@ -28,6 +28,23 @@ pub enum RetentionError {
         /// The folder.
         path: PathBuf,
     },
+    /// The intake key is of other inputs.
+    #[error("{} is not the key that the inputs of this run were sealed to ({})", path.display(), expected.as_deref().unwrap_or("none were"))]
+    OtherIntakeKey {
+        /// The file.
+        path: PathBuf,
+        /// The public key in `run.opened`.
+        expected: Option<String>,
+    },
+    /// The intake key's file cannot be written over.
+    #[error("{} is a link or has a second name: give the file itself, without another name, to destroy the key", path.display())]
+    LinkedKey {
+        /// The file.
+        path: PathBuf,
+    },
+    /// The intake key cannot be used.
+    #[error(transparent)]
+    Seal(#[from] crate::seal::SealError),
     /// The operator's list could not be read.
     #[error("could not read private/frames.jsonl")]
     List(#[from] std::io::Error),

@@ -3,10 +3,11 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Purge, RetentionError, nothing};
-use crate::audit::{CommitmentKey, Entry, RawDeleted};
+use super::{Purge, RetentionError, destroyed_key, nothing};
+use crate::audit::{CommitmentKey, Entry, RawDeleted, RunOpened};
 use crate::hex;
 use crate::ingest::{self, Limits};
+use crate::seal::IntakeKey;
 use crate::store::{self, Lies, Plain, layout};
 
 /// Ranges of frames that one entry holds: a line of the log has at most 65,535 bytes.
@@ -15,25 +16,27 @@ const RANGES: usize = 2000;
 /// Deletes every file whose commitment is still the one in the log.
 ///
 /// A file that was replaced, or that could not be read at intake, is left alone and counted as other; one that cannot be read now, or has a
-/// second name, counts as left. Returns one entry, or more where
+/// second name, counts as left. Where the intake key is given it is destroyed: what was sealed to it is deleted thereby, also where it
+/// lies elsewhere or could not be removed. Returns one entry, or more where
 /// the frames do not fit into one; what was not deleted is told in the last.
 pub(super) fn delete(
     purge: &Purge<'_>,
+    opened: &RunOpened,
     entries: &[Entry],
     files: &BTreeMap<u32, PathBuf>,
 ) -> Result<Vec<RawDeleted>, RetentionError> {
+    let taken_in = TakenIn::of(entries);
+    let intake = purge
+        .intake_key
+        .map(|path| SealedTo::load(path, opened))
+        .transpose()?;
+    // Destroying the key deletes these wherever they are.
+    let with_key = |frame: u32| intake.is_some() && taken_in.sealed.contains(&frame);
     let own = purge.folder.join(layout::COMMITMENT_KEY);
     let mut key = None;
-    let commitments: BTreeMap<u32, &str> = entries
-        .iter()
-        .filter_map(|entry| match entry {
-            Entry::Ingested(ingested) => Some((ingested.frame, ingested.commitment.as_str())),
-            _ => None,
-        })
-        .collect();
-    for file in files.values() {
+    for (frame, file) in files {
         let folder = file.parent().unwrap_or(Path::new("."));
-        if !purge.folders_are_gone && !folder.exists() {
+        if !purge.folders_are_gone && !with_key(*frame) && !folder.exists() {
             return Err(RetentionError::FolderGone {
                 path: folder.to_path_buf(),
             });
@@ -42,7 +45,7 @@ pub(super) fn delete(
     let mut told = nothing();
     let mut unnamed = 0;
     let mut others = BTreeSet::new();
-    let mut deleted: Vec<(u32, u64)> = Vec::new();
+    let mut deleted: BTreeMap<u32, Option<u64>> = BTreeMap::new();
     let mut folders = BTreeSet::new();
     for (&frame, file) in files {
         let lies = Plain::find(file)?;
@@ -59,11 +62,17 @@ pub(super) fn delete(
             Some(key) => key,
             None => key.insert(CommitmentKey::load(purge.commitment_key.unwrap_or(&own))?),
         };
-        let same = is_input(file, |bytes| {
+        let unreadable = taken_in.destroyed && taken_in.sealed.contains(&frame);
+        let same = is_input(file, intake.as_ref().map(|intake| &intake.key), |bytes| {
             let commitment = hex::encode(&key.commit(bytes));
-            commitments.get(&frame) == Some(&commitment.as_str())
+            taken_in.commitments.get(&frame) == Some(&commitment.as_str())
         });
         let plain = match (same, lies) {
+            // Whose key was destroyed cannot be told from anything else.
+            (None, _) if unreadable => {
+                others.insert(file);
+                continue;
+            }
             // Who cannot be read, or has a second name, may be the input: it is found again below, and counted as left.
             (None, _) | (Some(true), Lies::Other | Lies::Nothing) => continue,
             (Some(false), _) => {
@@ -76,13 +85,14 @@ pub(super) fn delete(
             // It is found again below, and counted as left.
             tracing::error!("{error}");
         } else {
-            deleted.push((frame, plain.bytes()));
+            deleted.insert(frame, Some(plain.bytes()));
             folders.insert(file.parent().unwrap_or(Path::new(".")));
         }
     }
-    if let (false, Some(first), true) = (
+    let plain_files = files.iter().find(|(frame, _)| !with_key(**frame));
+    if let (false, Some((_, first)), true) = (
         purge.folders_are_gone,
-        files.values().next(),
+        plain_files,
         told.missing == files.len() as u64,
     ) {
         return Err(RetentionError::FolderGone {
@@ -92,8 +102,18 @@ pub(super) fn delete(
     for folder in folders {
         store::sync_folder(&folder.join("."))?;
     }
-    for file in files.values() {
+    if let Some(intake) = &intake {
+        intake.destroy()?;
+        told.destroyed_key = Some(intake.key.public().to_string());
+        for &frame in &taken_in.sealed {
+            deleted.entry(frame).or_insert(None);
+        }
+    }
+    for (&frame, file) in files {
         let there = Plain::find(file)? != Lies::Nothing;
+        if there && with_key(frame) {
+            others.insert(file);
+        }
         told.left += u64::from(there && !others.contains(file));
     }
     told.left += unnamed;
@@ -101,14 +121,76 @@ pub(super) fn delete(
     Ok(in_lines(&deleted, &told))
 }
 
+/// What the log tells of the inputs.
+struct TakenIn<'a> {
+    commitments: BTreeMap<u32, &'a str>,
+    /// Frames whose file lay there sealed.
+    sealed: BTreeSet<u32>,
+    /// Whether their key was destroyed before.
+    destroyed: bool,
+}
+
+impl<'a> TakenIn<'a> {
+    fn of(entries: &'a [Entry]) -> Self {
+        let ingested = || {
+            entries.iter().filter_map(|entry| match entry {
+                Entry::Ingested(ingested) => Some(ingested),
+                _ => None,
+            })
+        };
+        Self {
+            commitments: ingested()
+                .map(|entry| (entry.frame, entry.commitment.as_str()))
+                .collect(),
+            sealed: ingested()
+                .filter(|entry| entry.sealed)
+                .map(|entry| entry.frame)
+                .collect(),
+            destroyed: destroyed_key(entries).is_some(),
+        }
+    }
+}
+
+/// The key that inputs were sealed to, and its file.
+struct SealedTo {
+    key: IntakeKey,
+    file: Plain,
+}
+
+impl SealedTo {
+    /// Refuses the key of anything else: it is going to be destroyed.
+    fn load(path: &Path, opened: &RunOpened) -> Result<Self, RetentionError> {
+        let key = IntakeKey::load(path)?;
+        let is_of_run = opened.intake_key.as_deref() == Some(&*key.public().to_string());
+        match Plain::find(path)? {
+            Lies::Plain(file) if is_of_run => Ok(Self { key, file }),
+            Lies::Other if is_of_run => Err(RetentionError::LinkedKey {
+                path: path.to_path_buf(),
+            }),
+            _ => Err(RetentionError::OtherIntakeKey {
+                path: path.to_path_buf(),
+                expected: opened.intake_key.clone(),
+            }),
+        }
+    }
+
+    fn destroy(&self) -> Result<(), RetentionError> {
+        Ok(self.file.destroy()?)
+    }
+}
+
 /// Whether a file is the one that was committed to; `None` where it cannot be read, which says neither.
-fn is_input(file: &Path, is_same: impl FnOnce(&[u8]) -> bool) -> Option<bool> {
+fn is_input(
+    file: &Path,
+    intake: Option<&IntakeKey>,
+    is_same: impl FnOnce(&[u8]) -> bool,
+) -> Option<bool> {
     match std::fs::metadata(file) {
         // A folder, a pipe or a device is no input, and reading it might not end.
         Ok(found) if !found.is_file() => Some(false),
-        Ok(_) => ingest::read(file, &Limits::default())
+        Ok(_) => ingest::open(file, &Limits::default(), intake)
             .ok()
-            .map(|bytes| is_same(&bytes)),
+            .map(|opened| is_same(&opened.bytes)),
         // A link that leads nowhere.
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => Some(false),
         Err(_) => None,
@@ -116,15 +198,17 @@ fn is_input(file: &Path, is_same: impl FnOnce(&[u8]) -> bool) -> Option<bool> {
 }
 
 /// Deleted frames as entries that fit into lines; the last one is `told`.
-fn in_lines(deleted: &[(u32, u64)], told: &RawDeleted) -> Vec<RawDeleted> {
+///
+/// A frame without bytes is one whose key was destroyed while its file lay elsewhere.
+fn in_lines(deleted: &BTreeMap<u32, Option<u64>>, told: &RawDeleted) -> Vec<RawDeleted> {
     let mut lines = vec![nothing()];
-    for &(frame, bytes) in deleted {
+    for (&frame, &bytes) in deleted {
         if lines.last().is_some_and(|line| line.frames.len() >= RANGES) {
             lines.push(nothing());
         }
         if let Some(line) = lines.last_mut() {
-            line.files += 1;
-            line.bytes += bytes;
+            line.files += u64::from(bytes.is_some());
+            line.bytes += bytes.unwrap_or_default();
             match line.frames.last_mut() {
                 Some([_, last]) if last.checked_add(1) == Some(frame) => *last = frame,
                 _ => line.frames.push([frame, frame]),
@@ -133,6 +217,7 @@ fn in_lines(deleted: &[(u32, u64)], told: &RawDeleted) -> Vec<RawDeleted> {
     }
     if let Some(line) = lines.last_mut() {
         (line.missing, line.left, line.other) = (told.missing, told.left, told.other);
+        line.destroyed_key.clone_from(&told.destroyed_key);
     }
     lines
 }
@@ -143,7 +228,7 @@ mod tests {
 
     #[test]
     fn every_deleted_frame_is_told_of_once_in_lines_that_fit() {
-        let deleted: Vec<(u32, u64)> = (0..10_000).map(|frame| (2 * frame, 3)).collect();
+        let deleted = (0..10_000).map(|frame| (2 * frame, Some(3))).collect();
         let told = RawDeleted {
             missing: 7,
             ..nothing()
@@ -159,7 +244,9 @@ mod tests {
             line.category = "raw".into();
             assert!(Entry::Deleted(line).to_line().is_ok());
         }
-        let whole = in_lines(&[(0, 1), (1, 1), (2, 1), (5, 1)], &nothing());
+        let three = BTreeMap::from([(0, Some(1)), (1, None), (2, Some(1)), (5, Some(1))]);
+        let whole = in_lines(&three, &nothing());
         assert_eq!(whole[0].frames, [[0, 2], [5, 5]]);
+        assert_eq!((whole[0].files, whole[0].bytes), (3, 3));
     }
 }

@@ -5,6 +5,8 @@
 //!
 //! Order: files are deleted, their names' absence made durable, the places scanned again, then the entry is logged and signed. Killed in
 //! between, the log claims nothing that did not happen; the next purge counts those files as missing.
+//!
+//! Where inputs are sealed and their key is given, the key is destroyed with them: that is the deletion of every copy, wherever it lies.
 
 mod error;
 mod inputs;
@@ -46,6 +48,8 @@ pub struct Purge<'a> {
     pub log: &'a Signer,
     /// Key of the commitments, where it is not the run's own.
     pub commitment_key: Option<&'a Path>,
+    /// The intake key of sealed inputs: destroyed with them, so that no copy of them can be opened.
+    pub intake_key: Option<&'a Path>,
     /// Whether inputs whose whole folder is gone count as deleted by others; else they may be on a drive that is not mounted.
     pub folders_are_gone: bool,
 }
@@ -85,7 +89,8 @@ pub fn purge(purge: &Purge<'_>) -> Result<Vec<RawDeleted>, RetentionError> {
     let folder = purge.folder;
     let store = Store::open(folder, Existing::Keep)?;
     let (mut log, entries) = audit::open_finished(&store, purge.log)?;
-    let retention = opened(folder, &entries)?.retention;
+    let run = opened(folder, &entries)?;
+    let retention = run.retention;
     let newest = entries.iter().filter_map(Entry::at).max();
     if let Some(last) = newest.filter(|last| purge.now < *last) {
         let at = purge.now;
@@ -102,7 +107,9 @@ pub fn purge(purge: &Purge<'_>) -> Result<Vec<RawDeleted>, RetentionError> {
         let Some(due) = due else { continue };
         let files = files_of(folder, category)?;
         let count = there(&files)?;
-        if !waits(&entries, category, count) {
+        let key_waits =
+            category == "raw" && purge.intake_key.is_some() && destroyed_key(&entries).is_none();
+        if !key_waits && !waits(&entries, category, count) {
             continue;
         }
         if is_elsewhere(category, count) {
@@ -119,7 +126,7 @@ pub fn purge(purge: &Purge<'_>) -> Result<Vec<RawDeleted>, RetentionError> {
             continue;
         }
         let deleted = match category {
-            "raw" => inputs::delete(purge, &entries, &frame_files(folder)?)?,
+            "raw" => inputs::delete(purge, run, &entries, &frame_files(folder)?)?,
             _ => vec![delete(&files, category == "commitment-key")?],
         };
         let deleted: Vec<RawDeleted> = deleted
@@ -163,6 +170,14 @@ fn opened<'a>(folder: &Path, entries: &'a [Entry]) -> Result<&'a RunOpened, Rete
 fn last<'a>(entries: &'a [Entry], category: &str) -> Option<&'a RawDeleted> {
     entries.iter().rev().find_map(|entry| match entry {
         Entry::Deleted(deleted) if deleted.category == category => Some(deleted),
+        _ => None,
+    })
+}
+
+/// The intake key that was destroyed, by the log.
+fn destroyed_key(entries: &[Entry]) -> Option<&str> {
+    entries.iter().find_map(|entry| match entry {
+        Entry::Deleted(deleted) => deleted.destroyed_key.as_deref(),
         _ => None,
     })
 }
@@ -214,6 +229,7 @@ fn nothing() -> RawDeleted {
         left: 0,
         other: 0,
         due: 0,
+        destroyed_key: None,
     }
 }
 

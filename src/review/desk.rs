@@ -11,6 +11,7 @@ use crate::audit::{
 };
 use crate::ingest::{self, Limits};
 use crate::run::frame_files;
+use crate::seal::IntakeKey;
 use crate::store::layout;
 use crate::{hex, run};
 
@@ -21,9 +22,12 @@ pub struct Desk {
     pub(super) opened: RunOpened,
     /// Entries up to and with `run.closed`.
     closed: usize,
-    entries: Vec<Entry>,
+    pub(super) entries: Vec<Entry>,
+    /// Over these, hex.
+    pub(super) root: String,
     frames: BTreeMap<u32, Told>,
     files: BTreeMap<u32, PathBuf>,
+    pub(super) intake: Option<IntakeKey>,
 }
 
 /// What the log tells of one frame.
@@ -92,8 +96,17 @@ impl Desk {
             closed: end + 1,
             frames: told(&entries),
             entries,
+            root: found.root,
             files,
+            intake: None,
         })
+    }
+
+    /// Takes the key that opens sealed inputs.
+    #[must_use]
+    pub fn with_intake_key(mut self, key: Option<IntakeKey>) -> Self {
+        self.intake = key;
+        self
     }
 
     /// Frames that were withheld, in order.
@@ -155,12 +168,13 @@ impl Desk {
         &self,
         frame: u32,
         key: &CommitmentKey,
+        intake: Option<&IntakeKey>,
     ) -> Result<(&Path, Vec<u8>), ReviewError> {
         let file = self.files.get(&frame).ok_or_else(|| ReviewError::NoName {
             path: self.folder.join(layout::FRAME_LIST),
             frame,
         })?;
-        let bytes = ingest::read(file, &Limits::default())?;
+        let bytes = ingest::open(file, &Limits::default(), intake)?.bytes;
         let taken_in = self.frame(frame)?.ingested.as_ref();
         let commitment = hex::encode(&key.commit(&bytes));
         if taken_in.is_some_and(|taken_in| taken_in.commitment == commitment) {

@@ -81,6 +81,14 @@ pub enum ReviewError {
         /// Rows of the frame.
         height: usize,
     },
+    /// A file holds no proposal.
+    #[error("not a proposal of `review release --propose`: one decision with one signature")]
+    NoProposal,
+    /// The log went on since a decision was proposed.
+    #[error(
+        "the log has gone on since this was proposed, and the first signature is over the log as it was; propose it again"
+    )]
+    Stale,
     /// A reviewer signs with the log's key.
     #[error("a reviewer's key must not be the log's own; make one with `heatveil keygen`")]
     LogKey,
@@ -119,6 +127,9 @@ pub enum ReviewError {
         /// What the system said.
         source: std::io::Error,
     },
+    /// The key that opens sealed inputs cannot be used.
+    #[error(transparent)]
+    Seal(#[from] crate::seal::SealError),
     /// The input could not be read or decoded.
     #[error(transparent)]
     Ingest(#[from] crate::ingest::IngestError),

@@ -13,7 +13,7 @@ mod picture;
 mod sample;
 mod show;
 
-pub use decide::{Decision, People};
+pub use decide::{Decision, People, Proposal};
 pub use desk::{Case, Desk};
 pub use error::ReviewError;
 pub use picture::Picture;

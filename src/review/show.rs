@@ -2,8 +2,6 @@
 //!
 //! The log has boxes in whole pixels, rounded outwards, so the mask is the run's or some pixels larger, never smaller.
 
-use std::path::Path;
-
 use super::desk::Told;
 use super::{Desk, Picture, ReviewError};
 use crate::audit::{Detected, Found};
@@ -124,10 +122,11 @@ impl Desk {
         config: &Config,
     ) -> Result<(Frame<Calibrated>, Located), ReviewError> {
         let key = self.commitment_key(config.audit.commitment_key.as_deref())?;
-        let (file, bytes) = self.input(frame, &key)?;
+        let given = run::intake_key(config)?;
+        let (file, bytes) = self.input(frame, &key, given.as_ref().or(self.intake.as_ref()))?;
         let (options, places) = run::options(config);
         let raw = ingest::decode(FrameId(frame), file, &bytes, &options)?;
-        let located = places.locate(Path::new(file), raw.meta())?;
+        let located = places.locate(&ingest::unsealed_name(file), raw.meta())?;
         let calibration = match config.weather {
             Some(_) => radiometry::apparent_calibration(&raw.meta().radiometry),
             None => radiometry::calibration(&raw.meta().radiometry),

@@ -70,6 +70,9 @@ pub enum RunError {
         /// What the system said.
         problem: String,
     },
+    /// The key that opens sealed inputs cannot be used.
+    #[error(transparent)]
+    Seal(#[from] crate::seal::SealError),
     /// The inputs could not be listed.
     #[error(transparent)]
     Ingest(#[from] crate::ingest::IngestError),

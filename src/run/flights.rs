@@ -12,6 +12,7 @@ use crate::audit::FlightEvidence;
 use crate::frame::{FrameId, FrameMeta, PositionSource};
 use crate::georef::{self, Crs, Located, YawChoice, YawReason};
 use crate::hex;
+use crate::ingest::unsealed_name;
 use crate::raster::Raster;
 use crate::tiles::MosaicFrame;
 use crate::units::Metres;
@@ -33,7 +34,12 @@ pub(super) fn locate(
     let places = super::frame_task::options(&run.config).1;
     let located = published
         .iter()
-        .map(|frame| Ok((frame.id, places.locate(&frame.file, &frame.meta)?)))
+        .map(|frame| {
+            Ok((
+                frame.id,
+                places.locate(&unsealed_name(&frame.file), &frame.meta)?,
+            ))
+        })
         .collect::<Result<_, georef::GeorefError>>()?;
     Ok(located)
 }

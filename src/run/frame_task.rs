@@ -10,10 +10,10 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use super::processed::{Input, Look, Looked, Processed, Ready, Times};
+use super::record::Keys;
 use super::reviewed::Decisions;
 use super::window::{Find, Seen};
 use super::{Cause, Outcome};
-use crate::audit::CommitmentKey;
 use crate::config::Config;
 use crate::detect::{Beyond, Conditions, Detections, Detector, WarmSpots};
 use crate::frame::{
@@ -32,7 +32,7 @@ pub(super) struct FrameTask<'a> {
     pub(super) config: &'a Config,
     ingest: IngestOptions,
     places: Locator,
-    key: &'a CommitmentKey,
+    keys: &'a Keys,
     pub(super) decisions: &'a Decisions,
     pub(super) store: &'a Store,
     calibration: Mutex<Option<(Radiometry, Arc<Calibration>)>>,
@@ -56,7 +56,7 @@ impl<'a> FrameTask<'a> {
     pub(super) fn new(
         detectors: &'a [Box<dyn Detector>],
         config: &'a Config,
-        key: &'a CommitmentKey,
+        keys: &'a Keys,
         decisions: &'a Decisions,
         store: &'a Store,
     ) -> Self {
@@ -66,7 +66,7 @@ impl<'a> FrameTask<'a> {
             config,
             ingest,
             places,
-            key,
+            keys,
             decisions,
             store,
             calibration: Mutex::new(None),
@@ -106,14 +106,14 @@ impl<'a> FrameTask<'a> {
 
     /// Where a frame was by its file, or by the poses that were given; `None` where nobody knows.
     pub(super) fn located(&self, file: &Path, meta: &FrameMeta) -> Option<Located> {
-        self.places.locate(file, meta).ok()
+        self.places.locate(&ingest::unsealed_name(file), meta).ok()
     }
 
     fn try_look(&self, input: &Input<'_>, processed: &mut Processed) -> Result<Ready, Outcome> {
         let raw = self.decode(input, processed)?;
         let located = self
             .places
-            .locate(input.path, raw.meta())
+            .locate(&ingest::unsealed_name(input.path), raw.meta())
             .map_err(|error| Outcome::Rejected(Cause::new(error.reason(), error.to_string())))?;
         let frame = timed(&mut processed.times.calibrate, || self.calibrate(raw))?;
         let hidden = self.envelope(&frame, &located, &mut processed.skipped)?;
@@ -157,19 +157,21 @@ impl<'a> FrameTask<'a> {
             return Err(Outcome::Rejected(Cause::new("duplicate", detail)));
         }
         let reject = |reason: &str, detail: String| Outcome::Rejected(Cause::new(reason, detail));
-        let bytes = timed(&mut processed.times.read, || {
-            ingest::read(input.path, &self.ingest.limits)
+        let opened = timed(&mut processed.times.read, || {
+            let key = self.keys.intake.as_ref();
+            ingest::open(input.path, &self.ingest.limits, key)
         })
         .map_err(|error| reject(error.reason(), error.detail()))?;
-        processed.bytes = bytes.len() as u64;
-        if self.key.commit(&bytes) != input.commitment {
+        processed.bytes = opened.bytes.len() as u64;
+        processed.sealed = opened.sealed;
+        if self.keys.commitment.commit(&opened.bytes) != input.commitment {
             return Err(reject(
                 "changed",
                 "the file changed after the manifest was fixed".into(),
             ));
         }
         let raw = timed(&mut processed.times.decode, || {
-            ingest::decode(input.id, input.path, &bytes, &self.ingest)
+            ingest::decode(input.id, input.path, &opened.bytes, &self.ingest)
                 .map_err(|error| reject(error.reason(), error.detail()))
         })?;
         processed.meta = Some(raw.meta().clone());

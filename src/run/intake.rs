@@ -8,8 +8,8 @@ use std::path::{Path, PathBuf};
 use rayon::ThreadPool;
 
 use super::processed::Input;
+use super::record::Keys;
 use super::{Progress, RunError, for_each_ordered};
-use crate::audit::CommitmentKey;
 use crate::frame::FrameId;
 use crate::ingest::{self, Intake};
 
@@ -59,7 +59,8 @@ fn absolute(path: &Path) -> PathBuf {
 }
 
 impl Manifest {
-    /// Reads every file once and commits to its bytes.
+    /// Reads every file once and commits to its bytes: of a sealed file to those that were sealed, so that it is known by them whether it lies
+    /// there sealed or not.
     ///
     /// A file that cannot be read keeps its line: its commitment is to its path, and its outcome will be
     /// `rejected`.
@@ -67,7 +68,7 @@ impl Manifest {
         pool: &ThreadPool,
         threads: NonZeroUsize,
         found: &Intake,
-        key: &CommitmentKey,
+        keys: &Keys,
         progress: &mut dyn Progress,
     ) -> Self {
         let mut lines = Vec::with_capacity(found.files.len());
@@ -75,8 +76,9 @@ impl Manifest {
         progress.stage("inspecting", found.files.len());
         let in_flight = threads.saturating_add(1);
         let limits = ingest::Limits::default();
-        let commit = |path: &PathBuf| match ingest::read(path, &limits) {
-            Ok(bytes) => (path.clone(), key.commit(&bytes), true),
+        let key = &keys.commitment;
+        let commit = |path: &PathBuf| match ingest::open(path, &limits, keys.intake.as_ref()) {
+            Ok(opened) => (path.clone(), key.commit(&opened.bytes), true),
             Err(_) => (path.clone(), key.commit(&unreadable(path)), false),
         };
         let result: Result<(), std::convert::Infallible> = for_each_ordered(

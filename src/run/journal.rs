@@ -7,6 +7,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::frame_task::{FrameTask, guarded};
+use super::parts::drop_unfinished_parts;
 use super::processed::{Input, Looked, Masked, Processed};
 use super::window::Find;
 use super::{Cause, Counts, Outcome, Run, RunError, record};
@@ -101,6 +102,7 @@ impl<'a> Journal<'a> {
             ),
             ("model", before.models != opened.models),
             ("review", before.reviewed != opened.reviewed),
+            ("intake key", before.intake_key != opened.intake_key),
             ("version of heatveil", before.heatveil != opened.heatveil),
             ("version of a library", before.libraries != opened.libraries),
         ];
@@ -378,26 +380,6 @@ impl<'a> Journal<'a> {
             rejected: record::count(rejected),
         }))?;
         self.sign()
-    }
-}
-
-/// Drops the last file's entries where the last of them is full: it cannot be told whether all of them were written. The file is made and
-/// logged again.
-fn drop_unfinished_parts(entries: &mut Vec<Entry>) {
-    let parts = |entry: &Entry| match entry {
-        Entry::TileEmitted(tile) => Some((tile.path.clone(), tile.source_frames.len())),
-        Entry::Buildings(table) => Some((String::new(), table.source_frames.len())),
-        _ => None,
-    };
-    let Some((last, MOST_RANGES)) = entries.last().and_then(parts) else {
-        return;
-    };
-    while entries
-        .last()
-        .and_then(parts)
-        .is_some_and(|(path, _)| path == last)
-    {
-        entries.pop();
     }
 }
 

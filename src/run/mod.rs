@@ -25,6 +25,7 @@ mod masking;
 mod ordered;
 mod outcome;
 mod outputs;
+mod parts;
 mod plan;
 mod processed;
 mod progress;
@@ -56,6 +57,7 @@ pub use progress::{Progress, Silent};
 pub use summary::{FlightSummary, FrameLine, FrameList, GroundSummary, MosaicSummary, Summary};
 
 pub(crate) use frame_task::options;
+pub(crate) use record::intake_key;
 pub(crate) use summary::{PUBLISHED, REJECTED, WITHHELD, frame_files};
 
 pub(crate) use carry::{overlaps, unanswered};
@@ -150,8 +152,9 @@ impl Run {
         let found = intake::discover(&self.inputs)?;
         let store = Store::open(&self.out, self.existing)?;
         let keys = record::keys(&store, &self.config, &decisions)?;
-        let manifest = Manifest::fix(&pool, self.threads, &found, &keys.commitment, progress);
-        let opened = record::opened(self, record::manifest(&manifest.commitments())?, &decisions);
+        let manifest = Manifest::fix(&pool, self.threads, &found, &keys, progress);
+        let root = record::manifest(&manifest.commitments())?;
+        let opened = record::opened(self, &keys, root, &decisions);
         if let Err(other) = decisions.check(&opened) {
             store.clear_work()?;
             return Err(other);
@@ -225,8 +228,7 @@ impl Run {
         lists: &mut Lists,
         progress: &mut dyn Progress,
     ) -> Result<Vec<Published>, RunError> {
-        let key = &keys.commitment;
-        let task = FrameTask::new(&self.detectors, &self.config, key, decisions, store);
+        let task = FrameTask::new(&self.detectors, &self.config, keys, decisions, store);
         let mut counts = Counts::default();
         let mut times = Times::default();
         let mut published = Vec::new();

@@ -51,6 +51,7 @@ impl Cause {
             "duplicate" => "nothing: the other copy was used",
             "above-horizon" => "nothing: the camera looked at the sky",
             "io" | "changed" => "copy the file again from the card",
+            "sealed" => "give the key that it was sealed to: --intake-key",
             "truncated" | "malformed" => "copy the file again from the card; it is damaged",
             _ => "see the detail",
         }

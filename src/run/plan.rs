@@ -10,8 +10,8 @@ use serde::Serialize;
 use super::{Cause, FrameLine, Outcome, Run, RunError, for_each_ordered, intake};
 use crate::frame::FrameId;
 use crate::georef::Locator;
-use crate::ingest;
-use crate::ingest::IngestOptions;
+use crate::ingest::{self, IngestOptions};
+use crate::seal::IntakeKey;
 
 /// What a run would do.
 #[derive(Debug, Clone, Serialize)]
@@ -38,6 +38,7 @@ pub(super) fn plan(run: &Run) -> Result<Plan, RunError> {
     let found = intake::discover(&run.inputs)?;
     let pool = run.pool()?;
     let task = super::frame_task::options(&run.config);
+    let key = super::intake_key(&run.config)?;
     let mut plan = Plan {
         message_type: "plan",
         frames: 0,
@@ -57,7 +58,7 @@ pub(super) fn plan(run: &Run) -> Result<Plan, RunError> {
     };
     let look = |(number, path): (usize, PathBuf)| {
         let id = FrameId(u32::try_from(number).unwrap_or(u32::MAX));
-        let outcome = usable(id, &path, &task);
+        let outcome = usable(id, &path, key.as_ref(), &task);
         (id, path, outcome)
     };
     let files = found.files.iter().cloned().enumerate();
@@ -92,13 +93,18 @@ fn each<T: Send, R: Send>(
     }
 }
 
-fn usable(id: FrameId, path: &Path, (options, places): &(IngestOptions, Locator)) -> Outcome {
+fn usable(
+    id: FrameId,
+    path: &Path,
+    key: Option<&IntakeKey>,
+    (options, places): &(IngestOptions, Locator),
+) -> Outcome {
     let reject = |reason: &str, detail: String| Outcome::Rejected(Cause::new(reason, detail));
-    let decoded = ingest::read(path, &options.limits)
-        .and_then(|bytes| ingest::decode(id, path, &bytes, options));
+    let decoded = ingest::open(path, &options.limits, key)
+        .and_then(|opened| ingest::decode(id, path, &opened.bytes, options));
     match decoded {
         Err(error) => reject(error.reason(), error.detail()),
-        Ok(frame) => match places.locate(path, frame.meta()) {
+        Ok(frame) => match places.locate(&ingest::unsealed_name(path), frame.meta()) {
             Err(error) => reject(error.reason(), error.to_string()),
             Ok(_) => Outcome::Published,
         },

@@ -56,6 +56,8 @@ pub(super) struct Processed {
     pub(super) id: FrameId,
     pub(super) commitment: [u8; 32],
     pub(super) bytes: u64,
+    /// Whether the file lies there sealed.
+    pub(super) sealed: bool,
     /// `None` where the file could not be decoded.
     pub(super) meta: Option<FrameMeta>,
     /// Completed looks, in the order of the log.
@@ -97,6 +99,7 @@ impl Processed {
             id: input.id,
             commitment: input.commitment,
             bytes: 0,
+            sealed: false,
             meta: None,
             looks: Vec::new(),
             skipped: BTreeMap::new(),

@@ -14,12 +14,15 @@ use crate::config::Config;
 use crate::detect::{Beyond, Class, Detections, Detector, Line};
 use crate::frame::{FrameId, FrameMeta};
 use crate::hex;
+use crate::seal::{IntakeKey, SealError};
 use crate::store::{self, Receipt, Store, layout};
 
 /// Keys of a run.
 pub(super) struct Keys {
     pub(super) commitment: CommitmentKey,
     pub(super) signer: Signer,
+    /// Opens sealed inputs.
+    pub(super) intake: Option<IntakeKey>,
 }
 
 /// The keys that were given, or of the reviewed run, else those in the folder, else new ones there.
@@ -46,7 +49,17 @@ pub(super) fn keys(
             Signer::load(path)
         })?,
     };
-    Ok(Keys { commitment, signer })
+    Ok(Keys {
+        commitment,
+        signer,
+        intake: intake_key(config)?,
+    })
+}
+
+/// The key that opens sealed inputs, where the settings name one.
+pub(crate) fn intake_key(config: &Config) -> Result<Option<IntakeKey>, SealError> {
+    let path = config.survey.intake_key.as_deref();
+    path.map(IntakeKey::load).transpose()
 }
 
 fn own<K>(
@@ -64,7 +77,12 @@ fn own<K>(
 }
 
 /// `run.opened`.
-pub(super) fn opened(run: &Run, manifest: Manifest, decisions: &Decisions) -> RunOpened {
+pub(super) fn opened(
+    run: &Run,
+    keys: &Keys,
+    manifest: Manifest,
+    decisions: &Decisions,
+) -> RunOpened {
     let survey = &run.config.survey;
     let stated = |text: &Option<String>| text.clone().unwrap_or_else(|| "not stated".into());
     RunOpened {
@@ -84,6 +102,7 @@ pub(super) fn opened(run: &Run, manifest: Manifest, decisions: &Decisions) -> Ru
             .clone()
             .unwrap_or_default(),
         manifest,
+        intake_key: keys.intake.as_ref().map(|key| key.public().to_string()),
         retention: decisions.retention(survey, run.now),
         reviewed: decisions.run(),
     }
@@ -136,8 +155,16 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
             .unwrap_or_default(),
         camera: meta.map(camera).unwrap_or_default(),
         bytes: processed.bytes,
+        sealed: processed.sealed,
     })];
-    let mut skipped = processed.skipped.iter().peekable();
+    // Where a model failed, those behind it have no entry: the log tells of models in their order, without a gap.
+    let has_entry = |model: &usize| {
+        let mut looks = processed.looks.iter();
+        processed.skipped.contains_key(model)
+            || looks.any(|look| look.round == 0 && look.model == Some(*model))
+    };
+    let told = (0..models.len()).take_while(has_entry).count();
+    let mut skipped = processed.skipped.range(..told).peekable();
     for look in &processed.looks {
         let after = |model: usize| look.round > 0 || look.model.is_none_or(|this| model < this);
         while let Some((model, why)) = skipped.next_if(|(model, _)| after(**model)) {

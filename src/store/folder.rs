@@ -96,8 +96,12 @@ impl Folder {
 /// Whether a path stays within the folder that it is relative to.
 #[must_use]
 pub fn is_below(path: &str) -> bool {
-    let mut parts = Path::new(path).components();
-    !path.is_empty() && parts.all(|part| matches!(part, Component::Normal(_)))
+    // Not by `components`, which takes `a//b` for `a/b`: a file has one spelling.
+    let one = |part: &str| {
+        let mut parts = Path::new(part).components();
+        matches!((parts.next(), parts.next()), (Some(Component::Normal(name)), None) if name == part)
+    };
+    path.split('/').all(one)
 }
 
 impl Store {

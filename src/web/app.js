@@ -80,7 +80,7 @@ function verdict() {
     h("p", { class: problems.length ? "warning" : "good" }, problems.length
       ? "This log does not verify. Rely on nothing here: neither map nor entries."
       : `All ${whole(log.entries)} entries are those that were signed, and every frame of the manifest has one outcome: ` +
-        `${whole(published)} published, ${whole(withheld)} withheld, ${whole(rejected)} rejected.`),
+        `${whole(published)} published, ${whole(withheld)} withheld, ${whole(rejected)} rejected. What this page does not check is listed below.`),
     problems.length ? h("ul", { class: "problems" }, problems.map((problem) => h("li", {}, problem))) : null,
     log.given ? null : h("p", { class: "note" }, "The key came from the folder itself: this shows that nothing changed since it was signed, not who signed."),
     h("dl", { class: "facts" }, h("dt", {}, "Entries"), h("dd", {}, whole(log.entries)), h("dt", {}, "Root"), h("dd", { class: "hash" }, log.root),

@@ -1,6 +1,6 @@
 // Whether a log is what its key signed, and whether it accounts for every frame.
-// In: lines, a checkpoint, a verifier key. Out: problems in words; none means that it holds. The rules are those of
-// docs/audit-log.md that need no files; `heatveil verify` and tests/go/verify.go check the rest.
+// In: lines, a checkpoint, a verifier key. Out: problems in words; none means that it holds. Of the rules of docs/audit-log.md these
+// are 1, 9, 11 and of 2 all but the place of looks; the page says what it leaves to `heatveil verify`.
 
 import { HASH, fromHex, hex, leafHashes, root } from "./merkle.js";
 import { LONGEST } from "./reader.js";
@@ -11,6 +11,9 @@ import { parseEntry } from "./canonical.js";
 const MOST_LINES = 20;
 const OUTCOMES = { "frame.masked": "published", "frame.withheld": "withheld", "frame.rejected": "rejected" };
 const AFTERMATH = new Set(["review.decided", "release.approved", "raw.deleted"]);
+/** Entries of a run between its beginning and its end; others are not known. */
+const RUN = new Set(["run.opened", "run.resumed", "frame.ingested", "frame.detected", "frame.masked", "frame.withheld", "frame.rejected", "frame.placed",
+  "flight.placed", "objection.applied", "heatloss.parameters", "buildings.emitted", "tile.emitted", "run.closed"]);
 
 /** What one pass over the entries finds; the worker keeps an index of the same pass. */
 export class Story {
@@ -33,6 +36,7 @@ export class Story {
     if ((index === 0) !== (type === "run.opened")) {
       this.problems.push(index === 0 ? "The log does not begin with run.opened." : "run.opened stands there twice.");
     }
+    if (!RUN.has(type) && !AFTERMATH.has(type)) this.problems.push(`Line ${index + 1} is of a kind that no log has.`);
     if (this.closed !== null && !AFTERMATH.has(type)) this.problems.push(`Line ${index + 1} comes after the end of the run.`);
     if (this.closed === null && AFTERMATH.has(type)) this.problems.push(`Line ${index + 1} is a decision before the end of the run.`);
     if (type === "run.opened") this.manifest ??= entry.manifest;

@@ -59,12 +59,13 @@ const TYPES = {
       ["Recipients", e.recipients.join(", ") || "none named"], ["Frames taken in", String(e.manifest.count)],
       ["Who looks", e.lines.join(", ")], ["Models", e.models.map((model) => model.name).join(", ")],
       ["Outside the models' evaluation", e.beyond_envelope ? `published all the same: \u201c${e.beyond_envelope}\u201d` : "withheld"],
+      ["Inputs were sealed to", e.intake_key],
       ["Software", [`heatveil ${e.heatveil}`, ...e.libraries].join(", ")]],
   }),
   "frame.ingested": (e) => ({
     title: `Frame ${e.frame} was taken in`,
     line: e.camera || e.format || "not decoded",
-    facts: [["Camera", e.camera || "not known"], ["Format", e.format || "not decoded"], ["File", size(e.bytes)],
+    facts: [["Camera", e.camera || "not known"], ["Format", e.format || "not decoded"], ["File", `${size(e.bytes)}${e.sealed ? ", sealed" : ""}`],
       ["Commitment", e.commitment]],
   }),
   "frame.detected": (e) => ({
@@ -157,7 +158,8 @@ const TYPES = {
     title: "Evidence of deletion",
     line: `${e.category}: ${e.files} files deleted, ${e.left} left`,
     facts: [["When", time(e.at)], ["Due", time(e.due)], ["What", e.category], ["Deleted", `${e.files} files, ${size(e.bytes)}`],
-      ["Gone before", String(e.missing)], ["Still found", String(e.left)]],
+      ["Gone before", String(e.missing)], ["Still found", String(e.left)],
+      ["Key destroyed with them", e.destroyed_key && `${e.destroyed_key}: what was sealed to it cannot be opened any more`]],
   }),
 };
 

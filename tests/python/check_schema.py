@@ -50,7 +50,7 @@ def refuses(validator: jsonschema.Draft202012Validator, entry: dict) -> int:
     """How many wrong forms of an entry were tried; the first that is taken ends the program."""
     bad = [{**entry, "unknown": 1}]
     for key in entry:
-        if key not in ("skipped", "model", "source", "ground", "poses", "agreement", "retention", "reviewed", "pixels"):
+        if key not in ("skipped", "model", "source", "ground", "poses", "agreement", "retention", "reviewed", "pixels", "intake_key", "sealed", "destroyed_key"):
             bad.append({name: value for name, value in entry.items() if name != key})
     for path, value in leaves(entry):
         for wrong in WRONG:

@@ -144,6 +144,13 @@ test("every change of a byte, every missing, doubled and exchanged line is found
   }
 });
 
+test("an entry of an unknown kind is found, whoever signed it", async () => {
+  const lines = read("entries.jsonl").toString().trim().split("\n");
+  const with1 = encoder.encode([lines[0], '{"type":"frame.shown"}', ...lines.slice(1)].map((line) => `${line}\n`).join(""));
+  const { problems } = await check(with1);
+  assert.ok(problems.includes("Line 2 is of a kind that no log has."), problems.join("\n"));
+});
+
 test("a changed checkpoint and another key are found", async () => {
   const bytes = read("entries.jsonl");
   for (let at = 0; at < checkpoint.length; at += 1) {

@@ -105,6 +105,7 @@ pub(super) fn reason_words(reason: Option<&str>) -> String {
         }
         "above-horizon" => "the camera looked at the sky".into(),
         "io" | "changed" | "truncated" | "malformed" => "the file is damaged".into(),
+        "sealed" => "the file is encrypted and was not opened".into(),
         other => escape(other),
     }
 }

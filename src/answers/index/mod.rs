@@ -1,10 +1,12 @@
 //! Where in the log and in the list of footprints each frame stands, so that a question reads only what it is about.
 //!
-//! In: `audit/entries.jsonl` and `private/footprints.jsonl`. Out: `private/index`, 48 bytes a frame in the order of frames: a question goes
+//! In: `audit/entries.jsonl` and `private/footprints.jsonl`. Out: `private/answers.index`, 64 bytes a frame in the order of frames: a question goes
 //! through all of them, which for a million takes milliseconds, and no tree is needed. Refuses: an index of another root of the log (it is made
-//! anew), one whose own hash does not fit, lines that are not entries.
+//! anew), one whose own hash does not fit, lines that are not entries, a log that is no longer the one that was verified.
 //!
 //! Layout: one line of JSON ([`Header`]), the records, SHA-256 of all that.
+
+mod record;
 
 use std::borrow::Cow;
 use std::fs::File;
@@ -15,20 +17,17 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::AnswersError;
-use crate::audit::Entry;
+use crate::audit::{Entry, LinesRoot};
 use crate::run::FrameFootprint;
 use crate::store::{self, Artifact, layout, sealed};
 
-/// Bytes of a record.
-const RECORD: usize = 48;
+pub(super) use record::Record;
+use record::{Digest16, NEVER, RECORD, Row, Span, edges};
+
 /// Bytes of the hash at the end.
 const HASH: usize = 32;
-/// Edges are kept in these, rounded outwards: 11 mm.
-const UNITS: f64 = 1e7;
-/// No time.
-const NEVER: i64 = i64::MIN;
 
-/// An index, held in memory: 48 bytes a frame.
+/// An index, held in memory: 64 bytes a frame.
 #[derive(Debug)]
 pub struct Index {
     folder: PathBuf,
@@ -44,27 +43,8 @@ struct Header {
     /// Median longitude and latitude of the frames.
     centre: Option<[f64; 2]>,
     has_footprints: bool,
-    /// Offset and length of the entries that are about no single frame's way: run, files, decisions.
-    others: Vec<[u64; 2]>,
-}
-
-/// A part of a file.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
-pub(super) struct Span {
-    offset: u64,
-    bytes: u32,
-}
-
-/// What the index knows of a frame.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub(super) struct Record {
-    pub(super) frame: u32,
-    /// West, south, east, north in degrees; `None` where nobody knows.
-    pub(super) degrees: Option<[f64; 4]>,
-    /// Seconds since 1970.
-    pub(super) at: Option<i64>,
-    entries: Span,
-    footprint: Span,
+    /// Offset, length and hash of the entries that are about no single frame's way: run, files, decisions.
+    others: Vec<(u64, u32, Digest16)>,
 }
 
 impl Index {
@@ -97,7 +77,7 @@ impl Index {
         let end = body.iter().position(|&byte| byte == b'\n')?;
         let header: Header = serde_json::from_slice(body.get(..end)?).ok()?;
         let records = body.get(end + 1..)?.to_vec();
-        let fits = header.version == 1 && records.len().is_multiple_of(RECORD);
+        let fits = header.version == 2 && records.len().is_multiple_of(RECORD);
         fits.then(|| Self {
             folder: folder.to_path_buf(),
             header,
@@ -108,39 +88,43 @@ impl Index {
     /// Reads log and footprints once, a line at a time.
     fn build(folder: &Path, root: &str) -> Result<Self, AnswersError> {
         let mut header = Header {
-            version: 1,
+            version: 2,
             root: root.to_owned(),
             centre: None,
             has_footprints: false,
             others: Vec::new(),
         };
         let mut rows: Vec<Row> = Vec::new();
-        each_line(&folder.join(layout::LOG), |offset, line| {
+        let mut read_root = LinesRoot::default();
+        let log = folder.join(layout::LOG);
+        each_line(&log, |offset, line| {
+            read_root.push(line);
             let head: Head<'_> = serde_json::from_slice(line).ok()?;
-            let bytes = line.len() as u64 + 1;
             match (&*head.kind, head.frame) {
                 ("frame.ingested", Some(frame)) => {
                     (usize::try_from(frame) == Ok(rows.len())).then_some(())?;
-                    rows.push(Row::new(offset, bytes)?);
+                    rows.push(Row::new(offset, line)?);
                 }
                 ("frame.detected" | "frame.masked" | "frame.withheld" | "frame.rejected", _) => {
-                    let entries = &mut rows.last_mut()?.entries;
-                    entries.bytes = entries.bytes.checked_add(u32::try_from(bytes).ok()?)?;
+                    rows.last_mut()?.add(line)?;
                 }
                 ("frame.placed", _) => {}
-                _ => header.others.push([offset, bytes]),
+                _ => {
+                    let bytes = u32::try_from(line.len()).ok()?;
+                    header.others.push((offset, bytes, Digest16::of(line)));
+                }
             }
             Some(())
         })?;
+        if read_root.hex() != root {
+            return Err(changed(&log));
+        }
         let path = folder.join(layout::FOOTPRINTS);
         let (mut longitudes, mut latitudes) = (Vec::new(), Vec::new());
         let read = each_line(&path, |offset, line| {
             let seen = FrameFootprint::from_line(line)?;
             let row = rows.get_mut(usize::try_from(seen.frame).ok()?)?;
-            row.footprint = Span {
-                offset,
-                bytes: u32::try_from(line.len()).ok()?,
-            };
+            row.footprint = Span::of(offset, line)?;
             row.at = seen.at.unwrap_or(NEVER);
             row.edges = edges(&seen.outlines);
             let first = seen.outlines.first().and_then(|outline| outline.first());
@@ -204,14 +188,10 @@ impl Index {
         let path = self.folder.join(layout::LOG);
         let mut file = Reading::open(path)?;
         let mut entries = Vec::new();
-        for &[offset, bytes] in &self.header.others {
-            file.lines(
-                Span {
-                    offset,
-                    bytes: u32::try_from(bytes).unwrap_or(u32::MAX),
-                },
-                |line| Entry::from_line(line).map(|entry| entries.push(entry)),
-            )?;
+        for &(offset, bytes, hash) in &self.header.others {
+            file.lines(Span { offset, bytes }, Some(hash), |line| {
+                Entry::from_line(line).map(|entry| entries.push(entry))
+            })?;
         }
         Ok(entries)
     }
@@ -230,12 +210,12 @@ impl Index {
         };
         for record in records {
             let (mut entries, mut footprint) = (Vec::new(), None);
-            log.lines(record.entries, |line| {
+            log.lines(record.entries, Some(record.hash), |line| {
                 let entry = Entry::from_line(line)?;
                 (entry.frame() == Some(record.frame)).then(|| entries.push(entry))
             })?;
             if let Some(list) = list.as_mut().filter(|_| record.footprint.bytes > 0) {
-                list.lines(record.footprint, |line| {
+                list.lines(record.footprint, None, |line| {
                     let seen = FrameFootprint::from_line(line)?;
                     (seen.frame == record.frame).then(|| footprint = Some(seen))
                 })?;
@@ -265,100 +245,6 @@ struct Head<'a> {
     #[serde(rename = "type", borrow)]
     kind: Cow<'a, str>,
     frame: Option<u32>,
-}
-
-/// A record in the making.
-struct Row {
-    edges: [i32; 4],
-    at: i64,
-    entries: Span,
-    footprint: Span,
-}
-
-/// The edges of nothing.
-const NOWHERE: [i32; 4] = [i32::MAX, i32::MAX, i32::MIN, i32::MIN];
-
-impl Row {
-    fn new(offset: u64, bytes: u64) -> Option<Self> {
-        Some(Self {
-            edges: NOWHERE,
-            at: NEVER,
-            entries: Span {
-                offset,
-                bytes: u32::try_from(bytes).ok()?,
-            },
-            footprint: Span::default(),
-        })
-    }
-
-    fn bytes(&self) -> [u8; RECORD] {
-        let parts = self
-            .edges
-            .iter()
-            .flat_map(|edge| edge.to_le_bytes())
-            .chain(self.at.to_le_bytes());
-        let spans = [self.entries, self.footprint];
-        let spans = spans.iter().flat_map(|span| {
-            span.offset
-                .to_le_bytes()
-                .into_iter()
-                .chain(span.bytes.to_le_bytes())
-        });
-        let mut bytes = [0; RECORD];
-        bytes
-            .iter_mut()
-            .zip(parts.chain(spans))
-            .for_each(|(to, from)| *to = from);
-        bytes
-    }
-}
-
-impl Record {
-    fn of(frame: u32, bytes: &[u8; RECORD]) -> Self {
-        fn part<const N: usize>(bytes: &[u8; RECORD], at: usize) -> [u8; N] {
-            bytes
-                .get(at..)
-                .and_then(|rest| rest.first_chunk())
-                .copied()
-                .unwrap_or([0; N])
-        }
-        let edge = |number: usize| i32::from_le_bytes(part(bytes, 4 * number));
-        let span = |at| Span {
-            offset: u64::from_le_bytes(part(bytes, at)),
-            bytes: u32::from_le_bytes(part(bytes, at + 8)),
-        };
-        let edges = [edge(0), edge(1), edge(2), edge(3)];
-        let at = i64::from_le_bytes(part(bytes, 16));
-        Self {
-            frame,
-            degrees: (edges != NOWHERE).then(|| edges.map(|edge| f64::from(edge) / UNITS)),
-            at: (at != NEVER).then_some(at),
-            entries: span(24),
-            footprint: span(36),
-        }
-    }
-}
-
-/// The edges around all outlines, rounded outwards.
-fn edges(outlines: &[Vec<[f64; 2]>]) -> [i32; 4] {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "`as` saturates; 180 degrees fit"
-    )]
-    let whole = |degrees: f64| degrees as i32;
-    let points = outlines.iter().flatten();
-    points.fold(NOWHERE, |[west, south, east, north], [x, y]| {
-        let (low, high) = (
-            [x, y].map(|d| whole((d * UNITS).floor())),
-            [x, y].map(|d| whole((d * UNITS).ceil())),
-        );
-        [
-            west.min(low[0]),
-            south.min(low[1]),
-            east.max(high[0]),
-            north.max(high[1]),
-        ]
-    })
 }
 
 fn median(values: &mut [f64]) -> Option<f64> {
@@ -391,6 +277,15 @@ pub(super) fn each_line(
     Ok(())
 }
 
+/// A file is not the one that was verified or indexed.
+fn changed(path: &Path) -> AnswersError {
+    AnswersError::Damaged {
+        path: path.to_path_buf(),
+        line: 0,
+        problem: "it changed while it was read; ask again",
+    }
+}
+
 /// A file of which parts are read.
 struct Reading {
     path: PathBuf,
@@ -410,10 +305,11 @@ impl Reading {
         }
     }
 
-    /// Calls `take` with each line of a part; `None` from it says that the file changed under the index.
+    /// Calls `take` with each line of a part; `None` from it, or another hash, says that the file changed under the index.
     fn lines(
         &mut self,
         span: Span,
+        hash: Option<Digest16>,
         mut take: impl FnMut(&[u8]) -> Option<()>,
     ) -> Result<(), AnswersError> {
         self.bytes
@@ -426,15 +322,12 @@ impl Reading {
             path: path.clone(),
             source,
         })?;
-        let lines = bytes
+        if hash.is_some_and(|hash| hash != Digest16::of(bytes)) {
+            return Err(changed(path));
+        }
+        let mut lines = bytes
             .split(|&byte| byte == b'\n')
             .filter(|line| !line.is_empty());
-        lines.into_iter().try_for_each(|line| {
-            take(line).ok_or_else(|| AnswersError::Damaged {
-                path: path.clone(),
-                line: 0,
-                problem: "it changed while it was read; ask again",
-            })
-        })
+        lines.try_for_each(|line| take(line).ok_or_else(|| changed(path)))
     }
 }

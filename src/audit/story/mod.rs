@@ -14,11 +14,14 @@
 //!    published frames only, and no frame is placed twice by either;
 //! 7. `tile.emitted` comes after the last frame, once for each path, and names published frames only; where a file has more ranges of frames
 //!    than an entry holds, the others follow directly in entries that are else the same (so for `buildings.emitted` and `flight.placed`);
+//!    it publishes files below `tiles/` and `frames/`, `buildings.emitted` those below `buildings/`, each path in its one spelling;
 //! 8. `objection.applied`, `heatloss.parameters` and `buildings.emitted` come after the last frame, each once at most; the first before
 //!    anything is published, the second before `tiles/heatloss.*`, the third names published frames only;
 //! 9. the counts of `run.closed` are those of the entries;
 //! 10. `frame.masked` tells of a decision, and `frame.withheld` of the reason `reviewed`, only in a run that follows a review;
 //! 11. after it only `review.decided`, `release.approved` and `raw.deleted` come ([`super::aftermath`]), and they come nowhere else.
+
+mod map;
 
 use std::collections::BTreeSet;
 
@@ -27,10 +30,7 @@ use tlog_tiles::record_hash;
 use super::aftermath::{Aftermath, Ended};
 use super::frames::FrameSet;
 use super::tree::Tree;
-use super::{
-    BuildingsEmitted, Detected, Entry, FlightEvidence, Ingested, Masked, Placed, REVIEWED,
-    RunClosed, RunOpened, TileEmitted,
-};
+use super::{Detected, Entry, Ingested, Masked, REVIEWED, RunClosed, RunOpened};
 use crate::hex;
 
 /// What does not add up, in the order of the entries.
@@ -48,7 +48,6 @@ pub(super) struct Story {
     opened: Option<RunOpened>,
     /// Whether it began otherwise: nothing after that is looked at.
     astray: bool,
-    closed: bool,
     problems: Vec<String>,
     /// Over the commitments.
     manifest: Tree,
@@ -68,7 +67,8 @@ pub(super) struct Story {
     /// Frames in which a first look found something, and those from which finds were carried.
     finding: FrameSet,
     sources: FrameSet,
-    after: Aftermath,
+    /// What people decided after `run.closed`.
+    after: Option<Aftermath>,
 }
 
 /// The looks at one frame so far.
@@ -106,20 +106,21 @@ impl Story {
                 self.astray = true;
                 self.problem("the log does not begin with run.opened");
             }
-            (_, Some(opened)) if self.closed => {
-                let ended = Ended {
-                    opened,
-                    published: &self.published,
-                    withheld: &self.withheld,
-                };
-                let problems = self.after.take(&ended, entry);
-                self.problems.extend(problems);
-            }
-            (Entry::RunClosed(closed), Some(_)) => {
-                self.closed = true;
+            (Entry::RunClosed(closed), Some(_)) if self.after.is_none() => {
+                self.after = Some(Aftermath::of(closed.at));
                 self.balance(*closed);
             }
-            _ => self.middle(entry, goes_on),
+            (_, Some(opened)) => match &mut self.after {
+                Some(after) => {
+                    let ended = Ended {
+                        opened,
+                        published: &self.published,
+                        withheld: &self.withheld,
+                    };
+                    self.problems.extend(after.take(&ended, entry));
+                }
+                None => self.middle(entry, goes_on),
+            },
         }
     }
 
@@ -127,7 +128,7 @@ impl Story {
     pub(super) fn finish(mut self) -> Vec<String> {
         if self.opened.is_none() && !self.astray {
             self.problem("the log does not begin with run.opened");
-        } else if !self.closed && !self.astray {
+        } else if self.after.is_none() && !self.astray {
             self.problem("the log has no run.closed: the run is not finished");
         }
         self.problems
@@ -135,7 +136,7 @@ impl Story {
 
     /// Whether `run.closed` was taken.
     pub(super) fn is_closed(&self) -> bool {
-        self.closed
+        self.after.is_some()
     }
 
     /// How the run began.
@@ -358,93 +359,6 @@ impl Story {
         self.problem(format!(
             "an entry of frame {frame} stands outside its frame"
         ));
-    }
-
-    fn placed(&mut self, placed: &Placed) {
-        let frame = placed.frame;
-        if let Some(Looks { frame: open, .. }) = self.frame {
-            self.problem(format!(
-                "frame {frame} was placed before the outcome of frame {open}"
-            ));
-        }
-        if !self.emitted.is_empty() {
-            self.problem(format!("frame {frame} was placed after a tile"));
-        }
-        if !self.published.contains(frame) {
-            self.problem(format!("frame {frame} was placed and not published"));
-        }
-        if self.last_placed.replace(frame) >= Some(frame) {
-            self.problem(format!("frame {frame} was placed out of order"));
-        }
-    }
-
-    /// What is told of once, after the last frame.
-    fn result(&mut self, name: &'static str) {
-        if let Some(Looks { frame, .. }) = self.frame {
-            self.problem(format!("{name} comes before the outcome of frame {frame}"));
-        }
-        if !self.results.insert(name) {
-            self.problem(format!("{name} stands there twice"));
-        }
-    }
-
-    fn flight(&mut self, flight: &FlightEvidence) {
-        if let Some(Looks { frame, .. }) = self.frame {
-            self.problem(format!(
-                "a flight was placed before the outcome of frame {frame}"
-            ));
-        }
-        if !self.emitted.is_empty() {
-            self.problem("a flight was placed after a tile");
-        }
-        for &[first, last] in &flight.frames {
-            if !self.published.holds([first, last]) {
-                self.problem(format!(
-                    "a flight of frames {first} to {last} was placed, not all of which were published"
-                ));
-                continue;
-            }
-            for frame in first..=last {
-                if !self.flown.insert(frame) {
-                    self.problem(format!("frame {frame} is of two flights"));
-                }
-            }
-        }
-    }
-
-    fn buildings(&mut self, table: &BuildingsEmitted, goes_on: bool) {
-        if !goes_on {
-            self.result("buildings.emitted");
-        }
-        for file in &table.files {
-            self.shows(&file.path, &table.source_frames, goes_on);
-        }
-    }
-
-    fn emitted(&mut self, tile: &TileEmitted, goes_on: bool) {
-        if let Some(Looks { frame, .. }) = self.frame {
-            self.problem(format!("a tile comes before the outcome of frame {frame}"));
-        }
-        if tile.path.starts_with("tiles/heatloss") && !self.results.contains("heatloss.parameters")
-        {
-            self.problem(format!("{:?} comes before heatloss.parameters", tile.path));
-        }
-        self.shows(&tile.path, &tile.source_frames, goes_on);
-    }
-
-    /// A file that was published, and the frames in it.
-    fn shows(&mut self, path: &str, source_frames: &[[u32; 2]], goes_on: bool) {
-        if !self.emitted.insert(path.to_owned()) && !goes_on {
-            self.problem(format!("{path:?} was published twice"));
-        }
-        for &[first, last] in source_frames {
-            // Ranges are read in ascending order only, so each published frame is looked at once.
-            if !self.published.holds([first, last]) {
-                self.problem(format!(
-                    "{path:?} shows frames {first} to {last}, not all of which were published",
-                ));
-            }
-        }
     }
 
     fn unreviewed(&mut self, frame: u32) {

@@ -1,0 +1,111 @@
+//! `heatveil seal`.
+
+use std::path::{Path, PathBuf};
+
+use super::Exit;
+use super::print::answer;
+use crate::Error;
+use crate::ingest::{self, Limits};
+use crate::seal::{IntakeKey, SealError, SealKey, is_sealed};
+use crate::store::{self, Existing};
+
+/// Arguments of `heatveil seal`.
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The inputs stay where they are: delete them on card and drone yourself.\n\nExamples:\n  \
+    heatveil seal /media/card/flight --out sealed --key keys/tonight.agekey\n  \
+    heatveil run sealed --out tonight --intake-key keys/tonight.agekey\n  \
+    heatveil purge tonight --delete --intake-key keys/tonight.agekey"
+)]
+pub(super) struct SealCommand {
+    /// Thermal frames: files or folders
+    #[arg(required = true, value_name = "INPUT")]
+    inputs: Vec<PathBuf>,
+    /// Folder for the sealed copies, with the names of the inputs and .age behind them
+    #[arg(short, long, value_name = "DIR")]
+    out: PathBuf,
+    /// Key of this survey and of no other; made where there is no such file
+    #[arg(long, value_name = "FILE", required_unless_present = "recipient")]
+    key: Option<PathBuf>,
+    /// Public key (age1…) instead, where the key itself lies elsewhere
+    #[arg(long, value_name = "AGE1", conflicts_with = "key")]
+    recipient: Option<String>,
+}
+
+impl SealCommand {
+    pub(super) fn execute(self) -> Result<Exit, Error> {
+        let files = self.files()?;
+        let key = match &self.key {
+            Some(path) if path.exists() => Some(IntakeKey::load(path)?),
+            Some(path) => Some(IntakeKey::create(path)?),
+            None => None,
+        };
+        let public = match (&key, &self.recipient) {
+            (Some(key), _) => key.public(),
+            (None, text) => SealKey::parse(text.as_deref().unwrap_or_default())?,
+        };
+        let limits = Limits::default();
+        for (file, target) in &files {
+            let bytes = ingest::read(file, &limits)?;
+            if is_sealed(&bytes) {
+                return Err(SealError::Twice { path: file.clone() }.into());
+            }
+            let sealed = public.seal(&bytes)?;
+            store::write_file(target, &sealed, Existing::Refuse)?;
+            if let Some(key) = &key {
+                check(target, key, &limits, &bytes)?;
+            }
+        }
+        answer(&format!(
+            "{} files sealed to {public} in {}",
+            files.len(),
+            self.out.display()
+        ));
+        if let Some(path) = &self.key {
+            answer(&format!(
+                "the key is {}: without it nobody opens them, and whoever destroys it deletes them",
+                path.display()
+            ));
+        }
+        Ok(Exit::Done)
+    }
+
+    /// Inputs and where their copies go. Refuses two that would have one name.
+    fn files(&self) -> Result<Vec<(PathBuf, PathBuf)>, Error> {
+        let mut pairs: Vec<(PathBuf, PathBuf)> = Vec::new();
+        for input in &self.inputs {
+            let found = ingest::discover(std::slice::from_ref(input))?;
+            if let Some((path, source)) = found.problems.into_iter().next() {
+                return Err(Error::Input { path, source });
+            }
+            for file in found.files {
+                let name = match file.strip_prefix(input) {
+                    Ok(below) if !below.as_os_str().is_empty() => below.to_path_buf(),
+                    _ => PathBuf::from(file.file_name().unwrap_or_default()),
+                };
+                let mut target = self.out.join(name).into_os_string();
+                target.push(".age");
+                pairs.push((file, target.into()));
+            }
+        }
+        let mut seen = std::collections::HashSet::new();
+        for (_, target) in &pairs {
+            store::check_free(target, Existing::Refuse)?;
+            if !seen.insert(target) {
+                let source = std::io::Error::other("two inputs would have this name");
+                let path = target.clone();
+                return Err(Error::Input { path, source });
+            }
+        }
+        Ok(pairs)
+    }
+}
+
+/// Opens what was written: whoever deletes the input relies on it.
+fn check(target: &Path, key: &IntakeKey, limits: &Limits, bytes: &[u8]) -> Result<(), Error> {
+    if ingest::open(target, limits, Some(key))?.bytes == bytes {
+        return Ok(());
+    }
+    let problem = format!("{} does not open again", target.display());
+    Err(SealError::Seal { problem }.into())
+}

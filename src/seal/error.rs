@@ -1,0 +1,65 @@
+//! Why something was not sealed or opened.
+
+use std::path::PathBuf;
+
+/// Why a sealed file was not opened. The words are for the log too, so they name no file.
+#[non_exhaustive]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, thiserror::Error)]
+pub enum OpenError {
+    /// No key was given.
+    #[error("it is sealed; give the key with --intake-key or survey.intake-key")]
+    NoKey,
+    /// It was sealed to another key.
+    #[error("it is sealed to another key than the one of --intake-key")]
+    OtherKey,
+    /// It was cut or changed.
+    #[error("it is sealed, and was cut or changed since; copy it again")]
+    Damaged,
+    /// It holds more than allowed.
+    #[error("it is sealed and holds more bytes than allowed")]
+    TooLarge,
+}
+
+/// Why an input was not sealed, or a key not taken.
+#[non_exhaustive]
+#[derive(Debug, thiserror::Error)]
+pub enum SealError {
+    /// A key could not be read.
+    #[error("could not read the intake key {}", path.display())]
+    Io {
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: std::io::Error,
+    },
+    /// A file does not hold one key.
+    #[error(
+        "{}: not one secret key of age (X25519, AGE-SECRET-KEY-1…); `heatveil seal --key` or `age-keygen` makes one",
+        path.display()
+    )]
+    Key {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A text is no public key.
+    #[error("not a public key of age (age1…): {problem}")]
+    Public {
+        /// What the library said.
+        problem: &'static str,
+    },
+    /// The library gave up.
+    #[error("could not seal: {problem}")]
+    Seal {
+        /// What the library said.
+        problem: String,
+    },
+    /// The file is sealed already.
+    #[error("{} is sealed already", path.display())]
+    Twice {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A file could not be written.
+    #[error(transparent)]
+    Store(#[from] crate::store::StoreError),
+}

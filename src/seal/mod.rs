@@ -1,0 +1,254 @@
+//! Inputs at rest: sealed to one key, so that destroying the key deletes them wherever copies lie.
+//!
+//! In: the bytes of an input and a key. Out: an age file (`age-encryption.org/v1`, X25519, no armour), or the bytes again, in memory alone.
+//! Refuses: another key, a changed or cut file, more bytes than allowed. Any `age` program opens what is sealed here, and the other way round.
+
+mod error;
+
+use std::borrow::Cow;
+use std::fs;
+use std::io::Read;
+use std::path::Path;
+
+use age::secrecy::ExposeSecret;
+use age::x25519::{Identity, Recipient};
+use age::{DecryptError, Decryptor};
+
+pub use error::{OpenError, SealError};
+
+use crate::store::{self, Artifact, sealed};
+
+/// First line of every age file.
+const MAGIC: &[u8] = b"age-encryption.org/v1\n";
+/// What a secret key begins with, in a file of `age-keygen` too.
+const SECRET: &str = "AGE-SECRET-KEY-1";
+
+/// Whether bytes are those of a sealed file.
+#[must_use]
+pub fn is_sealed(bytes: &[u8]) -> bool {
+    bytes.starts_with(MAGIC)
+}
+
+/// An input as it may lie on a disk.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Sealed(Vec<u8>);
+
+impl sealed::Sealed for Sealed {}
+
+impl Artifact for Sealed {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        self.0.as_slice().into()
+    }
+}
+
+/// The public half of a key: it seals and opens nothing.
+#[derive(Clone, PartialEq, Eq)]
+pub struct SealKey(Recipient);
+
+impl SealKey {
+    /// Reads `age1…`.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::Public`] when the text is no X25519 recipient of age.
+    pub fn parse(text: &str) -> Result<Self, SealError> {
+        match text.trim().parse() {
+            Ok(recipient) => Ok(Self(recipient)),
+            Err(problem) => Err(SealError::Public { problem }),
+        }
+    }
+
+    /// Seals the bytes of an input.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::Seal`] when the library gives up.
+    pub fn seal(&self, bytes: &[u8]) -> Result<Sealed, SealError> {
+        let sealed = age::encrypt(&self.0, bytes);
+        sealed.map(Sealed).map_err(|error| SealError::Seal {
+            problem: error.to_string(),
+        })
+    }
+}
+
+impl std::fmt::Display for SealKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+impl std::fmt::Debug for SealKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "SealKey({self})")
+    }
+}
+
+/// The key that opens the inputs of a survey.
+#[derive(Clone)]
+pub struct IntakeKey(Identity);
+
+impl std::fmt::Debug for IntakeKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "IntakeKey of {}", self.public())
+    }
+}
+
+impl IntakeKey {
+    /// Makes a key in a new file that its owner alone may read, as `age-keygen` writes it.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::Store`] when the file is there or cannot be written.
+    pub fn create(path: &Path) -> Result<Self, SealError> {
+        let key = Self(Identity::generate());
+        let secret = key.0.to_string();
+        let text = format!(
+            "# public key: {}\n{}\n",
+            key.public(),
+            secret.expose_secret()
+        );
+        store::write_secret(path, text.as_bytes())?;
+        Ok(key)
+    }
+
+    /// Reads a key file of this program or of `age-keygen`: one secret key, lines with `#` left out.
+    ///
+    /// # Errors
+    ///
+    /// [`SealError::Io`] when it cannot be read, [`SealError::Key`] when it holds no key, more than one, or another kind.
+    pub fn load(path: &Path) -> Result<Self, SealError> {
+        let text = fs::read_to_string(path).map_err(|source| SealError::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        let mut keys = text.lines().map(str::trim);
+        let mut next = || keys.find(|line| line.starts_with(SECRET));
+        match (next().map(str::parse), next()) {
+            (Some(Ok(key)), None) => Ok(Self(key)),
+            _ => Err(SealError::Key {
+                path: path.to_path_buf(),
+            }),
+        }
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn public(&self) -> SealKey {
+        SealKey(self.0.to_public())
+    }
+
+    /// Opens a sealed file of at most `max` bytes.
+    ///
+    /// # Errors
+    ///
+    /// [`OpenError`], which says why; no part of the file comes out then.
+    pub fn open(&self, sealed: &[u8], max: u64) -> Result<Vec<u8>, OpenError> {
+        let key: &dyn age::Identity = &self.0;
+        let opened = Decryptor::new_buffered(sealed)
+            .and_then(|decryptor| decryptor.decrypt(std::iter::once(key)));
+        let reader = opened.map_err(|error| match error {
+            DecryptError::NoMatchingKeys => OpenError::OtherKey,
+            _ => OpenError::Damaged,
+        })?;
+        let mut bytes = Vec::new();
+        let read = reader.take(max.saturating_add(1)).read_to_end(&mut bytes);
+        match read {
+            Err(_) => Err(OpenError::Damaged),
+            Ok(_) if bytes.len() as u64 > max => Err(OpenError::TooLarge),
+            Ok(_) => Ok(bytes),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use base64::Engine;
+    use base64::prelude::BASE64_STANDARD;
+
+    use super::*;
+
+    /// Made by `age` 1.1.1 (Debian): `printf 'a frame' | age -r "$(age-keygen -y key)"`.
+    const OF_AGE: &str = "YWdlLWVuY3J5cHRpb24ub3JnL3YxCi0+IFgyNTUxOSBsTXY1UEhSVTI0Z0o1Ri9ieCtOTDM3eFptTGNqWkx1ZXpL\
+        RUhqMU8yR2lRClBidGRYVHZsdFlUMGQ2MXVxUWpaYkh5anc0bTZGSFd3K2ttRkw2NVd4TXMKLS0tIHZEeEU5VE5t\
+        NzEzbUs0NGo3S0VzbzMvRjRLSjVpWUd4TlFLY09ENVFJVWcKTL7cVv1zYqqcM0QwsFtb4E0erWmHqxUBCK7vVmhh\
+        4V/LlNCVHh4n";
+    const KEY_OF_AGE: &str = "# public key: age1whnf7dynzfhlc4ykc7ju2djenug5rtmu5sgy66uv0enju2cmag4sx82y3y\n\
+        AGE-SECRET-KEY-1PEWD4NMRNTWSGAN07QPN92G8M2F89LXTPRA5PDYH8Z6W9GUC5J9Q5YFHQH\n";
+
+    fn of_age(folder: &Path) -> (IntakeKey, Vec<u8>) {
+        let path = folder.join("by_age.key");
+        store::write_secret(&path, KEY_OF_AGE.as_bytes()).unwrap();
+        let sealed = BASE64_STANDARD.decode(OF_AGE).unwrap();
+        (IntakeKey::load(&path).unwrap(), sealed)
+    }
+
+    #[test]
+    fn opens_what_another_program_sealed() {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, of_age) = of_age(folder.path());
+        assert!(is_sealed(&of_age));
+        assert_eq!(key.open(&of_age, 7).unwrap(), b"a frame");
+        assert_eq!(key.open(&of_age, 6).unwrap_err(), OpenError::TooLarge);
+        assert!(KEY_OF_AGE.contains(&format!("# public key: {}\n", key.public())));
+    }
+
+    #[test]
+    fn nothing_of_a_changed_or_cut_file_comes_out() {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, of_age) = of_age(folder.path());
+        for len in 0..of_age.len() {
+            assert!(key.open(&of_age[..len], 99).is_err(), "cut to {len}");
+        }
+        for at in 0..of_age.len() {
+            let mut changed = of_age.clone();
+            changed[at] ^= 1;
+            assert!(key.open(&changed, 99).is_err(), "changed at {at}");
+        }
+        // Three pieces of 64 KiB, without the last one and with the last two the wrong way round.
+        let sealed = key.public().seal(&vec![7; 3 << 16]).unwrap().0;
+        let piece = (1 << 16) + 16;
+        assert!(key.open(&sealed[..sealed.len() - piece], 9 << 16).is_err());
+        let mut swapped = sealed.clone();
+        let first = sealed.len() - 3 * piece;
+        swapped[first..first + 2 * piece].rotate_left(piece);
+        assert!(key.open(&swapped, 9 << 16).is_err());
+        assert_eq!(key.open(&sealed, 3 << 16).unwrap(), vec![7; 3 << 16]);
+    }
+
+    #[test]
+    fn another_key_opens_nothing_and_says_so() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("k");
+        let key = IntakeKey::create(&path).unwrap();
+        assert!(IntakeKey::create(&path).is_err(), "a key is never replaced");
+        assert_eq!(
+            key.open(&of_age(folder.path()).1, 99).unwrap_err(),
+            OpenError::OtherKey
+        );
+        let again = IntakeKey::load(&path).unwrap();
+        let sealed = SealKey::parse(&key.public().to_string())
+            .unwrap()
+            .seal(b"x")
+            .unwrap();
+        assert_eq!(again.open(&sealed.bytes(), 9).unwrap(), b"x");
+        assert!(!format!("{key:?}").contains(SECRET));
+    }
+
+    #[test]
+    fn a_file_without_one_key_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in [
+            ("none", String::new()),
+            ("two", KEY_OF_AGE.repeat(2)),
+            ("short", "AGE-SECRET-KEY-1QQ\n".into()),
+            ("public", "age1qqqq\n".into()),
+        ] {
+            let path = folder.path().join(name);
+            store::write_secret(&path, text.as_bytes()).unwrap();
+            let refused = IntakeKey::load(&path).unwrap_err().to_string();
+            assert!(refused.contains(name), "{refused}");
+        }
+        assert!(SealKey::parse("age1qqqq").is_err());
+        assert!(IntakeKey::load(&folder.path().join("gone")).is_err());
+    }
+}
