@@ -14,7 +14,8 @@ use crate::store::Existing;
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
     heatveil report tonight\n  \
-    heatveil report tonight --approver \"A. Approver\" --key example.vkey --overwrite\n\n\
+    heatveil report tonight --approver \"A. Approver\" --key example.vkey --overwrite\n  \
+    heatveil report final --reviewed tonight\n\n\
     The folder is verified first; where it does not verify, no report is made and the exit code is 4.")]
 pub(super) struct ReportCommand {
     /// Folder of a run
@@ -31,6 +32,9 @@ pub(super) struct ReportCommand {
     /// Verifier key received by another way [default: the folder's own, which proves less]
     #[arg(long, value_name = "FILE")]
     key: Option<PathBuf>,
+    /// Folder of the run whose review this one follows: who decided what, and why, stands in its log
+    #[arg(long, value_name = "DIR")]
+    reviewed: Option<PathBuf>,
     /// Replace the pages of an earlier report
     #[arg(long)]
     overwrite: bool,
@@ -43,6 +47,7 @@ impl ReportCommand {
             verify: VerifyOptions {
                 checkpoint: self.checkpoint,
                 key: read_key(self.key)?,
+                reviewed: self.reviewed,
                 ..VerifyOptions::default()
             },
         };

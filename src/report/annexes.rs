@@ -4,6 +4,7 @@ use super::afterwards::raw_data;
 use super::cards::Card;
 use super::facts::Facts;
 use super::hidden::covered;
+use super::people::is_override;
 use super::survey::{Pair, pair};
 use super::trust::Trust;
 use crate::page;
@@ -34,11 +35,12 @@ fn of_being_seen(facts: &Facts, cards: &[Card]) -> Vec<Risk> {
     let unseen = cards
         .iter()
         .find_map(|card| card.figures.as_ref()?.unseen.as_ref());
-    let hidden: u64 = masks
-        .finds
-        .values()
-        .map(|finds| finds.first() + finds.self_check)
-        .sum();
+    let finds = |class: &str| masks.of(class).first() + masks.of(class).self_check;
+    let hidden = format!(
+        "{} of people and {} of warm spots hidden",
+        page::count(finds("person"), "find"),
+        page::number(finds("warm-spot"))
+    );
     vec![
         Risk {
             what: "A person can be seen in the published map.",
@@ -46,14 +48,10 @@ fn of_being_seen(facts: &Facts, cards: &[Card]) -> Vec<Risk> {
             test: "tests/privacy.rs, tests/lines.rs, tests/carry.rs; heatveil eval, models/README.md",
             result: match unseen {
                 Some(figures) => format!(
-                    "{} hidden. Expected cover of people in new places: {}.",
-                    page::count(hidden, "find"),
+                    "{hidden}. Expected cover of people in new places: {}.",
                     covered(figures)
                 ),
-                None => format!(
-                    "{} hidden. No figure for the model that looked.",
-                    page::count(hidden, "find")
-                ),
+                None => format!("{hidden}. No figure for the model that looked."),
             },
             remains: "A detector can miss someone. Review a share of the published frames.",
         },
@@ -107,20 +105,23 @@ fn of_being_seen(facts: &Facts, cards: &[Card]) -> Vec<Risk> {
 
 /// Risks from what people do with the files, the record and the figures.
 fn of_what_people_do(facts: &Facts, trust: &Trust) -> Vec<Risk> {
-    let overridden = facts
-        .reviews
-        .iter()
-        .filter(|review| matches!(review.decision.as_str(), "release" | "approve"));
+    let overridden = facts.decisions().filter(|review| is_override(review));
     vec![
         Risk {
             what: "Someone overrides the machine to show more.",
             measure: "Decisions are signed, reasoned, in the log; a frame can be released with less hidden only with a written reason.",
             test: "src/audit/aftermath.rs, src/audit/decisions.rs",
-            result: format!(
-                "{} by a person.",
-                page::count(overridden.count() as u64, "override")
-            ),
-            remains: "A signer can be wrong. Read the reasons above.",
+            result: match &facts.opened.reviewed {
+                Some(_) if facts.before.is_none() => {
+                    "The run follows decisions that stand in another log (What people decided)."
+                        .to_owned()
+                }
+                _ => format!(
+                    "{} by people.",
+                    page::count(overridden.count() as u64, "override")
+                ),
+            },
+            remains: "A signer can be wrong. Read the reasons under What people decided.",
         },
         Risk {
             what: "The record is changed afterwards.",
@@ -131,7 +132,7 @@ fn of_what_people_do(facts: &Facts, trust: &Trust) -> Vec<Risk> {
         },
         Risk {
             what: "Raw frames with people in them are kept for longer than needed.",
-            measure: "Deletion with evidence in the log; the key that links log and files is destroyed. Raw frames can lie encrypted, so that destroying one key deletes every encrypted copy.",
+            measure: "Deletion with evidence in the log, by dates fixed when the run began; the key that links log and files has a date of its own. Raw frames can lie encrypted, so that destroying one key deletes every encrypted copy.",
             test: "tests/review.rs, tests/sealed.rs (what is deleted, what the log says of it)",
             result: format!(
                 "{} {}",

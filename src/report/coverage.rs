@@ -17,6 +17,8 @@ use crate::tiles::{self, Ramp};
 
 /// Longer side of the picture at most, pixels.
 const LARGEST: usize = 960;
+/// Metres of ground a pixel at least: enough to see what was flown, too coarse for a window or a person.
+const FINEST: f64 = 0.5;
 /// Level of the web tiles to which the extent is widened: some 600 m a tile at the equator, 370 m in Great Britain.
 const LEVEL: u32 = 16;
 
@@ -134,19 +136,18 @@ impl Picture {
     fn read(path: &Path) -> Result<Self, gdal::errors::GdalError> {
         let dataset = tiles::open_raster(path)?;
         let (columns, rows) = dataset.raster_size();
-        let longer = columns.max(rows).max(1);
-        let shrink = |side: usize| {
-            if longer <= LARGEST {
-                side
-            } else {
-                (side * LARGEST).div_ceil(longer).max(1)
-            }
-        };
-        let (width, height) = (shrink(columns), shrink(rows));
+        let transform = dataset.geo_transform()?;
+        let by = columns.max(rows).div_ceil(LARGEST).max(1);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "at most some hundred; `as` saturates"
+        )]
+        let by = by.max((FINEST / transform[1].abs()).ceil() as usize);
+        let (width, height) = (columns.div_ceil(by), rows.div_ceil(by));
         // GDAL's default picks the nearest pixel: every value shown was measured.
         let band = dataset.rasterband(1)?;
         let read = band.read_as::<f32>((0, 0), (columns, rows), (width, height), None)?;
-        let transform = dataset.geo_transform()?;
         #[expect(clippy::cast_precision_loss, reason = "sides of a raster")]
         let metres = [
             transform[1].abs() * columns as f64 / width as f64,

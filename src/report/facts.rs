@@ -26,6 +26,8 @@ pub(super) struct Facts {
     /// Frames whose file lay there sealed.
     pub(super) sealed: u64,
     pub(super) masks: Masks,
+    /// Published frames that follow a decision about an earlier run.
+    pub(super) followed: Vec<u32>,
     pub(super) withheld: Vec<NotPublished>,
     pub(super) rejected: Vec<NotPublished>,
     pub(super) emitted: Vec<TileEmitted>,
@@ -37,6 +39,8 @@ pub(super) struct Facts {
     pub(super) reviews: Vec<ReviewDecided>,
     pub(super) releases: Vec<ReleaseApproved>,
     pub(super) deletions: Vec<RawDeleted>,
+    /// The run whose review this one follows, as far as it was followed; `None` where there is none or nobody gave it.
+    pub(super) before: Option<Box<Facts>>,
 }
 
 /// What was hidden in the published frames.
@@ -81,6 +85,10 @@ impl Finds {
 impl Facts {
     /// Reads the log of `folder`, whose root must be `verified` (hex).
     pub(super) fn read(folder: &Path, verified: &str) -> Result<Self, ReportError> {
+        Self::read_first(folder, verified, usize::MAX)
+    }
+
+    fn read_first(folder: &Path, verified: &str, count: usize) -> Result<Self, ReportError> {
         let changed = || ReportError::Changed {
             path: folder.join(layout::LOG),
         };
@@ -89,7 +97,7 @@ impl Facts {
             AuditError::Io { path, source } => ReportError::Io { path, source },
             error => error.into(),
         })?;
-        Self::of(entries.into_iter().map(Some)).ok_or_else(changed)
+        Self::of(entries.into_iter().take(count).map(Some)).ok_or_else(changed)
     }
 
     /// Adds entries up; `None` where one is no entry, or the run did not begin or end.
@@ -115,7 +123,12 @@ impl Facts {
                     *facts.cameras.entry(camera).or_default() += 1;
                 }
                 Entry::Detected(look) => looks.push(look),
-                Entry::Masked(masked) => facts.masks.add(&masked, &looks),
+                Entry::Masked(masked) => {
+                    if masked.reviewed.is_some() {
+                        facts.followed.push(masked.frame);
+                    }
+                    facts.masks.add(&masked, &looks);
+                }
                 Entry::Withheld(frame) => facts.withheld.push(frame),
                 Entry::Rejected(frame) => facts.rejected.push(frame),
                 Entry::Placed(_) => {}
@@ -167,6 +180,7 @@ impl Facts {
                 pixels: Some(0),
                 ..Masks::default()
             },
+            followed: Vec::new(),
             withheld: Vec::new(),
             rejected: Vec::new(),
             emitted: Vec::new(),
@@ -177,7 +191,27 @@ impl Facts {
             reviews: Vec::new(),
             releases: Vec::new(),
             deletions: Vec::new(),
+            before: None,
         }
+    }
+
+    /// The reviewed run in `folder`, whose root must be `verified` (hex): its first `entries`, which are what was followed.
+    pub(super) fn read_before(
+        folder: &Path,
+        verified: &str,
+        entries: u64,
+    ) -> Result<Self, ReportError> {
+        Self::read_first(
+            folder,
+            verified,
+            usize::try_from(entries).unwrap_or(usize::MAX),
+        )
+    }
+
+    /// Every decision that shows in this run: those of the run it follows, then its own.
+    pub(super) fn decisions(&self) -> impl Iterator<Item = &ReviewDecided> {
+        let before = self.before.iter().flat_map(|run| &run.reviews);
+        before.chain(&self.reviews)
     }
 }
 

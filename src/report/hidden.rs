@@ -146,13 +146,15 @@ fn sentence(facts: &Facts, people: Finds, unseen: Option<&Unseen>) -> String {
         return "No frame was published, so nobody is shown.".to_owned();
     }
     let masked = format!(
-        "In {frames}, {} of a person were hidden (one person counts once in every frame that shows them, and some finds are false alarms)",
+        "In {frames}, {} of a person were hidden. How many people that were nobody knows: one person counts once in every frame that shows them, and \
+         most finds are false alarms.",
         page::count(people.first() + people.self_check, "find")
     );
     match unseen {
         Some(figures) => format!(
-            "{masked}; on labelled frames of places that the detector had never seen, at least four fifths of the body were hidden for {} of \
-             {} people (95 % interval {:.1} to {:.1} %), so on a new place expect about 1 person in {} to be covered less than that.",
+            "{masked} How sure that is was measured elsewhere: on labelled frames of places that the detector had never seen, at least four fifths of the \
+             body were hidden for {} of {} people (95 % interval {:.1} to {:.1} %). So expect about 1 person in {} to be covered less than that; with \
+             another camera, or in other conditions than those of the labelled frames, nobody has measured it.",
             page::percent(figures.covered),
             page::number(figures.persons),
             figures.interval[0] * 100.0,
@@ -160,7 +162,7 @@ fn sentence(facts: &Facts, people: Finds, unseen: Option<&Unseen>) -> String {
             one_in(figures.covered)
         ),
         None => format!(
-            "{masked}; how many were missed nobody can say from here, because the card of the model that looked is not built into this program."
+            "{masked} How many were missed nobody can say from here, because the card of the model that looked is not built into this program."
         ),
     }
 }

@@ -27,7 +27,7 @@ use std::path::Path;
 pub use error::ReportError;
 
 use crate::audit::{VerifyOptions, verify};
-use crate::store::{self, Artifact, Existing, sealed};
+use crate::store::{self, Artifact, Existing, layout, sealed};
 use facts::Facts;
 use trust::Trust;
 
@@ -69,8 +69,27 @@ pub fn compose(folder: &Path, options: &ReportOptions) -> Result<Vec<Page>, Repo
             problems: found.problems,
         });
     }
-    let facts = Facts::read(folder, &found.root)?;
-    let trust = Trust::new(&found, &options.verify);
+    let mut facts = Facts::read(folder, &found.root)?;
+    if let (Some(before), Some(named)) = (&options.verify.reviewed, &facts.opened.reviewed) {
+        let reviewers = options.verify.reviewers.clone();
+        let check = VerifyOptions {
+            reviewers,
+            ..VerifyOptions::default()
+        };
+        let found = verify(before, &check)?;
+        if !found.ok() {
+            return Err(ReportError::NotVerified {
+                folder: before.clone(),
+                problems: found.problems,
+            });
+        }
+        let run = Facts::read_before(before, &found.root, named.size)?;
+        facts.before = Some(Box::new(run));
+    }
+    let own = folder.join(layout::VERIFIER_KEY);
+    let own =
+        std::fs::read_to_string(&own).map_err(|source| ReportError::Io { path: own, source })?;
+    let trust = Trust::new(&found, &options.verify, own);
     pages::all(folder, &facts, &trust, options.approver.as_deref())
 }
 

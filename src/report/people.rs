@@ -4,14 +4,16 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::facts::Facts;
 use super::reasons;
-use crate::audit::{NotPublished, ReviewDecided};
+use crate::audit::{NotPublished, REVIEWED, ReviewDecided};
 use crate::page;
 
 /// Frames that need people or had them.
 #[derive(Debug)]
 pub(super) struct People {
-    /// Frames published against the program's own outcome.
+    /// Decisions against the program's own outcome.
     pub(super) overridden: Vec<Decided>,
+    /// Frames that follow decisions in a log that was not given, in a sentence.
+    pub(super) elsewhere: Option<String>,
     /// Every other decision.
     pub(super) others: Vec<Decided>,
     /// Withheld frames without a decision.
@@ -31,7 +33,13 @@ pub(super) struct Decided {
     pub(super) withheld_for: &'static str,
     pub(super) hidden: String,
     pub(super) by: String,
+    /// Signers without their keys.
+    pub(super) names: String,
+    /// The decision after "frame 5,".
+    pub(super) short: &'static str,
     pub(super) at: String,
+    /// Whether it was about the run that this one follows.
+    pub(super) followed: bool,
 }
 
 /// Frames that were not published for the same reason.
@@ -53,22 +61,35 @@ impl People {
             .chain(&facts.rejected)
             .map(|frame| (frame.frame, frame))
             .collect();
-        let decided: BTreeSet<u32> = facts.reviews.iter().map(|review| review.frame).collect();
-        let (mut overridden, others): (Vec<_>, Vec<_>) = facts
-            .reviews
-            .iter()
-            .partition(|review| matches!(review.decision.as_str(), "release" | "approve"));
+        let mut causes = causes;
+        let before = facts.before.iter().flat_map(|run| &run.withheld);
+        causes.extend(before.map(|frame| (frame.frame, frame)));
+        let decided: BTreeSet<u32> = facts.decisions().map(|review| review.frame).collect();
+        let of_before = facts.before.as_ref().map_or(0, |run| run.reviews.len());
+        let all = facts.decisions().enumerate();
+        let all = all.map(|(place, review)| (review, place < of_before));
+        let (mut overridden, others): (Vec<_>, Vec<_>) =
+            all.partition(|(review, _)| is_override(review));
         // What hides less first; a stable sort keeps the order of time.
-        overridden.sort_by_key(|review| review.decision != "release");
-        let rows = |reviews: Vec<&ReviewDecided>| {
+        overridden.sort_by_key(|(review, _)| review.decision != "release");
+        let rows = |reviews: Vec<(&ReviewDecided, bool)>| {
             let rows = reviews.into_iter();
-            rows.map(|review| Decided::new(review, causes.get(&review.frame).copied()))
-                .collect()
+            rows.map(|(review, followed)| {
+                let cause = causes.get(&review.frame).copied();
+                Decided::new(
+                    review,
+                    cause.filter(|cause| cause.reason != REVIEWED),
+                    followed,
+                )
+            })
+            .collect()
         };
-        let waits = |frame: &&NotPublished| !decided.contains(&frame.frame);
+        let waits =
+            |frame: &&NotPublished| !decided.contains(&frame.frame) && frame.reason != REVIEWED;
         let waiting: Vec<_> = facts.withheld.iter().filter(waits).collect();
         Self {
             overridden: rows(overridden),
+            elsewhere: elsewhere(facts),
             others: rows(others),
             waiting_frames: waiting.len() as u64,
             waiting: groups(&waiting),
@@ -78,9 +99,11 @@ impl People {
 }
 
 impl Decided {
-    fn new(review: &ReviewDecided, cause: Option<&NotPublished>) -> Self {
+    fn new(review: &ReviewDecided, cause: Option<&NotPublished>, followed: bool) -> Self {
         let signers = review.signatures.iter();
         let signers: Vec<String> = signers.map(|signature| signer(&signature.key)).collect();
+        let name = |signer: &String| signer.split(' ').next().unwrap_or_default().to_owned();
+        let names: Vec<String> = signers.iter().map(name).collect();
         Self {
             frame: review.frame,
             decision: reasons::decision(&review.decision).to_owned(),
@@ -94,9 +117,46 @@ impl Decided {
                 boxes => page::count(boxes as u64, "box"),
             },
             by: page::joined(&signers),
+            names: page::joined(&names),
+            short: reasons::decided(&review.decision),
             at: page::time(review.at),
+            followed,
         }
     }
+}
+
+/// Whether a decision changes what becomes of a frame.
+pub(super) fn is_override(review: &ReviewDecided) -> bool {
+    matches!(review.decision.as_str(), "release" | "approve" | "reject")
+}
+
+/// What is to be said where the reviewed run was not given.
+fn elsewhere(facts: &Facts) -> Option<String> {
+    let named = facts.opened.reviewed.as_ref()?;
+    if facts.before.is_some() {
+        return None;
+    }
+    let withheld = facts
+        .withheld
+        .iter()
+        .filter(|frame| frame.reason == REVIEWED);
+    let withheld: Vec<u32> = withheld.map(|frame| frame.frame).collect();
+    let told = |frames: &[u32], what: &str| match frames {
+        [] => None,
+        frames => Some(format!("{what}: {}", page::ranges(frames.iter().copied()))),
+    };
+    let told = [
+        told(&facts.followed, "published as decided"),
+        told(&withheld, "withheld as decided"),
+    ];
+    let told: Vec<String> = told.into_iter().flatten().collect();
+    Some(format!(
+        "This run follows what people decided about an earlier run ({}). Who decided, when and why stands in that run\u{2019}s log, of {} entries with the \
+         root {}, which was not given for this page: ask for it, or for a page made with --reviewed.",
+        told.join("; "),
+        page::number(named.size),
+        named.root
+    ))
 }
 
 /// Name and id of a verifier key (`name+id+base64`).

@@ -7,6 +7,7 @@ pub(super) fn reason(name: &str) -> &'static str {
             "Taken outside the conditions for which the detectors were measured, so nobody knows whom they would miss."
         }
         "self-check" => "After masking, the second look still found something that it was sure of.",
+        "reviewed" => "People decided that it is never published.",
         "detector-failed" => "A detector failed, so nobody knows what the frame shows.",
         "internal" => "The program met a fault of its own while it worked on the frame.",
         "unsupported-family" => "The camera's format needs tables that only its maker has.",
@@ -94,9 +95,19 @@ pub(super) fn decision(name: &str) -> &str {
     match name {
         "release" => "Override: published as it is, with less hidden than the program would",
         "approve" => "Override: published with the program\u{2019}s masks and any added ones",
-        "reject" => "Never to be published",
+        "reject" => "Override: never to be published",
         "confirm" => "Published frame looked at and found right",
         other => other,
+    }
+}
+
+/// The same after "frame 5,".
+pub(super) fn decided(name: &str) -> &'static str {
+    match name {
+        "release" => "published with less hidden",
+        "approve" => "published with all that was found hidden",
+        "reject" => "never to be published",
+        _ => "looked at",
     }
 }
 

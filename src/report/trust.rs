@@ -16,6 +16,8 @@ pub(super) struct Trust {
     /// Name of the log.
     pub(super) origin: String,
     pub(super) signatures: Vec<Signed>,
+    /// The verifier key that the log was checked with, `name+id+base64`.
+    pub(super) key: String,
     /// Whether the verifier key came by another way than the folder.
     pub(super) own_key: bool,
     /// Whether an older checkpoint was compared.
@@ -33,12 +35,14 @@ pub(super) struct Signed {
 }
 
 impl Trust {
-    pub(super) fn new(found: &Verification, options: &VerifyOptions) -> Self {
+    /// `own` is the verifier key of the folder.
+    pub(super) fn new(found: &Verification, options: &VerifyOptions, own: String) -> Self {
         Self {
             entries: page::number(found.entries),
             root: found.root.clone(),
             origin: found.checkpoint.lines().next().unwrap_or("?").to_owned(),
             signatures: signatures(&found.checkpoint),
+            key: options.key.clone().unwrap_or(own).trim().to_owned(),
             own_key: options.key.is_none(),
             older: options.checkpoint.is_some(),
             checkpoint: found.checkpoint.clone(),

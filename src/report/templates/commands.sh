@@ -28,3 +28,13 @@ for line in open("audit/entries.jsonl", encoding="utf-8"):
     for file in told.get(entry["type"], []):
         print(file["sha256"], "", file["path"])
 END
+
+# 4. What people decided, handed on and deleted
+python3 - <<'END'
+import json
+for line in open("audit/entries.jsonl", encoding="utf-8"):
+    entry = json.loads(line)
+    if entry["type"] in ("review.decided", "release.approved", "raw.deleted"):
+        told = ("type", "frame", "decision", "reason", "recipient", "approver", "category", "files", "left")
+        print(*(f"{name}={entry[name]!r}" for name in told if name in entry))
+END
