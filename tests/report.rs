@@ -293,7 +293,7 @@ fn the_five_questions_are_answered() {
     // What hides less stands first.
     let both = format!(
         "Frame 7, published with less hidden by jo.<u>reviewer</u> and kim: \u{201c}{REASON}\u{201d}; \
-         Frame 4, published with all that was found hidden by jo.<u>reviewer</u>: \u{201c}{REASON}\u{201d}."
+         Frame 4, published with all that was found hidden by jo.<u>reviewer</u> and kim: \u{201c}{REASON}\u{201d}."
     );
     assert!(text.contains(&both), "{text}");
 }

@@ -12,6 +12,7 @@ use common::{dji_frames, files, raw_offsets, write, write_keys};
 use heatveil::audit::{Entry, Masked, Signer, VerifyOptions, keygen, verify};
 use heatveil::detect::{BoxPx, Class, Detection, Padding, Scripted};
 use heatveil::frame::FrameId;
+use heatveil::report::{ReportOptions, compose};
 use heatveil::retention::{Purge, due, purge};
 use heatveil::review::{Decision, Desk, Margins, People, ReviewError};
 use heatveil::run::{Run, RunError, Silent};
@@ -258,6 +259,36 @@ fn a_run_that_follows_a_review_does_what_people_decided_and_nothing_else() {
     // What people decide later, this run does not follow, and does not claim to.
     bench.decide(5, "reject", [&[], &[]], &["jo"]).unwrap();
     assert_eq!(follows("new"), Vec::<String>::new());
+    who_decided_stands_in_the_report(&bench);
+}
+
+/// Of `new`, which follows `old`: with the reviewed run every decision that was followed, without it where to ask.
+fn who_decided_stands_in_the_report(bench: &Bench) {
+    let page = |reviewed: Option<PathBuf>| {
+        let verify = VerifyOptions {
+            reviewed,
+            ..VerifyOptions::default()
+        };
+        let options = ReportOptions {
+            verify,
+            ..ReportOptions::default()
+        };
+        let pages = compose(&bench.path("new"), &options).unwrap();
+        String::from_utf8(pages[0].bytes().into_owned()).unwrap()
+    };
+    let told = page(Some(bench.path("old")));
+    for fact in [
+        "Frame 3, published with less hidden by jo and kim:",
+        "Frame 4, published with all that was found hidden by jo:",
+        "Frame 2, never to be published by kim:",
+        "4 overrides by people.",
+    ] {
+        assert!(told.contains(fact), "{fact}");
+    }
+    assert!(!told.contains("Frame 5,"), "decided later");
+    let alone = page(None);
+    let asks = "(published as decided: 1, 3\u{2013}4; withheld as decided: 2)";
+    assert!(alone.contains(asks) && !alone.contains("None."), "{asks}");
 }
 
 #[test]

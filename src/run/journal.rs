@@ -12,7 +12,7 @@ use super::processed::{Input, Looked, Masked, Processed};
 use super::window::Find;
 use super::{Cause, Counts, Outcome, Run, RunError, record};
 use crate::audit::{
-    self, AuditError, CommitmentKey, Entry, FlightEvidence, Log, MOST_RANGES, ModelId, Placed,
+    self, AuditError, CommitmentKey, Entry, FlightEvidence, Log, ModelId, Placed,
     RunClosed, RunOpened, RunResumed, Signer,
 };
 use crate::config::Config;
