@@ -12,8 +12,8 @@ use super::processed::{Input, Looked, Masked, Processed};
 use super::window::Find;
 use super::{Cause, Counts, Outcome, Run, RunError, record};
 use crate::audit::{
-    self, AuditError, CommitmentKey, Entry, FlightEvidence, Log, MOST_RANGES, ModelId, Placed,
-    RunClosed, RunOpened, RunResumed, Signer,
+    self, AuditError, CommitmentKey, Entry, FlightEvidence, Log, ModelId, Placed, RunClosed,
+    RunOpened, RunResumed, Signer,
 };
 use crate::config::Config;
 use crate::frame::{FrameId, FrameMeta};
