@@ -22,6 +22,15 @@ pub enum RetentionError {
         /// Those of this one.
         at: i64,
     },
+    /// Without the key nobody can say which file is which input.
+    #[error(
+        "{} is not there, and without it no file can be told to be an input; a run that follows a review uses the key of the reviewed run: \
+         give --commitment-key", path.display()
+    )]
+    NoKey {
+        /// Where it should lie.
+        path: PathBuf,
+    },
     /// A whole folder of inputs is not there.
     #[error("{} is not there: mount the drive, or give --folders-are-gone if it was deleted", path.display())]
     FolderGone {

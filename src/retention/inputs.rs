@@ -60,7 +60,14 @@ pub(super) fn delete(
         }
         let key = match &key {
             Some(key) => key,
-            None => key.insert(CommitmentKey::load(purge.commitment_key.unwrap_or(&own))?),
+            None => {
+                let path = purge.commitment_key.unwrap_or(&own);
+                if !path.exists() {
+                    let path = path.to_path_buf();
+                    return Err(RetentionError::NoKey { path });
+                }
+                key.insert(CommitmentKey::load(path)?)
+            }
         };
         let unreadable = taken_in.destroyed && taken_in.sealed.contains(&frame);
         let same = is_input(file, intake.as_ref().map(|intake| &intake.key), |bytes| {

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::processed::{Input, Look, Looked, Processed, Ready, Times};
 use super::record::Keys;
-use super::reviewed::Decisions;
+use super::reviewed::{Decisions, outside};
 use super::window::{Find, Seen};
 use super::{Cause, Outcome};
 use crate::config::Config;
@@ -241,13 +241,12 @@ impl<'a> FrameTask<'a> {
                     return Err(withheld(detail));
                 };
                 skipped.clear();
-                // One person lets the frame through; what is seen more coarsely than evaluated only two people open.
-                let limit = if decided.open.is_empty() {
-                    self.evaluated_resolution()
-                } else {
-                    f64::INFINITY
-                };
-                Ok(located.beyond(Metres(limit)))
+                // One person lets the frame through; what is seen more coarsely than evaluated only two people open, in the boxes that they
+                // signed. Nobody opens the sky.
+                let coarse = located.beyond(Metres(self.evaluated_resolution()));
+                let mut hidden = outside(&coarse, &decided.open);
+                hidden.extend(located.beyond(Metres(f64::INFINITY)));
+                Ok(hidden)
             }
             Ok(hidden) => Ok(hidden),
         }

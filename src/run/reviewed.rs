@@ -9,6 +9,7 @@ use super::RunError;
 use crate::audit::{self, DecidedMask, REVIEWED, Retention, Reviewed, ReviewedRun, RunOpened};
 use crate::config::SurveyConfig;
 use crate::frame::FrameId;
+use crate::raster::RowSpan;
 use crate::redact::Decided;
 use crate::store::layout;
 
@@ -106,4 +107,46 @@ pub(super) fn boxes(decided: Option<&DecidedMask>) -> Decided<'_> {
         hide: &decided.hide,
         open: &decided.open,
     })
+}
+
+/// What lies outside all boxes: left, top, right, bottom in pixels, the last two one past the box.
+pub(super) fn outside(spans: &[RowSpan], boxes: &[[u32; 4]]) -> Vec<RowSpan> {
+    let mut left = spans.to_vec();
+    for bbox in boxes {
+        let [x0, y0, x1, y1] = bbox.map(|edge| usize::try_from(edge).unwrap_or(usize::MAX));
+        let cut = |span: RowSpan| {
+            if !(y0..y1).contains(&span.row) {
+                return vec![span];
+            }
+            // What is left of the box, and what is right of it.
+            let parts = [
+                RowSpan {
+                    x1: span.x1.min(x0),
+                    ..span
+                },
+                RowSpan {
+                    x0: span.x0.max(x1),
+                    ..span
+                },
+            ];
+            parts.into_iter().filter(|part| part.x0 < part.x1).collect()
+        };
+        left = left.into_iter().flat_map(cut).collect();
+    }
+    left
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn boxes_cut_their_own_pixels_out_and_no_others() {
+        let row = |row, x0, x1| RowSpan { row, x0, x1 };
+        let all = [row(0, 0, 10), row(1, 0, 10), row(2, 4, 6)];
+        assert_eq!(outside(&all, &[]), all);
+        // Rows 1 and 2, columns 3 to 5; then the first row from column 8 on.
+        let left = outside(&all, &[[3, 1, 6, 3], [8, 0, 99, 1]]);
+        assert_eq!(left, [row(0, 0, 8), row(1, 0, 3), row(1, 6, 10)]);
+    }
 }
