@@ -12,13 +12,8 @@ use super::processed::{Input, Looked, Masked, Processed};
 use super::window::Find;
 use super::{Cause, Counts, Outcome, Run, RunError, record};
 use crate::audit::{
-<<<<<<< HEAD
-    self, AuditError, CommitmentKey, Entry, FlightEvidence, Log, ModelId, Placed,
-    RunClosed, RunOpened, RunResumed, Signer,
-=======
     self, AuditError, CommitmentKey, Entry, FlightEvidence, Log, ModelId, Placed, RunClosed,
     RunOpened, RunResumed, Signer,
->>>>>>> log
 };
 use crate::config::Config;
 use crate::frame::{FrameId, FrameMeta};
