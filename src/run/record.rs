@@ -354,9 +354,42 @@ fn milli(value: f64) -> u32 {
 
 #[cfg(test)]
 mod tests {
+    use super::super::Cause;
+    use super::super::processed::Input;
     use super::*;
 
     /// Every second frame of 10,000: more ranges than a line of 65,535 bytes holds.
+    /// A model failed, so that nobody can say what those behind it would have done.
+    #[test]
+    fn a_model_that_leaves_out_a_frame_is_not_told_of_behind_one_that_failed() {
+        let models: Vec<ModelId> = ["persons", "windows"]
+            .map(|name| ModelId {
+                name: name.into(),
+                sha256: "00".repeat(32),
+                skips: true,
+            })
+            .into();
+        let config = crate::config::Args::default().resolve().unwrap();
+        let told = |left_out: usize| {
+            let mut processed = Processed::new(&Input {
+                id: FrameId(0),
+                path: Path::new("a"),
+                commitment: [0; 32],
+                duplicate_of: None,
+            });
+            processed.skipped.insert(left_out, "coarser".into());
+            processed.outcome = Outcome::Withheld(Cause::new("detector-failed", ""));
+            let entries = frame(&config, &models, &processed);
+            let looks = entries.iter().filter_map(|entry| match entry {
+                Entry::Detected(look) => look.model.clone(),
+                _ => None,
+            });
+            looks.collect::<Vec<_>>()
+        };
+        assert_eq!(told(1), [""; 0]);
+        assert_eq!(told(0), ["persons"]);
+    }
+
     #[test]
     fn many_ranges_become_entries_that_a_line_holds() {
         let frames: Vec<FrameId> = (0..5000)
