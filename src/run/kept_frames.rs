@@ -8,7 +8,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use super::journal::Journal;
-use super::{Run, RunError};
+use super::{Published, Run, RunError};
 use crate::frame::{FrameId, Height};
 use crate::georef::{self, Crs, Geoid, GeorefError, HeightSystem, Projector, Stand, Surface};
 use crate::raster::Raster;
@@ -29,23 +29,23 @@ impl Artifact for Poses {
 
 /// What is known of the frames besides their pixels.
 pub(super) struct Placed<'a> {
-    pub(super) crs: Crs,
-    pub(super) frames: &'a [MosaicFrame],
+    crs: Crs,
+    frames: &'a [MosaicFrame],
     /// The flights by their frames.
-    pub(super) flights: &'a [Vec<FrameId>],
-    pub(super) surface: &'a Surface,
+    flights: &'a [Vec<FrameId>],
+    surface: &'a Surface,
     /// Absolute heights, as the files have them.
-    pub(super) stated: BTreeMap<FrameId, Height>,
+    stated: BTreeMap<FrameId, Height>,
 }
 
-/// Publishes the frames, where they are asked for; returns what their heights are above.
+/// Publishes the frames, where they are asked for; returns in words what their heights are above.
 pub(super) fn publish(
     run: &Run,
     store: &Store,
     placed: &Placed<'_>,
     publishable: impl Fn(FrameId) -> Result<Arc<Raster<f32>>, RunError>,
     journal: &mut Journal<'_>,
-) -> Result<Option<HeightSystem>, RunError> {
+) -> Result<Option<String>, RunError> {
     if !run.config.tiles.keep_frames {
         return Ok(None);
     }
@@ -75,10 +75,29 @@ pub(super) fn publish(
     let staged = store.stage_folder(layout::FRAMES, write)?;
     let ids: Vec<FrameId> = frames.iter().map(|frame| frame.id).collect();
     journal.publish(staged, &ids)?;
-    Ok(Some(system))
+    Ok(Some(system.to_string()))
 }
 
-impl Placed<'_> {
+impl<'a> Placed<'a> {
+    pub(super) fn of(
+        crs: Crs,
+        frames: &'a [MosaicFrame],
+        flights: &'a [Vec<FrameId>],
+        surface: &'a Surface,
+        published: &[Published],
+    ) -> Self {
+        let stated = published
+            .iter()
+            .filter_map(|frame| Some((frame.id, frame.meta.absolute_altitude?)));
+        Self {
+            crs,
+            frames,
+            flights,
+            surface,
+            stated: stated.collect(),
+        }
+    }
+
     /// What heights can be given above, and what to add to each frame's for that.
     fn heights(
         &self,

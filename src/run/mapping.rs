@@ -96,18 +96,8 @@ pub(super) fn map(
         tiles::build_on(surface, crs, &frames, &options, &work, publishable)
     })?;
     let has_surface = ground.surface.model().is_some();
-    let placed = kept_frames::Placed {
-        crs,
-        frames: &frames,
-        flights: &members,
-        surface: &ground.surface,
-        stated: published
-            .iter()
-            .filter_map(|frame| Some((frame.id, frame.meta.absolute_altitude?)))
-            .collect(),
-    };
-    let heights = kept_frames::publish(run, store, &placed, publishable, journal)?;
-    summary.kept_frames_heights = heights.map(|system| system.to_string());
+    let placed = kept_frames::Placed::of(crs, &frames, &members, &ground.surface, published);
+    summary.kept_frames_heights = kept_frames::publish(run, store, &placed, publishable, journal)?;
     let objections = buildings::object(run, &mut mosaic, has_surface, journal)?;
     summary.objections = objections.as_ref().map(Objections::count);
     let report = mosaic.report().clone();
