@@ -11,13 +11,13 @@ mod rims;
 use std::sync::Arc;
 
 use chart::lines_apart;
-use flight::{Failure, flight, stated};
+use flight::{Agreement, Failure, Flight, flight};
 use heatveil::frame::FrameId;
 use heatveil::georef::{
-    Radiometric, Surface, View, YawReason, YawSource, exif_offset, match_temperatures, refine_poses,
+    Radiometric, Surface, View, YawReason, YawSource, exif_offset, match_temperatures,
 };
 use heatveil::tiles::MosaicReport;
-use rims::Rims;
+use rims::{Pattern, Rims, pairs};
 
 #[test]
 fn the_m2ea_flight_assembles_with_the_yaw_of_the_airframe() {
@@ -60,14 +60,26 @@ fn on_the_xt2_flight_both_yaws_agree() {
     assert!(gimbal.abs_diff(flight) < 30, "{choice:?}");
 }
 
-/// The issue asks for half a pixel on overlaps: a pixel is 0.16 m. The squares that refinement matches, in turns too, come to 0.58 px.
+/// The issue asks for half a pixel on overlaps: a pixel is 0.16 m. The squares that refinement matches come to 0.60 px on flat ground: 0.20 px across the lines
+/// between cameras, 0.46 px along them, which is where heights of the ground show (a hut of 3 m moves by 4 px between frames 25 m apart). Measured once outside
+/// the repository: heights on a lattice of 30 m, solved with the poses, leave 0.39 px; a shift along the track in time, rows that are read one after the other,
+/// `p1` and `p2`, and yaws as the gimbal's turns say leave 0.57 px or more on flat ground.
 #[test]
+#[expect(clippy::print_stdout, reason = "the figures are the result")]
 fn the_frames_and_lines_of_the_m2ea_flight_come_to_fit() {
     let Some(flight) = flight("m2ea") else { return };
     let found = flight.agree();
     let (before, after) = (found.poses.before.unwrap(), found.poses.after.unwrap());
+    println!(
+        "squares {:.2} px -> {:.2} px, {:.2} px across, in {} of {} pairs",
+        before.median_px,
+        after.median_px,
+        after.median_across_px,
+        found.poses.tied,
+        found.poses.pairs
+    );
     assert!(
-        before.median_px > 5.0 && after.median_px <= 0.65,
+        before.median_px > 5.0 && after.median_px <= 0.65 && after.median_across_px <= 0.25,
         "{before:?} {after:?}"
     );
     assert!(after.matches > 1200 && found.poses.tied * 100 >= found.poses.pairs * 85);
@@ -91,15 +103,16 @@ fn the_frames_and_lines_of_the_m2ea_flight_come_to_fit() {
     let (apart, pairs) = lines_apart(&flight, refined, (0.08, 8, 6));
     assert!(apart <= 0.081 && pairs >= 25, "{apart} m in {pairs} pairs");
     let seam = |report: &MosaicReport| report.overlap_disagreement.unwrap();
-    assert!(
-        seam(&found.after) <= 0.75 * seam(&found.before),
-        "{:?} {:?}",
-        seam(&found.after),
-        seam(&found.before)
-    );
+    let (before, after) = (seam(&found.before), seam(&found.after));
+    println!("differences in the map {before:.3} K -> {after:.3} K");
+    // The issue asks for half.
+    assert!(after <= 0.6 * before);
 }
 
+/// Issue 4: vignetting under 1 K peak to peak, on frames that did not tune it, and seams at least halved: between two frames they are (0.52 K to 0.17 K), in the map
+/// nearly (0.35 K to 0.19 K).
 #[test]
+#[expect(clippy::print_stdout, reason = "the figures are the result")]
 fn drift_and_vignetting_leave_the_xt2_flight() {
     let Some(flight) = flight("xt2") else { return };
     let found = flight.agree();
@@ -112,59 +125,61 @@ fn drift_and_vignetting_leave_the_xt2_flight() {
     let vignetting = found.temperatures.frames[0].vignetting.peak_to_peak();
     assert!((5.0..10.0).contains(&vignetting), "{vignetting}");
     let seam = |report: &MosaicReport| report.overlap_disagreement.unwrap();
-    assert!(seam(&found.after) <= 0.65 * seam(&found.before));
+    println!(
+        "differences {before:?} K -> {after:?} K, in the map {:.3} K -> {:.3} K",
+        seam(&found.before),
+        seam(&found.after)
+    );
+    assert!(seam(&found.after) <= 0.6 * seam(&found.before));
+    for even in [true, false] {
+        vignetting_of_one_half_leaves_the_other(&flight, &found, even);
+    }
 }
 
-/// Issue 4: under 1 K peak to peak, on frames that did not tune it. Measured: what corners lose goes from 3.03 K to -0.05 K and differences from 0.90 K to 0.30 K,
-/// by the test's own sums. All 14 terms learnt anew from the ten frames held out still span 2.41 K (8.06 K before), rims that few of them share included: by
-/// that measure it is not reached.
-#[test]
+/// Vignetting learnt from each second frame, on those between: corners, and the pattern that overlaps show, lose it; learnt anew, little is found.
+///
+/// This flight is one straight line without turns: a place moves down the sensor from frame to frame and never across. So overlaps tell the profile along
+/// the line, and the one across it comes from the lens being round.
 #[expect(clippy::print_stdout, reason = "the figures are the result")]
-fn vignetting_learnt_from_half_of_the_xt2_flight_leaves_the_other_half() {
-    let Some(flight) = flight("xt2") else { return };
-    let source = flight.choose().source;
-    let views: Vec<(FrameId, View)> = flight
-        .frames
-        .iter()
-        .map(|(id, located)| (*id, located.view(&flight.projector, source).unwrap()))
-        .collect();
+fn vignetting_of_one_half_leaves_the_other(flight: &Flight, found: &Agreement, even: bool) {
     let rasters = &flight.rasters;
-    let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&rasters[id.0 as usize]));
-    let poses = refine_poses(&stated(&views), &Surface::Flat, load).unwrap();
     let refined = (0..)
-        .zip(&views)
-        .map(|(at, (id, view))| (*id, poses.view(at, view)));
-    let (tuning, held): (Vec<_>, Vec<_>) = refined.partition(|(id, _)| id.0 % 2 == 0);
-    let learnt = match_temperatures(&tuning, &Surface::Flat, load).unwrap();
-    let vignetting = learnt.frames[0].vignetting;
-    let rims = |radiometric: Radiometric| {
-        let corrected =
-            |(id, view): &(FrameId, View)| (*view, radiometric.apply(&flight.raster(*id)));
-        Rims::of(&held.iter().map(corrected).collect::<Vec<_>>())
-    };
-    let before = rims(Radiometric::default());
-    let after = rims(Radiometric {
-        offset: 0.0,
-        vignetting,
-    });
-    let fresh = |radiometric: Radiometric| {
+        .zip(&found.views)
+        .map(|(at, (id, view))| (*id, found.poses.view(at, view)));
+    let (tuning, held): (Vec<(FrameId, View)>, Vec<_>) =
+        refined.partition(|(id, _)| (id.0 % 2 == 0) == even);
+    let terms = |frames: &[(FrameId, View)], radiometric: Radiometric| {
         let corrected =
             |id: FrameId| Ok::<_, Failure>(Arc::new(radiometric.apply(&rasters[id.0 as usize])));
-        let found = match_temperatures(&held, &Surface::Flat, corrected).unwrap();
-        found.frames[0].vignetting.peak_to_peak()
+        let found = match_temperatures(frames, &Surface::Flat, corrected).unwrap();
+        found.frames[0].vignetting
     };
-    let (was, left) = (
-        fresh(Radiometric::default()),
-        fresh(Radiometric {
-            offset: 0.0,
-            vignetting,
-        }),
-    );
+    let measured = Radiometric::default();
+    let corrected = Radiometric {
+        offset: 0.0,
+        vignetting: terms(&tuning, measured),
+    };
+    let [(rims_before, pattern_before), (rims, pattern)] =
+        [measured, corrected].map(|radiometric| {
+            let of = |(id, view): &(FrameId, View)| (*view, radiometric.apply(&flight.raster(*id)));
+            let pairs = pairs(&held.iter().map(of).collect::<Vec<_>>());
+            (Rims::of(&pairs), Pattern::of(&pairs, held.len()))
+        });
+    let [was, left] =
+        [measured, corrected].map(|radiometric| terms(&held, radiometric).peak_to_peak());
     println!(
-        "corners {:.2} K -> {:.2} K, differences {:.2} K -> {:.2} K over {} places; learnt anew {was:.2} K -> {left:.2} K peak to peak",
-        before.corner_kelvin, after.corner_kelvin, before.rms, after.rms, after.places
+        "held out: corners {:.2} K -> {:.2} K, differences {:.2} K -> {:.2} K over {} places; pattern {:.2} K -> {:.2} K peak to peak, a cell within {:.2} K; learnt anew {was:.2} K -> {left:.2} K",
+        rims_before.corner_kelvin,
+        rims.corner_kelvin,
+        rims_before.rms,
+        rims.rms,
+        rims.places,
+        pattern_before.peak_to_peak,
+        pattern.peak_to_peak,
+        pattern.error
     );
-    assert!(before.corner_kelvin > 2.5 && after.corner_kelvin.abs() < 0.5);
-    assert!(after.rms <= 0.5 * before.rms);
-    assert!(was > 7.0 && left < 3.0);
+    assert!(rims_before.corner_kelvin > 2.5 && rims.corner_kelvin.abs() < 0.5);
+    assert!(rims.rms <= 0.5 * rims_before.rms);
+    assert!(pattern_before.peak_to_peak > 1.0 && pattern.peak_to_peak < 0.4 && pattern.error < 0.1);
+    assert!(was > 6.0 && left < 1.0);
 }
