@@ -85,4 +85,5 @@ bench: setup
 	$(CARGO) bench --bench stages -- --quiet
 	$(CARGO) bench --bench networks
 	$(CARGO) bench --quiet --bench tiles
+	$(CARGO) bench --quiet --bench clearance
 	$(CARGO) bench --quiet --bench log
