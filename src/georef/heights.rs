@@ -17,9 +17,10 @@ use crate::frame::{Datum, Height};
 use crate::units::Metres;
 
 /// PROJ's steps from heights above the ellipsoid of WGS 84 to heights above the geoid EGM96, by its grid of 15 minutes, which Debian installs with
-/// PROJ (package proj-data).
-const TO_EGM96: &str = "+proj=pipeline +step +proj=unitconvert +xy_in=deg +xy_out=rad \
-    +step +proj=vgridshift +grids=egm96_15.gtx +step +proj=unitconvert +xy_in=rad +xy_out=deg";
+/// PROJ (package proj-data). EPSG:4326 has latitude first.
+const TO_EGM96: &str = "+proj=pipeline +step +proj=axisswap +order=2,1 \
+    +step +proj=unitconvert +xy_in=deg +xy_out=rad +step +proj=vgridshift +grids=egm96_15.gtx \
+    +step +proj=unitconvert +xy_in=rad +xy_out=deg +step +proj=axisswap +order=2,1";
 
 /// The geoid EGM96 (Lemoine et al. 1998), as PROJ has it.
 #[derive(Debug)]

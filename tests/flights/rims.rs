@@ -155,7 +155,7 @@ fn pattern(pairs: &[&Pair]) -> [f64; CELLS] {
             reason = "some cells; `as` saturates"
         )]
         let along = |place: f64, cells: usize| {
-            (((place + 1.0) / 2.0 * cells as f64) as usize).min(cells - 1)
+            ((f64::midpoint(place, 1.0) * cells as f64) as usize).min(cells - 1)
         };
         along(y, ROWS) * COLUMNS + along(x, COLUMNS)
     };
