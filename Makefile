@@ -2,13 +2,14 @@
 # make test   everything CI runs
 # make test-tract  the pure-Rust runtime against ONNX Runtime, and the library without features: five minutes to compile
 # make soak-frames  peak memory of 500 against 10,000 frames
+# make soak-area  the same over twenty times the area
 # make map-page  a picture of the web tiles in a browser, docs/map.png: needs npm and chromium
 # make web     fetch the map library of `heatveil serve` (npm); build again afterwards
 # make test-web  `heatveil serve` in a real browser: two minutes, needs chromium
 # make report-page  the pages of `heatveil report` in a browser: accessibility, pictures to look at: needs npm and chromium
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
-.PHONY: demo setup web test test-web test-tract bench soak-frames map-page report-page
+.PHONY: demo setup web test test-web test-tract bench soak-frames soak-area map-page report-page
 
 CARGO ?= cargo
 
@@ -58,6 +59,10 @@ test-tract: setup
 soak-frames: setup
 	$(CARGO) test --test soak -- --ignored --nocapture ten_thousand | tee soak-frames-$$(date -u +%F).txt
 
+# Peak memory of 500 frames against 10,000 over twenty times the area: 5 GB of disk.
+soak-area: setup
+	$(CARGO) test --release --test soak -- --ignored --nocapture twenty_times | tee soak-area-$$(date -u +%F).txt
+
 # docs/map.png from demo-heat, which `make test` leaves behind.
 map-page:
 	python3 tests/python/map_page.py demo-heat docs/map.png
@@ -81,6 +86,7 @@ bench: setup
 	$(CARGO) bench --bench stages -- --quiet
 	$(CARGO) bench --bench networks
 	$(CARGO) bench --quiet --bench tiles
+	$(CARGO) bench --quiet --bench clearance
 	$(CARGO) bench --quiet --bench log
 	$(CARGO) bench --quiet --bench query
 	$(CARGO) bench --quiet --bench buildings

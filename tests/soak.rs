@@ -1,7 +1,7 @@
 //! Peak memory of a run does not grow with its flight: simulated surveys with real headers, each run in a process of its
 //! own, measured by the kernel (`VmHWM`: proc(5)).
 //!
-//! `make soak-frames` does the same with 500 and 10,000 frames.
+//! `make soak-frames` does the same with 500 and 10,000 frames over the same streets, `make soak-area` with twenty times the streets.
 #![cfg(target_os = "linux")]
 #![expect(
     clippy::unwrap_used,
@@ -94,6 +94,16 @@ fn ten_thousand_frames_over_the_same_streets_take_no_more_memory_than_their_inde
     assert!(small.frames >= 500 && large.frames >= 10_000);
     // Fewer streets: a map that is smaller than the blocks drawn at a time.
     measure(104.0, 8.0, 16.0);
+    compare(small, large);
+}
+
+#[test]
+#[ignore = "ten minutes and 5 GB of disk: make soak-area"]
+fn twenty_times_the_streets_take_no_more_memory_than_their_index() {
+    // Less for a machine that is busy.
+    let side = std::env::var("HEATVEIL_SOAK_SIDE").map_or(2500.0, |side| side.parse().unwrap());
+    let (small, large) = (measure(544.0, 40.0, 64.0), measure(side, 40.0, 64.0));
+    assert!(small.frames >= 500 && large.frames >= 4 * small.frames);
     compare(small, large);
 }
 

@@ -95,7 +95,15 @@ fn view(located: &Located, origin: Position, source: YawSource) -> Option<View> 
         ..located.attitude()
     };
     let centre = offset(origin, located.position());
-    Some(View::new(*located.camera(), centre, located.height(), attitude).with_lens(located.lens()))
+    Some(
+        View::new(
+            *located.camera(),
+            centre,
+            located.above_take_off(),
+            attitude,
+        )
+        .with_lens(located.lens()),
+    )
 }
 
 /// Metres east and north from one position to another near it, by the lengths of a degree on WGS 84

@@ -112,9 +112,10 @@ impl Projector {
     ///
     /// [`GeorefError::Projection`] when PROJ cannot lead from one to the other.
     pub fn of(system: &SpatialRef) -> Result<Self, GeorefError> {
-        let is_british = system
-            .auth_code()
-            .is_ok_and(|code| u32::try_from(code) == Ok(BRITISH_GRID));
+        // In a system of place and height (EPSG:7405) the grid is a part.
+        let code = |part| system.get_attr_value(part, 1).ok().flatten();
+        let is_british =
+            code("PROJCS|AUTHORITY").is_some_and(|code| code.parse() == Ok(BRITISH_GRID));
         let mut map = if is_british {
             SpatialRef::from_proj4(british::ETRS89_GRID)?
         } else {
@@ -203,11 +204,16 @@ impl WebMercator {
     }
 }
 
-fn spatial_ref(epsg: u32) -> Result<SpatialRef, GeorefError> {
+pub(super) fn spatial_ref(epsg: u32) -> Result<SpatialRef, GeorefError> {
     let mut system = SpatialRef::from_epsg(epsg)?;
     // EPSG:4326 is latitude first by the book; everything here is east before north.
     system.set_axis_mapping_strategy(AxisMappingStrategy::TraditionalGisOrder);
     Ok(system)
+}
+
+/// Name of a system's heights; `None` where it has none.
+pub(super) fn vertical_name(system: &SpatialRef) -> Option<String> {
+    system.get_attr_value("VERT_CS", 0).ok().flatten()
 }
 
 fn point(transform: &CoordTransform, x: f64, y: f64) -> Result<(f64, f64), GeorefError> {
@@ -282,6 +288,16 @@ mod tests {
             projector.to_map(13.4, 52.5),
             Err(GeorefError::OutsideBritain)
         ));
+    }
+
+    #[test]
+    fn the_british_grid_with_heights_above_newlyn_goes_through_ostn15_too() {
+        let system = SpatialRef::from_epsg(7405).unwrap();
+        let projector = Projector::of(&system).unwrap();
+        let (east, north) = projector.to_map(1.716_073_973, 52.658_007_833).unwrap();
+        assert!((east - 651_409.80).abs() < 0.02 && (north - 313_177.45).abs() < 0.02);
+        assert_eq!(vertical_name(&system).as_deref(), Some("ODN height"));
+        assert_eq!(vertical_name(&spatial_ref(27_700).unwrap()), None);
     }
 
     #[test]

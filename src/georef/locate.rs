@@ -24,7 +24,7 @@ pub struct Located {
     camera: Intrinsics,
     lens: Lens,
     position: Position,
-    height: Metres,
+    above_take_off: Metres,
     /// What photogrammetry software says, where it was asked.
     known: Option<KnownPose>,
     gimbal: Option<Attitude>,
@@ -87,9 +87,9 @@ fn place(
         })
         .ok_or(GeorefError::NoPosition)?;
     let above_take_off = known
-        .and_then(|known| Some(Metres(known.height? - take_off?.0)))
+        .and_then(|known| Some(Metres(known.height_in_file?.0 - take_off?.0)))
         .or(meta.relative_altitude);
-    let height = above_take_off
+    let above_take_off = above_take_off
         .filter(|height| height.0 > 0.0 && height.0.is_finite())
         .ok_or(GeorefError::NoAltitude)?;
     let turned = known.and_then(|known| known.attitude);
@@ -103,7 +103,7 @@ fn place(
         yaw: Degrees(0.0),
         ..attitude
     };
-    let local = View::new(camera, (0.0, 0.0), height, unturned).with_lens(overrides.lens);
+    let local = View::new(camera, (0.0, 0.0), above_take_off, unturned).with_lens(overrides.lens);
     let ground_resolution =
         local
             .ground_resolution(camera.cx, camera.cy)
@@ -114,7 +114,7 @@ fn place(
         camera,
         lens: overrides.lens,
         position,
-        height,
+        above_take_off,
         known,
         gimbal,
         flight,
@@ -128,16 +128,16 @@ fn place(
 ///
 /// Returns the height of that level in the datum of the poses; `None` where no frame has both heights.
 pub fn level(frames: &mut [(FrameId, Located)]) -> Option<Metres> {
-    let known = |located: &Located| located.known.and_then(|known| known.height);
+    let known = |located: &Located| located.known.and_then(|known| known.height_in_file);
     let mut levels: Vec<f64> = frames
         .iter()
-        .filter_map(|(_, located)| Some(known(located)? - located.height.0))
+        .filter_map(|(_, located)| Some(known(located)?.0 - located.above_take_off.0))
         .collect();
     let level = median(&mut levels)?;
     for (_, located) in frames {
-        let above = known(located).map(|height| height - level);
+        let above = known(located).map(|height| height.0 - level);
         if let Some(above) = above.filter(|above| *above > 0.0) {
-            located.height = Metres(above);
+            located.above_take_off = Metres(above);
         }
     }
     Some(Metres(level))
@@ -156,8 +156,8 @@ impl Located {
 
     /// Height of the camera above take-off, taken as the height above the ground.
     #[must_use]
-    pub fn height(&self) -> Metres {
-        self.height
+    pub fn above_take_off(&self) -> Metres {
+        self.above_take_off
     }
 
     /// Whether software worked the pose out, attitude included: it is not to be refined.
@@ -243,7 +243,7 @@ impl Located {
         Ok(View::new(
             self.camera,
             projector.to_map(longitude, latitude)?,
-            self.height,
+            self.above_take_off,
             Attitude {
                 yaw: grid_yaw,
                 ..self.attitude()

@@ -10,6 +10,8 @@ use crate::frame::{
 use crate::units::{Degrees, Metres};
 
 const XMP_PACKET: u16 = 700;
+/// Metres by which one height differs in two tags, by rounding.
+const SAME_HEIGHT: f64 = 0.01;
 
 /// Tags of one file.
 pub(super) struct Tags {
@@ -156,26 +158,37 @@ impl Tags {
         })
     }
 
-    /// DJI's, else EXIF's, whose reference is 0 or 1 from sea level and 2 or 3 from the ellipsoid (EXIF 3.0, section 4.6.7).
+    /// DJI's, else EXIF's. Where DJI does not say what its height is above and RTK is off, EXIF holds the same height and says so.
     fn absolute_altitude(&self) -> Option<Height> {
-        let of = |metres, datum| Height {
+        let by_exif = self.exif_height();
+        let Some(metres) = self.dji("AbsoluteAltitude") else {
+            return by_exif;
+        };
+        let datum = match self.xmp.text(Namespace::Dji, "AltitudeType") {
+            Some("RtkAlt") => Datum::Ellipsoid,
+            Some("GpsFusionAlt") => Datum::Geoid,
+            _ => by_exif
+                .filter(|height| (height.metres.0 - metres).abs() < SAME_HEIGHT)
+                .filter(|_| self.dji("RtkFlag").is_none_or(|flag| flag <= 0.0))
+                .map_or(Datum::Unstated, |height| height.datum),
+        };
+        Some(Height {
             metres: Metres(metres),
             datum,
-        };
-        if let Some(metres) = self.dji("AbsoluteAltitude") {
-            let datum = match self.xmp.text(Namespace::Dji, "AltitudeType") {
-                Some("RtkAlt") => Datum::Ellipsoid,
-                Some("GpsFusionAlt") => Datum::Geoid,
-                _ => Datum::Unstated,
-            };
-            return Some(of(metres, datum));
-        }
+        })
+    }
+
+    /// EXIF's, whose reference is 0 or 1 from sea level and 2 or 3 from the ellipsoid (EXIF 3.0, section 4.6.7).
+    fn exif_height(&self) -> Option<Height> {
         let datum = match self.altitude_reference() {
             Some(0 | 1) => Datum::Geoid,
             Some(2 | 3) => Datum::Ellipsoid,
             _ => Datum::Unstated,
         };
-        Some(of(self.exif_altitude()?, datum))
+        Some(Height {
+            metres: Metres(self.exif_altitude()?),
+            datum,
+        })
     }
 
     fn captured_at(&self) -> Option<i64> {
@@ -308,5 +321,32 @@ mod tests {
         assert_eq!(height("q:AltitudeType='RtkAlt'"), above(Datum::Ellipsoid));
         assert_eq!(height("q:AltitudeType='GpsFusionAlt'"), above(Datum::Geoid));
         assert_eq!(height(""), above(Datum::Unstated));
+    }
+
+    /// A TIFF structure (EXIF 3.0, section 4.6.2) with `GPSAltitudeRef` and `GPSAltitude` alone.
+    fn exif(reference: u8, millimetres: u32) -> Vec<u8> {
+        let mut tiff = b"II*\0\x08\0\0\0\x01\0\x25\x88\x04\0\x01\0\0\0\x1a\0\0\0\0\0\0\0".to_vec();
+        tiff.extend(b"\x02\0\x05\0\x01\0\x01\0\0\0");
+        tiff.extend([reference, 0, 0, 0]);
+        tiff.extend(b"\x06\0\x05\0\x01\0\0\0\x38\0\0\0\0\0\0\0");
+        tiff.extend(millimetres.to_le_bytes());
+        tiff.extend(1000_u32.to_le_bytes());
+        tiff
+    }
+
+    #[test]
+    fn exif_says_what_the_same_height_in_xmp_is_above_unless_rtk_made_it() {
+        let datum = |exif: &[u8], rtk: &str| {
+            let packet = format!(
+                "<a xmlns:q='http://www.dji.com/drone-dji/1.0/' q:AbsoluteAltitude='+133.23' {rtk}/>"
+            );
+            let tags = Tags::read([exif], [packet.as_bytes()]);
+            let meta = tags.meta(Format::DjiRjpeg, Radiometry::Celsius, Vec::new());
+            meta.absolute_altitude.unwrap().datum
+        };
+        assert_eq!(datum(&exif(0, 133_232), ""), Datum::Geoid);
+        assert_eq!(datum(&exif(2, 133_232), "q:RtkFlag='0'"), Datum::Ellipsoid);
+        assert_eq!(datum(&exif(0, 133_232), "q:RtkFlag='50'"), Datum::Unstated);
+        assert_eq!(datum(&exif(0, 131_000), ""), Datum::Unstated);
     }
 }

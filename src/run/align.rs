@@ -48,6 +48,8 @@ pub struct FlightAlignment {
     pub offset_before_px: Option<f64>,
     /// The same with refined poses.
     pub offset_after_px: Option<f64>,
+    /// Of that the part across the line between the two cameras, where heights of the ground that are not known show nothing.
+    pub offset_after_across_px: Option<f64>,
     /// Matched squares of ground.
     pub matches: usize,
     /// Pairs of overlapping frames that were compared.
@@ -170,6 +172,9 @@ impl Alignment {
         self.flights.push(FlightAlignment {
             offset_before_px: poses.and_then(|poses| median(poses.before)),
             offset_after_px: poses.and_then(|poses| median(poses.after)),
+            offset_after_across_px: poses
+                .and_then(|poses| poses.after)
+                .map(|after| after.median_across_px),
             matches: poses
                 .and_then(|poses| poses.after)
                 .map_or(0, |after| after.matches),
@@ -213,9 +218,10 @@ impl Alignment {
             return String::new();
         };
         let camera = found.focal_factor.zip(found.axis).zip(found.lens);
+        let across = found.offset_after_across_px.unwrap_or_default();
         let poses = match (found.offset_before_px, found.offset_after_px, camera) {
             (Some(before), Some(after), Some(((focal, [right, down]), [k1, k2]))) => format!(
-                "poses refined over {} matches in {} of {} pairs, from {before:.2} to {after:.2} px apart, focal length x {focal:.4}, axis {right:.4} {down:.4}, k1 {k1:.4}, k2 {k2:.4}",
+                "poses refined over {} matches in {} of {} pairs, from {before:.2} to {after:.2} px apart ({across:.2} px across the lines between cameras), focal length x {focal:.4}, axis {right:.4} {down:.4}, k1 {k1:.4}, k2 {k2:.4}",
                 found.matches, found.pairs_tied, found.pairs
             ),
             _ => "poses as in the files".into(),

@@ -96,7 +96,8 @@ pub(super) fn map(
         tiles::build_on(surface, crs, &frames, &options, &work, publishable)
     })?;
     let has_surface = ground.surface.model().is_some();
-    kept_frames::publish(run, store, crs, &frames, publishable, journal)?;
+    let placed = kept_frames::Placed::of(crs, &frames, &members, &ground.surface, published);
+    summary.kept_frames_heights = kept_frames::publish(run, store, &placed, publishable, journal)?;
     let objections = buildings::object(run, &mut mosaic, has_surface, journal)?;
     summary.objections = objections.as_ref().map(Objections::count);
     let report = mosaic.report().clone();

@@ -356,6 +356,7 @@ impl Run {
             reasons: BTreeMap::new(),
             mosaic: None,
             heat_loss: None,
+            kept_frames_heights: None,
             objections: None,
             buildings: None,
             flights: Vec::new(),

@@ -49,6 +49,8 @@ pub struct Summary {
     pub mosaic: Option<MosaicSummary>,
     /// How far heat loss can be trusted, where the weather is known.
     pub heat_loss: Option<super::HeatLossSummary>,
+    /// What the heights in `frames/geo.txt` are above, where frames were kept.
+    pub kept_frames_heights: Option<String>,
     /// Objections that touch the map, where a list was given.
     pub objections: Option<usize>,
     /// The table of buildings, where outlines were given.

@@ -1,7 +1,7 @@
 //! A redacted frame for photogrammetry software: float32 TIFF with nothing but a focal length and a place.
 //!
 //! In: what of a redacted frame may be published, its view and where it was taken. Out: temperatures, °C, `NAN` without data. Refuses:
-//! every other tag: no time, no camera name, no serial number; no height, which is known above take-off and not above the sea (DESIGN section 2, guarantee 4).
+//! every other tag: no time, no camera name, no serial number; no height, which `geo.txt` has with the name of what it is above (DESIGN section 2, guarantee 4).
 //!
 //! Tags: `GPSInfo` and `FocalLengthIn35mmFilm` of Exif 2.32 (the latter by width: 36 mm are the frame's columns, as `OpenSfM` and
 //! `OpenDroneMap` read it), `GDAL_NODATA`.

@@ -24,6 +24,10 @@ use heatveil::units::{Degrees, Metres};
 use measure::Accuracy;
 use truth::{Map, Truth};
 
+/// Metres of a map's pixel where corners are to lie within decimetres, and where they are metres off.
+const FINE: f64 = 0.1;
+const COARSE: f64 = 0.2;
+
 /// The survey of the acceptance criteria: 40 degrees down, 60 m up, four headings, houses of 8 m.
 fn survey() -> Survey {
     Survey {
@@ -34,9 +38,10 @@ fn survey() -> Survey {
     }
 }
 
-/// The same by a drone and a camera that do not err.
+/// The same by a drone and a camera that do not err, with half the frames.
 fn exact() -> Survey {
     Survey {
+        step: Metres(20.0),
         gps_noise: Metres(0.0),
         yaw_noise: Degrees(0.0),
         drift_kelvin: 0.0,
@@ -68,16 +73,17 @@ impl Flight {
         self.folder.path().join(name)
     }
 
-    /// Runs the whole pipeline with nothing to hide, and measures the published map. Walls stay as they are: means over
+    /// Runs the whole pipeline with nothing to hide, and measures the published map of pixels of `cell` metres. Walls stay as they are: means over
     /// cells reach 1.5 m around them, over the edges of roofs.
-    fn measure(&self, out: &str, georef: &str, refine: bool) -> Accuracy {
+    fn measure(&self, out: &str, cell: f64, georef: &str, refine: bool) -> Accuracy {
         write_keys(self.folder.path());
         let settings = format!(
-            "[detect.carry]\nenabled = false\n[redact]\nwalls = 'keep'\n[tiles]\nresolution-m = 0.1\nmatch-temperatures = {refine}\n\
+            "[detect.carry]\nenabled = false\n[redact]\nwalls = 'keep'\n[tiles]\nresolution-m = {cell}\nmatch-temperatures = {refine}\n\
              [georef]\nmax-incidence-deg = 60\nrefine = {refine}\n{georef}"
         );
         let run = common::run(self.folder.path(), "flight/frames", out, &settings);
-        run.execute(&mut Silent).unwrap();
+        let summary = run.execute(&mut Silent).unwrap();
+        println!("{out}: a run of {:.0} s", summary.seconds);
         let map = Map::read(&self.path(out).join(layout::TEMPERATURE_COG));
         keep(&self.path(out).join(layout::TEMPERATURE_COG), out);
         Accuracy::of(&map, &self.truth)
@@ -142,7 +148,7 @@ fn a_map_that_is_displaced_by_a_metre_is_measured_as_a_metre_off() {
 #[test]
 fn with_exact_poses_and_the_surface_model_corners_lie_within_a_pixel_of_the_map() {
     let flight = Flight::fly(exact());
-    let found = flight.measure("exact", &flight.dsm(), false);
+    let found = flight.measure("exact", FINE, &flight.dsm(), false);
     println!("exact poses, surface model: {}", found.line());
     assert!(found.corners.len() >= 20 && found.panels >= 10);
     // Pixels of the frames are 0.09 m to 0.16 m on the ground.
@@ -154,15 +160,15 @@ fn with_exact_poses_and_the_surface_model_corners_lie_within_a_pixel_of_the_map(
 #[test]
 fn a_noisy_survey_is_mapped_as_accurately_as_promised() {
     let flight = Flight::fly(survey());
-    let flat = flight.measure("flat", "", false);
+    let flat = flight.measure("flat", COARSE, "", false);
     println!("flat ground, unrefined: {}", flat.line());
-    let placed = flight.measure("placed", &flight.dsm(), false);
+    let placed = flight.measure("placed", COARSE, &flight.dsm(), false);
     println!("surface model, unrefined: {}", placed.line());
     assert!(placed.corners.len() >= 20 && placed.panels >= 10);
     // Errors of 1 m and 2 degrees show, so the figures below are not the simulation's kindness.
     assert!(flat.quantile(0.5) > 0.75 && placed.quantile(0.5) > 0.4);
     assert!(flat.rmse > 0.6 && placed.rmse > 0.6);
-    let refined = flight.measure("refined", &flight.dsm(), true);
+    let refined = flight.measure("refined", FINE, &flight.dsm(), true);
     println!("surface model, refined: {}", refined.line());
     // Measured 0.16 m median, 0.38 m at p95 and 0.41 m at most of 35 corners; panels 0.04 K. The mean error of 200 positions, which no overlap can tell, is
     // 0.18 m of it. The issue asks for 0.25 m, 0.75 m and 0.3 K.

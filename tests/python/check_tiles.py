@@ -119,7 +119,10 @@ def check_xyz(folder, archive):
 
 def check_frames(folder):
     """Redacted frames: float TIFF that others read, with the allow-listed tags and no more."""
-    poses = {line.split()[0]: [float(word) for word in line.split()[1:]] for line in (folder / "geo.txt").read_text().splitlines()[1:]}
+    # OpenDroneMap (opendm/geo.py) takes the first line for the system and skips comments.
+    system, heights, *lines = (folder / "geo.txt").read_text().splitlines()
+    assert system == "EPSG:4326" and heights.startswith("# Heights in metres "), (system, heights)
+    poses = {line.split()[0]: [float(word) for word in line.split()[1:]] for line in lines}
     files = sorted(folder.glob("*.tif"))
     assert files and [path.name for path in files] == sorted(poses)
     holes = 0

@@ -29,7 +29,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Crs, GeorefError, Projector};
 use crate::frame::Attitude;
-use crate::units::Degrees;
+use crate::units::{Degrees, Metres};
 
 pub use error::PoseError;
 pub use odm::geo_txt;
@@ -44,8 +44,8 @@ pub struct KnownPose {
     pub longitude: Degrees,
     /// Latitude on WGS 84 (EPSG:4326).
     pub latitude: Degrees,
-    /// Metres in the file's own datum, ellipsoid or geoid.
-    pub height: Option<f64>,
+    /// Height in the file's own system, ellipsoid or geoid, which it does not name.
+    pub height_in_file: Option<Metres>,
     /// Of the camera; yaw from true north. `None` where the file gives a position alone.
     pub attitude: Option<Attitude>,
 }
@@ -163,7 +163,9 @@ impl KnownPose {
         });
         (-90.0..=90.0).contains(&self.latitude.0)
             && (-180.0..=180.0).contains(&self.longitude.0)
-            && self.height.is_none_or(f64::is_finite)
+            && self
+                .height_in_file
+                .is_none_or(|height| height.0.is_finite())
             && angles
     }
 }

@@ -7,8 +7,8 @@ use serde::Deserialize;
 use super::rotation::Axes;
 use super::{KnownPose, Problem, System};
 use crate::frame::Attitude;
-use crate::georef::{Crs, GeorefError, Projector, View};
-use crate::units::Degrees;
+use crate::georef::{Crs, GeorefError, HeightSystem, Projector, View};
+use crate::units::{Degrees, Metres};
 
 /// A listed frame: line, name, pose.
 pub(super) type Listed = Vec<(usize, String, KnownPose)>;
@@ -66,7 +66,7 @@ pub(super) fn shots(text: &str) -> Result<Listed, (usize, Problem)> {
         let pose = KnownPose {
             longitude: Degrees(longitude),
             latitude: Degrees(latitude),
-            height: Some(height),
+            height_in_file: Some(Metres(height)),
             attitude: Some(Attitude {
                 yaw: Degrees(attitude.yaw.0 - convergence),
                 ..attitude
@@ -129,7 +129,7 @@ pub(super) fn geo(text: &str, system: &System) -> Result<Listed, (usize, Problem
         let pose = KnownPose {
             longitude: Degrees(longitude),
             latitude: Degrees(latitude),
-            height: numbers.get(2).copied(),
+            height_in_file: numbers.get(2).copied().map(Metres),
             attitude,
         };
         listed.push((number, name.to_owned(), pose));
@@ -137,15 +137,20 @@ pub(super) fn geo(text: &str, system: &System) -> Result<Listed, (usize, Problem
     Ok(listed)
 }
 
-/// The `geo.txt` of frames by their names: longitude, latitude, metres above the map's reference level, and yaw, pitch and roll in
-/// degrees, yaw from true north, pitch 0 straight down.
+/// The `geo.txt` of frames by their names: longitude, latitude, height, and yaw, pitch and roll in degrees, yaw from true north, pitch 0 straight down.
+///
+/// Each frame comes with what to add to its height above level 0; `system` says what the sum is above, on a line that readers skip.
 ///
 /// # Errors
 ///
 /// [`GeorefError`] when a place cannot be projected.
-pub fn geo_txt(projector: &Projector, frames: &[(String, View)]) -> Result<String, GeorefError> {
-    let mut text = String::from("EPSG:4326\n");
-    for (name, view) in frames {
+pub fn geo_txt(
+    projector: &Projector,
+    frames: &[(String, View, Metres)],
+    system: &HeightSystem,
+) -> Result<String, GeorefError> {
+    let mut text = format!("EPSG:4326\n# Heights in metres {system}.\n");
+    for (name, view, level) in frames {
         let (east, north) = view.centre();
         let (longitude, latitude) = projector.to_geographic(east, north)?;
         let convergence = projector.convergence(longitude, latitude)?;
@@ -156,7 +161,7 @@ pub fn geo_txt(projector: &Projector, frames: &[(String, View)]) -> Result<Strin
             attitude.pitch.0 + 90.0,
             attitude.roll.0,
         );
-        let height = view.height().0;
+        let height = view.height().0 + level.0;
         // Writing to a String cannot fail. 1e-8 degrees are 1 mm.
         let _ = writeln!(
             text,

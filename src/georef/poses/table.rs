@@ -4,7 +4,7 @@ use super::odm::{Listed, from_nadir};
 use super::rotation::Axes;
 use super::{KnownPose, Problem, System};
 use crate::frame::Attitude;
-use crate::units::Degrees;
+use crate::units::{Degrees, Metres};
 
 /// Names of columns, as software writes them: in small letters, without units.
 const NAME: &[&str] = &[
@@ -180,7 +180,7 @@ impl Columns {
         let pose = KnownPose {
             longitude: Degrees(longitude),
             latitude: Degrees(latitude),
-            height: self.z.map(number).transpose()?,
+            height_in_file: self.z.map(number).transpose()?.map(Metres),
             attitude: Some(attitude),
         };
         Ok(Some((name.to_owned(), pose)))

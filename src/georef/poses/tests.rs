@@ -6,10 +6,9 @@ use std::path::Path;
 use std::sync::Arc;
 
 use super::super::camera::tests::meta;
-use super::super::{Crs, GeorefError, Located, Locator, View, YawSource, level};
+use super::super::{Crs, GeorefError, HeightSystem, Located, Locator, View, YawSource, level};
 use super::*;
 use crate::frame::{FrameId, PositionSource};
-use crate::units::Metres;
 
 /// `echo "1.716073973 52.658007833" | gdaltransform -s_srs EPSG:4326 -t_srs EPSG:32631`
 const PLACE: (f64, f64) = (413_157.868_103_91, 5_835_001.449_273_26);
@@ -170,7 +169,7 @@ fn a_position_alone_leaves_the_attitude_to_the_file_and_to_refinement() {
     assert!(!located.is_known());
     assert_eq!(located.position().source, PositionSource::Poses);
     assert_eq!(located.yaw(YawSource::Flight), Some(Degrees(63.0)));
-    assert_eq!(located.height(), Metres(60.0));
+    assert_eq!(located.above_take_off(), Metres(60.0));
 }
 
 #[test]
@@ -202,7 +201,7 @@ fn heights_are_levelled_to_take_off_by_the_frames_own() {
     assert_eq!(level(&mut frames), Some(Metres(90.0)));
     let heights: Vec<f64> = frames
         .iter()
-        .map(|(_, located)| located.height().0)
+        .map(|(_, located)| located.above_take_off().0)
         .collect();
     assert_eq!(heights, [60.0, 62.0, 63.0]);
 }
@@ -252,8 +251,12 @@ fn poses_that_are_written_for_opendronemap_are_those_of_the_views() {
         let camera = *located(parse("EPSG:4326\na 1.8 52.7 90.5\n", None), "a").camera();
         let [yaw, pitch, roll] = truth.attitude.map(Degrees);
         let attitude = Attitude { yaw, pitch, roll };
-        let view = View::new(camera, PLACE, Metres(90.5), attitude);
-        let text = geo_txt(&projector, &[("DJI_0001_T.JPG".into(), view)]).unwrap();
+        // 60 m above a level of 30.5 m.
+        let view = View::new(camera, PLACE, Metres(60.0), attitude);
+        let frames = [("DJI_0001_T.JPG".into(), view, Metres(30.5))];
+        let sea = HeightSystem::Sea { by_egm96: false };
+        let text = geo_txt(&projector, &frames, &sea).unwrap();
+        assert!(text.starts_with("EPSG:4326\n# Heights in metres above the sea"));
         assert_corners(&text, None, truth);
     }
 }

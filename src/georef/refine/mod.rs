@@ -14,6 +14,8 @@ mod poses;
 mod solve;
 mod temperatures;
 mod ties;
+mod vignetting;
 
 pub use poses::{CameraCorrection, Offsets, Poses, Stated, refine_poses};
-pub use temperatures::{Radiometric, Temperatures, Vignetting, match_temperatures};
+pub use temperatures::{Radiometric, Temperatures, match_temperatures};
+pub use vignetting::Vignetting;

@@ -96,6 +96,9 @@ pub struct Offsets {
     pub median_px: f64,
     /// 95 % are below.
     pub p95_px: f64,
+    /// Half are below, of their parts across the line between the two cameras. Along it a height of the ground that is not known moves
+    /// a place in one frame against the other; across it nothing but poses, lens and the match does.
+    pub median_across_px: f64,
     /// Squares matched.
     pub matches: usize,
 }
@@ -129,12 +132,17 @@ where
         };
         ties(view, &overlaps.pairs, surface, round, &load)
     };
+    let centre = |unknowns: &Unknowns| {
+        let views = frames.iter().enumerate();
+        let centres = views.map(|(at, frame)| unknowns.view(at, &frame.view).centre());
+        centres.collect::<Vec<_>>()
+    };
     let mut before = None;
     let mut matches = Vec::new();
     let mut levels = Vec::new();
     for round in ROUNDS {
         let ties = look(&unknowns, round)?;
-        before = before.or_else(|| offsets(&ties));
+        before = before.or_else(|| offsets(&ties, &centre(&unknowns)));
         matches = counts(frames.len(), &ties);
         solve_ties(&mut unknowns, frames, &ties);
         levels = ties.iter().map(|tie| tie.up).collect();
@@ -156,7 +164,7 @@ where
         pairs: overlaps.pairs.len(),
         tied: of_tied.len(),
         before,
-        after: offsets(&ties),
+        after: offsets(&ties, &centre(&unknowns)),
     })
 }
 
@@ -178,15 +186,24 @@ fn counts(frames: usize, ties: &[Tie]) -> Vec<u32> {
     counts
 }
 
-fn offsets(ties: &[Tie]) -> Option<Offsets> {
+/// Of frames with their cameras at `centres`.
+fn offsets(ties: &[Tie], centres: &[(f64, f64)]) -> Option<Offsets> {
     let mut px: Vec<f64> = ties
         .iter()
         .map(|tie| tie.offset.0.hypot(tie.offset.1) / tie.pixel)
         .collect();
     px.sort_by(f64::total_cmp);
+    let across = |tie: &Tie| {
+        let (a, b) = (*centres.get(tie.frames.0)?, *centres.get(tie.frames.1)?);
+        let (east, north) = (b.0 - a.0, b.1 - a.1);
+        let product = tie.offset.0 * north - tie.offset.1 * east;
+        Some((product / east.hypot(north) / tie.pixel).abs()).filter(|px| px.is_finite())
+    };
+    let mut across: Vec<f64> = ties.iter().filter_map(across).collect();
     Some(Offsets {
         median_px: *px.get(px.len() / 2)?,
         p95_px: *px.get(px.len() * 95 / 100)?,
+        median_across_px: median(&mut across)?,
         matches: px.len(),
     })
 }

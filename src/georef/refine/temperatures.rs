@@ -13,49 +13,20 @@ use rayon::prelude::*;
 use super::least_squares::{Equation, solve};
 use super::overlap::{is_hidden, level, patch_over};
 use super::pairs::Overlaps;
+use super::vignetting::{NUMBERS, TERMS, Vignetting, numbers, powers};
 use crate::frame::FrameId;
 use crate::georef::crs::median;
 use crate::georef::{Surface, SurfaceError, View};
 use crate::raster::Raster;
 
-/// Terms of the vignetting: powers of the place on the sensor, up to the fourth.
-const TERMS: usize = 14;
-/// Powers of x and y of each term, the straight ones first.
-const POWERS: [(i32, i32); TERMS] = [
-    (1, 0),
-    (0, 1),
-    (2, 0),
-    (1, 1),
-    (0, 2),
-    (3, 0),
-    (2, 1),
-    (1, 2),
-    (0, 3),
-    (4, 0),
-    (3, 1),
-    (2, 2),
-    (1, 3),
-    (0, 4),
-];
 /// Standard deviation of an offset, in K.
 const OFFSET: f64 = 2.0;
-/// Of a straight term: on parallel lines it looks like a drift, and is held back.
-const STRAIGHT: f64 = 0.5;
-/// Of the others.
-const CURVED: f64 = 5.0;
 /// Of one difference: the camera's noise, what a shift of a pixel makes of texture, and what looks different from two sides.
 const DIFFERENCE: f64 = 0.6;
 /// Differences taken along each side of what two frames share.
 const GRID: usize = 14;
 /// Equations at most; more pairs give fewer each.
 const MAX_EQUATIONS: usize = 400_000;
-
-/// What to add to temperatures by their place on the sensor, in K.
-#[derive(Debug, Clone, Copy, Default, PartialEq)]
-pub struct Vignetting {
-    /// Whole millikelvin, so that what is logged is what was applied.
-    terms: [f32; TERMS],
-}
 
 /// What to add to one frame's temperatures.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -77,34 +48,6 @@ pub struct Temperatures {
     pub after: Option<f64>,
     /// Places compared.
     pub samples: usize,
-}
-
-impl Vignetting {
-    /// What to add at a pixel of a sensor of this size, in K.
-    #[must_use]
-    pub fn at(&self, (u, v): (f32, f32), (width, height): (f32, f32)) -> f32 {
-        let (x, y) = (2.0 * u / width - 1.0, 2.0 * v / height - 1.0);
-        let terms = POWERS.iter().zip(&self.terms);
-        terms
-            .map(|((i, j), term)| term * x.powi(*i) * y.powi(*j))
-            .sum::<f32>()
-    }
-
-    /// Its terms for the log, in millikelvin: factors of x, y, x², xy, y² and so on to y⁴, with x and y from -1 to 1 across the sensor.
-    #[must_use]
-    pub fn millikelvin(&self) -> [i32; TERMS] {
-        #[expect(clippy::cast_possible_truncation, reason = "`as` saturates")]
-        let whole = |kelvin: f32| (kelvin * 1e3).round() as i32;
-        self.terms.map(whole)
-    }
-
-    /// Difference between the most and the least that it adds anywhere, in K.
-    #[must_use]
-    pub fn peak_to_peak(&self) -> f32 {
-        let grid = || (0..=32_u8).map(|step| f32::from(step) / 32.0);
-        let values = || grid().flat_map(|u| grid().map(move |v| self.at((u, v), (1.0, 1.0))));
-        values().fold(f32::NEG_INFINITY, f32::max) - values().fold(f32::INFINITY, f32::min)
-    }
 }
 
 impl Radiometric {
@@ -210,13 +153,16 @@ where
     for found in all {
         samples.extend(found?);
     }
-    Ok(solved(frames.len(), &samples))
+    let size = frames
+        .first()
+        .map_or((1.0, 1.0), |(_, view)| view.camera().size());
+    Ok(solved(frames.len(), &samples, size))
 }
 
 /// Offsets and terms that explain the differences: `o_a + V(a) - o_b - V(b) = T_b - T_a`.
-fn solved(frames: usize, samples: &[Sample]) -> Temperatures {
-    const ALL: usize = TERMS + 2;
-    let sigma = |term: usize| if term < 2 { STRAIGHT } else { CURVED };
+fn solved(frames: usize, samples: &[Sample], size: (f64, f64)) -> Temperatures {
+    const ALL: usize = NUMBERS + 2;
+    let numbers = numbers(size);
     let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
     let equations: Vec<Equation<ALL>> = samples
         .iter()
@@ -228,21 +174,21 @@ fn solved(frames: usize, samples: &[Sample]) -> Temperatures {
             };
             let (a, b) = sample.frames;
             let offsets = [(index(a), OFFSET), (index(b), -OFFSET)];
-            let terms = sample.terms.iter().enumerate();
-            let terms = terms.map(|(term, factor)| (index(frames + term), factor * sigma(term)));
+            let numbers = numbers.iter().enumerate().map(|(number, (made, sigma))| {
+                let factor: f64 = made.iter().zip(&sample.terms).map(|(a, b)| a * b).sum();
+                (index(frames + number), factor * sigma)
+            });
             let slots = equation.unknowns.iter_mut().zip(&mut equation.factors);
-            for ((unknown, factor), (at, value)) in slots.zip(offsets.into_iter().chain(terms)) {
+            for ((unknown, factor), (at, value)) in slots.zip(offsets.into_iter().chain(numbers)) {
                 (*unknown, *factor) = (at, value / DIFFERENCE);
             }
             equation
         })
         .collect();
-    let x = solve(&equations, frames + TERMS);
+    let x = solve(&equations, frames + NUMBERS);
     let at = |unknown: usize| x.get(unknown).copied().unwrap_or(0.0);
-    let mut vignetting = Vignetting::default();
-    for (term, value) in vignetting.terms.iter_mut().enumerate() {
-        *value = to_millikelvin(at(frames + term) * sigma(term));
-    }
+    let found: [f64; NUMBERS] = std::array::from_fn(|number| at(frames + number));
+    let vignetting = Vignetting::of(&numbers, &found);
     let mut seen = vec![false; frames];
     for sample in samples {
         for frame in [sample.frames.0, sample.frames.1] {
@@ -292,7 +238,7 @@ fn solved(frames: usize, samples: &[Sample]) -> Temperatures {
 }
 
 /// Kelvin, rounded to what the log holds.
-fn to_millikelvin(kelvin: f64) -> f32 {
+pub(super) fn to_millikelvin(kelvin: f64) -> f32 {
     #[expect(clippy::cast_possible_truncation, reason = "kelvin")]
     let rounded = ((kelvin * 1e3).round() / 1e3) as f32;
     rounded
@@ -307,10 +253,6 @@ fn place(view: &View, u: f64, v: f64) -> (f64, f64) {
     )]
     let (width, height) = (camera.width as f64, camera.height as f64);
     (2.0 * u / width - 1.0, 2.0 * v / height - 1.0)
-}
-
-fn powers((x, y): (f64, f64)) -> [f64; TERMS] {
-    POWERS.map(|(i, j)| x.powi(i) * y.powi(j))
 }
 
 #[cfg(test)]

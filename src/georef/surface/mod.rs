@@ -17,6 +17,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::crs::vertical_name;
 use super::{Bounds, Crs};
 use crate::units::Metres;
 use lattice::Lattice;
@@ -46,6 +47,8 @@ pub struct Model {
     lattice: Lattice,
     /// Elevation of level 0 in the model's datum.
     reference: f64,
+    /// Name of that datum, where the file tells.
+    vertical: Option<String>,
     /// Elevations of the lowest and the highest cell.
     elevations: (f64, f64),
     unknown: u64,
@@ -63,6 +66,7 @@ impl Surface {
     pub fn open(path: &Path, crs: Crs, area: Bounds) -> Result<Self, SurfaceError> {
         let source = Source::open(path)?;
         let lattice = Lattice::over(crs, &source, area)?;
+        let vertical = vertical_name(&source.system()?);
         let (width, height) = lattice.size;
         let mut elevations = (f64::INFINITY, f64::NEG_INFINITY);
         let (mut unknown, mut hash) = (0, Sha256::new());
@@ -92,6 +96,7 @@ impl Surface {
             source,
             lattice,
             reference: 0.0,
+            vertical,
             elevations,
             unknown,
             sha256: hash.finalize().into(),
@@ -195,7 +200,13 @@ impl Model {
         self.sha256
     }
 
-    /// Elevation of level 0.
+    /// Name of the system that its elevations are in (`ODN height`); `None` where its file does not tell.
+    #[must_use]
+    pub fn vertical_system(&self) -> Option<&str> {
+        self.vertical.as_deref()
+    }
+
+    /// Elevation of level 0, in the model's own system.
     #[must_use]
     pub fn reference(&self) -> Metres {
         Metres(self.reference)
