@@ -21,7 +21,7 @@ use heatveil::raster::Raster;
 use heatveil::tiles::{MosaicFrame, MosaicOptions, TilesError, build_on};
 use heatveil::units::{Degrees, Metres};
 
-const ROUNDS: usize = 5;
+const ROUNDS: usize = 3;
 const CAMERA: Intrinsics = Intrinsics {
     width: 640,
     height: 512,
@@ -97,7 +97,7 @@ fn frames() -> Vec<MosaicFrame> {
 fn draw(surface: &Surface, crs: Crs, frames: &[MosaicFrame], clearance: Metres) -> (f64, u64) {
     let work = tempfile::tempdir().unwrap();
     let options = MosaicOptions {
-        resolution: Some(Metres(0.1)),
+        resolution: Some(Metres(0.25)),
         clearance,
         ..MosaicOptions::default()
     };
