@@ -173,7 +173,8 @@ fn tile(source_frames: [u32; 2]) -> Entry {
 
 fn closed([total, published, withheld, rejected]: [u32; 4]) -> Entry {
     Entry::RunClosed(RunClosed {
-        at: 1_768_516_260,
+        // Before what is decided here.
+        at: 4,
         total,
         published,
         withheld,
