@@ -41,7 +41,7 @@ fn story() -> Vec<Entry> {
         r#"{"flight_millikelvin":-1,"frames":[[0,0]],"gimbal_millikelvin":-1,"pairs":0,"reason":"the files carry no other","type":"flight.placed","yaw":"gimbal"}"#.into(),
         format!(r#"{{{a},"source_frames":[[0,0]],"type":"tile.emitted"}}"#),
         format!(r#"{{"buildings":1,"files":[{{{b}}},{{{c}}}],"footprints_sha256":"{d}","measured":1,"source_frames":[[0,0]],"type":"buildings.emitted"}}"#),
-        r#"{"at":1768516260,"published":1,"rejected":0,"total":1,"type":"run.closed","withheld":0}"#.into(),
+        r#"{"at":4,"published":1,"rejected":0,"total":1,"type":"run.closed","withheld":0}"#.into(),
     ]
     .iter()
     .map(|line| Entry::from_line(line.as_bytes()).unwrap())

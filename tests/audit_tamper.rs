@@ -173,7 +173,8 @@ fn tile(source_frames: [u32; 2]) -> Entry {
 
 fn closed([total, published, withheld, rejected]: [u32; 4]) -> Entry {
     Entry::RunClosed(RunClosed {
-        at: 1_768_516_260,
+        // Before what is decided here.
+        at: 4,
         total,
         published,
         withheld,
@@ -686,10 +687,17 @@ fn decisions_go_behind_a_finished_run_that_verifies_and_nowhere_else() {
         deleted(2, 5),
         "do not come in the order of time",
     );
+    let log = heatveil::audit::read(bench.folder.path()).unwrap();
     refused(
         &bench,
         &signer,
-        reviewed(&entries(), 9, "reject", 7),
+        reviewed(&entries(), 1, "reject", 7),
+        "made about another log",
+    );
+    refused(
+        &bench,
+        &signer,
+        reviewed(&log, 9, "reject", 7),
         "not in the manifest",
     );
     let other = Signer::parse(&keygen("test.example/log").unwrap().signer, "test").unwrap();

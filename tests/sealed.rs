@@ -1,5 +1,6 @@
 //! Inputs that lie there sealed: the run is the same, nothing is unsealed on a disk, and the key is the deletion.
 
+#![cfg(feature = "cli")]
 #![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
 
 mod common;
