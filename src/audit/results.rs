@@ -25,6 +25,10 @@ pub struct HeatLossParameters {
     pub sky_mk: [i64; 2],
     /// `measured`, `estimated` or `estimated, cloud unknown`.
     pub sky_source: String,
+    /// What the sky looks like to the camera, which surfaces mirror.
+    pub reflected_mk: [i64; 2],
+    /// As `sky_source`.
+    pub reflected_source: String,
     /// Inside temperature.
     pub indoor_mk: [i64; 2],
     /// Wind in mm/s.

@@ -174,6 +174,8 @@ mod tests {
             air_mk: [2_000, 500],
             sky_mk: [-14_000, 2_000],
             sky_source: "measured".into(),
+            reflected_mk: [-25_000, 5_000],
+            reflected_source: "measured".into(),
             indoor_mk: [19_000, 1_500],
             wind_mm_s: [1_000, 700],
             humidity_milli: 800,

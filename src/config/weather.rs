@@ -21,8 +21,10 @@ const NINETY: f64 = 1.644_853_627;
 pub struct WeatherArgs {
     /// Air temperature.
     pub air_celsius: Option<f64>,
-    /// Effective (reflected) sky temperature, measured [default: from humidity and cloud].
+    /// Effective sky temperature, measured over all wavelengths [default: from humidity and cloud].
     pub sky_celsius: Option<f64>,
+    /// What the camera reads in crumpled foil that lies flat under the sky (ASTM E1862, ISO 18434-1) [default: from humidity and cloud].
+    pub reflected_celsius: Option<f64>,
     /// Share of the sky under clouds, 0 to 1.
     pub cloud: Option<f64>,
     /// Relative humidity, 0 to 1 [default: 0.8].
@@ -121,6 +123,7 @@ impl WeatherArgs {
         Self {
             air_celsius: self.air_celsius.or(other.air_celsius),
             sky_celsius: self.sky_celsius.or(other.sky_celsius),
+            reflected_celsius: self.reflected_celsius.or(other.reflected_celsius),
             cloud: self.cloud.or(other.cloud),
             humidity: self.humidity.or(other.humidity),
             wind_m_s: self.wind_m_s.or(other.wind_m_s),
@@ -157,6 +160,7 @@ impl WeatherArgs {
         let note = WeatherNote {
             air: self.air_celsius,
             sky: self.sky_celsius,
+            reflected: self.reflected_celsius,
             humidity: self.humidity,
             wind: self.wind_m_s,
             indoor: self.indoor_celsius,

@@ -47,7 +47,7 @@ pub use index::{FEWEST, Ranked, Standing, standings};
 pub use objections::Objections;
 pub use parts::{PART_FIELDS, Part, parts};
 pub use path::{air_transmission, slant_range};
-pub use sky::{berdahl_martin, dew_point, swinbank, under_clouds};
+pub use sky::{berdahl_martin, dew_point, mirrored_sky, swinbank, under_clouds};
 pub use statistics::ZoneStatistics;
 pub(crate) use table::csv_cell;
 pub use table::{FIELDS, Field, Getter, Row, TableCsv, UprnLinksCsv, Value};

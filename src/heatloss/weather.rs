@@ -3,7 +3,7 @@
 //! In: the operator's note. Out: values with their uncertainty, checked. Refuses: what is not weather, and the hard
 //! stops of DOMAIN section 4.
 
-use super::{HeatLossError, dew_point, under_clouds};
+use super::{HeatLossError, dew_point, mirrored_sky, under_clouds};
 use crate::units::{Celsius, Fraction};
 
 /// Wind above this is a hard stop, in m/s (DOMAIN section 4).
@@ -18,12 +18,12 @@ pub struct Uncertain {
     pub sigma: f64,
 }
 
-/// Where the sky's temperature comes from.
+/// Where a temperature of the sky comes from.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Sky {
     /// Measured during the flight.
     Measured,
-    /// From humidity and a stated cloud cover (Berdahl-Martin, Clark-Allen).
+    /// From humidity and a stated cloud cover (Berdahl-Martin, Clark-Allen; as a camera sees it: Idso, Kimball).
     Estimated,
     /// The same, the cloud cover not stated and taken as none.
     CloudUnknown,
@@ -36,6 +36,8 @@ pub struct WeatherNote {
     pub air: Option<f64>,
     /// Effective sky temperature in °C.
     pub sky: Option<f64>,
+    /// What the sky looks like to the camera in a rough mirror that lies flat, in °C.
+    pub reflected: Option<f64>,
     /// Relative humidity, 0 to 1.
     pub humidity: Option<f64>,
     /// Wind at roof height in m/s.
@@ -61,6 +63,10 @@ pub struct Weather {
     pub sky: Uncertain,
     /// Where it comes from.
     pub sky_source: Sky,
+    /// What the sky looks like to the camera, in °C: what surfaces mirror.
+    pub reflected: Uncertain,
+    /// Where it comes from.
+    pub reflected_source: Sky,
     /// Wind in m/s.
     pub wind: Uncertain,
     /// Inside temperature in °C.
@@ -75,8 +81,9 @@ impl WeatherNote {
     /// Checks and completes the note. `Ok(None)` without air temperature and wind: nothing was noted that a balance could start from.
     ///
     /// Uncertainties (one sigma): air 0.5 K, wind 0.7 m/s, inside 1.5 K, sky 2 K measured, 3 K estimated, 6 K with unknown
-    /// clouds: usual figures of weather stations and of the spread between sky models, not of this survey's instruments. Inside is
-    /// taken as 19 °C where not noted, humidity as 80 %.
+    /// clouds: usual figures of weather stations and of the spread between sky models, not of this survey's instruments. What surfaces mirror of the
+    /// sky: 5 K measured, since tiles mirror other parts of it than foil does, 10 K estimated, 15 K with unknown clouds. Inside is taken as 19 °C where not
+    /// noted, humidity as 80 %.
     ///
     /// # Errors
     ///
@@ -85,6 +92,7 @@ impl WeatherNote {
         for (key, value, min, max) in [
             ("air-celsius", self.air, -40.0, 35.0),
             ("sky-celsius", self.sky, -80.0, 35.0),
+            ("reflected-celsius", self.reflected, -100.0, 35.0),
             ("humidity", self.humidity, 0.0, 1.0),
             ("wind-m-s", self.wind, 0.0, 60.0),
             ("indoor-celsius", self.indoor, 0.0, 40.0),
@@ -130,11 +138,23 @@ impl WeatherNote {
                 }
             }
         };
+        let (reflected, spread, reflected_source) = match (self.reflected, self.cloud) {
+            (Some(reflected), _) => (reflected, 5.0, Sky::Measured),
+            (None, cloud) => {
+                let seen = mirrored_sky(Celsius(air), humidity, share(cloud, 0.0)).0;
+                match cloud {
+                    Some(_) => (seen, 10.0, Sky::Estimated),
+                    None => (seen, 15.0, Sky::CloudUnknown),
+                }
+            }
+        };
         let uncertain = |value, sigma| Uncertain { value, sigma };
         Ok(Some(Weather {
             air: uncertain(air, 0.5),
             sky: uncertain(sky, sigma),
             sky_source,
+            reflected: uncertain(reflected, spread),
+            reflected_source,
             wind: uncertain(wind, 0.7),
             indoor: uncertain(indoor, 1.5),
             humidity,
@@ -151,6 +171,7 @@ pub(super) mod tests {
         WeatherNote {
             air: Some(2.0),
             sky: Some(-14.0),
+            reflected: Some(-14.0),
             humidity: Some(0.85),
             wind: Some(1.0),
             indoor: Some(19.0),
@@ -193,5 +214,10 @@ pub(super) mod tests {
         note.cloud = None;
         let unknown = note.complete().unwrap().unwrap();
         assert!(unknown.sky.sigma > estimated.sky.sigma);
+        assert_eq!(unknown.reflected_source, Sky::Measured);
+        note.reflected = None;
+        let mirrored = note.complete().unwrap().unwrap();
+        assert!(mirrored.reflected.value < mirrored.sky.value - 20.0);
+        assert!(mirrored.reflected.sigma > unknown.reflected.sigma);
     }
 }

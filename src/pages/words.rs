@@ -103,10 +103,16 @@ pub(super) fn parameters(parameters: &HeatLossParameters) -> String {
         pair(parameters.sky_mk, "\u{b0}C"),
         escape(&parameters.sky_source)
     );
+    let mirrored = format!(
+        "{}, {}",
+        pair(parameters.reflected_mk, "\u{b0}C"),
+        escape(&parameters.reflected_source)
+    );
     let rows = [
         ("Air outside", pair(parameters.air_mk, "\u{b0}C")),
         ("Inside", pair(parameters.indoor_mk, "\u{b0}C")),
         ("Sky", sky),
+        ("Sky, as the camera sees it mirrored", mirrored),
         ("Wind", pair(parameters.wind_mm_s, "m/s")),
         ("Convection formula", escape(&parameters.convection)),
         (

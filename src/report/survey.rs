@@ -128,6 +128,14 @@ pub(super) fn conditions(facts: &Facts) -> Vec<Pair> {
             "Sky, as a radiating surface",
             format!("{} ({})", give(heat.sky_mk, "\u{b0}C"), heat.sky_source),
         ),
+        pair(
+            "Sky, as the camera sees it mirrored",
+            format!(
+                "{} ({})",
+                give(heat.reflected_mk, "\u{b0}C"),
+                heat.reflected_source
+            ),
+        ),
         pair("Inside, assumed", give(heat.indoor_mk, "\u{b0}C")),
         pair("Wind", give(heat.wind_mm_s, "m/s")),
         pair(

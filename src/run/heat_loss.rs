@@ -183,12 +183,9 @@ fn parameters(
     HeatLossParameters {
         air_mk: pair(weather.air),
         sky_mk: pair(weather.sky),
-        sky_source: match weather.sky_source {
-            Sky::Measured => "measured",
-            Sky::Estimated => "estimated",
-            Sky::CloudUnknown => "estimated, cloud unknown",
-        }
-        .into(),
+        sky_source: source(weather.sky_source),
+        reflected_mk: pair(weather.reflected),
+        reflected_source: source(weather.reflected_source),
         indoor_mk: pair(weather.indoor),
         wind_mm_s: pair(weather.wind),
         humidity_milli: milli(weather.humidity.value()),
@@ -200,7 +197,7 @@ fn parameters(
         transmission_milli: milli(spread.transmission),
         convection_milli: milli(spread.convection),
         convection: convection.name().into(),
-        method: "steady balance of convection and radiation with sky and air; surface temperature by the T^4 law over the slant range; \
+        method: "steady balance of convection and radiation with sky and air; surface temperature by the T^4 law over the slant range, under the sky as the camera sees it; \
                  90 % interval by first-order propagation"
             .into(),
         grade: if reasons.is_empty() {
@@ -210,6 +207,15 @@ fn parameters(
         },
         heatveil: env!("CARGO_PKG_VERSION").into(),
     }
+}
+
+fn source(sky: Sky) -> String {
+    match sky {
+        Sky::Measured => "measured",
+        Sky::Estimated => "estimated",
+        Sky::CloudUnknown => "estimated, cloud unknown",
+    }
+    .into()
 }
 
 fn milli(value: f64) -> i64 {
