@@ -11,6 +11,7 @@ mod lines;
 mod resolve;
 mod retention;
 mod weather;
+mod weather_line;
 
 pub use args::{
     Args, AuditArgs, CameraArgs, ClassArgs, DetectArgs, GeorefArgs, Precision, RedactArgs,
@@ -24,3 +25,4 @@ pub use resolve::{
 };
 pub use retention::RetentionArgs;
 pub use weather::{BuildingsArgs, BuildingsConfig, ConvectionName, WeatherArgs, WeatherConfig};
+pub use weather_line::{WeatherLine, WeatherLineArgs};

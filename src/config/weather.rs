@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 use super::resolve::{out_of_range, within};
+use super::weather_line::{self, WeatherLine, WeatherLineArgs};
 use crate::heatloss::{
     BuildingOptions, Convection, FluxModel, FootprintSource, HeatLossError, Spread, Surface,
     UprnPoints, Weather, WeatherNote,
@@ -16,7 +17,7 @@ use crate::units::{Degrees, Fraction, Metres};
 const NINETY: f64 = 1.644_853_627;
 
 /// The weather of the survey: what the operator noted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct WeatherArgs {
     /// Air temperature.
@@ -47,6 +48,8 @@ pub struct WeatherArgs {
     pub convection: Option<ConvectionName>,
     /// What the camera's maker states as its accuracy, plus or minus [default: 2].
     pub camera_accuracy_k: Option<f64>,
+    /// Where it changed in the course of the survey.
+    pub line: Vec<WeatherLineArgs>,
 }
 
 /// How wind carries heat away.
@@ -61,10 +64,12 @@ pub enum ConvectionName {
 }
 
 /// The weather, checked, and what is assumed of surfaces.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WeatherConfig {
-    /// The weather.
+    /// The weather of the survey.
     pub weather: Weather,
+    /// Where it changed, in the order of times.
+    pub lines: Vec<WeatherLine>,
     /// A surface of which nothing is known.
     pub surface: Surface,
     /// How wind carries heat away.
@@ -135,6 +140,11 @@ impl WeatherArgs {
             roof_tilt_deg: self.roof_tilt_deg.or(other.roof_tilt_deg),
             convection: self.convection.or(other.convection),
             camera_accuracy_k: self.camera_accuracy_k.or(other.camera_accuracy_k),
+            line: if self.line.is_empty() {
+                other.line
+            } else {
+                self.line
+            },
         }
     }
 
@@ -178,6 +188,7 @@ impl WeatherArgs {
         };
         let config = WeatherConfig {
             weather,
+            lines: weather_line::resolve(self.line, &note)?,
             surface: Surface {
                 emissivity,
                 tilt: Degrees(tilt.unwrap_or(defaults.tilt.0)),
@@ -191,21 +202,23 @@ impl WeatherArgs {
                 ..defaults.spread
             },
         };
-        config.model(Fraction::ONE)?;
+        config.model(&config.weather, config.surface, Fraction::ONE)?;
         Ok(Some(config))
     }
 }
 
 impl WeatherConfig {
-    /// The balance of a surface of which nothing is known, through air of this transmission.
-    pub(crate) fn model(&self, transmission: Fraction) -> Result<FluxModel, HeatLossError> {
+    /// The balance of a surface in one weather of the survey, through air of this transmission.
+    pub(crate) fn model(
+        &self,
+        weather: &Weather,
+        surface: Surface,
+        transmission: Fraction,
+    ) -> Result<FluxModel, HeatLossError> {
         let Self {
-            weather,
-            surface,
-            convection,
-            spread,
+            convection, spread, ..
         } = self;
-        FluxModel::new(weather, *surface, transmission, *convection, spread)
+        FluxModel::new(weather, surface, transmission, *convection, spread)
     }
 }
 

@@ -99,7 +99,7 @@ impl Weather {
                 format!("inside only {difference:.1} K warmer than outside, {HEATED} needed"),
             );
         }
-        match self.wind.value {
+        match self.strongest_wind {
             wind if wind > WIND_GATE => say(
                 Grade::E,
                 format!("wind {wind} m/s, at most {WIND_GATE} allowed"),

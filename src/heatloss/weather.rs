@@ -19,7 +19,7 @@ pub struct Uncertain {
 }
 
 /// Where a temperature of the sky comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sky {
     /// Measured during the flight.
     Measured,
@@ -73,8 +73,51 @@ pub struct Weather {
     pub indoor: Uncertain,
     /// Relative humidity.
     pub humidity: Fraction,
+    /// The strongest wind that was noted in it, m/s, for the gates.
+    pub strongest_wind: f64,
     /// The operator's note, for the gates.
     pub note: WeatherNote,
+}
+
+impl Weather {
+    /// The mean of several weathers, each by its weight: that of frames which were brought to one level of temperature. Sources are the least sure,
+    /// the wind for the gates the strongest. `None` of nothing.
+    #[must_use]
+    pub fn mean(parts: &[(&Self, f64)]) -> Option<Self> {
+        let all: f64 = parts.iter().map(|(_, weight)| weight).sum();
+        let (first, _) = parts.first()?;
+        let mean = |of: fn(&Self) -> f64| {
+            let weighed = parts.iter().map(|(weather, weight)| weight * of(weather));
+            weighed.sum::<f64>() / all
+        };
+        let uncertain = |of: fn(&Self) -> Uncertain| {
+            let by = |pick: fn(Uncertain) -> f64| {
+                let weighed = parts
+                    .iter()
+                    .map(|(weather, weight)| weight * pick(of(weather)));
+                weighed.sum::<f64>() / all
+            };
+            Uncertain {
+                value: by(|known| known.value),
+                sigma: by(|known| known.sigma),
+            }
+        };
+        let least_sure = |of: fn(&Self) -> Sky| parts.iter().map(|(weather, _)| of(weather)).max();
+        let winds = parts.iter().map(|(weather, _)| weather.strongest_wind);
+        Some(Self {
+            air: uncertain(|weather| weather.air),
+            sky: uncertain(|weather| weather.sky),
+            sky_source: least_sure(|weather| weather.sky_source)?,
+            reflected: uncertain(|weather| weather.reflected),
+            reflected_source: least_sure(|weather| weather.reflected_source)?,
+            wind: uncertain(|weather| weather.wind),
+            indoor: uncertain(|weather| weather.indoor),
+            humidity: Fraction::new(mean(|weather| weather.humidity.value()))
+                .unwrap_or(first.humidity),
+            strongest_wind: winds.fold(f64::NEG_INFINITY, f64::max),
+            note: first.note,
+        })
+    }
 }
 
 impl WeatherNote {
@@ -158,6 +201,7 @@ impl WeatherNote {
             wind: uncertain(wind, 0.7),
             indoor: uncertain(indoor, 1.5),
             humidity,
+            strongest_wind: wind,
             note: *self,
         }))
     }
@@ -202,6 +246,21 @@ pub(super) mod tests {
     #[test]
     fn a_note_without_air_or_wind_gives_no_balance() {
         assert_eq!(WeatherNote::default().complete(), Ok(None));
+    }
+
+    /// Three frames at 2 °C and 1 m/s, one at -2 °C and 4 m/s: 1 °C, 1.75 m/s, and gates that look at 4 m/s.
+    #[test]
+    fn a_mean_weather_is_that_of_its_frames() {
+        let calm = calm_night().complete().unwrap().unwrap();
+        let mut note = calm_night();
+        (note.air, note.wind, note.sky) = (Some(-2.0), Some(4.0), None);
+        let later = note.complete().unwrap().unwrap();
+        let mean = Weather::mean(&[(&calm, 3.0), (&later, 1.0)]).unwrap();
+        assert!((mean.air.value - 1.0).abs() < 1e-12 && (mean.air.sigma - 0.5).abs() < 1e-12);
+        assert!((mean.wind.value - 1.75).abs() < 1e-12);
+        assert!((mean.strongest_wind - 4.0).abs() < 1e-12);
+        assert_eq!(mean.sky_source, Sky::Estimated);
+        assert_eq!(Weather::mean(&[]), None);
     }
 
     #[test]

@@ -4,20 +4,24 @@
 //! logged together. Refuses: lists and outlines that cannot be read for sure.
 
 use rayon::ThreadPool;
+use rayon::prelude::*;
 use serde::Serialize;
 
 use super::heat_loss::Seen;
 use super::journal::Journal;
+use super::nights::Nights;
 use super::outputs::Map;
 use super::record::{self, count, ranges};
 use super::surfaces::{self, map_grid};
-use super::{Run, RunError, heat_loss};
+use super::{Run, RunError, heat_loss, walls};
 use crate::audit::{BuildingsEmitted, Entry, ObjectionApplied, PublishedFile};
 use crate::config::Config;
+use crate::frame::FrameId;
 use crate::georef::{Bounds, Crs, Surface};
 use crate::heatloss::{
     self, Building, BuildingOptions, Facet, Footprint, FootprintSource, GeoPackage, GeoParquet,
-    MapWindow, Objections, Part, Ring, TableCsv, UprnLinksCsv, air_transmission, coverage,
+    MapWindow, Night, Objections, Part, Ring, TableCsv, UprnLinksCsv, WallPlace, air_transmission,
+    coverage,
 };
 use crate::hex;
 use crate::store::{Staged, Store, hash_file, layout};
@@ -28,6 +32,8 @@ use crate::units::Metres;
 const MARGIN: f64 = 1.0;
 /// Height of an eave on flat ground, which a roof leans away by.
 const TYPICAL_HEIGHT: f64 = 5.0;
+/// Metres around a building in which the ground before its walls is looked up.
+const AROUND_WALLS: f64 = 2.0;
 /// Pixels taken out at a time.
 const MAX_PIXELS: usize = 1 << 22;
 /// Least share of a pixel that counts as touched.
@@ -158,6 +164,8 @@ pub(super) fn publish(
         views,
         place,
         surface,
+        nights,
+        walls: (of_walls, load),
     }: Seen<'_>,
     objections: Option<&Objections>,
     journal: &mut Journal<'_>,
@@ -183,34 +191,64 @@ pub(super) fn publish(
         None => 0,
     };
     let conditions = run.config.weather.as_ref();
-    let conditions = conditions.map(|config| heat_loss::conditions(config, mosaic).0);
-    let weather = conditions.map(|config| config.weather);
+    let conditions = conditions.map(|config| heat_loss::conditions(config, mosaic));
     let range = typical_range(mosaic, views);
+    let seen_in: Vec<Night> = nights
+        .into_iter()
+        .flat_map(Nights::weathers)
+        .map(|weather| Night {
+            weather: *weather,
+            transmission: air_transmission(weather, range),
+        })
+        .collect();
+    let mut reasons = nights.map_or_else(Vec::new, |nights| nights.common_reasons().to_vec());
+    let mut spread = config.options.spread;
+    if let Some((conditions, drift)) = conditions {
+        spread = conditions.spread;
+        reasons.extend(drift);
+    }
     let options = BuildingOptions {
-        transmission: weather.map_or(config.options.transmission, |weather| {
-            air_transmission(&weather, range)
-        }),
-        spread: conditions.map_or(config.options.spread, |config| config.spread),
+        spread,
         place,
+        reasons,
         ..config.options.clone()
     };
     let pixels = map_grid(grid);
     let read = |reader: &MosaicReader, window: MapWindow| {
         reader.celsius((window.x0, window.y0), (window.width, window.height))
     };
+    let which = |reader: &MosaicReader, window: MapWindow, shares: &[f64]| {
+        let frames = reader.frames((window.x0, window.y0), (window.width, window.height))?;
+        Ok(mostly(nights, &frames, shares))
+    };
     let measure = |footprints| {
-        let weather = weather.as_ref();
         heatloss::measure(
             footprints,
             &pixels,
-            weather,
+            &seen_in,
             &options,
             || mosaic.reader(),
             read,
+            which,
         )
     };
     let rows = pool.install(|| measure(footprints))?;
     let parts = pool.install(|| heatloss::parts(&rows, |one| facets(one, surface), measure))?;
+    // Without oblique frames nobody saw a wall.
+    let of_rows = if of_walls.is_empty() { &[][..] } else { &rows };
+    let places = pool.install(|| places(of_rows, surface))?;
+    let places = walls::without(places, objections);
+    let limit = run.config.georef.max_off_nadir;
+    let sights = pool.install(|| walls::look(&places, of_walls, surface, limit, nights, load))?;
+    let night = |number: usize, distance: Metres| {
+        let weather = *nights?.weathers().get(number)?;
+        Some(Night {
+            weather,
+            transmission: air_transmission(&weather, distance),
+        })
+    };
+    let walls = heatloss::wall_parts(&rows, &places, &sights, &options, night);
+    let parts = heatloss::together(&rows, parts, walls);
     let staged = stage(store, &rows, &parts, grid.crs)?;
     let files = staged.iter().map(|staged| {
         let receipt = staged.receipt();
@@ -238,6 +276,22 @@ pub(super) fn publish(
         staged.commit()?;
     }
     Ok(Some(summary))
+}
+
+/// The weather in which most of a building was seen; of equals the first.
+fn mostly(nights: Option<&Nights>, frames: &[Option<FrameId>], shares: &[f64]) -> usize {
+    let Some(nights) = nights else {
+        return 0;
+    };
+    let mut seen = vec![0.0; nights.weathers().len()];
+    for (frame, share) in frames.iter().zip(shares) {
+        let night = frame.map(|frame| nights.of_frame(frame));
+        if let Some(seen) = night.and_then(|night| seen.get_mut(night)) {
+            *seen += share;
+        }
+    }
+    let most = seen.iter().copied().fold(0.0, f64::max);
+    seen.iter().position(|seen| *seen >= most).unwrap_or(0)
 }
 
 /// The tables, durable under temporary names; those of parts where there are any.
@@ -289,6 +343,24 @@ fn facets(footprint: &Footprint, surface: &Surface) -> Result<Vec<Facet>, TilesE
         task: "draw the facets of a roof",
         source,
     })
+}
+
+/// Places on the walls of all buildings, where oblique frames may see them.
+fn places(rows: &[Building], surface: &Surface) -> Result<Vec<WallPlace>, TilesError> {
+    let of_building = |(number, row): (usize, &Building)| {
+        let polygons = &row.footprint.polygons;
+        let area = Bounds::around(&polygons.concat().concat());
+        let (Some(model), Some(area)) = (surface.model(), area) else {
+            return Ok(Vec::new());
+        };
+        let around = Metres(AROUND_WALLS + 2.0 * model.cell().0);
+        let patch = surface.patch(area.grown(around))?;
+        let height = |east, north| patch.as_ref()?.height(east, north);
+        Ok(heatloss::wall_places(number, polygons, height))
+    };
+    let places = rows.par_iter().enumerate().map(of_building);
+    let places: Vec<Vec<WallPlace>> = places.collect::<Result<_, TilesError>>()?;
+    Ok(places.concat())
 }
 
 /// How far the camera was from what the map shows, on average.

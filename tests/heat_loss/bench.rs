@@ -67,6 +67,13 @@ impl Bench {
         })
     }
 
+    /// The same and its run, made once for all tests: the folder `out`.
+    pub(crate) fn measured() -> (&'static Self, &'static Summary) {
+        static OUT: OnceLock<Summary> = OnceLock::new();
+        let bench = Self::ideal();
+        (bench, OUT.get_or_init(|| bench.run("out", 2, "").unwrap()))
+    }
+
     /// In a folder that goes with it.
     pub(crate) fn flown(seed: u64, survey: Survey) -> Self {
         let temporary = tempfile::tempdir().unwrap();
@@ -118,11 +125,21 @@ impl Bench {
         threads: usize,
         buildings: &str,
     ) -> Result<Summary, RunError> {
+        self.run_in(&self.weather, out, threads, buildings)
+    }
+
+    /// In another weather than the survey's.
+    pub(crate) fn run_in(
+        &self,
+        weather: &str,
+        out: &str,
+        threads: usize,
+        buildings: &str,
+    ) -> Result<Summary, RunError> {
         let settings = format!(
             "{weather}[buildings]\nfootprints = '{truth}/buildings.geojson'\nid = 'uprn'\nuprn = 'uprn'\nemissivity = 'roof_emissivity'\n{buildings}\n\
              [georef]\ndsm = '{truth}/dsm.tif'\nrefine = {refine}\n[tiles]\nmatch-temperatures = {matched}",
             truth = self.path("sim/truth").display(),
-            weather = self.weather,
             refine = self.refine,
             matched = self.match_temperatures,
         );
@@ -212,6 +229,13 @@ impl Bench {
             .split(|&byte| byte == b'\n')
             .filter(|line| !line.is_empty());
         lines.map(|line| Entry::from_line(line).unwrap()).collect()
+    }
+
+    /// A band of a published raster, row by row.
+    pub(crate) fn band(&self, out: &str, file: &str, band: usize) -> Vec<f32> {
+        let dataset = Dataset::open(self.path(out).join(file)).unwrap();
+        let band = dataset.rasterband(band).unwrap();
+        band.read_band_as::<f32>().unwrap().data().to_vec()
     }
 
     /// The finite values of a band in a rectangle around a building, drawn in by a metre on each side; and how many have none.
