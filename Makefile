@@ -3,13 +3,14 @@
 # make test-tract  the pure-Rust runtime against ONNX Runtime: five minutes to compile
 # make soak-frames  peak memory of 500 against 10,000 frames
 # make heat-seeds  heat loss of twenty simulated surveys against their truth: twenty minutes on one core
+# make heat-walls  walls of a simulated oblique survey against their truth: some minutes
 # make map-page  a picture of the web tiles in a browser, docs/map.png: needs npm and chromium
 # make web     fetch the map library of `heatveil serve` (npm); build again afterwards
 # make test-web  `heatveil serve` in a real browser: two minutes, needs chromium
 # make report-page  the pages of `heatveil report` in a browser: accessibility, pictures to look at: needs npm and chromium
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
-.PHONY: demo setup web test test-web test-tract bench soak-frames heat-seeds map-page report-page
+.PHONY: demo setup web test test-web test-tract bench soak-frames heat-seeds heat-walls map-page report-page
 
 CARGO ?= cargo
 
@@ -62,7 +63,11 @@ soak-frames: setup
 heat-seeds: SHELL = /bin/bash
 heat-seeds: .SHELLFLAGS = -o pipefail -c
 heat-seeds: setup
-	RAYON_NUM_THREADS=1 CARGO_PROFILE_TEST_OPT_LEVEL=3 $(CARGO) test --test heat_loss -- --ignored --nocapture twenty_surveys | tee heat-seeds-$$(date -u +%F).txt
+	CARGO_PROFILE_TEST_OPT_LEVEL=3 $(CARGO) test --test heat_loss -- --ignored --nocapture twenty_surveys | tee heat-seeds-$$(date -u +%F).txt
+
+# The figures of docs/buildings.md about walls.
+heat-walls: setup
+	CARGO_PROFILE_TEST_OPT_LEVEL=3 $(CARGO) test --test heat_loss -- --ignored --nocapture a_wall_is_as_warm
 
 # docs/map.png from demo-heat, which `make test` leaves behind.
 map-page:

@@ -39,13 +39,12 @@ pub fn measure<S, E: Send>(
         .with_min_len(16)
         .map_init(&open, |source, footprint| {
             let again;
-            let source = match source {
-                Ok(source) => &*source,
+            let source = if let Ok(source) = source {
+                &*source
+            } else {
                 // The reason is lost to the other buildings of this thread: ask again for each.
-                Err(_) => {
-                    again = open()?;
-                    &again
-                }
+                again = open()?;
+                &again
             };
             let night = |window, shares: &[f64]| match nights {
                 [_, _, ..] => Ok(nights.get(which(source, window, shares)?)),

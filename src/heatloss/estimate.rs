@@ -282,6 +282,8 @@ mod tests {
         (-2.0 * a.ln()).sqrt() * (std::f64::consts::TAU * b).cos()
     }
 
+    /// To 15 % of the half width: wind multiplies temperature, and what first order leaves out widens the ends by up to 13 % on a roof 5 K below the air
+    /// (400,000 draws in numpy).
     #[test]
     fn first_order_agrees_with_monte_carlo() {
         for (emissivity, tilt, apparent) in
@@ -307,7 +309,7 @@ mod tests {
                 (expected.high, 38_000),
             ] {
                 assert!(
-                    (found - drawn[at]).abs() < 0.12 * half,
+                    (found - drawn[at]).abs() < 0.15 * half,
                     "{found} {} +-{half}",
                     drawn[at]
                 );

@@ -288,13 +288,14 @@ pub(super) fn mostly(weighed: impl Iterator<Item = (usize, f64)>) -> Option<usiz
 
 /// Half a metre of ground before each edge.
 fn strips<'a>(places: impl Iterator<Item = &'a WallPlace>) -> Vec<Vec<Ring>> {
-    let mut edges: Vec<([(f64, f64); 2], (f64, f64))> = Vec::new();
+    let mut edges: Vec<&WallPlace> = Vec::new();
     for place in places {
-        if !edges.iter().any(|(edge, _)| *edge == place.edge) {
-            edges.push((place.edge, place.outward));
+        if !edges.iter().any(|known| known.edge == place.edge) {
+            edges.push(place);
         }
     }
-    let strip = |([a, b], (east, north)): ([(f64, f64); 2], (f64, f64))| {
+    let strip = |place: &WallPlace| {
+        let ([a, b], (east, north)) = (place.edge, place.outward);
         let out = |(x, y): (f64, f64)| (x + DRAWN * east, y + DRAWN * north);
         vec![vec![a, b, out(b), out(a)]]
     };
@@ -308,10 +309,15 @@ mod tests {
     use crate::units::Fraction;
 
     /// A house of 8 x 6 m with eaves at 5 m and a ridge along it at 7 m; another wall to wall with it in the east.
-    fn level(east: f64, north: f64) -> Option<f64> {
+    fn ground(east: f64, north: f64) -> f64 {
         let is_house = (0.0..=16.0).contains(&east) && (0.0..=6.0).contains(&north);
         let roof = 5.3 + 2.0 * (1.0 - (north - 3.0).abs() / 3.0);
-        Some(if is_house { roof } else { 0.0 })
+        if is_house { roof } else { 0.0 }
+    }
+
+    #[expect(clippy::unnecessary_wraps, reason = "as surfaces answer")]
+    fn known(east: f64, north: f64) -> Option<f64> {
+        Some(ground(east, north))
     }
 
     fn house() -> Vec<Vec<Ring>> {
@@ -320,10 +326,10 @@ mod tests {
 
     #[test]
     fn walls_stand_where_a_roof_ends_over_lower_ground_whichever_way_the_ring_runs() {
-        let places = wall_places(3, &house(), level);
+        let places = wall_places(3, &house(), known);
         let mut clockwise = house();
         clockwise[0][0].reverse();
-        let other = wall_places(3, &clockwise, level);
+        let other = wall_places(3, &clockwise, known);
         for places in [&places, &other] {
             let area = |side| -> f64 {
                 let of_side = places.iter().filter(|place| place.side == side);
@@ -347,7 +353,7 @@ mod tests {
         let inner = |place: &&WallPlace| place.side == Side::South && place.is_inner;
         assert_eq!(places.iter().filter(inner).count(), 18);
         assert!(places.iter().all(|place| place.building == 3));
-        let low = |east, north| level(east, north).map(|level| level.min(1.9));
+        let low = |east, north| Some(ground(east, north).min(1.9));
         assert!(wall_places(0, &house(), low).is_empty());
         assert!(wall_places(0, &house(), |_, _| None).is_empty());
     }
@@ -355,7 +361,7 @@ mod tests {
     /// Half of the south wall at 4 °C, a quarter at 6 °C, the north wall not seen.
     #[test]
     fn a_wall_has_the_mean_of_what_was_seen_of_it_and_its_own_balance() {
-        let places = wall_places(0, &house(), level);
+        let places = wall_places(0, &house(), known);
         let mut count = 0;
         let sights: Vec<Option<WallSight>> = places
             .iter()

@@ -4,7 +4,6 @@
 //! logged together. Refuses: lists and outlines that cannot be read for sure.
 
 use rayon::ThreadPool;
-use rayon::prelude::*;
 use serde::Serialize;
 
 use super::heat_loss::Seen;
@@ -20,8 +19,7 @@ use crate::frame::FrameId;
 use crate::georef::{Bounds, Crs, Surface};
 use crate::heatloss::{
     self, Building, BuildingOptions, Facet, Footprint, FootprintSource, GeoPackage, GeoParquet,
-    MapWindow, Night, Objections, Part, Ring, TableCsv, UprnLinksCsv, WallPlace, air_transmission,
-    coverage,
+    MapWindow, Night, Objections, Part, Ring, TableCsv, UprnLinksCsv, air_transmission, coverage,
 };
 use crate::hex;
 use crate::store::{Staged, Store, hash_file, layout};
@@ -32,8 +30,6 @@ use crate::units::Metres;
 const MARGIN: f64 = 1.0;
 /// Height of an eave on flat ground, which a roof leans away by.
 const TYPICAL_HEIGHT: f64 = 5.0;
-/// Metres around a building in which the ground before its walls is looked up.
-const AROUND_WALLS: f64 = 2.0;
 /// Pixels taken out at a time.
 const MAX_PIXELS: usize = 1 << 22;
 /// Least share of a pixel that counts as touched.
@@ -160,13 +156,7 @@ pub(super) fn publish(
     pool: &ThreadPool,
     store: &Store,
     map: &Map<'_>,
-    Seen {
-        views,
-        place,
-        surface,
-        nights,
-        walls: (of_walls, load),
-    }: Seen<'_>,
+    seen: Seen<'_>,
     objections: Option<&Objections>,
     journal: &mut Journal<'_>,
 ) -> Result<Option<BuildingsSummary>, RunError> {
@@ -174,6 +164,13 @@ pub(super) fn publish(
     let Some(source) = &config.footprints else {
         return Ok(None);
     };
+    let Seen {
+        views,
+        place,
+        surface,
+        nights,
+        ..
+    } = seen;
     let (grid, mosaic) = (map.mosaic.grid(), map.mosaic);
     let projector = grid.crs.projector()?;
     let mut footprints = heatloss::read(source, &projector, grid.bounds())?;
@@ -234,20 +231,7 @@ pub(super) fn publish(
     };
     let rows = pool.install(|| measure(footprints))?;
     let parts = pool.install(|| heatloss::parts(&rows, |one| facets(one, surface), measure))?;
-    // Without oblique frames nobody saw a wall.
-    let of_rows = if of_walls.is_empty() { &[][..] } else { &rows };
-    let places = pool.install(|| places(of_rows, surface))?;
-    let places = walls::without(places, objections);
-    let limit = run.config.georef.max_off_nadir;
-    let sights = pool.install(|| walls::look(&places, of_walls, surface, limit, nights, load))?;
-    let night = |number: usize, distance: Metres| {
-        let weather = *nights?.weathers().get(number)?;
-        Some(Night {
-            weather,
-            transmission: air_transmission(&weather, distance),
-        })
-    };
-    let walls = heatloss::wall_parts(&rows, &places, &sights, &options, night);
+    let walls = pool.install(|| walls::parts(run, &rows, &seen, objections, &options))?;
     let parts = heatloss::together(&rows, parts, walls);
     let staged = stage(store, &rows, &parts, grid.crs)?;
     let files = staged.iter().map(|staged| {
@@ -343,24 +327,6 @@ fn facets(footprint: &Footprint, surface: &Surface) -> Result<Vec<Facet>, TilesE
         task: "draw the facets of a roof",
         source,
     })
-}
-
-/// Places on the walls of all buildings, where oblique frames may see them.
-fn places(rows: &[Building], surface: &Surface) -> Result<Vec<WallPlace>, TilesError> {
-    let of_building = |(number, row): (usize, &Building)| {
-        let polygons = &row.footprint.polygons;
-        let area = Bounds::around(&polygons.concat().concat());
-        let (Some(model), Some(area)) = (surface.model(), area) else {
-            return Ok(Vec::new());
-        };
-        let around = Metres(AROUND_WALLS + 2.0 * model.cell().0);
-        let patch = surface.patch(area.grown(around))?;
-        let height = |east, north| patch.as_ref()?.height(east, north);
-        Ok(heatloss::wall_places(number, polygons, height))
-    };
-    let places = rows.par_iter().enumerate().map(of_building);
-    let places: Vec<Vec<WallPlace>> = places.collect::<Result<_, TilesError>>()?;
-    Ok(places.concat())
 }
 
 /// How far the camera was from what the map shows, on average.

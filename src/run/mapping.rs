@@ -49,13 +49,7 @@ pub(super) fn map(
     let crs = system(run, &located)?;
     let (mut frames, flights) = place(run, crs, published, &located, &rasters)?;
     let members: Vec<Vec<FrameId>> = flights.iter().map(|flight| flight.frames.clone()).collect();
-    let nights = run.config.weather.as_ref().map(|config| {
-        let times = published
-            .iter()
-            .map(|frame| (frame.id, frame.meta.captured_at));
-        let is_matched = run.config.tiles.match_temperatures;
-        Nights::of(config, &times.collect(), &members, is_matched)
-    });
+    let nights = Nights::of_run(run, published, &members);
     let ground = Ground::under(run, crs, &mut frames, &members)?;
     let publishable = |id| ground.publishable(id, rasters(id)?);
     let located: BTreeMap<FrameId, _> = located.into_iter().collect();

@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 
 use super::heat_loss::{milli, pair};
 use super::record::ranges;
+use super::{Published, Run};
 use crate::audit::LineWeather;
 use crate::config::WeatherConfig;
 use crate::frame::FrameId;
@@ -26,8 +27,22 @@ pub(super) struct Nights {
 }
 
 impl Nights {
+    /// Of a run; `None` where the weather is not known.
+    pub(super) fn of_run(
+        run: &Run,
+        published: &[Published],
+        flights: &[Vec<FrameId>],
+    ) -> Option<Self> {
+        let config = run.config.weather.as_ref()?;
+        let times = published
+            .iter()
+            .map(|frame| (frame.id, frame.meta.captured_at));
+        let is_matched = run.config.tiles.match_temperatures;
+        Some(Self::of(config, &times.collect(), flights, is_matched))
+    }
+
     /// By the times of the published frames; `is_matched` where their temperatures are matched flight by flight.
-    pub(super) fn of(
+    fn of(
         config: &WeatherConfig,
         times: &BTreeMap<FrameId, Option<i64>>,
         flights: &[Vec<FrameId>],
@@ -40,7 +55,7 @@ impl Nights {
         let mut nights = Self {
             weathers: vec![config.weather],
             of_frame: BTreeMap::new(),
-            reasons: reasons(config, times.values().copied()),
+            reasons: reasons(config, times),
         };
         // By how many frames in which line, of each group that has one weather.
         let mut known = BTreeMap::from([(vec![(None, 1)], 0)]);
@@ -130,10 +145,7 @@ impl Nights {
 }
 
 /// Frames without a time, and lines without a frame: a clock that stands elsewhere than the operator thinks.
-fn reasons(
-    config: &WeatherConfig,
-    times: impl Iterator<Item = Option<i64>> + Clone,
-) -> Vec<Reason> {
+fn reasons(config: &WeatherConfig, times: &BTreeMap<FrameId, Option<i64>>) -> Vec<Reason> {
     if config.lines.is_empty() {
         return Vec::new();
     }
@@ -141,10 +153,10 @@ fn reasons(
         at_best: Grade::C,
         text,
     };
-    let without = times.clone().filter(Option::is_none).count();
+    let without = times.values().filter(|time| time.is_none()).count();
     let empty = config.lines.iter().filter(|line| {
-        let mut known = times.clone().flatten();
-        !known.any(|at| line.holds(at))
+        let mut known = times.values().flatten();
+        !known.any(|at| line.holds(*at))
     });
     let empty = empty.map(|line| {
         let [from, until] = &line.span;

@@ -1,18 +1,22 @@
 //! What oblique frames saw of the walls of buildings.
 //!
-//! In: places on walls, frames in which walls are means over a metre. Out: what was seen of each place, by the frame that sees it from nearest and most
-//! straight. Refuses: to read a frame whose walls are as measured, and places in homes and gardens whose people object.
+//! In: buildings, frames in which walls are means over a metre. Out: rows of walls; each place on one is taken from the frame that sees it from nearest
+//! and most straight. Refuses: to read a frame whose walls are as measured, and places in homes and gardens whose people object.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::RunError;
+use super::heat_loss::Seen;
 use super::nights::Nights;
+use super::{Run, RunError};
 use crate::frame::FrameId;
 use crate::georef::{Bounds, Surface, View};
-use crate::heatloss::{Objections, WallPlace, WallSight, coverage};
+use crate::heatloss::{
+    self, Building, BuildingOptions, Night, Objections, Part, WallPlace, WallSight,
+    air_transmission, coverage,
+};
 use crate::raster::Raster;
 use crate::tiles::{MosaicFrame, TilesError};
 use crate::units::{Degrees, Metres};
@@ -24,6 +28,8 @@ pub(super) type Load<'a> = &'a (dyn Fn(FrameId) -> Result<Arc<Raster<f32>>, RunE
 const SQUARE: f64 = 32.0;
 /// Cosine of the angle from straight on beyond which a wall is not looked at: 75 degrees.
 const LEAST_COSINE: f64 = 0.26;
+/// Metres around a building in which the ground before its walls is looked up.
+const AROUND: f64 = 2.0;
 /// Metres before a wall, at least, from where a line of sight must be free: the wall itself is in the surface model too.
 const BEFORE: f64 = 0.5;
 
@@ -36,8 +42,51 @@ struct Look {
     distance: f64,
 }
 
+/// Rows of the walls that oblique frames saw; none where no frame looks obliquely.
+pub(super) fn parts(
+    run: &Run,
+    rows: &[Building],
+    seen: &Seen<'_>,
+    objections: Option<&Objections>,
+    options: &BuildingOptions,
+) -> Result<Vec<Part>, RunError> {
+    let (frames, load) = seen.walls;
+    if frames.is_empty() {
+        return Ok(Vec::new());
+    }
+    let places = without(places(rows, seen.surface)?, objections);
+    let limit = run.config.georef.max_off_nadir;
+    let sights = look(&places, frames, seen.surface, limit, seen.nights, load)?;
+    let night = |number: usize, distance: Metres| {
+        let weather = *seen.nights?.weathers().get(number)?;
+        Some(Night {
+            weather,
+            transmission: air_transmission(&weather, distance),
+        })
+    };
+    Ok(heatloss::wall_parts(rows, &places, &sights, options, night))
+}
+
+/// Places on the walls of all buildings.
+fn places(rows: &[Building], surface: &Surface) -> Result<Vec<WallPlace>, RunError> {
+    let of_building = |(number, row): (usize, &Building)| {
+        let polygons = &row.footprint.polygons;
+        let area = Bounds::around(&polygons.concat().concat());
+        let (Some(model), Some(area)) = (surface.model(), area) else {
+            return Ok(Vec::new());
+        };
+        let around = Metres(AROUND + 2.0 * model.cell().0);
+        let patch = surface.patch(area.grown(around))?;
+        let height = |east, north| patch.as_ref()?.height(east, north);
+        Ok(heatloss::wall_places(number, polygons, height))
+    };
+    let places = rows.par_iter().enumerate().map(of_building);
+    let places: Vec<Vec<WallPlace>> = places.collect::<Result<_, TilesError>>()?;
+    Ok(places.concat())
+}
+
 /// What was seen of each place; `None` where no frame saw it unhidden.
-pub(super) fn look(
+fn look(
     places: &[WallPlace],
     frames: &[MosaicFrame],
     surface: &Surface,
@@ -70,7 +119,7 @@ pub(super) fn look(
 }
 
 /// Leaves out the places that lie in what objections take from the map.
-pub(super) fn without(places: Vec<WallPlace>, objections: Option<&Objections>) -> Vec<WallPlace> {
+fn without(places: Vec<WallPlace>, objections: Option<&Objections>) -> Vec<WallPlace> {
     let Some(objections) = objections else {
         return places;
     };
@@ -188,12 +237,11 @@ impl Squares {
     fn within(&self, bounds: Bounds) -> impl Iterator<Item = usize> + '_ {
         let (west, south) = square((bounds.west, bounds.south));
         let (east, north) = square((bounds.east, bounds.north));
-        let columns = (west..=east).flat_map(move |column| {
+        (west..=east).flat_map(move |column| {
             self.0
                 .range((column, south)..=(column, north))
                 .flat_map(|(_, places)| places.iter().copied())
-        });
-        columns
+        })
     }
 }
 

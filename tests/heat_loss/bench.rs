@@ -37,6 +37,8 @@ pub(crate) struct Bench {
     pub(crate) refine: bool,
     /// Temperatures from overlaps.
     pub(crate) match_temperatures: bool,
+    /// More settings of tiles.
+    pub(crate) tiles: &'static str,
 }
 
 /// Straight down over 40 m of streets, with errors of position and yaw `poses` times the usual ones.
@@ -84,6 +86,16 @@ impl Bench {
         }
     }
 
+    /// The same by a drone that knows its pose and a camera without errors.
+    pub(crate) fn flown_ideally(seed: u64, survey: Survey) -> Self {
+        let temporary = tempfile::tempdir().unwrap();
+        let folder = temporary.path().to_path_buf();
+        Self {
+            _temporary: Some(temporary),
+            ..Self::fly(folder, seed, survey, true)
+        }
+    }
+
     fn fly(folder: PathBuf, seed: u64, survey: Survey, ideal: bool) -> Self {
         let options = Options {
             seed,
@@ -101,6 +113,7 @@ impl Bench {
             weather: NIGHT.to_owned(),
             refine: !ideal && survey.gps_noise.0 > 0.0,
             match_temperatures: !ideal,
+            tiles: "",
         }
     }
 
@@ -138,7 +151,8 @@ impl Bench {
     ) -> Result<Summary, RunError> {
         let settings = format!(
             "{weather}[buildings]\nfootprints = '{truth}/buildings.geojson'\nid = 'uprn'\nuprn = 'uprn'\nemissivity = 'roof_emissivity'\n{buildings}\n\
-             [georef]\ndsm = '{truth}/dsm.tif'\nrefine = {refine}\n[tiles]\nmatch-temperatures = {matched}",
+             [georef]\ndsm = '{truth}/dsm.tif'\nrefine = {refine}\n[tiles]\nmatch-temperatures = {matched}\n{tiles}",
+            tiles = self.tiles,
             truth = self.path("sim/truth").display(),
             refine = self.refine,
             matched = self.match_temperatures,

@@ -10,6 +10,7 @@ mod bench;
 #[path = "../common/mod.rs"]
 mod common;
 mod seeds;
+mod walls;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;

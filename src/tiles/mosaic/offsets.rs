@@ -37,7 +37,8 @@ impl FrameOffsets {
     ) {
         let place = place(pixel);
         if stretch.count > 0 && (stretch.place, stretch.pair) != (place, pair) {
-            self.end(std::mem::take(stretch));
+            self.end(stretch);
+            *stretch = Stretch::default();
         }
         (stretch.place, stretch.pair) = (place, pair);
         stretch.sum += difference;
@@ -45,7 +46,7 @@ impl FrameOffsets {
     }
 
     /// Puts down the last stretch.
-    pub(super) fn end(&mut self, stretch: Stretch) {
+    pub(super) fn end(&mut self, stretch: &Stretch) {
         if stretch.count > 0 {
             let pairs = self.places.entry(stretch.place).or_default();
             let entry = pairs.entry(stretch.pair).or_default();
@@ -97,7 +98,7 @@ mod tests {
         ] {
             offsets.add(&mut stretch, pixel, pair, difference);
         }
-        offsets.end(stretch);
+        offsets.end(&stretch);
         assert!((offsets.spread().unwrap() - 1.5_f64.sqrt()).abs() < 1e-12);
         offsets.forget((100, 127));
         assert!((offsets.spread().unwrap() - 0.5_f64.sqrt()).abs() < 1e-12);

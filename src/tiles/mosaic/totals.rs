@@ -62,7 +62,7 @@ impl Totals {
                 self.used.insert(FrameId(best.next_frame()));
             }
         }
-        self.offsets.end(stretch);
+        self.offsets.end(&stretch);
         let band = |value: &dyn Fn(&Best) -> f32| -> Vec<f32> {
             let drawn = |best: &Best| {
                 if best.celsius.is_finite() {
