@@ -3,13 +3,15 @@
 # make test-tract  the pure-Rust runtime against ONNX Runtime, and the library without features: five minutes to compile
 # make soak-frames  peak memory of 500 against 10,000 frames
 # make soak-area  the same over twenty times the area
+# make heat-seeds  heat loss of twenty simulated surveys against their truth: twenty minutes on one core
+# make heat-walls  walls of a simulated oblique survey against their truth: some minutes
 # make map-page  a picture of the web tiles in a browser, docs/map.png: needs npm and chromium
 # make web     fetch the map library of `heatveil serve` (npm); build again afterwards
 # make test-web  `heatveil serve` in a real browser: two minutes, needs chromium
 # make report-page  the pages of `heatveil report` in a browser: accessibility, pictures to look at: needs npm and chromium
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
-.PHONY: demo setup web test test-web test-tract bench soak-frames soak-area map-page report-page
+.PHONY: demo setup web test test-web test-tract bench soak-frames soak-area heat-seeds heat-walls map-page report-page
 
 CARGO ?= cargo
 
@@ -62,6 +64,15 @@ soak-frames: setup
 # Peak memory of 500 frames against 10,000 over twenty times the area: 5 GB of disk.
 soak-area: setup
 	$(CARGO) test --release --test soak -- --ignored --nocapture twenty_times | tee soak-area-$$(date -u +%F).txt
+# The table of BENCHMARKS.md, into heat-seeds-DATE.txt.
+heat-seeds: SHELL = /bin/bash
+heat-seeds: .SHELLFLAGS = -o pipefail -c
+heat-seeds: setup
+	CARGO_PROFILE_TEST_OPT_LEVEL=3 $(CARGO) test --test heat_loss -- --ignored --nocapture twenty_surveys | tee heat-seeds-$$(date -u +%F).txt
+
+# The figures of docs/buildings.md about walls.
+heat-walls: setup
+	CARGO_PROFILE_TEST_OPT_LEVEL=3 $(CARGO) test --test heat_loss -- --ignored --nocapture a_wall_is_as_warm
 
 # docs/map.png from demo-heat, which `make test` leaves behind.
 map-page:

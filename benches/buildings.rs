@@ -21,9 +21,10 @@ use gdal::spatial_ref::SpatialRef;
 use gdal::{Dataset, DriverManager};
 use heatveil::georef::{Bounds, Crs};
 use heatveil::heatloss::{
-    BuildingOptions, FootprintSource, MapGrid, MapWindow, WeatherNote, measure, read,
+    BuildingOptions, FootprintSource, MapGrid, MapWindow, Night, WeatherNote, measure, read,
 };
 use heatveil::store::write_secret;
+use heatveil::units::Fraction;
 use serde_json::{Value, json};
 
 const ROUNDS: usize = 3;
@@ -149,7 +150,23 @@ fn ours(raster: &Path, outlines: &Path, threads: usize) {
     let options = BuildingOptions::default();
     let rows = pool.install(|| {
         let open = || Dataset::open(raster);
-        measure(footprints, &grid, weather.as_ref(), &options, open, window).unwrap()
+        let nights: Vec<Night> = weather
+            .into_iter()
+            .map(|weather| Night {
+                weather,
+                transmission: Fraction::ONE,
+            })
+            .collect();
+        measure(
+            footprints,
+            &grid,
+            &nights,
+            &options,
+            open,
+            window,
+            |_, _, _| Ok(0),
+        )
+        .unwrap()
     });
     let seconds = started.elapsed().as_secs_f64();
     let means: Vec<f64> = rows.iter().map(|row| row.apparent.mean).collect();

@@ -71,7 +71,7 @@ impl Bench {
     fn run(&self, sim: &str, out: &str, weather: &str, id: &str) {
         let sim = self.path(&format!("sim-{sim}"));
         let settings = format!(
-            "[weather]\n{weather}humidity = 0.85\nindoor-celsius = 19\ncloud = 0.1\nhours-since-sun = 6\nhours-since-rain = 48\n\
+            "[weather]\n{weather}humidity = 0.85\nreflected-celsius = -24.6\nindoor-celsius = 19\ncloud = 0.1\nhours-since-sun = 6\nhours-since-rain = 48\n\
              hours-heated = 48\nemissivity = 0.96\n[buildings]\nfootprints = '{truth}/buildings.geojson'\nid = '{id}'\nuprn = 'uprn'\n\
              emissivity = 'roof_emissivity'\n[georef]\ndsm = '{truth}/dsm.tif'\nrefine = true\n[tiles]\nmatch-temperatures = true",
             truth = sim.join("truth").display(),

@@ -48,6 +48,8 @@ pub use keys::{KeyPair, Signer, keygen};
 pub use log::Log;
 pub use proof::verify_proof;
 pub use read::{REVIEWED, Reviewed, read, read_reviewed, read_verified, root_of};
-pub use results::{BuildingsEmitted, HeatLossParameters, ObjectionApplied, PublishedFile};
+pub use results::{
+    BuildingsEmitted, HeatLossParameters, LineWeather, ObjectionApplied, PublishedFile,
+};
 pub use tree::{LinesRoot, root};
 pub use verify::{Verification, VerifyOptions, verify};

@@ -25,12 +25,19 @@ pub struct HeatLossParameters {
     pub sky_mk: [i64; 2],
     /// `measured`, `estimated` or `estimated, cloud unknown`.
     pub sky_source: String,
+    /// What the sky looks like to the camera, which surfaces mirror.
+    pub reflected_mk: [i64; 2],
+    /// As `sky_source`.
+    pub reflected_source: String,
     /// Inside temperature.
     pub indoor_mk: [i64; 2],
     /// Wind in mm/s.
     pub wind_mm_s: [i64; 2],
     /// Relative humidity in thousandths.
     pub humidity_milli: i64,
+    /// Frames that have another weather.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub lines: Vec<LineWeather>,
     /// Emissivity of surfaces of which nothing is known, in thousandths.
     pub emissivity_milli: [i64; 2],
     /// Tilt of such surfaces, thousandths of a degree.
@@ -53,6 +60,24 @@ pub struct HeatLossParameters {
     pub grade: String,
     /// Version of heatveil.
     pub heatveil: String,
+}
+
+/// The weather in which some frames were taken, where it was another than the survey's; pairs as above.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LineWeather {
+    /// The frames, as inclusive ranges.
+    pub frames: Vec<[u32; 2]>,
+    /// Air temperature, thousandths of a °C.
+    pub air_mk: [i64; 2],
+    /// Effective sky temperature.
+    pub sky_mk: [i64; 2],
+    /// What the sky looks like to the camera.
+    pub reflected_mk: [i64; 2],
+    /// Wind in mm/s.
+    pub wind_mm_s: [i64; 2],
+    /// Relative humidity in thousandths.
+    pub humidity_milli: i64,
 }
 
 /// A published file.

@@ -115,6 +115,7 @@ impl SurveyArgs {
             drift_kelvin: self.drift.unwrap_or(default.drift_kelvin),
             vignetting_kelvin: self.vignetting.unwrap_or(default.vignetting_kelvin),
             people: self.people,
+            offset_kelvin: default.offset_kelvin,
             cheap: self.cheap,
         })
     }

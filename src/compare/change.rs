@@ -31,6 +31,17 @@ pub(super) struct Night {
     pub(super) difference: f64,
     /// Standard uncertainty of the inside temperature, K; the air's is part of the flux's.
     pub(super) indoor_sigma: f64,
+    /// Inside temperature, °C, where homes were seen in different weathers: the difference then is each home's own.
+    pub(super) indoor: Option<f64>,
+}
+
+impl Night {
+    /// Kelvin between inside and outside when a home was seen.
+    fn of(&self, home: &Home) -> f64 {
+        let air = || Some(home.number("surface")? - home.number("above_air")?);
+        let own = || Some(self.indoor? - air()?);
+        own().unwrap_or(self.difference)
+    }
 }
 
 /// What may be said of a home.
@@ -174,9 +185,10 @@ pub(super) fn against_others(changes: &mut [Change], nights: [Night; 2]) {
 /// The flux over the night's kelvins; what is not known of the inside widens it.
 fn per_kelvin(home: &Home, night: Night) -> Option<Interval> {
     let flux = home.interval(["flux", "flux_low", "flux_high"])?;
-    let estimate = flux.estimate / night.difference;
-    let of_flux = flux.half_width() / night.difference;
-    let of_inside = NINETY * estimate * night.indoor_sigma / night.difference;
+    let difference = night.of(home);
+    let estimate = flux.estimate / difference;
+    let of_flux = flux.half_width() / difference;
+    let of_inside = NINETY * estimate * night.indoor_sigma / difference;
     Some(around(estimate, of_flux.hypot(of_inside)))
 }
 
@@ -215,6 +227,7 @@ mod tests {
     use crate::heatloss::Value;
 
     const NIGHT: Night = Night {
+        indoor: None,
         difference: 20.0,
         indoor_sigma: 0.0,
     };
@@ -240,12 +253,27 @@ mod tests {
         // 60 W/m² at 20 K and 40 W/m² at 10 K are 3 and 4 W/m²K; half widths 0.3 and 0.4 make 0.5.
         let colder = Night {
             difference: 10.0,
-            indoor_sigma: 0.0,
+            ..NIGHT
         };
         let change = Change::between([&losing(60.0, 6.0), &losing(40.0, 4.0)], [NIGHT, colder]);
         let found = change.difference.unwrap();
         assert!((found.estimate - 1.0).abs() < 1e-9 && (found.half_width() - 0.5).abs() < 1e-9);
         assert_eq!(change.claim, Claim::More);
+    }
+
+    /// Seen at 4 °C outside where 19 °C inside were noted: 30 W/m² at 15 K are 2 W/m²K, whatever the survey's own difference.
+    #[test]
+    fn a_home_seen_in_other_weather_has_its_own_difference() {
+        let lines = Night {
+            indoor: Some(19.0),
+            ..NIGHT
+        };
+        let mut home = losing(30.0, 0.0);
+        for (field, value) in [("surface", 5.5), ("above_air", 1.5)] {
+            home.values.insert(field.into(), Value::Number(value));
+        }
+        let found = |night| per_kelvin(&home, night).unwrap().estimate;
+        assert!((found(lines) - 2.0).abs() < 1e-9 && (found(NIGHT) - 1.5).abs() < 1e-9);
     }
 
     #[test]

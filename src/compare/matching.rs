@@ -101,6 +101,7 @@ pub(super) mod tests {
             id: id.into(),
             uprns: uprns.iter().map(|&uprn| uprn.into()).collect(),
             polygons: vec![vec![ring]],
+            parts: vec![],
             values: values.map(|(name, value)| (name.to_owned(), value)).into(),
         }
     }

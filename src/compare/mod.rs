@@ -133,6 +133,7 @@ fn night(run: &Published) -> Result<(Night, &HeatLossParameters), CompareError> 
     let night = Night {
         difference: kelvin(indoor - parameters.air_mk[0]),
         indoor_sigma: kelvin(sigma),
+        indoor: (!parameters.lines.is_empty()).then(|| kelvin(indoor)),
     };
     Ok((night, parameters))
 }
@@ -174,9 +175,12 @@ mod tests {
             air_mk: [2_000, 500],
             sky_mk: [-14_000, 2_000],
             sky_source: "measured".into(),
+            reflected_mk: [-25_000, 5_000],
+            reflected_source: "measured".into(),
             indoor_mk: [19_000, 1_500],
             wind_mm_s: [1_000, 700],
             humidity_milli: 800,
+            lines: Vec::new(),
             emissivity_milli: [910, 20],
             tilt_millidegrees: [35_000, 5_000],
             apparent_mk: 1_200,

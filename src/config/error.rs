@@ -34,6 +34,14 @@ pub enum ConfigError {
     /// No heat balance can be made of the weather.
     #[error(transparent)]
     Weather(#[from] HeatLossError),
+    /// No heat balance can be made of the weather of a part of the survey.
+    #[error("weather.line from {from} is refused")]
+    WeatherLine {
+        /// When it begins.
+        from: String,
+        /// Why.
+        source: HeatLossError,
+    },
     /// A setting lies outside its range.
     #[error("{key} = {found} is not {expected}")]
     Range {

@@ -12,6 +12,7 @@ mod resolve;
 mod retention;
 mod survey;
 mod weather;
+mod weather_line;
 
 pub use args::{
     Args, AuditArgs, CameraArgs, ClassArgs, DetectArgs, GeorefArgs, Precision, RedactArgs,
@@ -24,3 +25,4 @@ pub use resolve::{AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig,
 pub use retention::RetentionArgs;
 pub use survey::{SurveyArgs, SurveyConfig};
 pub use weather::{BuildingsArgs, BuildingsConfig, ConvectionName, WeatherArgs, WeatherConfig};
+pub use weather_line::{WeatherLine, WeatherLineArgs};

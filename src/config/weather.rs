@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use super::ConfigError;
 use super::resolve::{out_of_range, within};
+use super::weather_line::{self, WeatherLine, WeatherLineArgs};
 use crate::heatloss::{
     BuildingOptions, Convection, FluxModel, FootprintSource, HeatLossError, Spread, Surface,
     UprnPoints, Weather, WeatherNote,
@@ -16,13 +17,15 @@ use crate::units::{Degrees, Fraction, Metres};
 const NINETY: f64 = 1.644_853_627;
 
 /// The weather of the survey: what the operator noted.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Deserialize, Serialize)]
+#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
 #[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
 pub struct WeatherArgs {
     /// Air temperature.
     pub air_celsius: Option<f64>,
-    /// Effective (reflected) sky temperature, measured [default: from humidity and cloud].
+    /// Effective sky temperature, measured over all wavelengths [default: from humidity and cloud].
     pub sky_celsius: Option<f64>,
+    /// What the camera reads in crumpled foil that lies flat under the sky (ASTM E1862, ISO 18434-1) [default: from humidity and cloud].
+    pub reflected_celsius: Option<f64>,
     /// Share of the sky under clouds, 0 to 1.
     pub cloud: Option<f64>,
     /// Relative humidity, 0 to 1 [default: 0.8].
@@ -45,6 +48,8 @@ pub struct WeatherArgs {
     pub convection: Option<ConvectionName>,
     /// What the camera's maker states as its accuracy, plus or minus [default: 2].
     pub camera_accuracy_k: Option<f64>,
+    /// Where it changed in the course of the survey.
+    pub line: Vec<WeatherLineArgs>,
 }
 
 /// How wind carries heat away.
@@ -59,10 +64,12 @@ pub enum ConvectionName {
 }
 
 /// The weather, checked, and what is assumed of surfaces.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub struct WeatherConfig {
-    /// The weather.
+    /// The weather of the survey.
     pub weather: Weather,
+    /// Where it changed, in the order of times.
+    pub lines: Vec<WeatherLine>,
     /// A surface of which nothing is known.
     pub surface: Surface,
     /// How wind carries heat away.
@@ -121,6 +128,7 @@ impl WeatherArgs {
         Self {
             air_celsius: self.air_celsius.or(other.air_celsius),
             sky_celsius: self.sky_celsius.or(other.sky_celsius),
+            reflected_celsius: self.reflected_celsius.or(other.reflected_celsius),
             cloud: self.cloud.or(other.cloud),
             humidity: self.humidity.or(other.humidity),
             wind_m_s: self.wind_m_s.or(other.wind_m_s),
@@ -132,6 +140,11 @@ impl WeatherArgs {
             roof_tilt_deg: self.roof_tilt_deg.or(other.roof_tilt_deg),
             convection: self.convection.or(other.convection),
             camera_accuracy_k: self.camera_accuracy_k.or(other.camera_accuracy_k),
+            line: if self.line.is_empty() {
+                other.line
+            } else {
+                self.line
+            },
         }
     }
 
@@ -157,6 +170,7 @@ impl WeatherArgs {
         let note = WeatherNote {
             air: self.air_celsius,
             sky: self.sky_celsius,
+            reflected: self.reflected_celsius,
             humidity: self.humidity,
             wind: self.wind_m_s,
             indoor: self.indoor_celsius,
@@ -174,6 +188,7 @@ impl WeatherArgs {
         };
         let config = WeatherConfig {
             weather,
+            lines: weather_line::resolve(self.line, &note)?,
             surface: Surface {
                 emissivity,
                 tilt: Degrees(tilt.unwrap_or(defaults.tilt.0)),
@@ -187,21 +202,23 @@ impl WeatherArgs {
                 ..defaults.spread
             },
         };
-        config.model(Fraction::ONE)?;
+        config.model(&config.weather, config.surface, Fraction::ONE)?;
         Ok(Some(config))
     }
 }
 
 impl WeatherConfig {
-    /// The balance of a surface of which nothing is known, through air of this transmission.
-    pub(crate) fn model(&self, transmission: Fraction) -> Result<FluxModel, HeatLossError> {
+    /// The balance of a surface in one weather of the survey, through air of this transmission.
+    pub(crate) fn model(
+        &self,
+        weather: &Weather,
+        surface: Surface,
+        transmission: Fraction,
+    ) -> Result<FluxModel, HeatLossError> {
         let Self {
-            weather,
-            surface,
-            convection,
-            spread,
+            convection, spread, ..
         } = self;
-        FluxModel::new(weather, *surface, transmission, *convection, spread)
+        FluxModel::new(weather, surface, transmission, *convection, spread)
     }
 }
 

@@ -1,181 +1,62 @@
-//! One row a building: how warm, how much heat, how sure.
+//! A row for every building: how warm, how much heat, how sure.
 //!
 //! In: outlines, a way to read the redacted map, weather. Out: [`Building`] rows in the order of the outlines. Refuses: to give a
 //! number where too little of a building was seen, and says so instead.
 
 use rayon::prelude::*;
 
-use super::balance::{Convection, Surface};
-use super::estimate::MIN_EMISSIVITY;
-use super::grade::{Reason, Verdict, surface_reasons};
-use super::index::{Ranked, Standing, standings};
+use super::grade::{Reason, Verdict};
+use super::index::{Ranked, standings};
 use super::zone::{Core, shares, window_around};
 use super::{
-    FluxModel, Footprint, Grade, HotSpots, Interval, Ring, Spread, Weather, ZoneStatistics,
-    hot_spots, rank_reasons, u_value,
+    Building, BuildingOptions, Footprint, Grade, HotSpots, MapGrid, MapWindow, Night, Ring,
+    ZoneStatistics, hot_spots, rank_reasons,
 };
-use crate::georef::Bounds;
-use crate::units::{Celsius, Degrees, Fraction, Metres};
+use crate::units::Metres;
 
 /// Pixels of a window that are read at a time; a building beyond is left out and says so.
 const MAX_PIXELS: usize = 16 << 20;
 
-/// How buildings are measured.
-#[derive(Debug, Clone, PartialEq)]
-pub struct BuildingOptions {
-    /// Material and its emissivity, lower case; the roof's own emissivity wins.
-    pub materials: Vec<(String, f64)>,
-    /// Emissivity where neither is known.
-    pub emissivity: f64,
-    /// Tilt of a roof whose tilt is not known.
-    pub tilt: Degrees,
-    /// Transmission of the air on the path to the camera.
-    pub transmission: Fraction,
-    /// How wind carries heat away.
-    pub convection: Convection,
-    /// What is uncertain besides the weather.
-    pub spread: Spread,
-    /// Neighbours are compared within this distance.
-    pub radius: f64,
-    /// Less of a building seen than this gives no number.
-    pub least_visible: f64,
-    /// Standard uncertainty of the map's place against the outlines, along each axis.
-    pub place: Metres,
-}
-
-impl Default for BuildingOptions {
-    /// Emissivities: middle of the ranges in DOMAIN section 4.
-    fn default() -> Self {
-        let known = [
-            ("tile", 0.905),
-            ("clay tile", 0.905),
-            ("concrete tile", 0.905),
-            ("slate", 0.90),
-            ("brick", 0.945),
-            ("concrete", 0.94),
-            ("asphalt", 0.94),
-            ("felt", 0.94),
-            ("glass", 0.88),
-            ("metal", 0.2),
-        ];
-        Self {
-            materials: known
-                .map(|(name, emissivity)| (name.to_owned(), emissivity))
-                .into(),
-            emissivity: 0.91,
-            tilt: Degrees(35.0),
-            transmission: Fraction::ONE,
-            convection: Convection::default(),
-            spread: Spread::default(),
-            radius: 250.0,
-            least_visible: 0.25,
-            place: Metres(0.0),
-        }
-    }
-}
-
-impl BuildingOptions {
-    /// A roof's own emissivity, else its material's; `None` where neither is known.
-    #[must_use]
-    pub fn stated_emissivity(&self, footprint: &Footprint) -> Option<f64> {
-        let of_material = |name: &String| {
-            let name = name.trim().to_lowercase();
-            let known = self
-                .materials
-                .iter()
-                .find(|(material, _)| *material == name);
-            known.map(|(_, value)| *value)
-        };
-        let material = footprint.material.as_ref().and_then(of_material);
-        footprint.emissivity.or(material)
-    }
-}
-
-/// One building's row.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Building {
-    /// As in the source.
-    pub footprint: Footprint,
-    /// Area of the outline in m².
-    pub area: f64,
-    /// Share of it with a temperature.
-    pub visible: f64,
-    /// Apparent temperatures, °C; all `NaN` where too little was seen.
-    pub apparent: ZoneStatistics,
-    /// What the heat balance starts from: the mean over what surely belongs to the building, °C.
-    pub core: f64,
-    /// Standard uncertainty in K of what sets this building apart from its neighbours: place of the map, drift of frames.
-    pub own_sigma: f64,
-    /// Temperature of the surface, corrected for emissivity, sky and air, °C.
-    pub surface: Option<f64>,
-    /// Temperature of the air, °C.
-    pub air: Option<f64>,
-    /// Heat lost, W/m².
-    pub flux: Option<Interval>,
-    /// Indicative U-value, W/m²K.
-    pub u: Option<Interval>,
-    /// Among comparable neighbours.
-    pub standing: Option<Standing>,
-    /// What stands out.
-    pub hot_spots: HotSpots,
-    /// Emissivity and tilt that were used.
-    pub emissivity: f64,
-    /// In degrees.
-    pub tilt: f64,
-    /// Confidence and its reasons.
-    pub verdict: Verdict,
-}
-
-/// A map to measure on: a north-up grid of square pixels.
-#[derive(Debug, Clone, Copy, PartialEq)]
-pub struct MapGrid {
-    /// Its edges in metres.
-    pub bounds: Bounds,
-    /// Side of a pixel in metres.
-    pub resolution: f64,
-    /// Columns and rows.
-    pub size: (usize, usize),
-}
-
-/// Columns `x0..x0 + width` and rows `y0..y0 + height` of a map.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub struct MapWindow {
-    /// First column.
-    pub x0: usize,
-    /// First row.
-    pub y0: usize,
-    /// Columns.
-    pub width: usize,
-    /// Rows.
-    pub height: usize,
-}
-
 /// Measures every building, in parallel; `open` opens the redacted map on a thread, `read` gives its apparent temperatures of a
-/// window, row-major.
+/// window, row-major, and `which` in which of the `nights` most of what has these shares of its pixels was seen (asked where there are several).
 ///
-/// Without weather there is no flux: temperatures and standing among neighbours remain.
+/// Without nights there is no flux: temperatures and standing among neighbours remain.
 ///
 /// # Errors
 ///
-/// What `open` and `read` say. A roof that mirrors the sky is flagged in its row, not an error.
+/// What `open`, `read` and `which` say. A roof that mirrors the sky is flagged in its row, not an error.
 pub fn measure<S, E: Send>(
     footprints: Vec<Footprint>,
     grid: &MapGrid,
-    weather: Option<&Weather>,
+    nights: &[Night],
     options: &BuildingOptions,
     open: impl Fn() -> Result<S, E> + Sync,
     read: impl Fn(&S, MapWindow) -> Result<Vec<f32>, E> + Sync,
+    which: impl Fn(&S, MapWindow, &[f64]) -> Result<usize, E> + Sync,
 ) -> Result<Vec<Building>, E> {
     let mut rows = footprints
         .into_par_iter()
         .with_min_len(16)
         .map_init(&open, |source, footprint| {
-            let read = |window| match source {
-                Ok(source) => read(source, window),
+            let again;
+            let source = if let Ok(source) = source {
+                &*source
+            } else {
                 // The reason is lost to the other buildings of this thread: ask again for each.
-                Err(_) => read(&open()?, window),
+                again = open()?;
+                &again
             };
-            building(footprint, grid, weather, options, read)
+            let night = |window, shares: &[f64]| match nights {
+                [_, _, ..] => Ok(nights.get(which(source, window, shares)?)),
+                nights => Ok(nights.first()),
+            };
+            building(
+                footprint,
+                grid,
+                options,
+                |window| read(source, window),
+                night,
+            )
         })
         .collect::<Result<Vec<_>, E>>()?;
     let ranked: Vec<Ranked> = rows.iter().map(|row| row.ranked(options)).collect();
@@ -195,17 +76,17 @@ pub fn measure<S, E: Send>(
     Ok(rows)
 }
 
-fn building<E>(
+fn building<'a, E>(
     footprint: Footprint,
     grid: &MapGrid,
-    weather: Option<&Weather>,
     options: &BuildingOptions,
     read: impl FnOnce(MapWindow) -> Result<Vec<f32>, E>,
+    night: impl FnOnce(MapWindow, &[f64]) -> Result<Option<&'a Night>, E>,
 ) -> Result<Building, E> {
     let stated = options.stated_emissivity(&footprint);
     let emissivity = stated.unwrap_or(options.emissivity);
     let tilt = footprint.tilt.unwrap_or(options.tilt.0);
-    let mut reasons = Vec::new();
+    let mut reasons = options.reasons.clone();
     if stated.is_none() {
         reasons.push(Reason {
             at_best: Grade::B,
@@ -226,9 +107,11 @@ fn building<E>(
         .sum();
     let touched = window_around(rings, grid, options.place);
     let window = touched.filter(|window| window.width * window.height <= MAX_PIXELS);
+    let mut night_seen = None;
     let (apparent, core, hot_spots) = if let Some(window) = window {
         let celsius = read(window)?;
         let shares = shares(&footprint, grid, window);
+        night_seen = night(window, &shares)?;
         let pixel_area = grid.resolution * grid.resolution;
         let pixels = celsius.iter().copied().zip(shares.iter().copied());
         let resolution = Metres(grid.resolution);
@@ -256,7 +139,7 @@ fn building<E>(
         core: core.mean,
         own_sigma: core.sigma.hypot(options.spread.drift),
         surface: None,
-        air: weather.map(|weather| weather.air.value),
+        air: night_seen.map(|night| night.weather.air.value),
         flux: None,
         u: None,
         standing: None,
@@ -266,110 +149,15 @@ fn building<E>(
         verdict: Verdict::from_reasons(reasons),
     };
     if visible.is_nan() || visible < options.least_visible {
-        let text = format!(
-            "only {:.0} % of it was seen, {:.0} % needed",
-            100.0 * visible,
-            100.0 * options.least_visible
-        );
-        row.apparent = ZoneStatistics::of([]);
-        row.core = f64::NAN;
-        row.hot_spots = HotSpots::default();
-        row.verdict = row.verdict.and([Reason {
-            at_best: Grade::E,
-            text,
-        }]);
+        row.refuse(options);
         return Ok(row);
     }
-    if let Some(weather) = weather {
-        row.balance(weather, options);
+    if let Some(night) = night_seen {
+        row.balance(night, options);
     } else {
-        row.verdict = row.verdict.and([Reason {
-            at_best: Grade::D,
-            text: "no weather noted: temperatures only".into(),
-        }]);
+        row.without_weather();
     }
     Ok(row)
-}
-
-impl Building {
-    /// Adds what the heat balance gives, at the core's mean apparent temperature: over a roof's spread of some kelvin the balance is
-    /// straight to about 0.1 W/m².
-    fn balance(&mut self, weather: &Weather, options: &BuildingOptions) {
-        let surface = Surface {
-            emissivity: Fraction::new(self.emissivity).unwrap_or(Fraction::ONE),
-            tilt: Degrees(self.tilt),
-        };
-        let spread = Spread {
-            drift: self.own_sigma,
-            ..options.spread
-        };
-        let air = options.transmission;
-        let model = FluxModel::new(weather, surface, air, options.convection, &spread);
-        let model = match model {
-            Ok(model) => model,
-            Err(refusal) => {
-                let text = format!("low-emissivity roof: {refusal}");
-                self.verdict = self.verdict.and([Reason {
-                    at_best: Grade::E,
-                    text,
-                }]);
-                return;
-            }
-        };
-        let apparent = Celsius(self.core);
-        let flux = model.flux(apparent);
-        let at = |flux| {
-            u_value(
-                flux,
-                Celsius(weather.indoor.value),
-                Celsius(weather.air.value),
-            )
-        };
-        self.surface = Some(model.surface_temperature(apparent).0);
-        self.flux = Some(flux);
-        self.u = Some(Interval {
-            estimate: at(flux.estimate),
-            low: at(flux.low),
-            high: at(flux.high),
-        });
-        let seen = Fraction::new(self.visible).unwrap_or(Fraction::ONE);
-        let reasons = weather.verdict().reasons;
-        self.verdict =
-            self.verdict
-                .and(reasons)
-                .and(surface_reasons(seen, flux.estimate, flux.half_width()));
-    }
-
-    fn ranked(&self, options: &BuildingOptions) -> Ranked {
-        let points: Vec<(f64, f64)> = self
-            .footprint
-            .polygons
-            .iter()
-            .flatten()
-            .flatten()
-            .copied()
-            .collect();
-        let place = Bounds::around(&points).map_or((0.0, 0.0), |bounds| {
-            (
-                f64::midpoint(bounds.west, bounds.east),
-                f64::midpoint(bounds.south, bounds.north),
-            )
-        });
-        let material = self.footprint.material.as_deref().unwrap_or("?");
-        // Tilts within 20 degrees of each other see about the same sky.
-        let tilt = self.footprint.tilt.unwrap_or(options.tilt.0) / 20.0;
-        let mean = Some(self.core).filter(|mean| mean.is_finite());
-        let is_mirror = self.emissivity < MIN_EMISSIVITY;
-        Ranked {
-            place,
-            class: format!("{material} {tilt:.0}"),
-            value: self
-                .flux
-                .map(|flux| flux.estimate)
-                .or(mean)
-                .filter(|_| !is_mirror),
-        }
-    }
 }
 
 fn polygon_area(rings: &[Ring]) -> f64 {
@@ -381,6 +169,8 @@ fn polygon_area(rings: &[Ring]) -> f64 {
 pub(super) mod tests {
     use super::super::weather::tests::calm_night;
     use super::*;
+    use crate::georef::Bounds;
+    use crate::units::Fraction;
     use std::convert::Infallible;
 
     const GRID: MapGrid = MapGrid {
@@ -420,16 +210,22 @@ pub(super) mod tests {
         }
     }
 
+    fn calm() -> Night {
+        Night {
+            weather: calm_night().complete().unwrap().unwrap(),
+            transmission: Fraction::ONE,
+        }
+    }
+
     fn one(footprint: Footprint, celsius: f32, hole: usize) -> Building {
-        let weather = calm_night().complete().unwrap().unwrap();
-        let options = BuildingOptions::default();
         measure(
             vec![footprint],
             &GRID,
-            Some(&weather),
-            &options,
+            &[calm()],
+            &BuildingOptions::default(),
             || Ok(()),
             map(celsius, hole),
+            |(), _, _| Ok(0),
         )
         .unwrap()
         .remove(0)
@@ -491,7 +287,6 @@ pub(super) mod tests {
 
     #[test]
     fn roofs_are_ranked_by_what_they_lose() {
-        let weather = calm_night().complete().unwrap().unwrap();
         let houses: Vec<Footprint> = (0..12)
             .map(|i| house(i, 8.0 * f64::from(i % 12), 40.0))
             .collect();
@@ -505,10 +300,11 @@ pub(super) mod tests {
         let rows = measure(
             houses,
             &GRID,
-            Some(&weather),
+            &[calm()],
             &options,
             || Ok(()),
             warmer_to_the_east,
+            |(), _, _| Ok(0),
         )
         .unwrap();
         let index: Vec<f64> = rows
@@ -524,13 +320,48 @@ pub(super) mod tests {
         let rows = measure(
             vec![house(1, 10.0, 20.0)],
             &GRID,
-            None,
+            &[],
             &BuildingOptions::default(),
             || Ok(()),
             map(1.0, 200),
+            |(), _, _| Ok(0),
         )
         .unwrap();
         assert!(rows[0].flux.is_none() && (rows[0].apparent.median - 1.0).abs() < 1e-6);
         assert_eq!(rows[0].verdict.grade, Grade::D);
+    }
+
+    /// The same roof under the weather of the line in which it was seen, and with what the survey leaves open.
+    #[test]
+    fn each_roof_has_the_weather_in_which_it_was_seen() {
+        let mut later = calm();
+        later.weather.air.value = -3.0;
+        let options = BuildingOptions {
+            reasons: vec![Reason {
+                at_best: Grade::C,
+                text: "the camera drifted".into(),
+            }],
+            ..BuildingOptions::default()
+        };
+        let rows = measure(
+            vec![house(1, 10.0, 20.0), house(2, 60.0, 20.0)],
+            &GRID,
+            &[calm(), later],
+            &options,
+            || Ok(()),
+            map(1.0, 200),
+            |(), window, shares| {
+                assert_eq!(shares.len(), window.width * window.height);
+                Ok(usize::from(window.x0 > 100))
+            },
+        )
+        .unwrap();
+        let [first, second] = [0, 1].map(|at: usize| &rows[at]);
+        assert_eq!([first.air, second.air], [Some(2.0), Some(-3.0)]);
+        let flux = |row: &Building| row.flux.unwrap().estimate;
+        // 5 K less of air alone: 9.5 W/m2K of convection, and what little of the surroundings is not sky.
+        let more = flux(second) - flux(first);
+        assert!((46.0..52.0).contains(&more), "{more}");
+        assert!(rows.iter().all(|row| row.verdict.grade == Grade::C));
     }
 }

@@ -99,7 +99,7 @@ impl Weather {
                 format!("inside only {difference:.1} K warmer than outside, {HEATED} needed"),
             );
         }
-        match self.wind.value {
+        match self.strongest_wind {
             wind if wind > WIND_GATE => say(
                 Grade::E,
                 format!("wind {wind} m/s, at most {WIND_GATE} allowed"),
@@ -136,6 +136,17 @@ impl Weather {
             Sky::CloudUnknown => say(
                 Grade::C,
                 "sky temperature estimated, cloud not noted".into(),
+            ),
+        }
+        match self.reflected_source {
+            Sky::Measured => {}
+            Sky::Estimated => say(
+                Grade::B,
+                "what roofs mirror of the sky estimated from humidity and cloud".into(),
+            ),
+            Sky::CloudUnknown => say(
+                Grade::C,
+                "what roofs mirror of the sky estimated, cloud not noted".into(),
             ),
         }
         if self.note.indoor.is_none() {
@@ -276,6 +287,7 @@ mod tests {
     fn what_nobody_noted_is_not_taken_for_good() {
         assert_eq!(grade(|note| note.hours_since_rain = None), Grade::C);
         assert_eq!(grade(|note| note.sky = None), Grade::B);
+        assert_eq!(grade(|note| note.reflected = None), Grade::B);
         let verdict = WeatherNote {
             air: Some(2.0),
             wind: Some(1.0),

@@ -8,6 +8,7 @@
 //! leave (DOMAIN section 4).
 
 mod balance;
+mod building;
 mod buildings;
 mod coverage;
 mod error;
@@ -21,17 +22,20 @@ mod grade;
 mod hot_spots;
 mod index;
 mod objections;
+mod options;
 mod parts;
 mod path;
 mod sky;
 mod statistics;
 pub(crate) mod table;
 mod uprn_points;
+mod walls;
 mod weather;
 mod zone;
 
 pub use balance::{Convection, Surface, flux, u_value};
-pub use buildings::{Building, BuildingOptions, MapGrid, MapWindow, measure};
+pub use building::Building;
+pub use buildings::measure;
 pub use coverage::{Ring, coverage, signed_area};
 pub use error::{FootprintError, HeatLossError, TableError};
 pub use estimate::{FluxModel, Interval, Spread};
@@ -45,12 +49,14 @@ pub use grade::{Grade, Reason, Verdict, drift_reason, rank_reasons, surface_reas
 pub use hot_spots::{HotSpots, hot_spots};
 pub use index::{FEWEST, Ranked, Standing, standings};
 pub use objections::Objections;
-pub use parts::{PART_FIELDS, Part, parts};
+pub use options::{BuildingOptions, MapGrid, MapWindow, Night};
+pub use parts::{Face, PART_FIELDS, Part, parts, together};
 pub use path::{air_transmission, slant_range};
-pub use sky::{berdahl_martin, dew_point, swinbank, under_clouds};
+pub use sky::{berdahl_martin, dew_point, mirrored_sky, swinbank, under_clouds};
 pub use statistics::ZoneStatistics;
 pub(crate) use table::csv_cell;
 pub use table::{FIELDS, Field, Getter, Row, TableCsv, UprnLinksCsv, Value};
 pub use uprn_points::UprnPoints;
+pub use walls::{Side, WallPlace, WallSight, wall_parts, wall_places};
 pub use weather::{Sky, Uncertain, Weather, WeatherNote};
 pub use zone::pixels_of;

@@ -1,22 +1,33 @@
-//! The parts of roofs: one row a facet, with the figures of a building.
+//! The parts of buildings: one row a facet of the roof and a side of the walls, with the figures of a building.
 //!
-//! In: measured buildings, their facets. Out: [`Part`] rows, building by building. Refuses: nothing; a roof without facets has no
+//! In: measured buildings, their facets and walls. Out: [`Part`] rows, building by building. Refuses: nothing; a roof without facets has no
 //! rows.
 
 use rayon::prelude::*;
 
 use super::table::{Field, Row, number, text, whole};
-use super::{Building, Facet, Footprint, Ring};
+use super::{Building, Facet, Footprint, Ring, Side};
 
-/// One facet's row.
+/// What a part is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Face {
+    /// A facet of the roof.
+    Roof,
+    /// The walls on one side.
+    Wall(Side),
+}
+
+/// One part's row.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Part {
     /// Name of its building in the source.
     pub building: String,
-    /// 1 is the largest.
+    /// 1 is the largest facet; walls follow the roof.
     pub number: u32,
     /// Direction in which it slopes down, degrees clockwise from the map's north.
     pub azimuth: Option<f64>,
+    /// Roof or wall.
+    pub face: Face,
     /// Its own figures, by its own tilt.
     pub figures: Building,
 }
@@ -54,16 +65,43 @@ pub fn parts<E: Send>(
         building,
         number,
         azimuth,
+        face: Face::Roof,
         figures,
     };
     Ok(measured.map(part).collect())
 }
 
+/// Parts of roofs and walls, both building by building, in one table: the walls of each building after its roof, numbered on.
+#[must_use]
+pub fn together(buildings: &[Building], roofs: Vec<Part>, walls: Vec<Part>) -> Vec<Part> {
+    let (mut roofs, mut walls) = (roofs.into_iter().peekable(), walls.into_iter().peekable());
+    let mut all = Vec::new();
+    for building in buildings {
+        let id = &building.footprint.id;
+        let mut last = 0;
+        while let Some(part) = roofs.next_if(|part| part.building == *id) {
+            last = part.number;
+            all.push(part);
+        }
+        while let Some(part) = walls.next_if(|part| part.building == *id) {
+            last += 1;
+            all.push(Part {
+                number: last,
+                ..part
+            });
+        }
+    }
+    all
+}
+
 impl Part {
-    /// Area of the facet itself, which is larger than that of its outline by its tilt, in m².
+    /// Area of the part itself, in m²: a facet's is larger than that of its outline by its tilt.
     #[must_use]
     pub fn slope_area(&self) -> f64 {
-        self.figures.area / self.figures.tilt.to_radians().cos()
+        match self.face {
+            Face::Roof => self.figures.area / self.figures.tilt.to_radians().cos(),
+            Face::Wall(_) => self.figures.area,
+        }
     }
 }
 
@@ -83,40 +121,44 @@ pub const PART_FIELDS: &[Field<Part>] = &[
     }),
     whole(
         "part",
-        "number of the facet in its building; 1 has the most area that is surely its own",
+        "number of the part in its building; 1 is the facet with the most area that is surely its own, walls come last",
         |row| Some(row.number.into()),
     ),
     number(
         "tilt",
         "degree",
         1,
-        "tilt of the facet, from the surface model",
+        "tilt of the facet, from the surface model; 90 for walls",
         |row| Some(row.figures.tilt),
     ),
     number(
         "azimuth",
         "degree",
         0,
-        "direction in which it slopes down, clockwise from the map's north; none below 5 degrees of tilt",
+        "direction in which a facet slopes down, clockwise from the map's north; none below 5 degrees of tilt",
         |row| row.azimuth,
     ),
     number(
         "area",
         "m2",
         1,
-        "area of the facet's outline from above",
-        |row| Some(row.figures.area),
+        "area of the facet's outline from above; none for walls",
+        |row| (row.face == Face::Roof).then_some(row.figures.area),
     ),
     number(
         "slope_area",
         "m2",
         1,
-        "area of the facet along its slope",
+        "area of the facet along its slope, or of the wall",
         |row| Some(row.slope_area()),
     ),
-    number("visible", "", 3, "share of it with a temperature", |row| {
-        Some(row.figures.visible)
-    }),
+    number(
+        "visible",
+        "",
+        3,
+        "share of it with a temperature; of walls, of what lies a metre from their edges",
+        |row| Some(row.figures.visible),
+    ),
     text(
         "grade",
         "confidence, A (best) to E (not to be acted on)",
@@ -131,7 +173,7 @@ pub const PART_FIELDS: &[Field<Part>] = &[
             reasons.join("; ")
         },
     ),
-    number("flux", "W/m2", 1, "heat lost per area of facet", |row| {
+    number("flux", "W/m2", 1, "heat lost per area of the part", |row| {
         row.figures.flux.map(|flux| flux.estimate)
     }),
     number(
@@ -212,6 +254,14 @@ pub const PART_FIELDS: &[Field<Part>] = &[
     number("emissivity", "", 3, "emissivity that was used", |row| {
         Some(row.figures.emissivity)
     }),
+    text(
+        "face",
+        "`roof`, or `wall-` and the side of the compass to which it looks: N, E, S, W",
+        |row| match row.face {
+            Face::Roof => "roof".into(),
+            Face::Wall(side) => format!("wall-{}", side.letter()),
+        },
+    ),
 ];
 
 #[cfg(test)]
@@ -281,5 +331,51 @@ mod tests {
     #[test]
     fn every_field_is_documented() {
         assert_documented::<Part>();
+    }
+
+    #[test]
+    fn walls_follow_the_roof_of_their_building() {
+        let house = |id: &str| {
+            let mut building = row();
+            building.footprint.id = id.into();
+            building
+        };
+        let part = |id: &str, number, face| Part {
+            building: id.into(),
+            number,
+            azimuth: None,
+            face,
+            figures: row(),
+        };
+        let south = Face::Wall(Side::South);
+        let all = together(
+            &[house("a"), house("b"), house("c")],
+            vec![
+                part("a", 1, Face::Roof),
+                part("a", 2, Face::Roof),
+                part("c", 1, Face::Roof),
+            ],
+            vec![part("a", 0, south), part("b", 0, south)],
+        );
+        let told: Vec<(&str, u32, Face)> = all
+            .iter()
+            .map(|part| (part.building.as_str(), part.number, part.face))
+            .collect();
+        let roof = Face::Roof;
+        assert_eq!(
+            told,
+            [
+                ("a", 1, roof),
+                ("a", 2, roof),
+                ("a", 3, south),
+                ("b", 1, south),
+                ("c", 1, roof)
+            ]
+        );
+        // A wall's area is its own, and it has none from above.
+        let field = |name: &str| PART_FIELDS.iter().find(|field| field.name == name).unwrap();
+        assert_eq!(field("slope_area").value(&all[2]), Value::Number(50.0));
+        assert_eq!(field("area").value(&all[2]), Value::Missing);
+        assert_eq!(field("face").value(&all[2]), Value::Text("wall-S".into()));
     }
 }

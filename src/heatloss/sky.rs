@@ -1,6 +1,10 @@
 //! How cold the night sky looks.
 //!
-//! In: air temperature, humidity, cloud. Out: the effective temperature with which the sky radiates. Refuses: nothing.
+//! In: air temperature, humidity, cloud. Out: the effective temperature with which the sky radiates, and the one that a camera sees mirrored.
+//! Refuses: nothing.
+//!
+//! These are two temperatures. The balance of a roof takes what the sky sends at all wavelengths; a camera sees 8 to 14 um alone, where dry air is nearly
+//! clear, so that a clear sky looks some 30 K colder.
 
 use crate::units::{Celsius, Fraction, Kelvin};
 
@@ -36,6 +40,24 @@ pub fn under_clouds(air: Celsius, dew_point: Celsius, hour: f64, cloud: Fraction
     Celsius::from(Kelvin(emissivity.powf(0.25) * Kelvin::from(air).0))
 }
 
+/// How warm the sky looks to a camera of 8 to 14 um in a rough mirror that lies flat, such as crumpled foil: the temperature at which a blackbody would
+/// look the same.
+///
+/// Emissivity of a clear sky overhead `.24 + 2.98e-8 e^2 exp(3000 / Ta)`, e in hPa (Idso 1981), over the hemisphere `z (1.4 - .4 z)`; clouds, 11 K colder
+/// than the air, fill what is clear (Kimball, Idso, Aase 1982). Radiation in that band goes with the fifth power of the temperature near 0 °C
+/// (`c2 / (10.5 um T)`).
+#[must_use]
+pub fn mirrored_sky(air: Celsius, humidity: Fraction, cloud: Fraction) -> Celsius {
+    let kelvin = Kelvin::from(air).0;
+    // Magnus (coefficients as in `dew_point`).
+    let vapour = 6.1094 * humidity.value() * (17.625 * air.0 / (243.04 + air.0)).exp();
+    let overhead = (0.24 + 2.98e-8 * vapour * vapour * (3000.0 / kelvin).exp()).min(1.0);
+    let clear = overhead * (1.4 - 0.4 * overhead);
+    let clouds = ((kelvin - 11.0) / kelvin).powi(5);
+    let all = clear + (1.0 - clear) * cloud.value() * clouds;
+    Celsius::from(Kelvin(all.powf(0.2) * kelvin))
+}
+
 fn clear_sky_emissivity(dew_point: Celsius, hour: f64) -> f64 {
     let dew = dew_point.0 / 100.0;
     let daily = 0.013 * (std::f64::consts::TAU * hour / 24.0).cos();
@@ -59,6 +81,17 @@ mod tests {
         assert!((dew_point(Celsius(7.0), Fraction::ONE).0 - 7.0).abs() < 1e-9);
         let half = Fraction::new(0.5).unwrap();
         assert!((dew_point(Celsius(20.0), half).0 - 9.3).abs() < 0.05);
+    }
+
+    /// By hand at 2 °C and 85 %: e = 5.996 hPa, .2982 overhead, .3819 over the hemisphere, whose fifth root is .8249 of 275.15 K.
+    #[test]
+    fn a_camera_sees_a_colder_sky_than_a_roof_does() {
+        let (air, humidity) = (Celsius(2.0), Fraction::new(0.85).unwrap());
+        let mirrored = |cloud| mirrored_sky(air, humidity, Fraction::new(cloud).unwrap()).0;
+        assert!((mirrored(0.0) - -46.18).abs() < 0.02, "{}", mirrored(0.0));
+        let effective = berdahl_martin(air, dew_point(air, humidity), 0.0).0;
+        assert!(mirrored(0.0) < effective - 20.0, "{effective}");
+        assert!(mirrored(0.0) < mirrored(0.5) && mirrored(1.0) < 2.0 && mirrored(1.0) > -11.0);
     }
 
     #[test]

@@ -3,7 +3,7 @@
 //! In: the operator's note. Out: values with their uncertainty, checked. Refuses: what is not weather, and the hard
 //! stops of DOMAIN section 4.
 
-use super::{HeatLossError, dew_point, under_clouds};
+use super::{HeatLossError, dew_point, mirrored_sky, under_clouds};
 use crate::units::{Celsius, Fraction};
 
 /// Wind above this is a hard stop, in m/s (DOMAIN section 4).
@@ -18,12 +18,12 @@ pub struct Uncertain {
     pub sigma: f64,
 }
 
-/// Where the sky's temperature comes from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+/// Where a temperature of the sky comes from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sky {
     /// Measured during the flight.
     Measured,
-    /// From humidity and a stated cloud cover (Berdahl-Martin, Clark-Allen).
+    /// From humidity and a stated cloud cover (Berdahl-Martin, Clark-Allen; as a camera sees it: Idso, Kimball).
     Estimated,
     /// The same, the cloud cover not stated and taken as none.
     CloudUnknown,
@@ -36,6 +36,8 @@ pub struct WeatherNote {
     pub air: Option<f64>,
     /// Effective sky temperature in °C.
     pub sky: Option<f64>,
+    /// What the sky looks like to the camera in a rough mirror that lies flat, in °C.
+    pub reflected: Option<f64>,
     /// Relative humidity, 0 to 1.
     pub humidity: Option<f64>,
     /// Wind at roof height in m/s.
@@ -61,22 +63,70 @@ pub struct Weather {
     pub sky: Uncertain,
     /// Where it comes from.
     pub sky_source: Sky,
+    /// What the sky looks like to the camera, in °C: what surfaces mirror.
+    pub reflected: Uncertain,
+    /// Where it comes from.
+    pub reflected_source: Sky,
     /// Wind in m/s.
     pub wind: Uncertain,
     /// Inside temperature in °C.
     pub indoor: Uncertain,
     /// Relative humidity.
     pub humidity: Fraction,
+    /// The strongest wind that was noted in it, m/s, for the gates.
+    pub strongest_wind: f64,
     /// The operator's note, for the gates.
     pub note: WeatherNote,
+}
+
+impl Weather {
+    /// The mean of several weathers, each by its weight: that of frames which were brought to one level of temperature. Sources are the least sure,
+    /// the wind for the gates the strongest. `None` of nothing.
+    #[must_use]
+    pub fn mean(parts: &[(&Self, f64)]) -> Option<Self> {
+        let all: f64 = parts.iter().map(|(_, weight)| weight).sum();
+        let (first, _) = parts.first()?;
+        let mean = |of: fn(&Self) -> f64| {
+            let weighed = parts.iter().map(|(weather, weight)| weight * of(weather));
+            weighed.sum::<f64>() / all
+        };
+        let uncertain = |of: fn(&Self) -> Uncertain| {
+            let by = |pick: fn(Uncertain) -> f64| {
+                let weighed = parts
+                    .iter()
+                    .map(|(weather, weight)| weight * pick(of(weather)));
+                weighed.sum::<f64>() / all
+            };
+            Uncertain {
+                value: by(|known| known.value),
+                sigma: by(|known| known.sigma),
+            }
+        };
+        let least_sure = |of: fn(&Self) -> Sky| parts.iter().map(|(weather, _)| of(weather)).max();
+        let winds = parts.iter().map(|(weather, _)| weather.strongest_wind);
+        Some(Self {
+            air: uncertain(|weather| weather.air),
+            sky: uncertain(|weather| weather.sky),
+            sky_source: least_sure(|weather| weather.sky_source)?,
+            reflected: uncertain(|weather| weather.reflected),
+            reflected_source: least_sure(|weather| weather.reflected_source)?,
+            wind: uncertain(|weather| weather.wind),
+            indoor: uncertain(|weather| weather.indoor),
+            humidity: Fraction::new(mean(|weather| weather.humidity.value()))
+                .unwrap_or(first.humidity),
+            strongest_wind: winds.fold(f64::NEG_INFINITY, f64::max),
+            note: first.note,
+        })
+    }
 }
 
 impl WeatherNote {
     /// Checks and completes the note. `Ok(None)` without air temperature and wind: nothing was noted that a balance could start from.
     ///
     /// Uncertainties (one sigma): air 0.5 K, wind 0.7 m/s, inside 1.5 K, sky 2 K measured, 3 K estimated, 6 K with unknown
-    /// clouds: usual figures of weather stations and of the spread between sky models, not of this survey's instruments. Inside is
-    /// taken as 19 °C where not noted, humidity as 80 %.
+    /// clouds: usual figures of weather stations and of the spread between sky models, not of this survey's instruments. What surfaces mirror of the
+    /// sky: 5 K measured, since tiles mirror other parts of it than foil does, 10 K estimated, 15 K with unknown clouds. Inside is taken as 19 °C where not
+    /// noted, humidity as 80 %.
     ///
     /// # Errors
     ///
@@ -85,6 +135,7 @@ impl WeatherNote {
         for (key, value, min, max) in [
             ("air-celsius", self.air, -40.0, 35.0),
             ("sky-celsius", self.sky, -80.0, 35.0),
+            ("reflected-celsius", self.reflected, -100.0, 35.0),
             ("humidity", self.humidity, 0.0, 1.0),
             ("wind-m-s", self.wind, 0.0, 60.0),
             ("indoor-celsius", self.indoor, 0.0, 40.0),
@@ -130,14 +181,27 @@ impl WeatherNote {
                 }
             }
         };
+        let (reflected, spread, reflected_source) = match (self.reflected, self.cloud) {
+            (Some(reflected), _) => (reflected, 5.0, Sky::Measured),
+            (None, cloud) => {
+                let seen = mirrored_sky(Celsius(air), humidity, share(cloud, 0.0)).0;
+                match cloud {
+                    Some(_) => (seen, 10.0, Sky::Estimated),
+                    None => (seen, 15.0, Sky::CloudUnknown),
+                }
+            }
+        };
         let uncertain = |value, sigma| Uncertain { value, sigma };
         Ok(Some(Weather {
             air: uncertain(air, 0.5),
             sky: uncertain(sky, sigma),
             sky_source,
+            reflected: uncertain(reflected, spread),
+            reflected_source,
             wind: uncertain(wind, 0.7),
             indoor: uncertain(indoor, 1.5),
             humidity,
+            strongest_wind: wind,
             note: *self,
         }))
     }
@@ -151,6 +215,7 @@ pub(super) mod tests {
         WeatherNote {
             air: Some(2.0),
             sky: Some(-14.0),
+            reflected: Some(-14.0),
             humidity: Some(0.85),
             wind: Some(1.0),
             indoor: Some(19.0),
@@ -183,6 +248,21 @@ pub(super) mod tests {
         assert_eq!(WeatherNote::default().complete(), Ok(None));
     }
 
+    /// Three frames at 2 °C and 1 m/s, one at -2 °C and 4 m/s: 1 °C, 1.75 m/s, and gates that look at 4 m/s.
+    #[test]
+    fn a_mean_weather_is_that_of_its_frames() {
+        let calm = calm_night().complete().unwrap().unwrap();
+        let mut note = calm_night();
+        (note.air, note.wind, note.sky) = (Some(-2.0), Some(4.0), None);
+        let later = note.complete().unwrap().unwrap();
+        let mean = Weather::mean(&[(&calm, 3.0), (&later, 1.0)]).unwrap();
+        assert!((mean.air.value - 1.0).abs() < 1e-12 && (mean.air.sigma - 0.5).abs() < 1e-12);
+        assert!((mean.wind.value - 1.75).abs() < 1e-12);
+        assert!((mean.strongest_wind - 4.0).abs() < 1e-12);
+        assert_eq!(mean.sky_source, Sky::Estimated);
+        assert_eq!(Weather::mean(&[]), None);
+    }
+
     #[test]
     fn an_unmeasured_sky_is_estimated_and_less_sure() {
         let mut note = calm_night();
@@ -193,5 +273,10 @@ pub(super) mod tests {
         note.cloud = None;
         let unknown = note.complete().unwrap().unwrap();
         assert!(unknown.sky.sigma > estimated.sky.sigma);
+        assert_eq!(unknown.reflected_source, Sky::Measured);
+        note.reflected = None;
+        let mirrored = note.complete().unwrap().unwrap();
+        assert!(mirrored.reflected.value < mirrored.sky.value - 20.0);
+        assert!(mirrored.reflected.sigma > unknown.reflected.sigma);
     }
 }

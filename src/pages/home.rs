@@ -1,7 +1,7 @@
 //! The page of one home.
 
 use super::chart::{Mark, histogram};
-use super::{PagesError, Survey, bounds, file_name, picture, title, words};
+use super::{PagesError, Survey, bounds, file_name, parts, picture, title, words};
 use crate::published::Home;
 
 /// Pixels of a side of a picture at most.
@@ -44,10 +44,11 @@ pub(super) fn files(
         }
     }
     let body = format!(
-        "<p class=\"small\"><a href=\"index.html\">All homes</a></p><h1>{title}</h1><p class=\"lead\">{}</p><div class=\"two\">{figures}</div>{}{}{}{}{}",
+        "<p class=\"small\"><a href=\"index.html\">All homes</a></p><h1>{title}</h1><p class=\"lead\">{}</p><div class=\"two\">{figures}</div>{}{}{}{}{}{}",
         summary(home),
         standing(survey, home),
         table(home),
+        parts::table(home),
         sureness(home),
         made_with(survey, home),
         words::reference(survey.run)
@@ -70,8 +71,8 @@ fn summary(home: &Home) -> String {
     let grade = words::badge(home.text("grade"));
     let loss = match home.interval(FLUX) {
         Some(flux) => format!(
-            "In the night of the survey each square metre of this roof lost about {:.0} W (90 % interval: {:.0} to {:.0} W).",
-            flux.estimate, flux.low, flux.high
+            "In the night of the survey each square metre of this roof {}.",
+            words::loss(&flux)
         ),
         None => "There is no figure of heat loss for this roof; the reasons are below.".into(),
     };

@@ -9,6 +9,7 @@
 mod chart;
 mod error;
 mod home;
+mod parts;
 mod picture;
 mod raster;
 mod street;

@@ -91,6 +91,33 @@ pub(super) fn figure(interval: Option<Interval>, digits: usize, unit: &str) -> S
     )
 }
 
+/// What a square metre lost, in words; a roof may gain heat, and an interval that holds zero tells neither.
+pub(super) fn loss(flux: &Interval) -> String {
+    let whole = |value: f64| format!("{:.0}", value.abs());
+    let Interval {
+        estimate,
+        low,
+        high,
+    } = *flux;
+    let way = |value: f64| if value < 0.0 { "gained" } else { "lost" };
+    let about = match estimate.abs() {
+        size if size < 0.5 => "lost or gained next to nothing".into(),
+        _ => format!("{} about {} W", way(estimate), whole(estimate)),
+    };
+    let interval = if low < 0.0 && high > 0.0 {
+        format!(
+            "from {} W gained to {} W lost, so that neither can be claimed",
+            whole(low),
+            whole(high)
+        )
+    } else if high <= 0.0 {
+        format!("{} to {} W gained", whole(high), whole(low))
+    } else {
+        format!("{} to {} W lost", whole(low), whole(high))
+    };
+    format!("{about} (90 % interval: {interval})")
+}
+
 /// The settings of the night, as rows of a table.
 pub(super) fn parameters(parameters: &HeatLossParameters) -> String {
     #[expect(clippy::cast_precision_loss, reason = "thousandths of settings")]
@@ -103,10 +130,16 @@ pub(super) fn parameters(parameters: &HeatLossParameters) -> String {
         pair(parameters.sky_mk, "\u{b0}C"),
         escape(&parameters.sky_source)
     );
+    let mirrored = format!(
+        "{}, {}",
+        pair(parameters.reflected_mk, "\u{b0}C"),
+        escape(&parameters.reflected_source)
+    );
     let rows = [
         ("Air outside", pair(parameters.air_mk, "\u{b0}C")),
         ("Inside", pair(parameters.indoor_mk, "\u{b0}C")),
         ("Sky", sky),
+        ("Sky, as the camera sees it mirrored", mirrored),
         ("Wind", pair(parameters.wind_mm_s, "m/s")),
         ("Convection formula", escape(&parameters.convection)),
         (
@@ -120,7 +153,18 @@ pub(super) fn parameters(parameters: &HeatLossParameters) -> String {
         ),
     ];
     let row = |(name, value): (&str, String)| format!("<tr><th>{name}</th><td>{value}</td></tr>");
-    rows.map(row).concat()
+    let lines = parameters.lines.iter().map(|line| {
+        row((
+            "Other weather of some frames",
+            format!(
+                "air {}, sky {}, wind {}",
+                pair(line.air_mk, "\u{b0}C"),
+                pair(line.sky_mk, "\u{b0}C"),
+                pair(line.wind_mm_s, "m/s")
+            ),
+        ))
+    });
+    rows.into_iter().map(row).chain(lines).collect()
 }
 
 /// Where all this comes from, and how to check it.
@@ -132,4 +176,38 @@ pub(super) fn reference(run: &Published) -> String {
         run.entries,
         escape(&run.root)
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_roof_that_gains_heat_does_not_lose_less_than_nothing() {
+        let said = |estimate, low, high| {
+            loss(&Interval {
+                estimate,
+                low,
+                high,
+            })
+        };
+        assert_eq!(
+            said(41.2, 12.6, 70.0),
+            "lost about 41 W (90 % interval: 13 to 70 W lost)"
+        );
+        assert_eq!(
+            said(-9.0, -31.0, 13.0),
+            "gained about 9 W (90 % interval: from 31 W gained to 13 W lost, so that neither can be claimed)"
+        );
+        assert_eq!(
+            said(-20.0, -31.0, -9.0),
+            "gained about 20 W (90 % interval: 9 to 31 W gained)"
+        );
+        assert!(said(-0.2, -9.0, 9.0).starts_with("lost or gained next to nothing"));
+        assert!(
+            ![said(-9.0, -31.0, 13.0), said(-0.2, -9.0, 9.0)]
+                .concat()
+                .contains('-')
+        );
+    }
 }

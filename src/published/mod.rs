@@ -17,7 +17,7 @@ use sha2::{Digest, Sha256};
 pub use error::PublishedError;
 
 use crate::audit::{self, AuditError, Entry, HeatLossParameters, VerifyOptions};
-use crate::heatloss::{Interval, Ring, Value, footprint_polygons};
+use crate::heatloss::{Interval, Part, Ring, Row, Value, footprint_polygons};
 use crate::hex;
 use crate::store::layout;
 
@@ -53,6 +53,8 @@ pub struct Home {
     pub polygons: Vec<Vec<Ring>>,
     /// All fields by name.
     pub values: BTreeMap<String, Value>,
+    /// The parts of its roof, where the table has them: rows like its own, by the fields of `building_parts`.
+    pub parts: Vec<Self>,
 }
 
 impl Home {
@@ -186,7 +188,27 @@ fn rows(path: &str) -> gdal::errors::Result<(Vec<Home>, u32)> {
     for feature in layer.features() {
         homes.push(home(&feature, &names)?);
     }
+    let mut parts = parts(&dataset)?;
+    for home in &mut homes {
+        home.parts = parts.remove(&home.id).unwrap_or_default();
+    }
     Ok((homes, epsg.unwrap_or_default()))
+}
+
+/// Parts of roofs by the name of their building; none where the table has no such layer.
+fn parts(dataset: &Dataset) -> gdal::errors::Result<BTreeMap<String, Vec<Home>>> {
+    let mut found: BTreeMap<String, Vec<Home>> = BTreeMap::new();
+    for mut layer in dataset.layers() {
+        if layer.name() != Part::TABLE {
+            continue;
+        }
+        let names: Vec<String> = layer.defn().fields().map(|field| field.name()).collect();
+        for feature in layer.features() {
+            let part = home(&feature, &names)?;
+            found.entry(part.id.clone()).or_default().push(part);
+        }
+    }
+    Ok(found)
 }
 
 fn home(feature: &Feature<'_>, names: &[String]) -> gdal::errors::Result<Home> {
@@ -207,6 +229,7 @@ fn home(feature: &Feature<'_>, names: &[String]) -> gdal::errors::Result<Home> {
         uprns: Vec::new(),
         polygons: polygons.unwrap_or_default(),
         values,
+        parts: Vec::new(),
     };
     home.id = home.text("id").to_owned();
     let uprns = home.text("uprn").split(';').filter(|uprn| !uprn.is_empty());

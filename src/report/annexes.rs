@@ -147,7 +147,7 @@ fn of_what_people_do(facts: &Facts, trust: &Trust) -> Vec<Risk> {
         Risk {
             what: "A resident objects.",
             measure: "Homes and gardens on the list leave the working map, with a margin, before any file is made.",
-            test: "tests/heat_loss.rs",
+            test: "tests/heat_loss/main.rs",
             result: match &facts.objection {
                 Some(objection) => format!(
                     "{} applied.",
@@ -160,7 +160,7 @@ fn of_what_people_do(facts: &Facts, trust: &Trust) -> Vec<Risk> {
         Risk {
             what: "A home is judged wrongly.",
             measure: "Every figure has an interval and a grade; the map hatches what cannot be claimed.",
-            test: "tests/heat_loss.rs, docs/buildings.md",
+            test: "tests/heat_loss/main.rs, docs/buildings.md",
             result: match &facts.heat_loss {
                 Some(heat) => format!("Grade of the night: {}.", heat.grade),
                 None => "Temperatures only; no heat loss was worked out.".to_owned(),

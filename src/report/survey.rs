@@ -121,12 +121,20 @@ pub(super) fn conditions(facts: &Facts) -> Vec<Pair> {
     let give = |[value, spread]: [i64; 2], unit: &str| {
         format!("{} \u{b1} {} {unit}", milli(value), milli(spread))
     };
-    vec![
+    let mut told = vec![
         pair("Best grade that the weather allows, A to E", &heat.grade),
         pair("Air", give(heat.air_mk, "\u{b0}C")),
         pair(
             "Sky, as a radiating surface",
             format!("{} ({})", give(heat.sky_mk, "\u{b0}C"), heat.sky_source),
+        ),
+        pair(
+            "Sky, as the camera sees it mirrored",
+            format!(
+                "{} ({})",
+                give(heat.reflected_mk, "\u{b0}C"),
+                heat.reflected_source
+            ),
         ),
         pair("Inside, assumed", give(heat.indoor_mk, "\u{b0}C")),
         pair("Wind", give(heat.wind_mm_s, "m/s")),
@@ -154,7 +162,25 @@ pub(super) fn conditions(facts: &Facts) -> Vec<Pair> {
                 reasons::convection(&heat.convection)
             ),
         ),
-    ]
+    ];
+    told.extend(heat.lines.iter().map(|line| {
+        let frames: u64 = line
+            .frames
+            .iter()
+            .map(|[first, last]| u64::from(last - first) + 1)
+            .sum();
+        pair(
+            &format!("Weather of {}", page::count(frames, "frame")),
+            format!(
+                "air {}, sky {}, mirrored {}, wind {}",
+                give(line.air_mk, "\u{b0}C"),
+                give(line.sky_mk, "\u{b0}C"),
+                give(line.reflected_mk, "\u{b0}C"),
+                give(line.wind_mm_s, "m/s")
+            ),
+        )
+    }));
+    told
 }
 
 /// A number of thousandths without zeros at its end: `-14`, `0.91`.

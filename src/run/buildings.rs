@@ -8,16 +8,18 @@ use serde::Serialize;
 
 use super::heat_loss::Seen;
 use super::journal::Journal;
+use super::nights::Nights;
 use super::outputs::Map;
 use super::record::{self, count, ranges};
 use super::surfaces::{self, map_grid};
-use super::{Run, RunError, heat_loss};
+use super::{Run, RunError, heat_loss, walls};
 use crate::audit::{BuildingsEmitted, Entry, ObjectionApplied, PublishedFile};
 use crate::config::Config;
+use crate::frame::FrameId;
 use crate::georef::{Bounds, Crs, Surface};
 use crate::heatloss::{
     self, Building, BuildingOptions, Facet, Footprint, FootprintSource, GeoPackage, GeoParquet,
-    MapWindow, Objections, Part, Ring, TableCsv, UprnLinksCsv, air_transmission, coverage,
+    MapWindow, Night, Objections, Part, Ring, TableCsv, UprnLinksCsv, air_transmission, coverage,
 };
 use crate::hex;
 use crate::store::{Staged, Store, hash_file, layout};
@@ -154,11 +156,7 @@ pub(super) fn publish(
     pool: &ThreadPool,
     store: &Store,
     map: &Map<'_>,
-    Seen {
-        views,
-        place,
-        surface,
-    }: Seen<'_>,
+    seen: Seen<'_>,
     objections: Option<&Objections>,
     journal: &mut Journal<'_>,
 ) -> Result<Option<BuildingsSummary>, RunError> {
@@ -166,6 +164,13 @@ pub(super) fn publish(
     let Some(source) = &config.footprints else {
         return Ok(None);
     };
+    let Seen {
+        views,
+        place,
+        surface,
+        nights,
+        ..
+    } = seen;
     let (grid, mosaic) = (map.mosaic.grid(), map.mosaic);
     let projector = grid.crs.projector()?;
     let mut footprints = heatloss::read(source, &projector, grid.bounds())?;
@@ -183,34 +188,51 @@ pub(super) fn publish(
         None => 0,
     };
     let conditions = run.config.weather.as_ref();
-    let conditions = conditions.map(|config| heat_loss::conditions(config, mosaic).0);
-    let weather = conditions.map(|config| config.weather);
+    let conditions = conditions.map(|config| heat_loss::conditions(config, mosaic));
     let range = typical_range(mosaic, views);
+    let seen_in: Vec<Night> = nights
+        .into_iter()
+        .flat_map(Nights::weathers)
+        .map(|weather| Night {
+            weather: *weather,
+            transmission: air_transmission(weather, range),
+        })
+        .collect();
+    let mut reasons = nights.map_or_else(Vec::new, |nights| nights.common_reasons().to_vec());
+    let mut spread = config.options.spread;
+    if let Some((conditions, drift)) = conditions {
+        spread = conditions.spread;
+        reasons.extend(drift);
+    }
     let options = BuildingOptions {
-        transmission: weather.map_or(config.options.transmission, |weather| {
-            air_transmission(&weather, range)
-        }),
-        spread: conditions.map_or(config.options.spread, |config| config.spread),
+        spread,
         place,
+        reasons,
         ..config.options.clone()
     };
     let pixels = map_grid(grid);
     let read = |reader: &MosaicReader, window: MapWindow| {
         reader.celsius((window.x0, window.y0), (window.width, window.height))
     };
+    let which = |reader: &MosaicReader, window: MapWindow, shares: &[f64]| {
+        let frames = reader.frames((window.x0, window.y0), (window.width, window.height))?;
+        Ok(mostly(nights, &frames, shares))
+    };
     let measure = |footprints| {
-        let weather = weather.as_ref();
         heatloss::measure(
             footprints,
             &pixels,
-            weather,
+            &seen_in,
             &options,
             || mosaic.reader(),
             read,
+            which,
         )
     };
     let rows = pool.install(|| measure(footprints))?;
     let parts = pool.install(|| heatloss::parts(&rows, |one| facets(one, surface), measure))?;
+    let walls = pool.install(|| walls::parts(run, &rows, &seen, objections, &options))?;
+    let parts = heatloss::together(&rows, parts, walls);
     let staged = stage(store, &rows, &parts, grid.crs)?;
     let files = staged.iter().map(|staged| {
         let receipt = staged.receipt();
@@ -238,6 +260,22 @@ pub(super) fn publish(
         staged.commit()?;
     }
     Ok(Some(summary))
+}
+
+/// The weather in which most of a building was seen; of equals the first.
+fn mostly(nights: Option<&Nights>, frames: &[Option<FrameId>], shares: &[f64]) -> usize {
+    let Some(nights) = nights else {
+        return 0;
+    };
+    let mut seen = vec![0.0; nights.weathers().len()];
+    for (frame, share) in frames.iter().zip(shares) {
+        let night = frame.map(|frame| nights.of_frame(frame));
+        if let Some(seen) = night.and_then(|night| seen.get_mut(night)) {
+            *seen += share;
+        }
+    }
+    let most = seen.iter().copied().fold(0.0, f64::max);
+    seen.iter().position(|seen| *seen >= most).unwrap_or(0)
 }
 
 /// The tables, durable under temporary names; those of parts where there are any.

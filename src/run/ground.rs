@@ -107,6 +107,18 @@ impl Ground {
         views.iter().try_fold(celsius, flattened)
     }
 
+    /// Of these frames, the ones whose walls are means.
+    pub(super) fn without_walls(&self, frames: &[MosaicFrame]) -> Vec<MosaicFrame> {
+        let is_mean = |frame: &&MosaicFrame| {
+            let views = self
+                .walls
+                .as_ref()
+                .and_then(|(views, _)| views.get(&frame.id));
+            views.is_some_and(|views| !views.is_empty())
+        };
+        frames.iter().filter(is_mean).copied().collect()
+    }
+
     /// The same ground under refined views: walls go where either these or those before see them, because neither is sure.
     pub(super) fn seen_from(mut self, frames: &[MosaicFrame]) -> Self {
         if let Some((views, _)) = &mut self.walls {

@@ -3,21 +3,24 @@
 //! In: the mosaic, what its frames' heights were, the weather. Out: `tiles/heatloss.*`, logged with every parameter. Refuses:
 //! nothing; without weather there is no heat loss.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use rayon::ThreadPool;
 use serde::Serialize;
 
 use super::journal::Journal;
+use super::nights::Nights;
 use super::outputs::{self, ATTRIBUTION, Catalog, Map, Paths, Web};
 use super::surfaces::{Percent, Surfaces};
+use super::walls::Load;
 use super::{Run, RunError};
 use crate::audit::{Entry, HeatLossParameters};
 use crate::config::WeatherConfig;
+use crate::frame::FrameId;
 use crate::georef;
 use crate::heatloss::{
-    FluxField, HeatLossError, Sky, Surface, Uncertain, Verdict, air_transmission, drift_reason,
-    slant_range,
+    FluxField, HeatLossError, Reason, Sky, Surface, Uncertain, Verdict, Weather, air_transmission,
+    drift_reason, slant_range,
 };
 use crate::store::{Store, layout};
 use crate::tiles::{Band, Mosaic, MosaicFrame, Pyramid, Qml, Ramp, TileJson};
@@ -63,20 +66,26 @@ pub(super) struct Seen<'a> {
     pub(super) place: Metres,
     /// On what.
     pub(super) surface: &'a georef::Surface,
+    /// In which weather; `None` where it is not known.
+    pub(super) nights: Option<&'a Nights>,
+    /// The views of it in which walls are means, and what of them may be published.
+    pub(super) walls: (&'a [MosaicFrame], Load<'a>),
 }
 
-/// The weather with what the frames of this map read more or less than each other, and how far both allow to trust it.
-pub(super) fn conditions(config: &WeatherConfig, mosaic: &Mosaic) -> (WeatherConfig, Verdict) {
+/// The settings with what the frames of this map read more or less than each other, and a reason for doubt where that is much.
+pub(super) fn conditions(
+    config: &WeatherConfig,
+    mosaic: &Mosaic,
+) -> (WeatherConfig, Option<Reason>) {
     let report = mosaic.report();
-    let mut config = *config;
+    let mut config = config.clone();
     let drift = match report.frame_offset {
         // One frame has no neighbours to differ from.
         None if report.used_frames.len() < 2 => Some(0.0),
         offset => offset,
     };
     config.spread.drift = drift.unwrap_or(UNKNOWN_DRIFT);
-    let verdict = config.weather.verdict().and(drift_reason(drift));
-    (config, verdict)
+    (config, drift_reason(drift))
 }
 
 /// Makes and publishes the map of heat loss, where the weather is known.
@@ -89,27 +98,32 @@ pub(super) fn publish(
         views,
         place,
         surface,
+        nights,
+        ..
     }: Seen<'_>,
     catalog: &mut Catalog,
     journal: &mut Journal<'_>,
 ) -> Result<Option<HeatLossSummary>, RunError> {
-    let Some(config) = &run.config.weather else {
+    let (Some(config), Some(nights)) = (&run.config.weather, nights) else {
         return Ok(None);
     };
-    let (config, verdict) = &conditions(config, map.mosaic);
+    let (config, drift) = conditions(config, map.mosaic);
+    let verdict = Verdict::from_reasons(nights.reasons(map.frames)).and(drift);
     let reasons: Vec<String> = verdict
         .reasons
         .iter()
         .map(|reason| reason.text.clone())
         .collect();
     let grade = verdict.grade.to_string();
-    journal.note(Entry::HeatLoss(parameters(config, place, &grade, &reasons)))?;
+    let mut logged = parameters(&config, place, &grade, &reasons);
+    logged.lines = nights.lines();
+    journal.note(Entry::HeatLoss(logged))?;
     let heights: BTreeMap<_, Metres> = views
         .iter()
         .map(|frame| (frame.id, frame.view.height()))
         .collect();
-    let surfaces = Surfaces::of(run, config, map.mosaic.grid(), surface)?;
-    let fields = fields(config, &surfaces)?;
+    let surfaces = Surfaces::of(run, &config, map.mosaic.grid(), surface)?;
+    let fields = fields(&config, nights, map.frames, &surfaces)?;
     let work = store.work();
     let layer = pool.install(|| {
         let prepare = |block| surfaces.block(block);
@@ -117,7 +131,8 @@ pub(super) fn publish(
             .derive("heatloss", BANDS, &work, prepare, |block, pixel| {
                 let (emissivity, tilt) = surfaces.at(block, &pixel);
                 // What mirrors the sky looks cold and is not: no data.
-                let Some(field) = fields.get(&emissivity) else {
+                let night = nights.of_frame(pixel.frame);
+                let Some(field) = fields.get(&(night, emissivity)) else {
                     return [f32::NAN; 3];
                 };
                 let height = heights.get(&pixel.frame).copied();
@@ -144,25 +159,31 @@ pub(super) fn publish(
     Ok(Some(HeatLossSummary { grade, reasons }))
 }
 
-/// Heat loss by emissivity; none for surfaces that mirror the sky.
+/// Heat loss by weather and emissivity; none for surfaces that mirror the sky.
 fn fields(
     config: &WeatherConfig,
+    nights: &Nights,
+    frames: &[FrameId],
     surfaces: &Surfaces<'_>,
-) -> Result<BTreeMap<Percent, FluxField>, HeatLossError> {
-    let of = |percent: Percent| {
+) -> Result<BTreeMap<(usize, Percent), FluxField>, HeatLossError> {
+    let used: BTreeSet<usize> = frames.iter().map(|id| nights.of_frame(*id)).collect();
+    let known = nights.weathers().iter().enumerate();
+    let used = known.filter(|(night, _)| used.contains(night));
+    let of = |night: usize, weather: &Weather, percent: Percent| {
         let emissivity = Fraction::new(f64::from(percent) / 100.0).unwrap_or(Fraction::ONE);
         let field = FluxField::new(|path, tilt| {
             let surface = Surface { emissivity, tilt };
-            let air = air_transmission(&config.weather, path);
-            WeatherConfig { surface, ..*config }.model(air)
+            config.model(weather, surface, air_transmission(weather, path))
         });
         match field {
-            Ok(field) => Some(Ok((percent, field))),
+            Ok(field) => Some(Ok(((night, percent), field))),
             Err(HeatLossError::Mirror { .. }) => None,
             Err(error) => Some(Err(error)),
         }
     };
-    surfaces.emissivities().into_iter().filter_map(of).collect()
+    let all = surfaces.emissivities();
+    used.flat_map(|(night, weather)| all.iter().filter_map(move |one| of(night, weather, *one)))
+        .collect()
 }
 
 /// The log's entry: whole thousandths.
@@ -177,21 +198,19 @@ fn parameters(
         surface,
         convection,
         spread,
+        ..
     } = config;
-    let pair = |known: Uncertain| [milli(known.value), milli(known.sigma)];
     let reasons = reasons.join("; ");
     HeatLossParameters {
         air_mk: pair(weather.air),
         sky_mk: pair(weather.sky),
-        sky_source: match weather.sky_source {
-            Sky::Measured => "measured",
-            Sky::Estimated => "estimated",
-            Sky::CloudUnknown => "estimated, cloud unknown",
-        }
-        .into(),
+        sky_source: source(weather.sky_source),
+        reflected_mk: pair(weather.reflected),
+        reflected_source: source(weather.reflected_source),
         indoor_mk: pair(weather.indoor),
         wind_mm_s: pair(weather.wind),
         humidity_milli: milli(weather.humidity.value()),
+        lines: Vec::new(),
         emissivity_milli: [milli(surface.emissivity.value()), milli(spread.emissivity)],
         tilt_millidegrees: [milli(surface.tilt.0), milli(spread.tilt)],
         apparent_mk: milli(spread.apparent),
@@ -200,7 +219,7 @@ fn parameters(
         transmission_milli: milli(spread.transmission),
         convection_milli: milli(spread.convection),
         convection: convection.name().into(),
-        method: "steady balance of convection and radiation with sky and air; surface temperature by the T^4 law over the slant range; \
+        method: "steady balance of convection and radiation with sky and air; surface temperature by the T^4 law over the slant range, under the sky as the camera sees it; \
                  90 % interval by first-order propagation"
             .into(),
         grade: if reasons.is_empty() {
@@ -212,7 +231,22 @@ fn parameters(
     }
 }
 
-fn milli(value: f64) -> i64 {
+fn source(sky: Sky) -> String {
+    match sky {
+        Sky::Measured => "measured",
+        Sky::Estimated => "estimated",
+        Sky::CloudUnknown => "estimated, cloud unknown",
+    }
+    .into()
+}
+
+/// A value and its standard uncertainty in whole thousandths.
+pub(super) fn pair(known: Uncertain) -> [i64; 2] {
+    [milli(known.value), milli(known.sigma)]
+}
+
+/// Whole thousandths.
+pub(super) fn milli(value: f64) -> i64 {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "`as` saturates; settings are small"

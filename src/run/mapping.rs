@@ -9,6 +9,7 @@ use super::align::Alignment;
 use super::flights::{locate, place, system};
 use super::ground::Ground;
 use super::journal::{Journal, load};
+use super::nights::Nights;
 use super::{
     MosaicSummary, Progress, Published, Run, RunError, Summary, buildings, heat_loss, kept_frames,
     outputs,
@@ -48,6 +49,7 @@ pub(super) fn map(
     let crs = system(run, &located)?;
     let (mut frames, flights) = place(run, crs, published, &located, &rasters)?;
     let members: Vec<Vec<FrameId>> = flights.iter().map(|flight| flight.frames.clone()).collect();
+    let nights = Nights::of_run(run, published, &members);
     let ground = Ground::under(run, crs, &mut frames, &members)?;
     let publishable = |id| ground.publishable(id, rasters(id)?);
     let located: BTreeMap<FrameId, _> = located.into_iter().collect();
@@ -120,10 +122,13 @@ pub(super) fn map(
         flown: flown(used.iter().filter_map(|id| by_id.get(id).copied())),
     };
     let mut catalog = outputs::publish(run, pool, store, &map, journal, progress)?;
+    let of_walls = ground.without_walls(&frames);
     let seen = heat_loss::Seen {
         views: &frames,
         place: alignment.place(),
         surface: &ground.surface,
+        nights: nights.as_ref(),
+        walls: (&of_walls, &publishable),
     };
     summary.heat_loss = heat_loss::publish(run, pool, store, &map, seen, &mut catalog, journal)?;
     catalog.publish(run, store, &map, journal, progress)?;

@@ -22,6 +22,7 @@ mod journal;
 mod kept_frames;
 mod mapping;
 mod masking;
+mod nights;
 mod ordered;
 mod outcome;
 mod outputs;
@@ -33,6 +34,7 @@ mod record;
 mod reviewed;
 mod summary;
 mod surfaces;
+mod walls;
 mod window;
 mod words;
 

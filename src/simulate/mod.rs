@@ -10,6 +10,7 @@
 mod camera;
 mod flight;
 mod formats;
+mod gardens;
 mod geodesy;
 mod houses;
 mod people;

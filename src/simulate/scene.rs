@@ -57,6 +57,8 @@ pub(super) struct Dwelling {
     /// Emissivity of the roof.
     pub roof_emissivity: f64,
     pub roof: Roof,
+    /// Of all its walls.
+    pub wall: SurfaceId,
     /// Insulated since the neighbourhood was built.
     pub refurbished: bool,
 }

@@ -43,6 +43,8 @@ pub struct Survey {
     /// Largest less smallest offset of the camera in the flight, kelvin: slow waves, and steps where the shutter
     /// closes. Its mean is zero, as no overlap can tell it.
     pub drift_kelvin: f64,
+    /// What the camera reads too much in all frames, kelvin: its error of calibration.
+    pub offset_kelvin: f64,
     /// What the corners of a frame lose against its middle, kelvin.
     pub vignetting_kelvin: f64,
     /// People and cars in the streets; without them nothing needs to be hidden.
@@ -62,6 +64,7 @@ impl Default for Survey {
             gps_noise: Metres(1.0),
             yaw_noise: Degrees(2.0),
             drift_kelvin: 2.0,
+            offset_kelvin: 0.0,
             vignetting_kelvin: 3.0,
             people: false,
             cheap: false,
@@ -83,6 +86,7 @@ impl Survey {
             ("gps noise", self.gps_noise.0, 0.0, 20.0),
             ("yaw noise", self.yaw_noise.0, 0.0, 45.0),
             ("drift", self.drift_kelvin, 0.0, 20.0),
+            ("offset", self.offset_kelvin, -20.0, 20.0),
             ("vignetting", self.vignetting_kelvin, 0.0, 20.0),
         ] {
             if !(low..=high).contains(&value) {
@@ -181,7 +185,7 @@ impl Survey {
         }
     }
 
-    /// Offset of each frame, K.
+    /// Offset of each frame, K: drift around the camera's own.
     pub(super) fn drift(&self, shots: &[Shot], rng: &mut ChaCha8Rng) -> Vec<f64> {
         let mut phase = || rng.random_range(0.0..std::f64::consts::TAU);
         let waves = [
@@ -206,7 +210,7 @@ impl Survey {
         let scale = self.drift_kelvin / (high - low).max(1e-9);
         offsets
             .iter()
-            .map(|offset| (offset - mean) * scale)
+            .map(|offset| (offset - mean) * scale + self.offset_kelvin)
             .collect()
     }
 }

@@ -132,7 +132,7 @@ pub(super) fn targets(
 }
 
 /// Roofs: four corners at the eaves counter-clockwise and two ends of the ridge, each easting, northing (UTM
-/// zone 30N) and height in the datum of the surface model; which of the four edges no other roof continues.
+/// zone 30N) and height in the datum of the surface model; which of the four edges no other roof continues; kinetic temperatures of roof and walls.
 pub(super) fn roofs(world: &World, site: &Site) -> Result<Value, SimulateError> {
     let dwellings = &world.scene.dwellings;
     let mut found = Vec::with_capacity(dwellings.len());
@@ -144,12 +144,14 @@ pub(super) fn roofs(world: &World, site: &Site) -> Result<Value, SimulateError> 
         let all = |points: &[[f64; 3]]| -> Result<Vec<Value>, SimulateError> {
             points.iter().copied().map(point).collect()
         };
+        let wall = world.scene.surfaces.get(dwelling.wall);
         found.push(json!({
             "uprn": dwelling.uprn.to_string(),
             "corners": all(&dwelling.roof.corners)?,
             "ridge": all(&dwelling.roof.ridge)?,
             "free_edges": free_edges(dwelling, dwellings),
             "roof_celsius": round(dwelling.roof_celsius, 2),
+            "wall_celsius": wall.map(|wall| round(wall.celsius, 2)),
         }));
     }
     Ok(json!({ "crs": "EPSG:32630", "takeoff_elevation_m": ELEVATION, "roofs": found }))

@@ -90,6 +90,26 @@ impl MosaicReader {
     ) -> Result<Vec<f32>, TilesError> {
         self.0.read(1, (signed(column), signed(row)), size)
     }
+
+    /// The frames that drew a window, row by row; `None` without data.
+    ///
+    /// # Errors
+    ///
+    /// [`TilesError::Gdal`].
+    pub fn frames(
+        &self,
+        (column, row): (usize, usize),
+        size: (usize, usize),
+    ) -> Result<Vec<Option<FrameId>>, TilesError> {
+        let numbers = self.0.read(3, (signed(column), signed(row)), size)?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "whole numbers below 2^24, as they were written"
+        )]
+        let frame = |number: f32| number.is_finite().then_some(FrameId(number as u32));
+        Ok(numbers.into_iter().map(frame).collect())
+    }
 }
 
 impl Mosaic {
@@ -120,17 +140,19 @@ impl Mosaic {
             let (column, row) = window.origin;
             for band in 1..=self.layer.bands.len() {
                 let mut samples = file.read(band, (signed(column), signed(row)), window.size)?;
-                for (sample, hide) in samples.iter_mut().zip(&window.pixels) {
-                    if *hide {
-                        erased += u64::from(band == 1 && sample.is_finite());
-                        *sample = f32::NAN;
-                    }
-                }
+                let hidden = samples.iter_mut().zip(&window.pixels).enumerate();
+                let hidden = hidden.filter(|(_, (_, hide))| **hide);
+                let taken = hidden.filter_map(|(at, (sample, _))| {
+                    let had_data = sample.is_finite();
+                    *sample = f32::NAN;
+                    let (x, y) = (at % window.size.0, at / window.size.0);
+                    (band == 1 && had_data).then_some((column + x, row + y))
+                });
+                erased += self.forget(taken);
                 file.write(band, window.origin, window.size, samples)?;
             }
         }
         file.close()?;
-        self.forget(erased);
         Ok(erased)
     }
 

@@ -14,6 +14,7 @@
 
 mod block;
 mod index;
+mod offsets;
 mod options;
 mod totals;
 
@@ -30,6 +31,7 @@ use crate::raster::Raster;
 use crate::units::Metres;
 use block::{Block, Scene};
 use index::FootprintIndex;
+use offsets::FrameOffsets;
 pub use options::MosaicOptions;
 use totals::Totals;
 
@@ -60,6 +62,7 @@ pub struct MosaicFrame {
 pub struct Mosaic {
     pub(super) layer: Layer,
     report: MosaicReport,
+    offsets: FrameOffsets,
 }
 
 /// What was drawn.
@@ -82,7 +85,7 @@ pub struct MosaicReport {
     /// Mean absolute difference in kelvin between the frame drawn and the next best there.
     pub overlap_disagreement: Option<f64>,
     /// Standard deviation in kelvin of what one frame reads more or less than its neighbours as a whole: drift and vignetting that
-    /// are left in the map.
+    /// are left in the map. Places out of which pixels were taken do not count.
     pub frame_offset: Option<f64>,
     /// Pixels near a seam that mix two frames.
     pub blended_pixels: u64,
@@ -106,9 +109,16 @@ impl Mosaic {
         &self.layer
     }
 
-    /// Counts pixels that were taken out.
-    pub(super) fn forget(&mut self, pixels: u64) {
-        self.report.valid_pixels = self.report.valid_pixels.saturating_sub(pixels);
+    /// Leaves pixels that were taken out, by column and row, out of the report; returns how many.
+    pub(super) fn forget(&mut self, pixels: impl Iterator<Item = (usize, usize)>) -> u64 {
+        let mut count = 0;
+        for pixel in pixels {
+            self.offsets.forget(pixel);
+            count += 1;
+        }
+        self.report.valid_pixels = self.report.valid_pixels.saturating_sub(count);
+        self.report.frame_offset = self.offsets.spread();
+        count
     }
 
     /// The pixel grid.
@@ -196,14 +206,18 @@ where
         }
     }
     output.close()?;
-    let report = totals.report(&grid);
+    let (report, offsets) = totals.report(&grid);
     let layer = Layer {
         name: "mosaic",
         grid,
         file,
         bands: BANDS,
     };
-    Ok(Mosaic { layer, report })
+    Ok(Mosaic {
+        layer,
+        report,
+        offsets,
+    })
 }
 
 /// Bounds GDAL's own cache of raster blocks, which by default takes a twentieth of the machine's memory.

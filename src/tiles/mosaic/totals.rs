@@ -1,8 +1,9 @@
 //! Blocks to the working raster, and what was drawn in numbers.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeSet;
 
 use super::block::{Best, Block};
+use super::offsets::{FrameOffsets, Stretch};
 use super::{Grid, MosaicReport, TilesError};
 use crate::frame::FrameId;
 use crate::tiles::raster_file::OpenRaster;
@@ -19,8 +20,7 @@ pub(super) struct Totals {
     valid: u64,
     overlap: u64,
     difference: f64,
-    /// By frame drawn and next best: the second less the first summed, and pixels.
-    pairs: BTreeMap<(u32, u32), (f64, u64)>,
+    offsets: FrameOffsets,
     blended: u64,
     unknown: u64,
     tangents: f64,
@@ -38,8 +38,9 @@ impl Totals {
     pub(super) fn add(&mut self, block: &Block, output: &OpenRaster) -> Result<(), TilesError> {
         self.unknown += block.unknown;
         let mut last = None;
-        let mut run = ((u32::MAX, u32::MAX), (0.0, 0));
-        for best in block.best.iter().filter(|best| best.celsius.is_finite()) {
+        let mut stretch = Stretch::default();
+        let drawn = block.best.iter().enumerate();
+        for (at, best) in drawn.filter(|(_, best)| best.celsius.is_finite()) {
             self.valid += 1;
             self.tangents += best.tangent();
             if last.replace(best.frame()) != Some(best.frame()) {
@@ -49,21 +50,19 @@ impl Totals {
                 self.overlap += 1;
                 let difference = f64::from(best.next_celsius - best.celsius);
                 self.difference += difference.abs();
-                // Neighbours mostly show the same two frames.
+                let pixel = (
+                    block.origin.0 + at % block.size.0,
+                    block.origin.1 + at / block.size.0,
+                );
                 let pair = (best.frame(), best.next_frame());
-                if run.0 != pair {
-                    self.tally(run);
-                    run = (pair, (0.0, 0));
-                }
-                run.1.0 += difference;
-                run.1.1 += 1;
+                self.offsets.add(&mut stretch, pixel, pair, difference);
             }
             if best.weight(self.feather) < 1.0 {
                 self.blended += 1;
                 self.used.insert(FrameId(best.next_frame()));
             }
         }
-        self.tally(run);
+        self.offsets.end(&stretch);
         let band = |value: &dyn Fn(&Best) -> f32| -> Vec<f32> {
             let drawn = |best: &Best| {
                 if best.celsius.is_finite() {
@@ -90,28 +89,10 @@ impl Totals {
         Ok(())
     }
 
-    fn tally(&mut self, (pair, (sum, count)): ((u32, u32), (f64, u64))) {
-        if count > 0 {
-            let entry = self.pairs.entry(pair).or_default();
-            entry.0 += sum;
-            entry.1 += count;
-        }
-    }
-
-    /// Root mean square over pairs of frames, each by its pixels, of the mean difference between them: what each pixel's noise and
-    /// texture have no part in. A frame's own is smaller by the root of 2.
-    #[expect(clippy::cast_precision_loss, reason = "pixels fit 52 bits")]
-    fn frame_offset(&self) -> Option<f64> {
-        let of_pair = |(sum, count): &(f64, u64)| sum * sum / *count as f64;
-        let squares: f64 = self.pairs.values().map(of_pair).sum();
-        (self.overlap > 0).then(|| (squares / self.overlap as f64 / 2.0).sqrt())
-    }
-
-    pub(super) fn report(self, grid: &Grid) -> MosaicReport {
-        let frame_offset = self.frame_offset();
+    pub(super) fn report(self, grid: &Grid) -> (MosaicReport, FrameOffsets) {
         #[expect(clippy::cast_precision_loss, reason = "a mean needs no exact count")]
         let mean = |sum: f64, count: u64| (count > 0).then(|| sum / count as f64);
-        MosaicReport {
+        let report = MosaicReport {
             width: grid.width,
             height: grid.height,
             resolution: Metres(grid.resolution),
@@ -120,11 +101,12 @@ impl Totals {
             used_frames: self.used.into_iter().collect(),
             overlap_pixels: self.overlap,
             overlap_disagreement: mean(self.difference, self.overlap),
-            frame_offset,
+            frame_offset: self.offsets.spread(),
             blended_pixels: self.blended,
             unknown_height_pixels: self.unknown,
             mean_tangent: mean(self.tangents, self.valid).unwrap_or_default(),
-        }
+        };
+        (report, self.offsets)
     }
 }
 

@@ -1,0 +1,249 @@
+//! In which weather each frame was taken.
+//!
+//! In: the survey's note and those of its parts, times of frames, flights. Out: the weathers that occur, which of them each frame was taken in, and
+//! reasons for doubt. Refuses: nothing; a frame that tells no time has the survey's note.
+//!
+//! Where temperatures of a flight's frames are matched, all its frames read as if taken at one time, so they share one weather: the mean of theirs.
+
+use std::collections::BTreeMap;
+
+use super::heat_loss::{milli, pair};
+use super::record::ranges;
+use super::{Published, Run};
+use crate::audit::LineWeather;
+use crate::config::WeatherConfig;
+use crate::frame::FrameId;
+use crate::heatloss::{Grade, Reason, Weather};
+
+/// The weathers of a survey.
+#[derive(Debug)]
+pub(super) struct Nights {
+    /// The survey's own first.
+    weathers: Vec<Weather>,
+    /// Of frames in another than the first.
+    of_frame: BTreeMap<FrameId, usize>,
+    /// What nobody can tell.
+    reasons: Vec<Reason>,
+}
+
+impl Nights {
+    /// Of a run; `None` where the weather is not known.
+    pub(super) fn of_run(
+        run: &Run,
+        published: &[Published],
+        flights: &[Vec<FrameId>],
+    ) -> Option<Self> {
+        let config = run.config.weather.as_ref()?;
+        let times = published
+            .iter()
+            .map(|frame| (frame.id, frame.meta.captured_at));
+        let is_matched = run.config.tiles.match_temperatures;
+        Some(Self::of(config, &times.collect(), flights, is_matched))
+    }
+
+    /// By the times of the published frames; `is_matched` where their temperatures are matched flight by flight.
+    fn of(
+        config: &WeatherConfig,
+        times: &BTreeMap<FrameId, Option<i64>>,
+        flights: &[Vec<FrameId>],
+        is_matched: bool,
+    ) -> Self {
+        let line = |id: &FrameId| {
+            let at = (*times.get(id)?)?;
+            config.lines.iter().position(|line| line.holds(at))
+        };
+        let mut nights = Self {
+            weathers: vec![config.weather],
+            of_frame: BTreeMap::new(),
+            reasons: reasons(config, times),
+        };
+        // By how many frames in which line, of each group that has one weather.
+        let mut known = BTreeMap::from([(vec![(None, 1)], 0)]);
+        let alone: Vec<Vec<FrameId>> = times.keys().map(|id| vec![*id]).collect();
+        let groups = if is_matched { flights } else { &alone };
+        for group in groups {
+            let mut counts: BTreeMap<Option<usize>, u32> = BTreeMap::new();
+            for id in group {
+                *counts.entry(line(id)).or_default() += 1;
+            }
+            let mut shares: Vec<(Option<usize>, u32)> = counts.into_iter().collect();
+            if let [(_, count)] = &mut shares[..] {
+                *count = 1;
+            }
+            let parts: Vec<(&Weather, f64)> = shares
+                .iter()
+                .filter_map(|(line, count)| {
+                    let weather = match line {
+                        Some(line) => &config.lines.get(*line)?.weather,
+                        None => &config.weather,
+                    };
+                    Some((weather, f64::from(*count)))
+                })
+                .collect();
+            let Some(weather) = Weather::mean(&parts) else {
+                continue;
+            };
+            let next = nights.weathers.len();
+            let number = *known.entry(shares).or_insert(next);
+            if number == next {
+                nights.weathers.push(weather);
+            }
+            if number > 0 {
+                nights.of_frame.extend(group.iter().map(|id| (*id, number)));
+            }
+        }
+        nights
+    }
+
+    /// All weathers, the survey's own first, whether or not a frame has it.
+    pub(super) fn weathers(&self) -> &[Weather] {
+        &self.weathers
+    }
+
+    /// The number of a frame's weather.
+    pub(super) fn of_frame(&self, id: FrameId) -> usize {
+        self.of_frame.get(&id).copied().unwrap_or(0)
+    }
+
+    /// What nobody can tell of these `frames`, and what their weathers leave open.
+    pub(super) fn reasons(&self, frames: &[FrameId]) -> Vec<Reason> {
+        let mut reasons = self.reasons.clone();
+        let mut numbers: Vec<usize> = frames.iter().map(|id| self.of_frame(*id)).collect();
+        numbers.sort_unstable();
+        numbers.dedup();
+        let weathers = numbers.iter().filter_map(|at| self.weathers.get(*at));
+        for reason in weathers.flat_map(|weather| weather.verdict().reasons) {
+            if !reasons.contains(&reason) {
+                reasons.push(reason);
+            }
+        }
+        reasons
+    }
+
+    /// What applies to every building alike.
+    pub(super) fn common_reasons(&self) -> &[Reason] {
+        &self.reasons
+    }
+
+    /// For the log: each weather but the survey's own, with its frames.
+    pub(super) fn lines(&self) -> Vec<LineWeather> {
+        let numbered = self.weathers.iter().enumerate().skip(1);
+        let line = |(number, weather): (usize, &Weather)| {
+            let frames = self.of_frame.iter().filter(|(_, of)| **of == number);
+            let frames: Vec<FrameId> = frames.map(|(id, _)| *id).collect();
+            LineWeather {
+                frames: ranges(&frames),
+                air_mk: pair(weather.air),
+                sky_mk: pair(weather.sky),
+                reflected_mk: pair(weather.reflected),
+                wind_mm_s: pair(weather.wind),
+                humidity_milli: milli(weather.humidity.value()),
+            }
+        };
+        numbered.map(line).collect()
+    }
+}
+
+/// Frames without a time, and lines without a frame: a clock that stands elsewhere than the operator thinks.
+fn reasons(config: &WeatherConfig, times: &BTreeMap<FrameId, Option<i64>>) -> Vec<Reason> {
+    if config.lines.is_empty() {
+        return Vec::new();
+    }
+    let doubt = |text| Reason {
+        at_best: Grade::C,
+        text,
+    };
+    let without = times.values().filter(|time| time.is_none()).count();
+    let empty = config.lines.iter().filter(|line| {
+        let mut known = times.values().flatten();
+        !known.any(|at| line.holds(*at))
+    });
+    let empty = empty.map(|line| {
+        let [from, until] = &line.span;
+        doubt(format!(
+            "no frame was taken in the weather line from {from} until {until}: compare the frames' clock"
+        ))
+    });
+    let without = (without > 0).then(|| {
+        doubt(format!(
+            "{without} frames tell no time and have the survey's weather, whatever its lines say"
+        ))
+    });
+    without.into_iter().chain(empty).collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::Args;
+
+    /// 2 °C; from 22:00 until 23:00 -2 °C, from then until midnight 0 °C and 4 m/s.
+    fn config() -> WeatherConfig {
+        let text = "[weather]\nair-celsius = 2\nwind-m-s = 1\n\
+            [[weather.line]]\nfrom = '1970-01-01T22:00'\nuntil = '1970-01-01T23:00'\nair-celsius = -2\n\
+            [[weather.line]]\nfrom = '1970-01-01T23:00'\nuntil = '1970-01-02T00:00'\nair-celsius = 0\nwind-m-s = 4\n";
+        let args: Args = toml::from_str(text).unwrap();
+        args.resolve().unwrap().weather.unwrap()
+    }
+
+    /// Frames 0, 1, ... at these hours.
+    fn times(hours: &[Option<i64>]) -> BTreeMap<FrameId, Option<i64>> {
+        let times = (0..).map(FrameId).zip(hours);
+        times
+            .map(|(id, hour)| (id, hour.map(|hour| 3600 * hour)))
+            .collect()
+    }
+
+    fn airs(nights: &Nights, frames: u32) -> Vec<f64> {
+        let of = |id| nights.weathers()[nights.of_frame(FrameId(id))].air.value;
+        (0..frames).map(of).collect()
+    }
+
+    #[test]
+    fn a_frame_alone_has_the_weather_of_its_line_else_the_surveys() {
+        let times = times(&[Some(21), Some(22), Some(23), None, Some(22)]);
+        let nights = Nights::of(&config(), &times, &[], false);
+        assert_eq!(airs(&nights, 5), [2.0, -2.0, 0.0, 2.0, -2.0]);
+        let lines = nights.lines();
+        assert_eq!(lines.len(), 2);
+        assert_eq!(lines[0].frames, [[1, 1], [4, 4]]);
+        assert_eq!(
+            (lines[0].air_mk, lines[1].wind_mm_s),
+            ([-2000, 500], [4000, 700])
+        );
+        let told = |frames: &[u32]| {
+            let frames: Vec<FrameId> = frames.iter().copied().map(FrameId).collect();
+            let reasons = nights.reasons(&frames);
+            reasons
+                .into_iter()
+                .map(|reason| reason.text)
+                .collect::<Vec<_>>()
+                .join("; ")
+        };
+        assert!(told(&[0]).contains("1 frames tell no time"));
+        // Gates look at the frames that are in the map.
+        assert!(told(&[0, 2]).contains("wind 4 m/s") && !told(&[0, 1]).contains("wind 4 m/s"));
+    }
+
+    /// (-2 x 3 + 0 x 1) / 4 = -1.5 and (1 x 3 + 4) / 4 = 1.75.
+    #[test]
+    fn frames_that_were_matched_share_the_mean_of_theirs() {
+        let times = times(&[Some(22), Some(22), Some(22), Some(23), Some(22), Some(22)]);
+        let flights = [(0..4).map(FrameId).collect(), (4..6).map(FrameId).collect()];
+        let nights = Nights::of(&config(), &times, &flights, true);
+        assert_eq!(airs(&nights, 6), [-1.5, -1.5, -1.5, -1.5, -2.0, -2.0]);
+        let mean = nights.weathers()[nights.of_frame(FrameId(3))];
+        assert!((mean.wind.value - 1.75).abs() < 1e-12);
+        assert_eq!(nights.lines().len(), 2);
+        assert!(nights.common_reasons().is_empty());
+    }
+
+    #[test]
+    fn a_line_without_a_frame_says_that_a_clock_may_be_wrong() {
+        let nights = Nights::of(&config(), &times(&[Some(22)]), &[], false);
+        let [reason] = nights.common_reasons() else {
+            panic!("{:?}", nights.common_reasons())
+        };
+        assert!(reason.at_best == Grade::C && reason.text.contains("from 1970-01-01T23:00"));
+    }
+}

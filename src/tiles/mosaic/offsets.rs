@@ -1,0 +1,109 @@
+//! What frames read more or less than each other, kept place by place.
+//!
+//! In: differences between the frame drawn and the next best. Out: their spread over the map. Refuses: to count a place out of which pixels were
+//! taken, so that a figure of the map tells nothing of homes that are not in it.
+
+use std::collections::BTreeMap;
+
+/// Side of a place in pixels.
+const PLACE: usize = 64;
+
+/// Frame drawn and next best.
+type Pair = (u32, u32);
+
+/// Differences by place, and there by pair: the second frame less the first summed, and pixels.
+#[derive(Debug, Clone, Default)]
+pub(in crate::tiles) struct FrameOffsets {
+    places: BTreeMap<(usize, usize), BTreeMap<Pair, (f64, u64)>>,
+}
+
+/// Pixels side by side that show the same two frames.
+#[derive(Debug, Default)]
+pub(super) struct Stretch {
+    place: (usize, usize),
+    pair: Pair,
+    sum: f64,
+    count: u64,
+}
+
+impl FrameOffsets {
+    /// Adds a pixel to a stretch, which is put down where another begins.
+    pub(super) fn add(
+        &mut self,
+        stretch: &mut Stretch,
+        pixel: (usize, usize),
+        pair: Pair,
+        difference: f64,
+    ) {
+        let place = place(pixel);
+        if stretch.count > 0 && (stretch.place, stretch.pair) != (place, pair) {
+            self.end(stretch);
+            *stretch = Stretch::default();
+        }
+        (stretch.place, stretch.pair) = (place, pair);
+        stretch.sum += difference;
+        stretch.count += 1;
+    }
+
+    /// Puts down the last stretch.
+    pub(super) fn end(&mut self, stretch: &Stretch) {
+        if stretch.count > 0 {
+            let pairs = self.places.entry(stretch.place).or_default();
+            let entry = pairs.entry(stretch.pair).or_default();
+            entry.0 += stretch.sum;
+            entry.1 += stretch.count;
+        }
+    }
+
+    /// Forgets the place of a pixel.
+    pub(in crate::tiles) fn forget(&mut self, pixel: (usize, usize)) {
+        self.places.remove(&place(pixel));
+    }
+
+    /// Root mean square over pairs of frames, each by its pixels, of the mean difference between them: what each pixel's noise and
+    /// texture have no part in. A frame's own is smaller by the root of 2. `None` where no two frames overlap.
+    #[expect(clippy::cast_precision_loss, reason = "pixels fit 52 bits")]
+    pub(in crate::tiles) fn spread(&self) -> Option<f64> {
+        let mut pairs: BTreeMap<Pair, (f64, u64)> = BTreeMap::new();
+        for (pair, (sum, count)) in self.places.values().flatten() {
+            let entry = pairs.entry(*pair).or_default();
+            entry.0 += sum;
+            entry.1 += count;
+        }
+        let all: u64 = pairs.values().map(|(_, count)| count).sum();
+        let of_pair = |(sum, count): &(f64, u64)| sum * sum / *count as f64;
+        let squares: f64 = pairs.values().map(of_pair).sum();
+        (all > 0).then(|| (squares / all as f64 / 2.0).sqrt())
+    }
+}
+
+fn place((column, row): (usize, usize)) -> (usize, usize) {
+    (column / PLACE, row / PLACE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Two pairs of 3 and 1 pixels that differ by 1 K and -3 K: (3 x 1 + 1 x 9) / 4 / 2 = 1.5.
+    #[test]
+    fn pairs_count_by_their_pixels_and_a_place_taken_out_no_longer() {
+        let (mut offsets, mut stretch) = (FrameOffsets::default(), Stretch::default());
+        assert_eq!(offsets.spread(), None);
+        for (pixel, pair, difference) in [
+            ((62, 0), (1, 2), 0.5),
+            ((63, 0), (1, 2), 1.5),
+            ((64, 0), (1, 2), 1.0),
+            ((64, 70), (2, 3), -3.0),
+        ] {
+            offsets.add(&mut stretch, pixel, pair, difference);
+        }
+        offsets.end(&stretch);
+        assert!((offsets.spread().unwrap() - 1.5_f64.sqrt()).abs() < 1e-12);
+        offsets.forget((100, 127));
+        assert!((offsets.spread().unwrap() - 0.5_f64.sqrt()).abs() < 1e-12);
+        offsets.forget((0, 0));
+        offsets.forget((127, 63));
+        assert_eq!(offsets.spread(), None);
+    }
+}
