@@ -6,9 +6,13 @@
 # make web     fetch the map library of `heatveil serve` (npm); build again afterwards
 # make test-web  `heatveil serve` in a real browser: two minutes, needs chromium
 # make report-page  the pages of `heatveil report` in a browser: accessibility, pictures to look at: needs npm and chromium
+# make kill-loop       SIGKILL at random instants: KILLS=1000 take half an hour   (results of these four: docs/assurance.md)
+# make storage-faults  every call to the operating system that writes fails, in three ways: an hour
+# make power-cuts      the power goes at every such call; what was not synced is lost: an hour
+# make noninterference  CASES=200 random flights with other pixels under their masks
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
-.PHONY: demo setup web test test-web test-tract bench soak-frames map-page report-page
+.PHONY: demo setup web test test-web test-tract bench soak-frames map-page report-page kill-loop storage-faults power-cuts noninterference
 
 CARGO ?= cargo
 
@@ -56,6 +60,18 @@ test-tract: setup
 # Peak memory of 500 against 10,000 frames, into soak-frames-DATE.txt: half an hour and 4 GB of disk.
 soak-frames: setup
 	$(CARGO) test --test soak -- --ignored --nocapture ten_thousand | tee soak-frames-$$(date -u +%F).txt
+
+kill-loop: setup
+	KILLS=$(or $(KILLS),1000) $(CARGO) test --release --test faults -- --ignored --nocapture kill::kills
+
+storage-faults: setup
+	$(CARGO) test --release --test faults -- --ignored --nocapture inject::every_fault
+
+power-cuts: setup
+	$(CARGO) test --release --test faults -- --ignored --nocapture crash::every_cut
+
+noninterference: setup
+	CASES=$(or $(CASES),200) $(CARGO) test --release --test noninterference -- --ignored --nocapture many_cases
 
 # docs/map.png from demo-heat, which `make test` leaves behind.
 map-page:
