@@ -1,9 +1,32 @@
-//! Unredacted frames are in this process's memory: it leaves no core dump, no other program of the same user may read it, and what it says
-//! when it fails inside holds nothing of a file.
+//! Unredacted frames are in this process's memory: it leaves no core dump, no other program of the same user may read it, what it says
+//! when it fails inside holds nothing of a file, and no library reports on it.
 //!
 //! Refuses: nothing; where the system does not let it, it says so.
 
 use super::print::tell;
+
+/// Starts the program once more, as the same process, with ONNX Runtime's telemetry off. From 1.32 on the library keeps a number for this machine and
+/// events about each process in the user's home to send them to its maker, from when it is loaded until it is told not to: only the environment is
+/// early enough, and a process cannot change its own without unsafe code. Where this does not succeed the library is not loaded.
+#[cfg(all(unix, feature = "onnx"))]
+pub(super) fn without_telemetry() {
+    use std::os::unix::process::CommandExt;
+    const OFF: &str = crate::detect::TELEMETRY_OFF;
+    if std::env::var_os(OFF).is_some_and(|value| value == "1") {
+        return;
+    }
+    let mut arguments = std::env::args_os();
+    let (name, program) = (arguments.next(), std::env::current_exe());
+    if let (Some(name), Ok(program)) = (name, program) {
+        let mut again = std::process::Command::new(program);
+        let error = again.arg0(name).args(arguments).env(OFF, "1").exec();
+        tracing::debug!("could not start again with {OFF}=1: {error}");
+    }
+}
+
+/// Elsewhere the library's loader says what to set.
+#[cfg(not(all(unix, feature = "onnx")))]
+pub(super) fn without_telemetry() {}
 
 /// A panic's text may quote the value at hand: only the place in the source is said.
 pub(super) fn say_only_where() {

@@ -139,6 +139,9 @@ pub fn main() -> ExitCode {
     let cli = Cli::parse();
     logging::start(cli.global.verbose, cli.global.quiet);
     memory::say_only_where();
+    if matches!(cli.command, Command::Run(_) | Command::Eval(_)) {
+        memory::without_telemetry();
+    }
     memory::keep_private();
     let result = match cli.command {
         Command::Run(command) => command.execute(&cli.global),

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use super::disk::{create, create_dir, remove_dir, sync, write_durably};
-use super::{Artifact, FileArtifact, Receipt, Staged, Store, StoreError, hash_file};
+use super::{Artifact, FileArtifact, Receipt, Staged, Store, StoreError, Watch, hash_file};
 use crate::hex;
 
 /// Name of the list in a folder.
@@ -61,7 +61,8 @@ impl Folder {
         A::Error: From<StoreError>,
     {
         let file = self.place(path)?;
-        artifact.write(&file)?;
+        let watch = Watch::begin();
+        watch.end(&file, artifact.write(&file))?;
         let (sha256, bytes) = hash_file(&file)?;
         sync(&file)?;
         self.list(path, &sha256, bytes);

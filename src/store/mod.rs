@@ -22,6 +22,7 @@ mod folder;
 pub mod layout;
 mod removal;
 mod single;
+mod watch;
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -41,6 +42,7 @@ pub use folder::{Folder, Listed, MANIFEST, is_below};
 pub use removal::{Lies, Plain, private_lists, sync_folder, working_files};
 pub(crate) use single::create_partial;
 pub use single::{check_free, write_file, write_large, write_private, write_secret};
+pub(crate) use watch::Watch;
 
 /// An output folder, held by one run at a time.
 #[derive(Debug)]
@@ -92,6 +94,8 @@ pub struct Appender {
 /// Name of the marker by which a folder is known as ours, and of the folder for temporary files.
 const LOCK: &str = ".heatveil.lock";
 const WORK: &str = ".work";
+/// Names of files that are being written begin so.
+const PARTIAL: &str = "partial~";
 
 impl Store {
     /// Opens `root` as an output folder, making it where it does not exist, and locks it.
@@ -127,7 +131,10 @@ impl Store {
         };
         match existing {
             Existing::Replace => store.clear()?,
-            Existing::Keep => disk::sync_tree(root)?,
+            Existing::Keep => {
+                store.clear_partial()?;
+                disk::sync_tree(root)?;
+            }
             Existing::Refuse => {}
         }
         create_dir(&store.work())?;
@@ -202,7 +209,8 @@ impl Store {
             // Writing into it keeps who may read it.
             create_private(&partial)?;
         }
-        artifact.write(&partial)?;
+        let watch = Watch::begin();
+        watch.end(&partial, artifact.write(&partial))?;
         let (sha256, bytes) = hash_file(&partial)?;
         sync(&partial)?;
         Ok(self.staged(
@@ -279,7 +287,23 @@ impl Store {
         create_dir(&self.work())?;
         Ok(self
             .work()
-            .join(format!("partial~{}", path.replace('/', "~"))))
+            .join(format!("{PARTIAL}{}", path.replace('/', "~"))))
+    }
+
+    /// Removes files that an interrupted run was writing: libraries refuse to make what is there.
+    fn clear_partial(&self) -> Result<(), StoreError> {
+        if !self.work().is_dir() {
+            return Ok(());
+        }
+        for name in entries(&self.work())? {
+            let path = self.work().join(&name);
+            match name.to_string_lossy().starts_with(PARTIAL) {
+                true if path.is_dir() => remove_dir(&path)?,
+                true => remove_file(&path)?,
+                false => {}
+            }
+        }
+        Ok(())
     }
 
     /// Removes what an earlier run left, its log last: no published file is ever there without it.

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::disk::{create, create_dir, create_private, parent, rename, sync, write_durably};
 use super::error::IoContext;
-use super::{Artifact, Existing, FileArtifact, StoreError};
+use super::{Artifact, Existing, FileArtifact, StoreError, Watch};
 
 /// Writes a file that only its owner may read, such as a key; refuses to replace one.
 ///
@@ -80,7 +80,8 @@ where
 {
     check_free(path, existing)?;
     let partial = beside(path);
-    artifact.write(&partial)?;
+    let watch = Watch::begin();
+    watch.end(&partial, artifact.write(&partial))?;
     sync(&partial)?;
     Ok(rename(&partial, path)?)
 }

@@ -252,7 +252,12 @@ fn split(bytes: &[u8]) -> (Vec<(u8, Vec<u8>)>, &[u8]) {
 }
 
 pub(crate) fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
-    bytes.windows(what.len()).position(|window| window == what)
+    let starts = bytes
+        .iter()
+        .enumerate()
+        .filter(|(_, byte)| **byte == what[0]);
+    let mut starts = starts.map(|(at, _)| at);
+    starts.find(|at| bytes[*at..].starts_with(what))
 }
 
 fn put(bytes: &mut [u8], at: usize, text: &str) {

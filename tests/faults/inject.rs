@@ -48,7 +48,11 @@ fn inject(first: usize, step: usize) {
             match one(&mut bench, &like, at, errno, lasts) {
                 Ok(true) => survived += 1,
                 Ok(false) => stopped += 1,
-                Err(problem) => failed.push(format!("{name} at {}: {problem}", calls[at - 1])),
+                Err(problem) => {
+                    let problem = format!("{name} at {}: {problem}", calls[at - 1]);
+                    println!("{problem}");
+                    failed.push(problem);
+                }
             }
         }
     }
@@ -113,5 +117,6 @@ fn a_disk_that_fails_loses_nothing_and_the_message_names_the_file() {
 #[test]
 #[ignore = "`make storage-faults`: every call, an hour"]
 fn every_fault() {
-    inject(1, 1);
+    let step = std::env::var("STEP").map_or(1, |number| number.parse().unwrap());
+    inject(1, step);
 }
