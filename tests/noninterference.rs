@@ -69,9 +69,9 @@ fn case() -> impl Strategy<Value = Case> {
         class: CLASSES[class].0,
         size: (width, height),
     });
-    let finds = proptest::collection::vec(find, 4..60);
+    let finds = proptest::collection::vec(find, 4..40);
     let flags = (
-        any::<[bool; 4]>(),
+        prop_oneof![Just([false; 4]), any::<[bool; 4]>()],
         any::<u64>(),
         any::<bool>(),
         any::<bool>(),
@@ -183,6 +183,10 @@ impl Bench {
         for (is_mean, (_, class)) in case.means.iter().zip(CLASSES) {
             let policy = if *is_mean { "mean" } else { "nodata" };
             settings += &format!("[redact.{class}]\npolicy = '{policy}'\n");
+        }
+        if case.means.contains(&true) {
+            // What a neighbour carries here may cover a part of a region: the mean of the rest is another after pixels changed places.
+            settings += "[detect.carry]\nenabled = false\n";
         }
         let mut found: BTreeMap<FrameId, Vec<Detection>> = BTreeMap::new();
         for find in &case.finds {
