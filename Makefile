@@ -7,8 +7,8 @@
 # make test-web  `heatveil serve` in a real browser: two minutes, needs chromium
 # make report-page  the pages of `heatveil report` in a browser: accessibility, pictures to look at: needs npm and chromium
 # make kill-loop       SIGKILL at random instants: KILLS=1000 take half an hour   (results of these four: docs/assurance.md)
-# make storage-faults  every call to the operating system that writes fails, in three ways: an hour
-# make power-cuts      the power goes at every such call; what was not synced is lost: an hour
+# make storage-faults  every STEP=10th call to the operating system that writes fails, in three ways: half an hour
+# make power-cuts      the power goes at every STEP=10th such call; what was not synced is lost: an hour
 # make noninterference  CASES=200 random flights with other pixels under their masks
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
@@ -65,10 +65,10 @@ kill-loop: setup
 	KILLS=$(or $(KILLS),1000) $(CARGO) test --release --test faults -- --ignored --nocapture kill::kills
 
 storage-faults: setup
-	$(CARGO) test --release --test faults -- --ignored --nocapture inject::every_fault
+	STEP=$(or $(STEP),10) $(CARGO) test --release --test faults -- --ignored --nocapture inject::every_fault
 
 power-cuts: setup
-	$(CARGO) test --release --test faults -- --ignored --nocapture crash::every_cut
+	STEP=$(or $(STEP),10) $(CARGO) test --release --test faults -- --ignored --nocapture crash::every_cut
 
 noninterference: setup
 	CASES=$(or $(CASES),200) $(CARGO) test --release --test noninterference -- --ignored --nocapture many_cases

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::bench::{Bench, Faults, Finished, Start, make, remove};
 use crate::common::{files, write};
-use crate::inject::counted;
+use crate::inject::{counted, step};
 
 /// What survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -188,7 +188,7 @@ fn cuts(first: usize, step: usize, own_keys: bool) {
 
 #[test]
 fn what_was_not_made_durable_may_be_lost() {
-    cuts(30, 90, false);
+    cuts(40, 1200, false);
 }
 
 #[test]
@@ -217,8 +217,8 @@ fn what_a_finished_run_reported_survives_a_power_cut() {
 }
 
 #[test]
-#[ignore = "`make power-cuts`: every call, an hour"]
+#[ignore = "`make power-cuts`: every tenth call, an hour"]
 fn every_cut() {
-    cuts(1, 1, false);
-    cuts(1, 1, true);
+    cuts(1, step(), false);
+    cuts(5, step(), true);
 }

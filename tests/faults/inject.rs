@@ -109,15 +109,19 @@ fn one(
     Ok(survived)
 }
 
-#[test]
-fn a_disk_that_fails_loses_nothing_and_the_message_names_the_file() {
-    // A write to the log, one of GDAL's, one behind it.
-    inject(35, 90);
+/// Of how many calls one is attacked.
+pub(crate) fn step() -> usize {
+    std::env::var("STEP").map_or(10, |number| number.parse().unwrap())
 }
 
 #[test]
-#[ignore = "`make storage-faults`: every call, an hour"]
+fn a_disk_that_fails_loses_nothing_and_the_message_names_the_file() {
+    // A write to the log, and two of GDAL's.
+    inject(35, 900);
+}
+
+#[test]
+#[ignore = "`make storage-faults`: every tenth call, half an hour"]
 fn every_fault() {
-    let step = std::env::var("STEP").map_or(1, |number| number.parse().unwrap());
-    inject(1, step);
+    inject(1, step());
 }
