@@ -4,6 +4,7 @@
 #![expect(
     clippy::unwrap_used,
     clippy::print_stdout,
+    clippy::format_push_string,
     reason = "test code: helpers unwrap, and the counts are the result"
 )]
 

@@ -91,8 +91,10 @@ fn listen(kind: CplErrType, number: i32, text: &str) {
 /// A library says that it failed, the system says why: a file is written beside `path`.
 fn ask_the_disk(path: &Path) -> Result<(), StoreError> {
     let trial = parent(path).join("partial~trial");
-    let written = create(&trial).and_then(|file| write_durably(file, path, &[0; 1 << 16]));
-    written.and_then(|()| remove_file(&trial))
+    let room = vec![0; 1 << 16];
+    let written = create(&trial).and_then(|file| write_durably(file, path, &room));
+    let removed = remove_file(&trial);
+    written.and(removed)
 }
 
 #[cfg(test)]

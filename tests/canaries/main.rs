@@ -5,6 +5,9 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
+    clippy::format_push_string,
+    clippy::format_collect,
+    clippy::similar_names,
     reason = "test code: helpers unwrap, and the counts are the result"
 )]
 

@@ -19,7 +19,7 @@ struct Tally {
     closed: usize,
 }
 
-/// Numbers that look like chance (SplitMix64: Steele, Lea and Flood 2014, section 5).
+/// Numbers that look like chance (`SplitMix64`: Steele, Lea and Flood 2014, section 5).
 struct Chance(u64);
 
 impl Chance {
@@ -102,6 +102,9 @@ fn kill_loop(kills: usize) {
             failed.push(format!("{number}: {problem}"));
         }
         remove(&attempt);
+        if number % 20 == 19 {
+            println!("{} kills so far, {} problems", tally.kills, failed.len());
+        }
     }
     println!("{kills} kills of runs of {longest:?}: {tally:?}");
     assert!(

@@ -6,6 +6,7 @@
     clippy::unwrap_used,
     clippy::panic,
     clippy::print_stdout,
+    clippy::format_collect,
     reason = "test code: helpers unwrap, and the counts are the result"
 )]
 
