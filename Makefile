@@ -9,9 +9,14 @@
 # make web     fetch the map library of `heatveil serve` (npm); build again afterwards
 # make test-web  `heatveil serve` in a real browser: two minutes, needs chromium
 # make report-page  the pages of `heatveil report` in a browser: accessibility, pictures to look at: needs npm and chromium
+# make kill-loop       SIGKILL at random instants: KILLS=1000 take half an hour   (results of these four: docs/assurance.md)
+# make storage-faults  every STEP=10th call to the operating system that writes fails, in three ways: half an hour
+# make power-cuts      the power goes at every STEP=10th such call; what was not synced is lost: an hour
+# make noninterference  CASES=200 random flights with other pixels under their masks
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
 .PHONY: demo setup web test test-web test-tract bench soak-frames soak-area heat-seeds heat-walls map-page report-page
+.PHONY: kill-loop storage-faults power-cuts noninterference
 
 CARGO ?= cargo
 
@@ -64,6 +69,7 @@ soak-frames: setup
 # Peak memory of 500 frames against 10,000 over twenty times the area: 5 GB of disk.
 soak-area: setup
 	$(CARGO) test --release --test soak -- --ignored --nocapture twenty_times | tee soak-area-$$(date -u +%F).txt
+
 # The table of BENCHMARKS.md, into heat-seeds-DATE.txt.
 heat-seeds: SHELL = /bin/bash
 heat-seeds: .SHELLFLAGS = -o pipefail -c
@@ -73,6 +79,18 @@ heat-seeds: setup
 # The figures of docs/buildings.md about walls.
 heat-walls: setup
 	CARGO_PROFILE_TEST_OPT_LEVEL=3 $(CARGO) test --test heat_loss -- --ignored --nocapture a_wall_is_as_warm
+
+kill-loop: setup
+	KILLS=$(or $(KILLS),1000) $(CARGO) test --release --test faults -- --ignored --nocapture kill::kills
+
+storage-faults: setup
+	STEP=$(or $(STEP),10) $(CARGO) test --release --test faults -- --ignored --nocapture inject::every_fault
+
+power-cuts: setup
+	STEP=$(or $(STEP),10) $(CARGO) test --release --test faults -- --ignored --nocapture crash::every_cut
+
+noninterference: setup
+	CASES=$(or $(CASES),200) $(CARGO) test --release --test noninterference -- --ignored --nocapture many_cases
 
 # docs/map.png from demo-heat, which `make test` leaves behind.
 map-page:

@@ -155,11 +155,19 @@ impl Error {
         )
     }
 
+    /// Whether the disk was full, whatever was written.
+    fn is_disk_full(&self) -> bool {
+        let causes = std::iter::successors(std::error::Error::source(self), |cause| cause.source());
+        causes
+            .filter_map(|cause| cause.downcast_ref::<std::io::Error>())
+            .any(|error| error.kind() == std::io::ErrorKind::StorageFull)
+    }
+
     /// The one thing to do, where there is one that the message does not say.
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            Self::Store(error) if error.is_disk_full() => {
+            error if error.is_disk_full() => {
                 Some("the disk is full: make room and go on with --resume")
             }
             Self::Config(_) => Some("`heatveil config init` prints all settings"),

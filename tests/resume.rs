@@ -1,52 +1,138 @@
-//! A run goes on only as the run that it was.
+//! Where a run may have been stopped, and what `--resume` makes of it. `tests/faults` stops the real program everywhere; these are the faults it found.
 
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    reason = "test code: helpers unwrap, and tests damage what a crash may"
+)]
 
 mod common;
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
-use common::{dji_frames, write, write_keys};
-use heatveil::run::{Run, RunError, Silent};
-use heatveil::seal::IntakeKey;
-use heatveil::store::Existing;
+use common::{dji_frames, files, write, write_keys};
+use heatveil::audit::{AuditError, Entry, VerifyOptions, verify};
+use heatveil::run::{Run, RunError, Silent, Summary};
+use heatveil::store::{Existing, Store};
 
-fn run(folder: &Path, settings: &str) -> Run {
-    common::run(folder, "in", "out", settings)
+struct Bench(tempfile::TempDir);
+
+impl Bench {
+    fn new() -> Self {
+        let bench = Self(tempfile::tempdir().unwrap());
+        write_keys(bench.0.path());
+        for (name, bytes) in dji_frames().into_iter().take(2) {
+            write(&bench.path("in").join(name), &bytes);
+        }
+        bench
+    }
+
+    fn path(&self, name: &str) -> PathBuf {
+        self.0.path().join(name)
+    }
+
+    fn run(&self, out: &str, existing: Existing) -> Run {
+        Run {
+            existing,
+            ..common::run(self.0.path(), "in", out, "[tiles]\nresolution-m = 0.3")
+        }
+    }
+
+    fn execute(&self, out: &str, existing: Existing) -> Result<Summary, RunError> {
+        self.run(out, existing).execute(&mut Silent)
+    }
+
+    /// Entries but those of resuming.
+    fn entries(&self, out: &str) -> Vec<Entry> {
+        let log = fs::read(self.path(out).join("audit/entries.jsonl")).unwrap();
+        let lines = log.split(|&byte| byte == b'\n');
+        let entries = lines.filter_map(Entry::from_line);
+        entries
+            .filter(|entry| !matches!(entry, Entry::RunResumed(_)))
+            .collect()
+    }
+
+    /// Whether two runs left the same.
+    fn same(&self, one: &str, other: &str) {
+        assert_eq!(self.entries(one), self.entries(other));
+        assert!(files(&self.path(one).join("tiles")) == files(&self.path(other).join("tiles")));
+        for out in [one, other] {
+            let found = verify(&self.path(out), &VerifyOptions::default()).unwrap();
+            assert!(found.ok(), "{:?}", found.problems);
+            assert!(self.path(out).join("summary.json").exists());
+            assert!(!self.path(out).join(".work").exists());
+        }
+    }
 }
 
 #[test]
-fn another_runtime_or_key_of_the_inputs_is_not_gone_on_with() {
-    let folder = tempfile::tempdir().unwrap();
-    let folder = folder.path();
-    write_keys(folder);
-    let (name, bytes) = dji_frames().swap_remove(0);
-    write(&folder.join("in").join(name), &bytes);
-    run(folder, "").execute(&mut Silent).unwrap();
-    let log = folder.join("out/audit/entries.jsonl");
-    let before = fs::read(&log).unwrap();
-
-    IntakeKey::create(&folder.join("key")).unwrap();
-    let key = format!("[survey]\nintake-key = '{}/key'", folder.display());
-    let resume = |runtime: &str, settings| Run {
-        existing: Existing::Keep,
-        runtime: runtime.into(),
-        ..run(folder, settings)
-    };
-    for (other, said) in [
-        (resume("onnxruntime 9.9", ""), "version of a library"),
-        (resume("none", key.as_str()), "intake key"),
-        (resume("none", "[redact]\ngrid-px = 8"), "configuration"),
-    ] {
-        match other.execute(&mut Silent).unwrap_err() {
-            RunError::NotSame { what, .. } => assert_eq!(what, said),
-            other => assert_eq!(other.to_string(), said),
+fn a_run_stopped_before_its_first_entry_begins_anew() {
+    let bench = Bench::new();
+    bench.execute("whole", Existing::Refuse).unwrap();
+    // With a lock alone; with a work folder and a key; with a first line that is torn.
+    for (number, files) in [
+        &[][..],
+        &[("private/log.key.partial", "PRIV"), (".work/x", "")],
+        &[("audit/entries.jsonl", "{\"at\":17685")],
+    ]
+    .iter()
+    .enumerate()
+    {
+        let out = format!("early-{number}");
+        write(&bench.path(&out).join(".heatveil.lock"), b"");
+        for (name, text) in *files {
+            write(&bench.path(&out).join(name), text.as_bytes());
         }
-        assert_eq!(fs::read(&log).unwrap(), before, "{said}");
+        bench.execute(&out, Existing::Keep).unwrap();
+        bench.same("whole", &out);
     }
-    // The same run has nothing left to do.
-    let summary = resume("none", "").execute(&mut Silent).unwrap();
-    assert_eq!(summary.frames_published, 1);
-    assert_eq!(fs::read(&log).unwrap(), before);
+    // Where something was published, a log that is gone is not begun anew.
+    let tile = bench.path("foreign/tiles/temperature.tif");
+    write(&bench.path("foreign/.heatveil.lock"), b"");
+    write(&tile, b"published");
+    let refused = bench.execute("foreign", Existing::Keep);
+    assert!(
+        matches!(refused, Err(RunError::NothingToResume { .. })),
+        "{refused:?}"
+    );
+    assert!(tile.exists() && !bench.path("foreign/audit").exists());
+}
+
+#[test]
+fn a_run_stopped_between_its_last_entry_and_its_signature_is_completed() {
+    let bench = Bench::new();
+    bench.execute("whole", Existing::Refuse).unwrap();
+    bench.execute("stopped", Existing::Refuse).unwrap();
+    for name in ["audit/checkpoint", "summary.json"] {
+        fs::remove_file(bench.path("stopped").join(name)).unwrap();
+    }
+    fs::remove_dir_all(bench.path("stopped/audit/proofs")).unwrap();
+    let summary = bench.execute("stopped", Existing::Keep).unwrap();
+    assert!(
+        summary.mosaic.is_some(),
+        "the summary is that of the whole run"
+    );
+    bench.same("whole", "stopped");
+}
+
+#[test]
+fn a_finished_run_whose_files_are_gone_is_not_called_finished() {
+    let bench = Bench::new();
+    bench.execute("out", Existing::Refuse).unwrap();
+    fs::remove_file(bench.path("out/tiles/temperature.pmtiles")).unwrap();
+    let refused = bench.execute("out", Existing::Keep);
+    assert!(
+        matches!(&refused, Err(RunError::Audit(AuditError::Unverified { problems, .. })) if problems[0].contains("temperature.pmtiles")),
+        "{refused:?}"
+    );
+}
+
+#[test]
+fn an_empty_folder_is_unbegun_and_a_missing_one_is_not() {
+    let bench = Bench::new();
+    fs::create_dir(bench.path("empty")).unwrap();
+    assert!(Store::is_unbegun(&bench.path("empty")).unwrap());
+    assert!(!Store::is_unbegun(&bench.path("missing")).unwrap());
+    assert!(!Store::is_unbegun(Path::new(&bench.path("in"))).unwrap());
 }

@@ -197,6 +197,16 @@ impl<'a> Log<'a> {
         Ok(self.file.truncate(self.end)?)
     }
 
+    /// The checkpoint that [`Log::checkpoint`] would sign now; signatures are the same each time (RFC 8032).
+    ///
+    /// # Errors
+    ///
+    /// [`AuditError`] when it cannot be signed.
+    pub fn next_checkpoint(&self) -> Result<String, AuditError> {
+        let signed = self.checkpoint_behind(&[])?;
+        Ok(String::from_utf8_lossy(&signed).into_owned())
+    }
+
     /// The checkpoint that the log will have behind `lines`.
     pub(super) fn checkpoint_behind(&self, lines: &[Vec<u8>]) -> Result<Vec<u8>, AuditError> {
         let mut tree = self.tree.clone();

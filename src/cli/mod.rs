@@ -7,6 +7,7 @@ mod eval;
 mod inspect;
 mod keys;
 mod logging;
+mod memory;
 mod pages;
 mod print;
 mod progress;
@@ -140,6 +141,11 @@ impl From<Exit> for ExitCode {
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
     logging::start(cli.global.verbose, cli.global.quiet);
+    memory::say_only_where();
+    if matches!(cli.command, Command::Run(_) | Command::Eval(_)) {
+        memory::without_telemetry();
+    }
+    memory::keep_private();
     let result = match cli.command {
         Command::Run(command) => command.execute(&cli.global),
         Command::Seal(command) => command.execute(),

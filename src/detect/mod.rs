@@ -34,6 +34,8 @@ pub use model_card::{ClassCard, FileCard, FilesCard, InputCard, ModelCard, Outpu
 pub use open::{Choice, Engine, Opened, open};
 pub use scripted::Scripted;
 #[cfg(feature = "onnx")]
+pub(crate) use session::TELEMETRY_OFF;
+#[cfg(feature = "onnx")]
 pub use session::{Onnx, Runtime};
 #[cfg(feature = "tract")]
 pub use tract::Tract;

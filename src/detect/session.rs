@@ -28,6 +28,10 @@ struct Loaded {
     version: String,
 }
 
+/// Environment variable that must be `1` before the library is loaded. From 1.32 on it reports each process to its maker otherwise, whatever its own
+/// switch says later.
+pub(crate) const TELEMETRY_OFF: &str = "ORT_DISABLE_TELEMETRY";
+
 impl Runtime {
     /// Loads the library at `path`; later calls in one process give the first one's result.
     ///
@@ -39,6 +43,11 @@ impl Runtime {
         let loaded = LOADED.get_or_init(|| {
             // A path that exists is made absolute, so that the file described is the one that is loaded.
             let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
+            if std::env::var_os(TELEMETRY_OFF).is_none_or(|value| value != "1") {
+                return Err(format!(
+                    "it would tell its maker of this process; set {TELEMETRY_OFF}=1"
+                ));
+            }
             let builder = ort::init_from(&path).map_err(|error| error.to_string())?;
             let environment = builder
                 .with_telemetry(false)

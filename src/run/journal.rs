@@ -13,7 +13,7 @@ use super::window::Find;
 use super::{Cause, Counts, Outcome, Run, RunError, record};
 use crate::audit::{
     self, AuditError, CommitmentKey, Entry, FlightEvidence, Log, ModelId, Placed, RunClosed,
-    RunOpened, RunResumed, Signer,
+    RunOpened, RunResumed, Signer, VerifyOptions,
 };
 use crate::config::Config;
 use crate::frame::{FrameId, FrameMeta};
@@ -85,7 +85,9 @@ impl<'a> Journal<'a> {
             counts: Counts::default(),
             unsynced: 0,
         };
-        if run.existing != Existing::Keep {
+        // Stopped before its first entry was durable, a run begins anew.
+        let is_unbegun = entries.is_empty() && Store::is_unbegun(store.root())?;
+        if run.existing != Existing::Keep || is_unbegun {
             journal.log.append(&Entry::RunOpened(opened))?;
             journal.log.sync()?;
             return Ok(journal);
@@ -130,6 +132,11 @@ impl<'a> Journal<'a> {
             entries.pop();
         }
         drop_unfinished_parts(&mut entries);
+        // Closed, but stopped before that was signed: the last files are made again, which says whether they are whole.
+        if matches!(entries.last(), Some(Entry::RunClosed(_))) && self.log.signed() < self.log.len()
+        {
+            entries.pop();
+        }
         self.log.truncate(entries.len() as u64)?;
         let mut bytes = 0;
         let mut finds = Vec::new();
@@ -206,7 +213,7 @@ impl<'a> Journal<'a> {
         self.known.clone()
     }
 
-    /// The counts and the checkpoint of a run that was finished before; `None` where there is work to do.
+    /// The counts and the checkpoint of a run that was finished before and verifies; `None` where there is work to do.
     pub(super) fn closed(&mut self) -> Result<Option<(Counts, String)>, RunError> {
         if !self.finished {
             return Ok(None);
@@ -218,11 +225,19 @@ impl<'a> Journal<'a> {
             }
             .into());
         }
-        Ok(Some((self.counts, self.sign()?)))
+        let checkpoint = self.sign()?;
+        // A run that replaces another may have been stopped while it removed that one's files.
+        let path = self.store.root();
+        let found = audit::verify(path, &VerifyOptions::default())?;
+        if !found.ok() {
+            let (path, problems) = (path.to_path_buf(), found.problems);
+            return Err(AuditError::Unverified { path, problems }.into());
+        }
+        Ok(Some((self.counts, checkpoint)))
     }
 
     /// Signs the whole log and writes the proofs of all files under that checkpoint.
-    fn sign(&mut self) -> Result<String, RunError> {
+    pub(super) fn sign(&mut self) -> Result<String, RunError> {
         let checkpoint = self.log.checkpoint()?;
         audit::write_proofs(self.store, self.signer, &self.published)?;
         Ok(checkpoint)
@@ -364,7 +379,7 @@ impl<'a> Journal<'a> {
         Ok(())
     }
 
-    /// Logs the balance and signs the log.
+    /// Logs the balance, and gives the checkpoint with which [`Journal::sign`] will sign it.
     pub(super) fn close(&mut self, at: i64) -> Result<String, RunError> {
         let Counts {
             total,
@@ -379,7 +394,8 @@ impl<'a> Journal<'a> {
             withheld: record::count(withheld),
             rejected: record::count(rejected),
         }))?;
-        self.sign()
+        self.sync()?;
+        Ok(self.log.next_checkpoint()?)
     }
 }
 

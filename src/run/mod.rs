@@ -165,6 +165,7 @@ impl Run {
         let mut summary = self.empty_summary(&found);
         if let Some((counts, checkpoint)) = journal.closed()? {
             progress.note("the run was finished before; nothing to do");
+            store.clear_work()?;
             summary.count(counts);
             summary.checkpoint = checkpoint;
             return Ok(summary);
@@ -210,6 +211,8 @@ impl Run {
             .commit()?;
         summary.checkpoint = journal.close(self.now)?;
         finish(&store, started, &mut summary)?;
+        journal.sign()?;
+        store.clear_work()?;
         Ok(summary)
     }
 
@@ -300,7 +303,8 @@ impl Run {
 
     /// Refuses folders and surface models before anything is written.
     fn check_inputs(&self) -> Result<(), RunError> {
-        if self.existing == Existing::Keep && !self.out.join(layout::LOG).exists() {
+        let is_begun = self.out.join(layout::LOG).exists();
+        if self.existing == Existing::Keep && !is_begun && !Store::is_unbegun(&self.out)? {
             let path = self.out.clone();
             return Err(RunError::NothingToResume { path });
         }
@@ -371,6 +375,7 @@ impl Run {
     }
 }
 
+/// Writes the summary: before the log is signed, since a run that was signed to its end is not gone on with.
 fn finish(store: &Store, started: Instant, summary: &mut Summary) -> Result<(), RunError> {
     summary.seconds = started.elapsed().as_secs_f64();
     #[expect(
@@ -381,7 +386,6 @@ fn finish(store: &Store, started: Instant, summary: &mut Summary) -> Result<(), 
     summary.frames_per_second = frames / summary.seconds.max(1e-9);
     summary.peak_rss_bytes = summary::peak_rss_bytes();
     store.stage(layout::SUMMARY, summary)?.commit()?;
-    store.clear_work()?;
     Ok(())
 }
 

@@ -15,6 +15,14 @@ pub enum StoreError {
         /// What the system said.
         source: io::Error,
     },
+    /// A library did not write all of a file.
+    #[error("could not write {}: {problem}", path.display())]
+    Library {
+        /// The file.
+        path: PathBuf,
+        /// What the library said.
+        problem: String,
+    },
     /// The output folder has something in it.
     #[error("{} is not empty; give --overwrite to replace it, --resume to go on, or another folder", path.display())]
     NotEmpty {
@@ -39,14 +47,6 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
-}
-
-impl StoreError {
-    /// Whether the disk was full, which has a remedy of its own.
-    #[must_use]
-    pub fn is_disk_full(&self) -> bool {
-        matches!(self, Self::Io { source, .. } if source.kind() == io::ErrorKind::StorageFull)
-    }
 }
 
 /// Adds the path to an I/O error.

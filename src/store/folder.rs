@@ -3,17 +3,14 @@
 //! In: artifacts, one after the other. Out: a [`Staged`] folder whose last file, [`MANIFEST`], lists the others with length and hash.
 //! Refuses: names that lead out of the folder.
 
-use std::io::Write;
+use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::error::IoContext;
-use super::{
-    Artifact, FileArtifact, Receipt, Staged, Store, StoreError, create, create_dir, hash_file,
-    remove_dir, sync,
-};
+use super::disk::{create, create_dir, remove_dir, sync, write_durably};
+use super::{Artifact, FileArtifact, Receipt, Staged, Store, StoreError, Watch, hash_file};
 use crate::hex;
 
 /// Name of the list in a folder.
@@ -36,6 +33,8 @@ pub struct Listed {
 pub struct Folder {
     root: PathBuf,
     list: Vec<u8>,
+    /// Folders in it, itself too, whose names are to be made durable in the end.
+    folders: BTreeSet<PathBuf>,
 }
 
 impl Folder {
@@ -47,9 +46,7 @@ impl Folder {
     pub fn add(&mut self, path: &str, artifact: &impl Artifact) -> Result<(), StoreError> {
         let file = self.place(path)?;
         let bytes = artifact.bytes();
-        let mut open = create(&file)?;
-        open.write_all(&bytes).at(&file)?;
-        open.sync_all().at(&file)?;
+        write_durably(create(&file)?, &file, &bytes)?;
         self.list(path, &Sha256::digest(&bytes).into(), bytes.len() as u64);
         Ok(())
     }
@@ -64,19 +61,23 @@ impl Folder {
         A::Error: From<StoreError>,
     {
         let file = self.place(path)?;
-        artifact.write(&file)?;
+        let watch = Watch::begin();
+        watch.end(&file, artifact.write(&file))?;
         let (sha256, bytes) = hash_file(&file)?;
         sync(&file)?;
         self.list(path, &sha256, bytes);
         Ok(())
     }
 
-    fn place(&self, path: &str) -> Result<PathBuf, StoreError> {
+    fn place(&mut self, path: &str) -> Result<PathBuf, StoreError> {
         if !is_below(path) || path == MANIFEST {
             return Err(StoreError::Name { name: path.into() });
         }
         let file = self.root.join(path);
         create_dir(file.parent().unwrap_or(&self.root))?;
+        let above = file.ancestors().skip(1).map(Path::to_path_buf);
+        let within = above.take_while(|folder| folder.starts_with(&self.root));
+        self.folders.extend(within);
         Ok(file)
     }
 
@@ -121,13 +122,13 @@ impl Store {
         let mut folder = Folder {
             root: root.clone(),
             list: Vec::new(),
+            folders: BTreeSet::from([root.clone()]),
         };
         let filled = fill(&mut folder);
         let list = root.join(MANIFEST);
         let written = filled.and_then(|()| {
-            let mut open = create(&list)?;
-            open.write_all(&folder.list).at(&list)?;
-            open.sync_all().at(&list)?;
+            write_durably(create(&list)?, &list, &folder.list)?;
+            folder.folders.iter().try_for_each(|folder| sync(folder))?;
             Ok(())
         });
         let staged = Staged {

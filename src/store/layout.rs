@@ -44,6 +44,8 @@ pub const FRAMES: &str = "frames";
 pub const STAC_COLLECTION: &str = "tiles/stac/collection.json";
 /// The map's files with place, time and checksums.
 pub const STAC_ITEM: &str = "tiles/stac/item.json";
+/// Folder of the log and of what proves it.
+pub const AUDIT: &str = "audit";
 /// The log, one canonical JSON object a line.
 pub const LOG: &str = "audit/entries.jsonl";
 /// The signed tree head.

@@ -16,26 +16,33 @@
 
 mod artifact;
 mod beside;
+mod disk;
 mod error;
 mod folder;
 pub mod layout;
 mod removal;
-mod restrict;
+mod single;
+mod watch;
 
 use std::fs;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
 pub(crate) use artifact::sealed;
 pub use artifact::{Artifact, FileArtifact};
+use disk::{
+    create, create_dir, create_private, entries, open_for_append, remove_dir, remove_file, rename,
+    sync, write_durably,
+};
 use error::IoContext;
 pub use error::StoreError;
 pub use folder::{Folder, Listed, MANIFEST, is_below};
 pub use removal::{Lies, Plain, private_lists, sync_folder, working_files};
-use restrict::restrict;
-pub use restrict::{write_large, write_private};
+pub(crate) use single::create_partial;
+pub use single::{check_free, write_file, write_large, write_private, write_secret};
+pub(crate) use watch::Watch;
 
 /// An output folder, held by one run at a time.
 #[derive(Debug)]
@@ -87,6 +94,8 @@ pub struct Appender {
 /// Name of the marker by which a folder is known as ours, and of the folder for temporary files.
 const LOCK: &str = ".heatveil.lock";
 const WORK: &str = ".work";
+/// Names of files that are being written begin so.
+const PARTIAL: &str = "partial~";
 
 impl Store {
     /// Opens `root` as an output folder, making it where it does not exist, and locks it.
@@ -120,11 +129,35 @@ impl Store {
             root: root.to_path_buf(),
             lock,
         };
-        if existing == Existing::Replace {
-            store.clear()?;
+        match existing {
+            Existing::Replace => store.clear()?,
+            Existing::Keep => {
+                store.clear_partial()?;
+                disk::sync_tree(root)?;
+            }
+            Existing::Refuse => {}
         }
         create_dir(&store.work())?;
         Ok(store)
+    }
+
+    /// Whether a run into `root` was stopped so early that nothing of it can be gone on with, or `root` is an empty folder: there may be keys, and
+    /// a log in which no entry was durable, but nothing that was published or signed.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the folder.
+    pub fn is_unbegun(root: &Path) -> Result<bool, StoreError> {
+        if !root.is_dir() {
+            return Ok(false);
+        }
+        let begins = [LOCK, WORK, layout::AUDIT, layout::PRIVATE];
+        let names = entries(root)?;
+        let is_ours = names.is_empty() || names.iter().any(|name| name == LOCK);
+        let is_early = names
+            .iter()
+            .all(|name| begins.iter().any(|begin| name == begin));
+        Ok(is_ours && is_early && !root.join(layout::CHECKPOINT).exists())
     }
 
     /// The output folder.
@@ -147,10 +180,12 @@ impl Store {
     pub fn stage(&self, path: &str, artifact: &impl Artifact) -> Result<Staged, StoreError> {
         let partial = self.partial(path)?;
         let bytes = artifact.bytes();
-        restrict(&partial, path)?;
-        let mut file = create(&partial)?;
-        file.write_all(&bytes).at(&partial)?;
-        file.sync_all().at(&partial)?;
+        let file = if is_private(path) {
+            create_private(&partial)?
+        } else {
+            create(&partial)?
+        };
+        write_durably(file, &partial, &bytes)?;
         let receipt = Receipt {
             path: path.to_owned(),
             sha256: Sha256::digest(&bytes).into(),
@@ -170,8 +205,12 @@ impl Store {
         A::Error: From<StoreError>,
     {
         let partial = self.partial(path)?;
-        restrict(&partial, path)?;
-        artifact.write(&partial)?;
+        if is_private(path) {
+            // Writing into it keeps who may read it.
+            create_private(&partial)?;
+        }
+        let watch = Watch::begin();
+        watch.end(&partial, artifact.write(&partial))?;
         let (sha256, bytes) = hash_file(&partial)?;
         sync(&partial)?;
         Ok(self.staged(
@@ -213,7 +252,8 @@ impl Store {
     ///
     /// [`StoreError::Io`], naming the folder.
     pub fn clear_work(&self) -> Result<(), StoreError> {
-        remove_dir(&self.work())
+        remove_dir(&self.work())?;
+        sync(&self.root)
     }
 
     /// Opens a file that only grows, such as the log, making it where it does not exist.
@@ -242,18 +282,39 @@ impl Store {
         }
     }
 
+    /// Where a file lies until it is committed.
     fn partial(&self, path: &str) -> Result<PathBuf, StoreError> {
         create_dir(&self.work())?;
         Ok(self
             .work()
-            .join(format!("partial~{}", path.replace('/', "~"))))
+            .join(format!("{PARTIAL}{}", path.replace('/', "~"))))
     }
 
+    /// Removes files that an interrupted run was writing: libraries refuse to make what is there.
+    fn clear_partial(&self) -> Result<(), StoreError> {
+        if !self.work().is_dir() {
+            return Ok(());
+        }
+        for name in entries(&self.work())? {
+            let path = self.work().join(&name);
+            match name.to_string_lossy().starts_with(PARTIAL) {
+                true if path.is_dir() => remove_dir(&path)?,
+                true => remove_file(&path)?,
+                false => {}
+            }
+        }
+        Ok(())
+    }
+
+    /// Removes what an earlier run left, its log last: no published file is ever there without it.
     fn clear(&self) -> Result<(), StoreError> {
-        for name in entries(&self.root)? {
+        let mut names = entries(&self.root)?;
+        names.retain(|name| name != LOCK);
+        names.sort_by_key(|name| name == layout::AUDIT);
+        for name in names {
             let path = self.root.join(&name);
-            if name == LOCK {
-                continue;
+            if name == layout::AUDIT {
+                sync(&self.root)?;
             }
             if path.is_dir() {
                 remove_dir(&path)?;
@@ -261,7 +322,7 @@ impl Store {
                 remove_file(&path)?;
             }
         }
-        Ok(())
+        sync(&self.root)
     }
 }
 
@@ -285,15 +346,18 @@ impl Staged {
     ///
     /// [`StoreError::Io`], naming the file.
     pub fn commit(mut self) -> Result<Receipt, StoreError> {
-        let parent = self.target.parent().unwrap_or(Path::new("."));
-        create_dir(parent)?;
-        if self.is_folder {
-            // What an interrupted run left; a folder with files in it cannot be replaced in one step.
-            remove_dir(&self.target)?;
+        create_dir(disk::parent(&self.target))?;
+        let old = self.partial.with_extension("old");
+        if self.is_folder && self.target.exists() {
+            // What an interrupted run left; a folder with files in it cannot be replaced in one step, and must not be seen half removed.
+            remove_dir(&old)?;
+            rename(&self.target, &old)?;
         }
         rename(&self.partial, &self.target)?;
         self.committed = true;
-        sync(parent)?;
+        if self.is_folder {
+            remove_dir(&old)?;
+        }
         Ok(self.receipt.clone())
     }
 }
@@ -353,72 +417,6 @@ impl Appender {
     }
 }
 
-/// Writes a file that only its owner may read, such as a key; refuses to replace one.
-///
-/// # Errors
-///
-/// [`StoreError::Io`], naming the file; the kind is `AlreadyExists` where it exists.
-pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
-    if let Some(parent) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        create_dir(parent)?;
-    }
-    let mut options = fs::OpenOptions::new();
-    options.write(true).create_new(true);
-    #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "keys are written here alone, readable by their owner"
-    )]
-    let mut file = options.open(path).at(path)?;
-    file.write_all(bytes).at(path)?;
-    file.sync_all().at(path)
-}
-
-/// Whether [`write_file`] may write there, asked before long work.
-///
-/// # Errors
-///
-/// [`StoreError::Io`], naming the file; the kind is `AlreadyExists` where it exists and `existing` does not
-/// say to replace it.
-pub fn check_free(path: &Path, existing: Existing) -> Result<(), StoreError> {
-    if existing != Existing::Replace && path.exists() {
-        let exists = io::Error::from(io::ErrorKind::AlreadyExists);
-        return Err(exists).at(path);
-    }
-    Ok(())
-}
-
-/// Writes one file beside what a run logs, whole or not at all, making its folder where there is none.
-///
-/// # Errors
-///
-/// [`StoreError::Io`], naming the file; the kind is `AlreadyExists` where it exists and `existing` does not
-/// say to replace it.
-pub fn write_file(
-    path: &Path,
-    artifact: &impl Artifact,
-    existing: Existing,
-) -> Result<(), StoreError> {
-    check_free(path, existing)?;
-    if let Some(parent) = path
-        .parent()
-        .filter(|parent| !parent.as_os_str().is_empty())
-    {
-        create_dir(parent)?;
-    }
-    let mut name = path.file_name().unwrap_or_default().to_owned();
-    name.push(".partial");
-    let partial = path.with_file_name(name);
-    let mut file = create(&partial)?;
-    file.write_all(&artifact.bytes()).at(&partial)?;
-    file.sync_all().at(&partial)?;
-    rename(&partial, path)
-}
-
 /// SHA-256 and length of a file, read in pieces.
 ///
 /// # Errors
@@ -439,79 +437,9 @@ pub fn hash_file(path: &Path) -> Result<([u8; 32], u64), StoreError> {
     }
 }
 
-fn entries(path: &Path) -> Result<Vec<std::ffi::OsString>, StoreError> {
-    let listing: io::Result<Vec<_>> = fs::read_dir(path)
-        .at(path)?
-        .map(|entry| entry.map(|entry| entry.file_name()))
-        .collect();
-    listing.at(path)
-}
-
-fn sync(path: &Path) -> Result<(), StoreError> {
-    fs::File::open(path)
-        .and_then(|file| file.sync_all())
-        .at(path)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that makes folders"
-)]
-fn create_dir(path: &Path) -> Result<(), StoreError> {
-    fs::create_dir_all(path).at(path)
-}
-
-/// Opens the path that a [`FileArtifact`] was given, for libraries that write to an open file.
-pub(crate) fn create_partial(path: &Path) -> Result<fs::File, StoreError> {
-    create(path)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that opens new files for writing"
-)]
-fn create(path: &Path) -> Result<fs::File, StoreError> {
-    fs::File::create(path).at(path)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that opens files for appending"
-)]
-fn open_for_append(path: &Path) -> Result<fs::File, StoreError> {
-    fs::OpenOptions::new()
-        .read(true)
-        .append(true)
-        .create(true)
-        .open(path)
-        .at(path)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that gives files their final name"
-)]
-fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
-    fs::rename(from, to).at(to)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that removes files"
-)]
-fn remove_file(path: &Path) -> Result<(), StoreError> {
-    fs::remove_file(path).at(path)
-}
-
-#[expect(
-    clippy::disallowed_methods,
-    reason = "the one place that removes folders"
-)]
-fn remove_dir(path: &Path) -> Result<(), StoreError> {
-    match fs::remove_dir_all(path) {
-        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
-        result => result.at(path),
-    }
+/// Whether a path relative to an output folder is for its owner's eyes alone.
+fn is_private(path: &str) -> bool {
+    Path::new(path).starts_with(layout::PRIVATE)
 }
 
 #[cfg(test)]

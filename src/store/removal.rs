@@ -8,8 +8,9 @@ use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::disk::{parent, remove_file, sync};
 use super::error::IoContext;
-use super::{StoreError, WORK, layout, remove_file, sync};
+use super::{StoreError, WORK, layout};
 
 /// A plain file as it was found: of this place, this length, this time.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -113,10 +114,7 @@ impl Plain {
 ///
 /// [`StoreError::Io`], naming the folder.
 pub fn sync_folder(file: &Path) -> Result<(), StoreError> {
-    match file.parent() {
-        Some(parent) if !parent.as_os_str().is_empty() => sync(parent),
-        _ => sync(Path::new(".")),
-    }
+    sync(parent(file))
 }
 
 /// Files below the work folder of an output folder: redacted frames and unpublished files.

@@ -134,7 +134,7 @@ impl Mosaic {
             ..DatasetOptions::default()
         };
         let file = Dataset::open_ex(self.layer.file.path(), options).task(task)?;
-        let file = OpenRaster::new(file);
+        let file = OpenRaster::to_write(file, self.layer.file.path());
         let mut erased = 0;
         for window in windows {
             let (column, row) = window.origin;

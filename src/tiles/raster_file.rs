@@ -10,6 +10,7 @@ use gdal::{Dataset, DriverManager};
 
 use super::TilesError;
 use super::error::GdalContext;
+use crate::store::{self, Watch};
 
 /// A working raster on disk.
 #[derive(Debug, Clone)]
@@ -21,6 +22,8 @@ pub(super) struct RasterFile {
 #[derive(Debug)]
 pub(super) struct OpenRaster {
     dataset: Dataset,
+    /// Since when it is written, and where it lies.
+    writing: Option<(Watch, PathBuf)>,
 }
 
 impl RasterFile {
@@ -32,6 +35,23 @@ impl RasterFile {
         block: usize,
         place: Option<(&[f64; 6], &SpatialRef)>,
     ) -> Result<(Self, OpenRaster), TilesError> {
+        let watch = Watch::begin();
+        let dataset = Self::make(path, (width, height), bands, block, place);
+        let dataset = watch.end(path, dataset)?;
+        let file = Self {
+            path: path.to_path_buf(),
+        };
+        let open = OpenRaster::to_write(dataset, path);
+        Ok((file, open))
+    }
+
+    fn make(
+        path: &Path,
+        (width, height): (usize, usize),
+        bands: usize,
+        block: usize,
+        place: Option<(&[f64; 6], &SpatialRef)>,
+    ) -> Result<Dataset, TilesError> {
         let task = "make a working raster";
         let block = block.to_string();
         let mut options = RasterCreationOptions::new();
@@ -57,10 +77,7 @@ impl RasterFile {
             let mut band = dataset.rasterband(band).task(task)?;
             band.set_no_data_value(Some(f64::NAN)).task(task)?;
         }
-        let file = Self {
-            path: path.to_path_buf(),
-        };
-        Ok((file, OpenRaster { dataset }))
+        Ok(dataset)
     }
 
     /// Where it lies.
@@ -71,14 +88,35 @@ impl RasterFile {
     /// Opens the raster for reading.
     pub(super) fn open(&self) -> Result<OpenRaster, TilesError> {
         let dataset = Dataset::open(&self.path).task("open a working raster")?;
-        Ok(OpenRaster { dataset })
+        Ok(OpenRaster::new(dataset))
+    }
+}
+
+impl Drop for OpenRaster {
+    fn drop(&mut self) {
+        // On a disk that is full, closing what was not written whole has no end (libtiff 4.5 follows the directories on disk in a circle): there
+        // must be none. The file is of no use any more.
+        if let Some((_, path)) = self.writing.take_if(|(watch, _)| watch.has_failed()) {
+            let _ = store::create_partial(&path);
+        }
     }
 }
 
 impl OpenRaster {
-    /// A raster that is open already.
+    /// A raster that is open already, to be read.
     pub(super) fn new(dataset: Dataset) -> Self {
-        Self { dataset }
+        Self {
+            dataset,
+            writing: None,
+        }
+    }
+
+    /// A raster that is open already, to be written.
+    pub(super) fn to_write(dataset: Dataset, path: &Path) -> Self {
+        Self {
+            dataset,
+            writing: Some((Watch::begin(), path.to_path_buf())),
+        }
     }
 
     /// Writes a window that lies within the raster.
@@ -134,9 +172,14 @@ impl OpenRaster {
 
     /// Writes what is cached and closes the file.
     pub(super) fn close(mut self) -> Result<(), TilesError> {
-        let task = "finish a working raster";
-        self.dataset.flush_cache().task(task)?;
-        self.dataset.close().task(task)
+        let writing = self.writing.clone();
+        let flushed = self.dataset.flush_cache().task("finish a working raster");
+        // Closed; see `Drop`.
+        drop(self);
+        match writing {
+            Some((watch, path)) => watch.end(&path, flushed),
+            None => flushed,
+        }
     }
 }
 

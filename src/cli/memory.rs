@@ -1,0 +1,71 @@
+//! Unredacted frames are in this process's memory: it leaves no core dump, no other program of the same user may read it, what it says
+//! when it fails inside holds nothing of a file, and no library reports on it.
+//!
+//! Refuses: nothing; where the system does not let it, it says so.
+
+use super::print::tell;
+
+/// Starts the program once more, as the same process, with ONNX Runtime's telemetry off. From 1.32 on the library keeps a number for this machine and
+/// events about each process in the user's home to send them to its maker, from when it is loaded until it is told not to: only the environment is
+/// early enough, and a process cannot change its own without unsafe code. Where this does not succeed the library is not loaded.
+#[cfg(all(unix, feature = "onnx"))]
+pub(super) fn without_telemetry() {
+    use std::os::unix::process::CommandExt;
+    const OFF: &str = crate::detect::TELEMETRY_OFF;
+    if std::env::var_os(OFF).is_some_and(|value| value == "1") {
+        return;
+    }
+    let mut arguments = std::env::args_os();
+    let (name, program) = (arguments.next(), std::env::current_exe());
+    if let (Some(name), Ok(program)) = (name, program) {
+        let mut again = std::process::Command::new(program);
+        let error = again.arg0(name).args(arguments).env(OFF, "1").exec();
+        tracing::debug!("could not start again with {OFF}=1: {error}");
+    }
+}
+
+/// Elsewhere the library's loader says what to set.
+#[cfg(not(all(unix, feature = "onnx")))]
+pub(super) fn without_telemetry() {}
+
+/// A panic's text may quote the value at hand: only the place in the source is said.
+pub(super) fn say_only_where() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location();
+        let place = place.map_or_else(|| "an unknown place".into(), ToString::to_string);
+        tell(&format!(
+            "internal error at {place}; please report it with this line"
+        ));
+    }));
+}
+
+/// Forbids core dumps (`RLIMIT_CORE`, and `PR_SET_DUMPABLE` for systems that pipe them to a collector whatever the limit says: core(5)).
+#[cfg(target_os = "linux")]
+pub(super) fn keep_private() {
+    use rustix::process::{DumpableBehavior, Resource, Rlimit, set_dumpable_behavior, setrlimit};
+    let none = Rlimit {
+        current: Some(0),
+        maximum: Some(0),
+    };
+    let limited = setrlimit(Resource::Core, none);
+    if let Err(error) = limited.and(set_dumpable_behavior(DumpableBehavior::NotDumpable)) {
+        tracing::warn!("a crash may write frames into a core dump: {error}");
+    }
+}
+
+/// Other systems are asked for nothing: see `SECURITY.md`.
+#[cfg(not(target_os = "linux"))]
+pub(super) fn keep_private() {}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use rustix::process::{DumpableBehavior, Resource, dumpable_behavior, getrlimit};
+
+    #[test]
+    fn no_core_dump_is_left() {
+        super::keep_private();
+        assert_eq!(getrlimit(Resource::Core).maximum, Some(0));
+        let found = dumpable_behavior().unwrap();
+        assert_eq!(found, DumpableBehavior::NotDumpable);
+    }
+}

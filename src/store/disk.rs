@@ -1,0 +1,155 @@
+//! The calls to the operating system that change something on disk. What a function here has done survives a power cut: a name is durable once its
+//! folder was synced, in whichever order the disk writes.
+//!
+//! Refuses: nothing; every error names the file.
+
+use std::fs;
+use std::io::{self, Write};
+use std::path::Path;
+
+use super::StoreError;
+use super::error::IoContext;
+
+/// Names in a folder.
+pub(super) fn entries(path: &Path) -> Result<Vec<std::ffi::OsString>, StoreError> {
+    let listing: io::Result<Vec<_>> = fs::read_dir(path)
+        .at(path)?
+        .map(|entry| entry.map(|entry| entry.file_name()))
+        .collect();
+    listing.at(path)
+}
+
+/// Makes the bytes of a file, or the names in a folder, durable.
+pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
+    fs::File::open(path)
+        .and_then(|file| file.sync_all())
+        .at(path)
+}
+
+/// The folder in which a file or folder has its name.
+pub(super) fn parent(path: &Path) -> &Path {
+    match path.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => parent,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a folder, and those above it, where there is none.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that makes folders"
+)]
+pub(super) fn create_dir(path: &Path) -> Result<(), StoreError> {
+    let above = parent(path);
+    match fs::create_dir(path) {
+        Ok(()) => sync(above),
+        Err(error) if error.kind() == io::ErrorKind::NotFound && above != path => {
+            create_dir(above)?;
+            create_dir(path)
+        }
+        Err(_) if path.is_dir() => Ok(()),
+        Err(error) => Err(error).at(path),
+    }
+}
+
+/// Opens a new file for writing, or an old one without its contents. Neither name nor bytes are durable yet.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that opens new files for writing"
+)]
+pub(super) fn create(path: &Path) -> Result<fs::File, StoreError> {
+    fs::File::create(path).at(path)
+}
+
+/// Opens a file for its owner's eyes alone; else as [`create`].
+pub(super) fn create_private(path: &Path) -> Result<fs::File, StoreError> {
+    let mut options = fs::OpenOptions::new();
+    options.write(true).create(true).truncate(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that opens new files for their owner alone"
+    )]
+    let file = options.open(path).at(path)?;
+    // One that an interrupted run left may have been readable.
+    #[cfg(unix)]
+    {
+        let owner = std::os::unix::fs::PermissionsExt::from_mode(0o600);
+        file.set_permissions(owner).at(path)?;
+    }
+    Ok(file)
+}
+
+/// Writes all there is to a file and makes its bytes durable.
+pub(super) fn write_durably(
+    mut file: fs::File,
+    path: &Path,
+    bytes: &[u8],
+) -> Result<(), StoreError> {
+    file.write_all(bytes).at(path)?;
+    file.sync_all().at(path)
+}
+
+/// Opens a file that grows; its name is durable.
+pub(super) fn open_for_append(path: &Path) -> Result<fs::File, StoreError> {
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that opens files for appending"
+    )]
+    let file = fs::OpenOptions::new()
+        .read(true)
+        .append(true)
+        .create(true)
+        .open(path)
+        .at(path)?;
+    sync(parent(path))?;
+    Ok(file)
+}
+
+/// Gives a file or folder its final name, durably.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that gives files their final name"
+)]
+pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::rename(from, to).at(to)?;
+    sync(parent(to))
+}
+
+/// Removes a file; durable once its folder is synced.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that removes files"
+)]
+pub(super) fn remove_file(path: &Path) -> Result<(), StoreError> {
+    fs::remove_file(path).at(path)
+}
+
+/// Removes a folder with all that is in it, where there is one; durable once the folder above is synced.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the one place that removes folders"
+)]
+pub(super) fn remove_dir(path: &Path) -> Result<(), StoreError> {
+    match fs::remove_dir_all(path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(()),
+        result => result.at(path),
+    }
+}
+
+/// Makes durable the name of a folder and all names below: a process that was killed may have left some that are not.
+pub(super) fn sync_tree(root: &Path) -> Result<(), StoreError> {
+    sync(parent(root))?;
+    let mut open = vec![root.to_path_buf()];
+    while let Some(folder) = open.pop() {
+        for name in entries(&folder)? {
+            let path = folder.join(name);
+            if !path.is_symlink() && path.is_dir() {
+                open.push(path);
+            }
+        }
+        sync(&folder)?;
+    }
+    Ok(())
+}

@@ -1,0 +1,99 @@
+//! Single files beside what a run logs, whole or not at all: keys, lists for their owner's eyes, files outside of any output folder.
+//!
+//! In: bytes or an artifact. Out: a whole, durable file or none; what is private is readable by its owner alone from its first byte on. Refuses: as `store` does.
+
+use std::io;
+use std::path::{Path, PathBuf};
+
+use super::disk::{create, create_dir, create_private, parent, rename, sync, write_durably};
+use super::error::IoContext;
+use super::{Artifact, Existing, FileArtifact, StoreError, Watch};
+
+/// Writes a file that only its owner may read, such as a key; refuses to replace one.
+///
+/// # Errors
+///
+/// [`StoreError::Io`], naming the file; the kind is `AlreadyExists` where it exists.
+pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
+    check_free(path, Existing::Refuse)?;
+    create_dir(parent(path))?;
+    let partial = beside(path);
+    write_durably(create_private(&partial)?, &partial, bytes)?;
+    rename(&partial, path)
+}
+
+/// Writes something private of an output folder that no run holds, replacing what is there.
+///
+/// # Errors
+///
+/// [`StoreError::Io`], naming the file.
+pub fn write_private(path: &Path, artifact: &impl Artifact) -> Result<(), StoreError> {
+    let partial = beside(path);
+    write_durably(create_private(&partial)?, &partial, &artifact.bytes())?;
+    rename(&partial, path)
+}
+
+/// Whether [`write_file`] may write there, asked before long work.
+///
+/// # Errors
+///
+/// [`StoreError::Io`], naming the file; the kind is `AlreadyExists` where it exists and `existing` does not
+/// say to replace it.
+pub fn check_free(path: &Path, existing: Existing) -> Result<(), StoreError> {
+    if existing != Existing::Replace && path.exists() {
+        let exists = io::Error::from(io::ErrorKind::AlreadyExists);
+        return Err(exists).at(path);
+    }
+    Ok(())
+}
+
+/// Writes one file beside what a run logs, making its folder where there is none.
+///
+/// # Errors
+///
+/// [`StoreError::Io`], naming the file; the kind is `AlreadyExists` where it exists and `existing` does not
+/// say to replace it.
+pub fn write_file(
+    path: &Path,
+    artifact: &impl Artifact,
+    existing: Existing,
+) -> Result<(), StoreError> {
+    check_free(path, existing)?;
+    create_dir(parent(path))?;
+    let partial = beside(path);
+    write_durably(create(&partial)?, &partial, &artifact.bytes())?;
+    rename(&partial, path)
+}
+
+/// Lets an artifact write one file outside any output folder itself.
+///
+/// # Errors
+///
+/// As [`write_file`], and what the artifact's writer says.
+pub fn write_large<A: FileArtifact>(
+    path: &Path,
+    artifact: &A,
+    existing: Existing,
+) -> Result<(), A::Error>
+where
+    A::Error: From<StoreError>,
+{
+    check_free(path, existing)?;
+    let partial = beside(path);
+    let watch = Watch::begin();
+    watch.end(&partial, artifact.write(&partial))?;
+    sync(&partial)?;
+    Ok(rename(&partial, path)?)
+}
+
+/// Opens the path that a [`FileArtifact`] was given, for libraries that write to an open file.
+pub(crate) fn create_partial(path: &Path) -> Result<std::fs::File, StoreError> {
+    create(path)
+}
+
+/// Name of a file that is not whole yet.
+fn beside(path: &Path) -> PathBuf {
+    let mut name = path.file_name().unwrap_or_default().to_owned();
+    name.push(".partial");
+    path.with_file_name(name)
+}

@@ -1,0 +1,127 @@
+//! What libraries could not write.
+//!
+//! Before version 3.7 GDAL closes a file without a word when its last bytes did not reach the disk (its functions return nothing). Its messages are
+//! all there is: they are counted, so that a file is not published that lacks a part. Refuses: to go on where anything was not written meanwhile.
+
+use std::path::Path;
+use std::sync::{Mutex, MutexGuard, Once, PoisonError};
+
+use gdal::errors::CplErrType;
+
+use super::StoreError;
+use super::disk::{create, parent, remove_file, write_durably};
+
+/// Messages about writing since the process began.
+struct Failures {
+    number: u64,
+    last: String,
+}
+
+static FAILURES: Mutex<Failures> = Mutex::new(Failures {
+    number: 0,
+    last: String::new(),
+});
+
+/// Parts of GDAL's, libtiff's and SQLite's messages about writing, in lower case. Others are about reading, which has an answer of its own.
+const WRITING: [&str; 9] = [
+    "writ",
+    "flush",
+    "disk",
+    "space",
+    "i/o error",
+    "io error",
+    "input/output",
+    "read-only",
+    "truncat",
+];
+
+/// From here to [`Watch::end`] nothing may fail to be written, in whichever thread.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Watch(u64);
+
+impl Watch {
+    /// Begins to watch.
+    pub(crate) fn begin() -> Self {
+        static LISTEN: Once = Once::new();
+        LISTEN.call_once(|| gdal::config::set_error_handler(listen));
+        Self(failures().number)
+    }
+
+    /// Whether something could not be written since.
+    pub(crate) fn has_failed(self) -> bool {
+        failures().number != self.0
+    }
+
+    /// What came of writing `path`: an error, too, where it was reported as done.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`] with what the disk itself says now; else what `result` holds, or [`StoreError::Library`] where it holds no error.
+    pub(crate) fn end<T, E: From<StoreError>>(
+        self,
+        path: &Path,
+        result: Result<T, E>,
+    ) -> Result<T, E> {
+        if result.is_err() || self.has_failed() {
+            ask_the_disk(path)?;
+        }
+        if self.has_failed() {
+            let (path, problem) = (path.to_path_buf(), failures().last.clone());
+            return Err(StoreError::Library { path, problem }.into());
+        }
+        result
+    }
+}
+
+fn failures() -> MutexGuard<'static, Failures> {
+    FAILURES.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+fn listen(kind: CplErrType, number: i32, text: &str) {
+    tracing::debug!("GDAL {kind:?} {number}: {text}");
+    let text_lower = text.to_lowercase();
+    let is_failure = matches!(kind, CplErrType::Failure | CplErrType::Fatal);
+    if is_failure && WRITING.iter().any(|word| text_lower.contains(word)) {
+        let mut failures = failures();
+        failures.number += 1;
+        text.clone_into(&mut failures.last);
+    }
+}
+
+/// A library says that it failed, the system says why: a file is written beside `path`.
+fn ask_the_disk(path: &Path) -> Result<(), StoreError> {
+    let trial = parent(path).join("partial~trial");
+    let room = vec![0; 1 << 16];
+    let written = create(&trial).and_then(|file| write_durably(file, path, &room));
+    let removed = remove_file(&trial);
+    written.and(removed)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_failed_write_is_seen_whoever_reports_it_and_a_failed_read_is_not() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let watch = Watch::begin();
+        listen(CplErrType::Failure, 4, "a.tif: No such file or directory");
+        listen(
+            CplErrType::Warning,
+            1,
+            "nothing was written, which is meant",
+        );
+        assert!(watch.end(&path, Ok::<_, StoreError>(())).is_ok());
+        let watch = Watch::begin();
+        listen(
+            CplErrType::Failure,
+            1,
+            "TIFFAppendToStrip:Write error at scanline 0",
+        );
+        let told = watch.end(&path, Ok::<_, StoreError>(())).unwrap_err();
+        assert!(told.to_string().contains(&path.display().to_string()));
+        assert!(Watch::begin().end(&path, Ok::<_, StoreError>(())).is_ok());
+        assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+}

@@ -1,0 +1,475 @@
+//! A flight of two frames in which a hot person stands, the real program over it, and what must hold of the folder it leaves.
+
+use std::collections::{BTreeMap, BTreeSet, HashSet};
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc;
+use std::thread;
+use std::time::Duration;
+
+use serde_json::Value;
+use sha2::{Digest, Sha256};
+
+use crate::common::{dji_frames, files, raw_offsets, write, write_keys};
+
+/// Counts of the person in the frames: 77.1875 °C, far above everything else in the scene.
+pub(crate) const CANARY: u16 = 22_420;
+/// The same in °C (DOMAIN section 1.2: sixty-fourths of a kelvin).
+pub(crate) const CANARY_CELSIUS: f32 = 22_420.0 / 64.0 - 273.15;
+/// Columns and rows of the person: 0.5 m x 1.3 m on the ground.
+const PERSON: ([usize; 2], [usize; 2]) = ([300, 308], [200, 220]);
+
+/// A run takes seconds; on a busy machine a minute.
+const PATIENCE: Duration = Duration::from_secs(90);
+
+/// Settings under which the person is found by warm spots, everything is written, and the ramp ends below the canary.
+const SETTINGS: &str = "[detect]
+publish-beyond-envelope = 'a test'
+[weather]
+air-celsius = 2
+wind-m-s = 1
+sky-celsius = -14
+[tiles]
+xyz = true
+keep-frames = true
+resolution-m = 0.3
+max-celsius = 70
+[buildings]
+id = 'uprn'
+uprn = 'uprn'
+";
+
+/// A flight, its settings and keys; attempts are made in folders of their own beside it.
+pub(crate) struct Bench {
+    folder: tempfile::TempDir,
+    library: Option<PathBuf>,
+    /// Contents that were looked through already.
+    clean: HashSet<[u8; 32]>,
+}
+
+/// What a finished run left.
+#[derive(Debug, PartialEq)]
+pub(crate) struct Finished {
+    /// Files by path: all but the log, the summary and the lock.
+    pub(crate) files: BTreeMap<PathBuf, Vec<u8>>,
+    /// Entries without those of resuming.
+    pub(crate) entries: Vec<String>,
+    /// Counts of the summary.
+    pub(crate) counts: [u64; 4],
+}
+
+impl Bench {
+    pub(crate) fn new() -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        write_keys(folder.path());
+        for (name, mut bytes) in dji_frames().into_iter().take(2) {
+            let offsets = raw_offsets(&bytes);
+            let ([left, right], [top, bottom]) = PERSON;
+            for at in (top..bottom).flat_map(|y| (left..right).map(move |x| 2 * (y * 640 + x))) {
+                let [low, high] = CANARY.to_le_bytes();
+                (bytes[offsets[at]], bytes[offsets[at + 1]]) = (low, high);
+            }
+            write(&folder.path().join("in").join(name), &bytes);
+        }
+        let keys = folder.path().display();
+        let outlines =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/flight/truth/buildings.geojson");
+        let own = format!("{SETTINGS}footprints = '{}'\n", outlines.display());
+        let given = format!(
+            "{own}[audit]\nlog-key = '{keys}/log.key'\ncommitment-key = '{keys}/commitment.key'\n"
+        );
+        write(&folder.path().join("own.toml"), own.as_bytes());
+        write(&folder.path().join("given.toml"), given.as_bytes());
+        Self {
+            folder,
+            library: None,
+            clean: HashSet::new(),
+        }
+    }
+
+    /// The same, with calls to the operating system passing `shim.c`.
+    pub(crate) fn with_shim() -> Self {
+        let mut bench = Self::new();
+        let library = bench.path("shim.so");
+        let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/shim.c");
+        let arguments = [
+            "-O1", "-Wall", "-Wextra", "-Werror", "-shared", "-fPIC", "-o",
+        ];
+        let compiled = Command::new("cc")
+            .args(arguments)
+            .args([&library, &source])
+            .arg("-ldl")
+            .status();
+        assert!(compiled.unwrap().success(), "shim.c needs a C compiler");
+        bench.library = Some(library);
+        bench
+    }
+
+    pub(crate) fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// A new folder for an attempt; its output is `out` in it.
+    pub(crate) fn attempt(&self, name: &str) -> PathBuf {
+        let folder = self.path("attempts").join(name);
+        remove(&folder);
+        make(&folder.join("tmp"));
+        folder
+    }
+
+    /// Starts a run into an attempt.
+    pub(crate) fn start(&self, attempt: &Path, how: &Start<'_>) -> Child {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heatveil"));
+        command
+            .args(["run", "--progress", "none", "--threads"])
+            // One, where calls are counted: they come in the same order then.
+            .arg(if how.faults.is_some() { "1" } else { "2" })
+            .args(how.resume.then_some("--resume"))
+            .arg(self.path("in"))
+            .arg("--out")
+            .arg(attempt.join("out"))
+            .arg("--config")
+            .arg(self.path(if how.own_keys {
+                "own.toml"
+            } else {
+                "given.toml"
+            }))
+            .env("SOURCE_DATE_EPOCH", "1768516200")
+            .env("TMPDIR", attempt.join("tmp"))
+            .env("HOME", attempt.join("home"))
+            .env_remove("XDG_CACHE_HOME")
+            .env_remove("ORT_DISABLE_TELEMETRY")
+            .env_remove("RUST_LOG")
+            .env("ORT_DYLIB_PATH", onnx_runtime())
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        if let Some(faults) = how.faults {
+            command
+                .env("LD_PRELOAD", self.library.as_ref().unwrap())
+                .env("FAULT_ROOT", attempt);
+            faults.apply(&mut command);
+        }
+        command.spawn().unwrap()
+    }
+
+    /// Starts a run and waits for its end; one that hangs is killed.
+    pub(crate) fn run(&self, attempt: &Path, how: &Start<'_>) -> Output {
+        let child = self.start(attempt, how);
+        let id = child.id().to_string();
+        let (done, wait) = mpsc::channel::<()>();
+        let watchdog = thread::spawn(move || {
+            let hangs = wait.recv_timeout(PATIENCE) == Err(mpsc::RecvTimeoutError::Timeout);
+            if hangs {
+                Command::new("kill").args(["-9", &id]).status().unwrap();
+            }
+        });
+        let output = child.wait_with_output().unwrap();
+        drop(done);
+        watchdog.join().unwrap();
+        output
+    }
+
+    /// Goes on with an attempt until it is finished; what it left must be that of a run that nothing stopped.
+    pub(crate) fn finish(
+        &self,
+        attempt: &Path,
+        own_keys: bool,
+        like: &Finished,
+    ) -> Result<(), String> {
+        let resume = Start {
+            resume: true,
+            own_keys,
+            faults: None,
+        };
+        let mut output = self.run(attempt, &resume);
+        if output.status.code() == Some(2) && is_nothing_begun(&attempt.join("out")) {
+            output = self.run(
+                attempt,
+                &Start {
+                    resume: false,
+                    ..resume
+                },
+            );
+        }
+        if !matches!(output.status.code(), Some(0 | 3)) {
+            return Err(format!(
+                "--resume: {:?}: {}",
+                output.status,
+                stderr(&output)
+            ));
+        }
+        let found = finished(&attempt.join("out"))?;
+        compare(&found, like, own_keys)
+    }
+
+    /// What must hold of an attempt at any instant: nothing of the person, nothing under a final name that the log does not hold.
+    pub(crate) fn check(&mut self, attempt: &Path) -> Result<(), String> {
+        for (path, bytes) in files(attempt) {
+            if path.starts_with("home") {
+                return Err(format!("{} was left in the user's home", path.display()));
+            }
+            let hash = Sha256::digest(&bytes).into();
+            if self.clean.contains(&hash) {
+                continue;
+            }
+            if shows_person(&attempt.join(&path), &bytes) {
+                return Err(format!("{} shows the person", path.display()));
+            }
+            self.clean.insert(hash);
+        }
+        only_logged(&attempt.join("out"))
+    }
+}
+
+/// How a run is started.
+#[derive(Debug, Clone, Copy, Default)]
+pub(crate) struct Start<'a> {
+    pub(crate) resume: bool,
+    /// Whether the run makes its own keys.
+    pub(crate) own_keys: bool,
+    pub(crate) faults: Option<&'a Faults>,
+}
+
+/// What `shim.c` is to do.
+#[derive(Debug, Clone, Default)]
+pub(crate) struct Faults {
+    pub(crate) trace: Option<PathBuf>,
+    pub(crate) keep: Option<PathBuf>,
+    /// Number of a call, what becomes of it, what becomes of later ones.
+    pub(crate) fault: Option<(usize, String, &'static str)>,
+}
+
+impl Faults {
+    fn apply(&self, command: &mut Command) {
+        if let Some(trace) = &self.trace {
+            command.env("FAULT_TRACE", trace);
+        }
+        if let Some(keep) = &self.keep {
+            command.env("FAULT_KEEP", keep);
+        }
+        if let Some((at, how, lasts)) = &self.fault {
+            command
+                .env("FAULT_AT", at.to_string())
+                .env("FAULT_HOW", how)
+                .env("FAULT_LASTS", lasts);
+        }
+    }
+}
+
+fn onnx_runtime() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup/onnxruntime/libonnxruntime.so")
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests make their own folders")]
+pub(crate) fn make(folder: &Path) {
+    fs::create_dir_all(folder).unwrap();
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests remove their own folders")]
+pub(crate) fn remove(folder: &Path) {
+    if folder.exists() {
+        fs::remove_dir_all(folder).unwrap();
+    }
+}
+
+/// Whether a folder holds nothing, or only the lock: a run into it starts anew.
+fn is_nothing_begun(out: &Path) -> bool {
+    let names = fs::read_dir(out).into_iter().flatten();
+    names
+        .flatten()
+        .all(|entry| entry.file_name() == ".heatveil.lock")
+}
+
+fn lines(out: &Path) -> Vec<String> {
+    let log = fs::read(out.join("audit/entries.jsonl")).unwrap_or_default();
+    let whole = log
+        .iter()
+        .rposition(|&byte| byte == b'\n')
+        .map_or(0, |last| last + 1);
+    let text = String::from_utf8_lossy(&log[..whole]);
+    text.lines().map(str::to_owned).collect()
+}
+
+/// Whether every file under a final name is one of the log's, byte for byte.
+fn only_logged(out: &Path) -> Result<(), String> {
+    let mut logged = BTreeSet::new();
+    for line in lines(out) {
+        // What a power cut left of the last line is the recovery's to judge.
+        let Ok(entry) = serde_json::from_str::<Value>(&line) else {
+            continue;
+        };
+        let table = entry["files"].as_array().cloned().unwrap_or_default();
+        for file in table.iter().chain([&entry]) {
+            if let (Some(path), Some(sha256)) = (file["path"].as_str(), file["sha256"].as_str()) {
+                logged.insert((path.to_owned(), sha256.to_owned()));
+            }
+        }
+    }
+    let hash = |bytes: &[u8]| {
+        Sha256::digest(bytes)
+            .iter()
+            .map(|byte| format!("{byte:02x}"))
+            .collect::<String>()
+    };
+    let lists: Vec<String> = logged.iter().map(|(path, _)| path.clone()).collect();
+    for list in lists
+        .iter()
+        .filter(|path| path.ends_with("/manifest.jsonl"))
+    {
+        let Ok(text) = fs::read_to_string(out.join(list)) else {
+            continue;
+        };
+        for line in text.lines() {
+            let line: Value =
+                serde_json::from_str(line).map_err(|error| format!("{list}: {error}"))?;
+            let below = list.trim_end_matches("manifest.jsonl");
+            let path = format!("{below}{}", line["path"].as_str().unwrap_or_default());
+            logged.insert((path, line["sha256"].as_str().unwrap_or_default().to_owned()));
+        }
+    }
+    for below in ["tiles", "buildings", "frames"] {
+        let folder = out.join(below);
+        if !folder.exists() {
+            continue;
+        }
+        for (path, bytes) in files(&folder) {
+            let path = format!("{below}/{}", path.display());
+            if !logged.contains(&(path.clone(), hash(&bytes))) {
+                return Err(format!(
+                    "{path} has its final name, and the log does not hold it"
+                ));
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What a finished run left, which must verify and be tidy.
+pub(crate) fn finished(out: &Path) -> Result<Finished, String> {
+    let verified = heatveil::audit::verify(out, &heatveil::audit::VerifyOptions::default())
+        .map_err(|error| format!("verify: {error}"))?;
+    if !verified.ok() {
+        return Err(format!("verify: {:?}", verified.problems));
+    }
+    let mut found = BTreeMap::new();
+    for (path, bytes) in files(out) {
+        let name = path.to_string_lossy();
+        if name.starts_with(".work") || name.ends_with(".partial") {
+            return Err(format!("{name} was left behind"));
+        }
+        let varies = ["audit/", "summary.json", ".heatveil.lock", "private/"];
+        if !varies.iter().any(|start| name.starts_with(start))
+            || name.ends_with(".jsonl") && name.starts_with("private/")
+        {
+            found.insert(path, bytes);
+        }
+    }
+    if out.join(".work").exists() {
+        return Err(".work was left behind".into());
+    }
+    let summary =
+        fs::read(out.join("summary.json")).map_err(|error| format!("summary.json: {error}"))?;
+    let summary: Value = serde_json::from_slice(&summary).map_err(|error| error.to_string())?;
+    let count = |name: &str| summary[name].as_u64().unwrap_or(u64::MAX);
+    let checkpoint = fs::read_to_string(out.join("audit/checkpoint")).unwrap_or_default();
+    if summary["checkpoint"].as_str() != Some(&checkpoint) {
+        return Err("summary.json holds another checkpoint".into());
+    }
+    let counts = [
+        "frames_total",
+        "frames_published",
+        "frames_withheld",
+        "frames_rejected",
+    ]
+    .map(count);
+    let mut entries = lines(out);
+    entries.retain(|line| !line.contains("\"type\":\"run.resumed\""));
+    Ok(Finished {
+        files: found,
+        entries,
+        counts,
+    })
+}
+
+fn compare(found: &Finished, like: &Finished, own_keys: bool) -> Result<(), String> {
+    let differ = |path: &&PathBuf| found.files.get(*path) != like.files.get(*path);
+    let all: BTreeSet<&PathBuf> = found.files.keys().chain(like.files.keys()).collect();
+    let differing: Vec<_> = all.into_iter().filter(differ).collect();
+    if !differing.is_empty() {
+        return Err(format!(
+            "other bytes than a run that nothing stopped: {differing:?}"
+        ));
+    }
+    if found.counts != like.counts {
+        return Err(format!(
+            "counts {:?} instead of {:?}",
+            found.counts, like.counts
+        ));
+    }
+    // Commitments are under the run's own key.
+    if !own_keys && found.entries != like.entries {
+        return Err("another log than that of a run that nothing stopped".into());
+    }
+    Ok(())
+}
+
+/// Whether a file holds the person's temperature: as bytes of any form, as samples of a raster, as the top of the ramp in a picture.
+pub(crate) fn shows_person(path: &Path, bytes: &[u8]) -> bool {
+    let count = CANARY.to_le_bytes();
+    let swapped = CANARY.to_be_bytes();
+    let forms: [Vec<u8>; 4] = [
+        count.repeat(4),
+        swapped.repeat(4),
+        CANARY_CELSIUS.to_le_bytes().repeat(2),
+        f64::from(CANARY_CELSIUS).to_le_bytes().to_vec(),
+    ];
+    let holds = |form: &Vec<u8>| {
+        let starts = bytes
+            .iter()
+            .enumerate()
+            .filter(|(_, byte)| **byte == form[0]);
+        starts
+            .map(|(at, _)| &bytes[at..])
+            .any(|rest| rest.starts_with(form))
+    };
+    if forms.iter().any(holds) {
+        return true;
+    }
+    let is_near = |value: f32| (value - CANARY_CELSIUS).abs() < 5.0;
+    match path.extension().and_then(|extension| extension.to_str()) {
+        Some("f32") => bytes
+            .chunks_exact(4)
+            .any(|four| is_near(f32::from_le_bytes(four.try_into().unwrap()))),
+        Some("tif") if !path.to_string_lossy().contains("heatloss") => {
+            samples(path).into_iter().any(is_near)
+        }
+        // Heat loss has other values and the same ramp.
+        Some("png") if path.to_string_lossy().contains("temperature") => {
+            image::load_from_memory(bytes).is_ok_and(|picture| {
+                let top = TOP_OF_RAMP;
+                picture.to_rgba8().pixels().any(|pixel| pixel.0 == top)
+            })
+        }
+        _ => false,
+    }
+}
+
+/// Colour of everything at the ramp's upper end and above.
+const TOP_OF_RAMP: [u8; 4] = [250, 250, 164, 255];
+
+/// Samples of the first band of a raster; none where it is half written and no raster yet.
+fn samples(path: &Path) -> Vec<f32> {
+    let read = || {
+        let dataset = gdal::Dataset::open(path).ok()?;
+        let band = dataset.rasterband(1).ok()?;
+        let all = band.read_as::<f32>((0, 0), band.size(), band.size(), None);
+        Some(all.ok()?.data().to_vec())
+    };
+    read().unwrap_or_default()
+}

@@ -1,0 +1,224 @@
+//! The power goes at every call: `make power-cuts`. What was not made durable (fsync) is lost.
+//!
+//! A run is killed before its k-th call. Of the folder it left, three disks are made: one that kept everything; one that kept all names but
+//! of each file only what it held at its last fsync; one that kept of each folder, too, only the names of its last fsync.
+
+use std::collections::{BTreeMap, HashSet};
+use std::fs;
+use std::path::Path;
+
+use sha2::{Digest, Sha256};
+
+use crate::bench::{Bench, Faults, Finished, Start, make, remove};
+use crate::common::{files, write};
+use crate::inject::{counted, step};
+
+/// What survives.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Kept {
+    Everything,
+    Names,
+    Synced,
+}
+
+/// What had become durable, by inode, from the trace of `shim.c`.
+#[derive(Debug, Default)]
+struct Durable {
+    files: BTreeMap<u64, Vec<u8>>,
+    /// Names with inode and whether it is a folder.
+    folders: BTreeMap<u64, Vec<(u64, bool, String)>>,
+}
+
+impl Durable {
+    fn read(trace: &Path, keep: &Path) -> Self {
+        let mut durable = Self::default();
+        for line in fs::read_to_string(trace).unwrap_or_default().lines() {
+            let parts: Vec<&str> = line.split('\t').collect();
+            let [number, call, _, inode] = parts[..] else {
+                panic!("{line}");
+            };
+            let inode = inode.parse().unwrap();
+            match call {
+                // The inode of a file that is gone may come back as another's.
+                "made" => {
+                    durable.files.remove(&inode);
+                    durable.folders.remove(&inode);
+                }
+                "durable-file" => {
+                    durable
+                        .files
+                        .insert(inode, fs::read(keep.join(number)).unwrap());
+                }
+                "durable-folder" => {
+                    let text = fs::read_to_string(keep.join(number)).unwrap();
+                    let names = text.lines().map(|line| {
+                        let mut parts = line.splitn(3, '\t');
+                        let mut part = || parts.next().unwrap();
+                        (part().parse().unwrap(), part() == "d", part().to_owned())
+                    });
+                    durable.folders.insert(inode, names.collect());
+                }
+                _ => {}
+            }
+        }
+        durable
+    }
+
+    /// Makes the disk that kept only what was synced.
+    fn restore(&self, inode: u64, to: &Path) {
+        make(to);
+        for (inode, is_folder, name) in self.folders.get(&inode).into_iter().flatten() {
+            if *is_folder {
+                self.restore(*inode, &to.join(name));
+            } else {
+                let bytes = self.files.get(inode).cloned().unwrap_or_default();
+                write(&to.join(name), &bytes);
+            }
+        }
+    }
+}
+
+fn inode(path: &Path) -> u64 {
+    std::os::unix::fs::MetadataExt::ino(&fs::symlink_metadata(path).unwrap())
+}
+
+/// Copies a tree with, of each file, what `kept` says.
+fn copy(from: &Path, to: &Path, durable: Option<&Durable>) {
+    make(to);
+    for entry in fs::read_dir(from).unwrap() {
+        let path = entry.unwrap().path();
+        let target = to.join(path.file_name().unwrap());
+        if path.is_dir() {
+            copy(&path, &target, durable);
+        } else {
+            let bytes = match durable {
+                None => fs::read(&path).unwrap(),
+                Some(durable) => durable
+                    .files
+                    .get(&inode(&path))
+                    .cloned()
+                    .unwrap_or_default(),
+            };
+            write(&target, &bytes);
+        }
+    }
+}
+
+/// One instant. `seen` holds the disks that were tried before.
+fn cut(
+    bench: &mut Bench,
+    like: &Finished,
+    at: usize,
+    how: &str,
+    own_keys: bool,
+    seen: &mut HashSet<[u8; 32]>,
+) -> Vec<String> {
+    let attempt = bench.attempt("cut");
+    let (trace, keep) = (bench.path("cut-trace"), bench.path("cut-keep"));
+    write(&trace, b"");
+    remove(&keep);
+    make(&keep);
+    let faults = Faults {
+        trace: Some(trace.clone()),
+        keep: Some(keep.clone()),
+        fault: Some((at, how.to_owned(), "once")),
+    };
+    let start = Start {
+        own_keys,
+        faults: Some(&faults),
+        ..Start::default()
+    };
+    bench.run(&attempt, &start);
+    let durable = Durable::read(&trace, &keep);
+    let mut problems = Vec::new();
+    for kept in [Kept::Everything, Kept::Names, Kept::Synced] {
+        let disk = bench.attempt("disk");
+        match kept {
+            Kept::Everything => copy(&attempt, &disk, None),
+            Kept::Names => copy(&attempt, &disk, Some(&durable)),
+            Kept::Synced => durable.restore(inode(&attempt), &disk),
+        }
+        make(&disk.join("tmp"));
+        if !seen.insert(state(&disk)) {
+            continue;
+        }
+        let checked = bench
+            .check(&disk)
+            .and_then(|()| bench.finish(&disk, own_keys, like));
+        if let Err(problem) = checked {
+            problems.push(format!("{kept:?}: {problem}"));
+        }
+    }
+    problems
+}
+
+/// Hash of all names and bytes.
+fn state(disk: &Path) -> [u8; 32] {
+    let mut hash = Sha256::new();
+    for (path, bytes) in files(disk) {
+        hash.update(path.as_os_str().as_encoded_bytes());
+        hash.update(Sha256::digest(&bytes));
+    }
+    hash.finalize().into()
+}
+
+fn cuts(first: usize, step: usize, own_keys: bool) {
+    let mut bench = Bench::with_shim();
+    let (like, calls) = counted(&mut bench);
+    let mut seen = HashSet::new();
+    let mut failed = Vec::new();
+    // One more: the run is over.
+    for at in (first..=calls.len() + 1).step_by(step) {
+        let call = calls.get(at - 1).map_or("after the end", String::as_str);
+        for how in ["kill", "torn"] {
+            if how == "torn" && !call.contains("\twrite\t") {
+                continue;
+            }
+            let problems = cut(&mut bench, &like, at, how, own_keys, &mut seen);
+            failed.extend(
+                problems
+                    .into_iter()
+                    .map(|problem| format!("{how} at {call}: {problem}")),
+            );
+        }
+    }
+    println!("{} calls, {} different disks", calls.len(), seen.len());
+    assert!(failed.is_empty(), "{}: {failed:#?}", failed.len());
+}
+
+#[test]
+fn what_was_not_made_durable_may_be_lost() {
+    cuts(40, 1200, false);
+}
+
+#[test]
+fn what_a_finished_run_reported_survives_a_power_cut() {
+    let mut bench = Bench::with_shim();
+    let (like, _) = counted(&mut bench);
+    let attempt = bench.attempt("whole");
+    let (trace, keep) = (bench.path("cut-trace"), bench.path("cut-keep"));
+    make(&keep);
+    let faults = Faults {
+        trace: Some(trace.clone()),
+        keep: Some(keep.clone()),
+        fault: None,
+    };
+    bench.run(
+        &attempt,
+        &Start {
+            faults: Some(&faults),
+            ..Start::default()
+        },
+    );
+    let disk = bench.attempt("disk");
+    Durable::read(&trace, &keep).restore(inode(&attempt), &disk);
+    let found = crate::bench::finished(&disk.join("out")).unwrap();
+    assert!(found == like);
+}
+
+#[test]
+#[ignore = "`make power-cuts`: every tenth call, an hour"]
+fn every_cut() {
+    cuts(1, step(), false);
+    cuts(5, step(), true);
+}

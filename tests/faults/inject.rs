@@ -1,0 +1,127 @@
+//! Every single call to the operating system that changes something in the output folder fails once: `make storage-faults`.
+
+use crate::bench::{Bench, Faults, Finished, Start, finished, remove, stderr};
+
+/// What a disk says, and for how long: it is full, a block is bad once, it became read-only.
+const FAULTS: [(&str, &str, &str); 3] = [
+    ("ENOSPC", "28", "space"),
+    ("EIO", "5", "once"),
+    ("EROFS", "30", "all"),
+];
+
+/// A run with nothing but counting: what it leaves, and the calls.
+pub(crate) fn counted(bench: &mut Bench) -> (Finished, Vec<String>) {
+    let attempt = bench.attempt("counted");
+    let faults = Faults {
+        trace: Some(bench.path("trace")),
+        ..Faults::default()
+    };
+    let how = Start {
+        faults: Some(&faults),
+        ..Start::default()
+    };
+    let output = bench.run(&attempt, &how);
+    assert!(
+        matches!(output.status.code(), Some(0 | 3)),
+        "{}",
+        stderr(&output)
+    );
+    bench.check(&attempt).unwrap();
+    let trace = std::fs::read_to_string(bench.path("trace")).unwrap();
+    let calls = trace
+        .lines()
+        .filter(|line| line.split('\t').nth(1) != Some("made"));
+    let below = attempt.join("out").display().to_string();
+    let calls = calls.map(|line| line.replace(&below, "out")).collect();
+    (finished(&attempt.join("out")).unwrap(), calls)
+}
+
+/// Fails every `step`th call in each way.
+fn inject(first: usize, step: usize) {
+    let mut bench = Bench::with_shim();
+    let (like, calls) = counted(&mut bench);
+    assert!(calls.len() > 100, "{} calls", calls.len());
+    let mut failed = Vec::new();
+    let (mut stopped, mut survived) = (0, 0);
+    for at in (first..=calls.len()).step_by(step) {
+        for (name, errno, lasts) in FAULTS {
+            match one(&mut bench, &like, at, errno, lasts) {
+                Ok(true) => survived += 1,
+                Ok(false) => stopped += 1,
+                Err(problem) => {
+                    let problem = format!("{name} at {}: {problem}", calls[at - 1]);
+                    println!("{problem}");
+                    failed.push(problem);
+                }
+            }
+        }
+    }
+    println!(
+        "{} calls: {stopped} runs stopped with a message, {survived} finished all the same",
+        calls.len()
+    );
+    assert!(stopped > 0);
+    assert!(failed.is_empty(), "{}: {failed:#?}", failed.len());
+}
+
+/// One fault. Whether the run finished all the same.
+fn one(
+    bench: &mut Bench,
+    like: &Finished,
+    at: usize,
+    errno: &str,
+    lasts: &'static str,
+) -> Result<bool, String> {
+    let attempt = bench.attempt("fault");
+    let faults = Faults {
+        fault: Some((at, errno.to_owned(), lasts)),
+        ..Faults::default()
+    };
+    let how = Start {
+        faults: Some(&faults),
+        ..Start::default()
+    };
+    let output = bench.run(&attempt, &how);
+    let message = stderr(&output);
+    let code = output.status.code();
+    let survived = matches!(code, Some(0 | 3));
+    if survived {
+        // Then nothing that matters failed.
+        let found = finished(&attempt.join("out"))
+            .map_err(|problem| format!("exit {code:?}, and {problem}"))?;
+        if &found != like {
+            return Err(format!("exit {code:?}, and another result"));
+        }
+    } else if code != Some(1) {
+        return Err(format!("exit {code:?} instead of 1: {message}"));
+    } else if !message.contains("error: ") || !message.contains("/out") {
+        return Err(format!("no file is named: {message}"));
+    } else if errno == "28" && !message.contains("hint: the disk is full") {
+        return Err(format!("no hint that the disk is full: {message}"));
+    }
+    bench.check(&attempt)?;
+    if !survived {
+        bench
+            .finish(&attempt, false, like)
+            .map_err(|problem| format!("{problem}; before: {message}"))?;
+    }
+    remove(&attempt);
+    Ok(survived)
+}
+
+/// Of how many calls one is attacked.
+pub(crate) fn step() -> usize {
+    std::env::var("STEP").map_or(10, |number| number.parse().unwrap())
+}
+
+#[test]
+fn a_disk_that_fails_loses_nothing_and_the_message_names_the_file() {
+    // A write to the log, and two of GDAL's.
+    inject(35, 900);
+}
+
+#[test]
+#[ignore = "`make storage-faults`: every tenth call, half an hour"]
+fn every_fault() {
+    inject(1, step());
+}
