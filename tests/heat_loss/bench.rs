@@ -57,6 +57,7 @@ pub(crate) fn overhead(poses: f64) -> Survey {
 
 impl Bench {
     /// A drone that knows its pose, a camera without errors; flown once for all tests, into cargo's folder for them.
+    #[expect(clippy::disallowed_methods, reason = "tests prepare their own inputs")]
     pub(crate) fn ideal() -> &'static Self {
         static IDEAL: OnceLock<Bench> = OnceLock::new();
         IDEAL.get_or_init(|| {

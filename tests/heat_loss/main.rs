@@ -152,14 +152,14 @@ fn a_home_whose_people_object_is_in_no_tile_and_no_table_and_not_named_in_the_lo
     assert_eq!(found.problems, ["buildings/extra.csv is not in the log"]);
 }
 
-/// Frames of the first half of the flight noted as 3 K colder: there the map is that of a run in which all were, elsewhere that of the survey's note.
+/// Frames of the first heading noted as 3 K colder: there the map is that of a run in which all were, elsewhere that of the survey's note.
 #[test]
 fn each_pixel_and_each_roof_has_the_weather_in_which_it_was_seen() {
     let (bench, _) = Bench::measured();
     let colder = NIGHT.replace("air-celsius = 2\n", "air-celsius = -1\n");
     bench.run_in(&colder, "colder", 2, "").unwrap();
     let halves = format!(
-        "{NIGHT}[[weather.line]]\nfrom = '2026-01-15T22:30:00'\nuntil = '2026-01-15T22:32:30'\nair-celsius = -1\n"
+        "{NIGHT}[[weather.line]]\nfrom = '2026-01-15T22:30:00'\nuntil = '2026-01-15T22:31:12'\nair-celsius = -1\n"
     );
     bench.run_in(&halves, "halves", 2, "").unwrap();
     let flux = |out| bench.band(out, "tiles/heatloss.tif", 1);
@@ -184,7 +184,7 @@ fn each_pixel_and_each_roof_has_the_weather_in_which_it_was_seen() {
         }
     }
     // Frames are numbered in the order in which they were taken.
-    assert!(early.len() > 10 && late.len() > 10, "{early:?} {late:?}");
+    assert!(early.len() > 5 && late.len() > 5, "{early:?} {late:?}");
     assert!(early.last() < late.first(), "{early:?} {late:?}");
 
     let [warm, cold, own] = ["out", "colder", "halves"].map(|out| bench.rows(out));
@@ -199,7 +199,7 @@ fn each_pixel_and_each_roof_has_the_weather_in_which_it_was_seen() {
             }
         }
     }
-    assert!(as_warm > 5 && as_cold > 5, "{as_warm} {as_cold}");
+    assert!(as_warm > 0 && as_cold > 0, "{as_warm} {as_cold}");
     let found = verify(&bench.path("halves"), &VerifyOptions::default()).unwrap();
     assert!(found.ok(), "{:?}", found.problems);
     let entries = bench.entries("halves");

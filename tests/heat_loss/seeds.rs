@@ -143,25 +143,25 @@ fn fly(seed: u64, off: &Off) -> Found {
     bench.state_emissivity(off.emissivity);
     bench.run("out", 2, "").unwrap();
     let rows = bench.rows("out");
-    let seen = bench.seen(&rows);
+    let known = bench.seen(&rows);
     let field = |row: &Row, name: &str| number(row, name).unwrap();
     let is_inside = |(_, flux, row): &&(f64, f64, &Row)| {
         (field(row, "flux_low")..=field(row, "flux_high")).contains(flux)
     };
-    let inside = u32::try_from(seen.iter().filter(is_inside).count()).unwrap();
-    let (u_values, indices): (Vec<f64>, Vec<f64>) = seen
+    let inside = u32::try_from(known.iter().filter(is_inside).count()).unwrap();
+    let (u_values, indices): (Vec<f64>, Vec<f64>) = known
         .iter()
         .filter_map(|(u, _, row)| Some((*u, number(row, "index")?)))
         .unzip();
     let ranks = spearman(&indices, &u_values);
-    let mut grades: Vec<&str> = seen
+    let mut grades: Vec<&str> = known
         .iter()
         .map(|(_, _, row)| row["grade"].as_str())
         .collect();
     grades.sort_unstable();
     let grade = grades[grades.len() / 2].to_owned();
     // What the map shows of a roof against what an ideal camera would have seen from straight above.
-    let of_map = seen.iter().filter_map(|(_, _, row)| {
+    let of_map = known.iter().filter_map(|(_, _, row)| {
         let truth = bench
             .within("sim/truth", "apparent_temperature.tif", &row["id"])
             .0;
@@ -169,13 +169,15 @@ fn fly(seed: u64, off: &Off) -> Found {
         Some(field(row, "core_mean") - off.camera - truth).filter(|off| off.is_finite())
     });
     let of_map = mean(of_map);
-    let error = mean(seen.iter().map(|(_, flux, row)| field(row, "flux") - flux));
+    let error = mean(known.iter().map(|(_, flux, row)| field(row, "flux") - flux));
     let left = mean(
-        seen.iter()
+        known
+            .iter()
             .map(|(_, flux, row)| with_all_known(row, off) - flux),
     );
     let half = mean(
-        seen.iter()
+        known
+            .iter()
             .map(|(_, _, row)| (field(row, "flux_high") - field(row, "flux_low")) / 2.0),
     );
     let entries = bench.entries("out");
@@ -186,11 +188,11 @@ fn fly(seed: u64, off: &Off) -> Found {
     let (drift, place) = logged.unwrap();
     println!(
         "| {seed} | {} | {inside} | {error:.1} | {half:.1} | {left:.1} | {of_map:.2} | {ranks:.2} | {grade} | {drift} | {place} | {:.2} |",
-        seen.len(),
+        known.len(),
         off.camera
     );
     Found {
-        roofs: u32::try_from(seen.len()).unwrap(),
+        roofs: u32::try_from(known.len()).unwrap(),
         inside,
         ranks,
         grade,
