@@ -58,16 +58,15 @@ pub(super) fn delete(
             }
             continue;
         }
-        let key = match &key {
-            Some(key) => key,
-            None => {
-                let path = purge.commitment_key.unwrap_or(&own);
-                if !path.exists() {
-                    let path = path.to_path_buf();
-                    return Err(RetentionError::NoKey { path });
-                }
-                key.insert(CommitmentKey::load(path)?)
+        let key = if let Some(key) = &key {
+            key
+        } else {
+            let path = purge.commitment_key.unwrap_or(&own);
+            if !path.exists() {
+                let path = path.to_path_buf();
+                return Err(RetentionError::NoKey { path });
             }
+            key.insert(CommitmentKey::load(path)?)
         };
         let unreadable = taken_in.destroyed && taken_in.sealed.contains(&frame);
         let same = is_input(file, intake.as_ref().map(|intake| &intake.key), |bytes| {

@@ -82,20 +82,12 @@ pub(super) fn map(
     journal.flights(&evidence)?;
     progress.step();
 
-    let options = MosaicOptions {
-        resolution: run.config.tiles.resolution,
-        max_off_nadir: run.config.georef.max_off_nadir,
-        max_incidence: run.config.georef.surface.max_incidence,
-        max_slant_range: run.config.georef.surface.max_slant_range,
-        feather: run.config.tiles.feather,
-        ..MosaicOptions::default()
-    };
     let work = store.work();
     let publishable =
         |id| Ok::<_, RunError>(alignment.apply(id, ground.publishable(id, rasters(id)?)?));
     let mut mosaic = pool.install(|| {
         let surface = &ground.surface;
-        tiles::build_on(surface, crs, &frames, &options, &work, publishable)
+        tiles::build_on(surface, crs, &frames, &options(run), &work, publishable)
     })?;
     let has_surface = ground.surface.model().is_some();
     let placed = kept_frames::Placed::of(crs, &frames, &members, &ground.surface, published);
@@ -137,6 +129,17 @@ pub(super) fn map(
     summary.buildings = buildings::publish(run, pool, store, &map, seen, objections, journal)?;
     progress.step();
     Ok((crs, frames))
+}
+
+fn options(run: &Run) -> MosaicOptions {
+    MosaicOptions {
+        resolution: run.config.tiles.resolution,
+        max_off_nadir: run.config.georef.max_off_nadir,
+        max_incidence: run.config.georef.surface.max_incidence,
+        max_slant_range: run.config.georef.surface.max_slant_range,
+        feather: run.config.tiles.feather,
+        ..MosaicOptions::default()
+    }
 }
 
 /// First and last capture, where files tell.
