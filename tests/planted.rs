@@ -177,7 +177,7 @@ const MEMBERS: &str = "
     ground heatveil hide humidity_milli indoor_mk intake_key key left libraries line lines manifest margin_mm
     mask_sha256 masked_pixels matches measured method missing model models name offset_mk open operator other
     output_sha256 padding_mm pairs path pixels place_mm policies policy policy_sha256 poses private published
-    purpose raw reason recipient recipients rejected retention reviewed root round rounds score sealed
+    purpose raw reason recipient recipients reflected_mk reflected_source rejected retention reviewed root round rounds score sealed
     self_check sha256 shift_mm signature signatures size skipped skips sky_mk sky_source source source_frames
     statement_sha256 sure tilt_millidegrees total transmission_milli turn_urad type vignetting_mk wind_mm_s
     withheld working yaw";
