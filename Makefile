@@ -76,7 +76,7 @@ heat-seeds: .SHELLFLAGS = -o pipefail -c
 heat-seeds: setup
 	CARGO_PROFILE_TEST_OPT_LEVEL=3 $(CARGO) test --test heat_loss -- --ignored --nocapture twenty_surveys | tee heat-seeds-$$(date -u +%F).txt
 
-# The figures of docs/buildings.md about walls.
+# Walls of a simulated oblique survey against their truth.
 heat-walls: setup
 	CARGO_PROFILE_TEST_OPT_LEVEL=3 $(CARGO) test --test heat_loss -- --ignored --nocapture a_wall_is_as_warm
 

@@ -151,11 +151,12 @@ fn two_people_who_do_not_meet_sign_one_after_the_other() {
     let bytes = propose(AT + 60);
     let countersign = |bytes: &[u8], second: &Signer| {
         let proposal = Proposal::parse(bytes)?;
-        desk().countersign(proposal, &log, second, Some(&key))
+        desk().countersign(proposal, &log, second, Some(&key), AT + 90)
     };
-    // Not by the same person, not with another box, not by the log itself, not what is whole already.
+    // Not by the same person, not from the future, not with another box, not by the log itself, not what is whole already.
     for (said, refused) in [
         ("twice", countersign(&bytes, &jo)),
+        ("is a clock wrong?", countersign(&propose(AT + 91), &kim)),
         ("must not be the log's own", countersign(&bytes, &log)),
         ("not signed by", {
             let text = String::from_utf8(bytes.clone()).unwrap();

@@ -3,7 +3,7 @@
 use std::fmt::Write;
 use std::path::{Path, PathBuf};
 
-use super::print::{answer, answer_json};
+use super::print::{answer, answer_json, tell};
 use super::run::now;
 use super::{Exit, Global};
 use crate::Error;
@@ -245,11 +245,16 @@ impl Keys {
             source,
         })?;
         let proposal = Proposal::parse(&bytes)?;
-        let frame = proposal.decided().frame;
+        let decided = proposal.decided();
+        let frame = decided.frame;
+        tell(&format!(
+            "you sign: frame {frame} is published with less hidden, boxes opened {:?}, because \u{201c}{}\u{201d}",
+            decided.open, decided.reason
+        ));
         let (log, desk) = self.open(desk, dir)?;
         let second = Signer::load(&self.key)?;
-        let checkpoint =
-            desk.countersign(proposal, &log, &second, self.commitment_key.as_deref())?;
+        let commitment_key = self.commitment_key.as_deref();
+        let checkpoint = desk.countersign(proposal, &log, &second, commitment_key, now())?;
         logged(dir, frame, "release", &second, &checkpoint);
         Ok(())
     }

@@ -3,11 +3,11 @@
 //! In: weather, surface, path. Out: surface temperature, flux and the 90 % interval that the uncertain inputs leave.
 //! Refuses: surfaces that mirror the sky.
 //!
-//! Uncertainties are propagated to first order (JCGM 100:2008, section 5.1.2) by central differences, one input at a time, with the
-//! whole chain from apparent temperature to flux in each step: emissivity and air act on both halves of it and partly cancel.
+//! Uncertainties are propagated to first order (JCGM 100:2008, section 5.1.2) by central differences, one input at a time (both
+//! temperatures of the sky together where one note gives both: 5.2), with the whole chain from apparent temperature to flux in each step: emissivity and air act on both halves of it and partly cancel.
 
 use super::balance::{Convection, Surface, flux};
-use super::{HeatLossError, Uncertain, Weather};
+use super::{HeatLossError, Sky, Uncertain, Weather};
 use crate::radiometry::{Correction, object_temperature};
 use crate::units::{Celsius, Degrees, Fraction, Kelvin};
 
@@ -84,6 +84,8 @@ impl Interval {
 pub struct FluxModel {
     inputs: Inputs,
     sigmas: Inputs,
+    /// Whether both temperatures of the sky are estimated from one note.
+    sky_is_one: bool,
     correlation: Convection,
 }
 
@@ -116,6 +118,10 @@ impl Inputs {
         |inputs| &mut inputs.wind,
         |inputs| &mut inputs.convection,
     ];
+
+    /// The two temperatures of the sky.
+    const SKY: [fn(&mut Self) -> &mut f64; 2] =
+        [|inputs| &mut inputs.sky, |inputs| &mut inputs.reflected];
 
     fn sky_view(&self) -> f64 {
         let emissivity = Fraction::ONE;
@@ -207,6 +213,8 @@ impl FluxModel {
                 spread.tilt,
                 spread.convection,
             ),
+            sky_is_one: weather.sky_source != Sky::Measured
+                && weather.reflected_source != Sky::Measured,
             correlation,
         })
     }
@@ -221,19 +229,23 @@ impl FluxModel {
     #[must_use]
     pub fn flux(&self, apparent: Celsius) -> Interval {
         let inputs = self.at(apparent);
-        let mut sigmas = self.sigmas;
-        let variance: f64 = Inputs::FIELDS
-            .iter()
-            .map(|field| {
-                let sigma = *field(&mut sigmas);
-                let stepped = |step: f64| {
-                    let mut changed = inputs;
-                    *field(&mut changed) += step;
-                    changed.flux(self.correlation)
-                };
-                ((stepped(sigma) - stepped(-sigma)) / 2.0).powi(2)
-            })
-            .sum();
+        let step = |fields: &[fn(&mut Inputs) -> &mut f64]| {
+            let stepped = |side: f64| {
+                let (mut changed, mut sigmas) = (inputs, self.sigmas);
+                for field in fields {
+                    *field(&mut changed) += side * *field(&mut sigmas);
+                }
+                changed.flux(self.correlation)
+            };
+            ((stepped(1.0) - stepped(-1.0)) / 2.0).powi(2)
+        };
+        let alone = Inputs::FIELDS.iter();
+        let mut variance: f64 = alone.map(|field| step(std::slice::from_ref(field))).sum();
+        if self.sky_is_one {
+            // Both come from the same humidity and cloud, and err together (JCGM 100, 5.2).
+            let [sky, reflected] = Inputs::SKY;
+            variance += step(&Inputs::SKY) - step(&[sky]) - step(&[reflected]);
+        }
         Interval::from_sigma(inputs.flux(self.correlation), variance.sqrt())
     }
 

@@ -134,8 +134,8 @@ impl Weather {
                 "sky temperature estimated from humidity and cloud".into(),
             ),
             Sky::CloudUnknown => say(
-                Grade::C,
-                "sky temperature estimated, cloud not noted".into(),
+                Grade::D,
+                "sky temperature estimated for a clear night, cloud not noted: under clouds all fluxes are far lower".into(),
             ),
         }
         match self.reflected_source {

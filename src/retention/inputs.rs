@@ -144,12 +144,17 @@ impl<'a> TakenIn<'a> {
                 _ => None,
             })
         };
+        let sealed: BTreeSet<&str> = ingested()
+            .filter(|entry| entry.sealed)
+            .map(|entry| entry.commitment.as_str())
+            .collect();
         Self {
             commitments: ingested()
                 .map(|entry| (entry.frame, entry.commitment.as_str()))
                 .collect(),
+            // A second copy of the same bytes is not opened, and is sealed all the same.
             sealed: ingested()
-                .filter(|entry| entry.sealed)
+                .filter(|entry| sealed.contains(entry.commitment.as_str()))
                 .map(|entry| entry.frame)
                 .collect(),
             destroyed: destroyed_key(entries).is_some(),

@@ -48,7 +48,11 @@ impl Proposal {
     /// [`ReviewError::NoProposal`] when it is anything else.
     pub fn parse(bytes: &[u8]) -> Result<Self, ReviewError> {
         match Entry::from_line(bytes.trim_ascii()) {
-            Some(Entry::Review(decided)) if decided.signatures.len() == 1 => Ok(Self(decided)),
+            Some(Entry::Review(decided))
+                if decided.signatures.len() == 1 && decided.decision == "release" =>
+            {
+                Ok(Self(decided))
+            }
             _ => Err(ReviewError::NoProposal),
         }
     }
@@ -123,15 +127,21 @@ impl Desk {
     ///
     /// # Errors
     ///
-    /// As [`Desk::decide`]; [`ReviewError::Stale`] when the log has gone on since it was proposed.
+    /// As [`Desk::decide`]; [`ReviewError::Stale`] when the log has gone on since it was proposed; [`ReviewError::Ahead`] when it was proposed after
+    /// `now`, seconds since 1970: later decisions would have to be later still.
     pub fn countersign(
         &self,
         proposal: Proposal,
         log: &Signer,
         second: &Signer,
         commitment_key: Option<&Path>,
+        now: i64,
     ) -> Result<String, ReviewError> {
         let Proposal(decided) = proposal;
+        if decided.at > now {
+            let at = decided.at;
+            return Err(ReviewError::Ahead { at, now });
+        }
         self.checked(Decision::of(&decided), commitment_key)?;
         if second.is_same(log) {
             return Err(ReviewError::LogKey);

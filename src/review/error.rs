@@ -102,6 +102,16 @@ pub enum ReviewError {
         /// Those of this one.
         at: i64,
     },
+    /// A proposal from the future.
+    #[error(
+        "the proposal is of {at} (seconds since 1970), now is {now}: later decisions would have to be later still; is a clock wrong?"
+    )]
+    Ahead {
+        /// When it was proposed.
+        at: i64,
+        /// Now.
+        now: i64,
+    },
     /// A share is none.
     #[error("--share {share} is not above 0 and at most 1")]
     Share {

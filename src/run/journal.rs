@@ -43,7 +43,6 @@ pub(super) struct Journal<'a> {
     /// Frames placed before an interruption.
     placed: BTreeMap<u32, Placed>,
     finished: bool,
-    has_decisions: bool,
     counts: Counts,
     unsynced: usize,
 }
@@ -81,7 +80,6 @@ impl<'a> Journal<'a> {
             commitment: &keys.commitment,
             placed: BTreeMap::new(),
             finished: false,
-            has_decisions: false,
             counts: Counts::default(),
             unsynced: 0,
         };
@@ -187,11 +185,6 @@ impl<'a> Journal<'a> {
                     self.finished = true;
                     continue;
                 }
-                // What people decided later: only what they signed is signed again.
-                Entry::Review(_) | Entry::Release(_) | Entry::Deleted(_) => {
-                    self.has_decisions = true;
-                    continue;
-                }
                 _ => continue,
             };
             self.counts.add(&outcome);
@@ -218,7 +211,7 @@ impl<'a> Journal<'a> {
         if !self.finished {
             return Ok(None);
         }
-        if self.has_decisions && self.log.signed() != self.log.len() {
+        if self.log.signed() != self.log.len() {
             return Err(AuditError::Unverified {
                 path: self.store.root().to_path_buf(),
                 problems: vec!["entries stand behind the checkpoint that nobody signed".into()],

@@ -69,6 +69,7 @@ pub(crate) use window::{Find, Neighbour, Seen, Window};
 use crate::config::Config;
 use crate::detect::Detector;
 use crate::frame::{FrameId, FrameMeta};
+use crate::georef::Geoid;
 use crate::ingest::Intake;
 use crate::store::{Existing, Store, layout};
 
@@ -337,10 +338,20 @@ impl Run {
 
     /// Libraries that decide about bytes, with their versions.
     fn libraries(&self) -> Vec<String> {
-        vec![
+        let mut libraries = vec![
             format!("gdal {}", gdal::version_info("RELEASE_NAME")),
             self.runtime.clone(),
-        ]
+        ];
+        if self.config.tiles.keep_frames {
+            // Of geo.txt: heights above the sea need it.
+            let geoid = if Geoid::open().is_some() {
+                "egm96"
+            } else {
+                "none"
+            };
+            libraries.push(format!("geoid {geoid}"));
+        }
+        libraries
     }
 
     fn empty_summary(&self, found: &Intake) -> Summary {

@@ -8,7 +8,6 @@
 use std::collections::BTreeMap;
 
 use super::heat_loss::{milli, pair};
-use super::record::ranges;
 use super::{Published, Run};
 use crate::audit::LineWeather;
 use crate::config::WeatherConfig;
@@ -20,6 +19,8 @@ use crate::heatloss::{Grade, Reason, Weather};
 pub(super) struct Nights {
     /// The survey's own first.
     weathers: Vec<Weather>,
+    /// All published frames, ascending.
+    published: Vec<FrameId>,
     /// Of frames in another than the first.
     of_frame: BTreeMap<FrameId, usize>,
     /// What nobody can tell.
@@ -54,6 +55,7 @@ impl Nights {
         };
         let mut nights = Self {
             weathers: vec![config.weather],
+            published: times.keys().copied().collect(),
             of_frame: BTreeMap::new(),
             reasons: reasons(config, times),
         };
@@ -125,20 +127,33 @@ impl Nights {
         &self.reasons
     }
 
+    /// First and last of the frames that have a weather, in a row as they were published: frames between them that were not published have none, and
+    /// ranges that left them out would grow with every gap.
+    fn spans(&self, number: usize) -> Vec<[u32; 2]> {
+        let mut spans: Vec<[u32; 2]> = Vec::new();
+        let mut goes_on = false;
+        for id in &self.published {
+            let is_of = self.of_frame(*id) == number;
+            match spans.last_mut() {
+                Some([_, last]) if is_of && goes_on => *last = id.0,
+                _ if is_of => spans.push([id.0; 2]),
+                _ => {}
+            }
+            goes_on = is_of;
+        }
+        spans
+    }
+
     /// For the log: each weather but the survey's own, with its frames.
     pub(super) fn lines(&self) -> Vec<LineWeather> {
         let numbered = self.weathers.iter().enumerate().skip(1);
-        let line = |(number, weather): (usize, &Weather)| {
-            let frames = self.of_frame.iter().filter(|(_, of)| **of == number);
-            let frames: Vec<FrameId> = frames.map(|(id, _)| *id).collect();
-            LineWeather {
-                frames: ranges(&frames),
-                air_mk: pair(weather.air),
-                sky_mk: pair(weather.sky),
-                reflected_mk: pair(weather.reflected),
-                wind_mm_s: pair(weather.wind),
-                humidity_milli: milli(weather.humidity.value()),
-            }
+        let line = |(number, weather): (usize, &Weather)| LineWeather {
+            frames: self.spans(number),
+            air_mk: pair(weather.air),
+            sky_mk: pair(weather.sky),
+            reflected_mk: pair(weather.reflected),
+            wind_mm_s: pair(weather.wind),
+            humidity_milli: milli(weather.humidity.value()),
         };
         numbered.map(line).collect()
     }

@@ -1,7 +1,7 @@
 //! What oblique frames saw of the walls of buildings.
 //!
 //! In: buildings, frames in which walls are means over a metre. Out: rows of walls; each place on one is taken from the frame that sees it from nearest
-//! and most straight. Refuses: to read a frame whose walls are as measured, and places in homes and gardens whose people object.
+//! and most straight. Refuses: to read a frame whose walls are as measured, and to make any row where people object.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
@@ -15,7 +15,7 @@ use crate::frame::FrameId;
 use crate::georef::{Bounds, Surface, View};
 use crate::heatloss::{
     self, Building, BuildingOptions, Night, Objections, Part, WallPlace, WallSight,
-    air_transmission, coverage,
+    air_transmission,
 };
 use crate::raster::Raster;
 use crate::tiles::{MosaicFrame, TilesError};
@@ -26,8 +26,8 @@ pub(super) type Load<'a> = &'a (dyn Fn(FrameId) -> Result<Arc<Raster<f32>>, RunE
 
 /// Side of a square of places that are looked for together, metres.
 const SQUARE: f64 = 32.0;
-/// Cosine of the angle from straight on beyond which a wall is not looked at: 75 degrees.
-const LEAST_COSINE: f64 = 0.26;
+/// Angle from straight on beyond which a wall is not looked at, whatever the settings say: emissivity falls (DOMAIN section 2).
+const MAX_INCIDENCE: Degrees = Degrees(60.0);
 /// Metres around a building in which the ground before its walls is looked up.
 const AROUND: f64 = 2.0;
 /// Metres before a wall, at least, from where a line of sight must be free: the wall itself is in the surface model too.
@@ -42,7 +42,27 @@ struct Look {
     distance: f64,
 }
 
-/// Rows of the walls that oblique frames saw; none where no frame looks obliquely.
+/// How obliquely a frame may look, and from how far.
+struct Gates {
+    max_off_nadir: Degrees,
+    /// Cosine of the angle from straight on.
+    least_cosine: f64,
+    max_slant_range: Option<Metres>,
+}
+
+impl Gates {
+    fn of(run: &Run) -> Self {
+        let georef = &run.config.georef;
+        let incidence = georef.surface.max_incidence.0.min(MAX_INCIDENCE.0);
+        Self {
+            max_off_nadir: georef.max_off_nadir,
+            least_cosine: Degrees(incidence).to_radians().cos(),
+            max_slant_range: georef.surface.max_slant_range,
+        }
+    }
+}
+
+/// Rows of the walls that oblique frames saw; none where no frame looks obliquely, and none where people object.
 pub(super) fn parts(
     run: &Run,
     rows: &[Building],
@@ -51,12 +71,13 @@ pub(super) fn parts(
     options: &BuildingOptions,
 ) -> Result<Vec<Part>, RunError> {
     let (frames, load) = seen.walls;
-    if frames.is_empty() {
+    // Objections are taken out of the map, not out of frames, and a mean reaches beyond its place: of a neighbour's wall, too.
+    if frames.is_empty() || objections.is_some() {
         return Ok(Vec::new());
     }
-    let places = without(places(rows, seen.surface)?, objections);
-    let limit = run.config.georef.max_off_nadir;
-    let sights = look(&places, frames, seen.surface, limit, seen.nights, load)?;
+    let places = places(rows, seen.surface)?;
+    let gates = Gates::of(run);
+    let sights = look(&places, frames, seen.surface, &gates, seen.nights, load)?;
     let night = |number: usize, distance: Metres| {
         let weather = *seen.nights?.weathers().get(number)?;
         Some(Night {
@@ -90,7 +111,7 @@ fn look(
     places: &[WallPlace],
     frames: &[MosaicFrame],
     surface: &Surface,
-    max_off_nadir: Degrees,
+    gates: &Gates,
     nights: Option<&Nights>,
     load: Load<'_>,
 ) -> Result<Vec<Option<WallSight>>, RunError> {
@@ -100,7 +121,7 @@ fn look(
     for some in frames.chunks(4 * rayon::current_num_threads()) {
         let looks = some
             .par_iter()
-            .map(|frame| of_frame(frame, places, &squares, surface, max_off_nadir, load))
+            .map(|frame| of_frame(frame, places, &squares, surface, gates, load))
             .collect::<Result<Vec<Vec<Look>>, RunError>>()?;
         for look in looks.into_iter().flatten() {
             if let Some(best) = best.get_mut(look.place)
@@ -118,56 +139,19 @@ fn look(
     Ok(best.into_iter().map(|look| look.map(sight)).collect())
 }
 
-/// Leaves out the places that lie in what objections take from the map.
-fn without(places: Vec<WallPlace>, objections: Option<&Objections>) -> Vec<WallPlace> {
-    let Some(objections) = objections else {
-        return places;
-    };
-    let outlines: Vec<_> = objections
-        .polygons()
-        .iter()
-        .filter_map(|rings| Some((Bounds::around(&rings.concat())?, rings)))
-        .collect();
-    let is_in = |(east, north): (f64, f64)| {
-        outlines.iter().any(|(bounds, rings)| {
-            let near = (bounds.west..=bounds.east).contains(&east)
-                && (bounds.south..=bounds.north).contains(&north);
-            // A square metre around the place, of which an outline has a share.
-            let moved: Vec<_> = rings
-                .iter()
-                .map(|ring| {
-                    let place = |&(x, y): &(f64, f64)| (x - east + 0.5, north - y + 0.5);
-                    ring.iter().map(place).collect()
-                })
-                .collect();
-            near && coverage(&moved, 1, 1).iter().any(|share| *share > 0.0)
-        })
-    };
-    places
-        .into_iter()
-        .filter(|place| !is_in(place.place))
-        .collect()
-}
-
 fn of_frame(
     frame: &MosaicFrame,
     places: &[WallPlace],
     squares: &Squares,
     surface: &Surface,
-    max_off_nadir: Degrees,
+    gates: &Gates,
     load: Load<'_>,
 ) -> Result<Vec<Look>, RunError> {
     let view = &frame.view;
-    let Some(bounds) = view.bounds_between(surface.range(), max_off_nadir) else {
+    let Some(bounds) = view.bounds_between(surface.range(), gates.max_off_nadir) else {
         return Ok(Vec::new());
     };
-    let straight = |at: usize| {
-        Some((
-            at,
-            places.get(at)?,
-            straight(view, places.get(at)?, max_off_nadir)?,
-        ))
-    };
+    let straight = |at: usize| Some((at, places.get(at)?, straight(view, places.get(at)?, gates)?));
     let faced: Vec<_> = squares.within(bounds).filter_map(straight).collect();
     if faced.is_empty() {
         return Ok(Vec::new());
@@ -204,14 +188,15 @@ fn of_frame(
 }
 
 /// How well a place is seen (a pixel's share of the wall, but for a factor), and from how far; `None` from behind, too flat or too obliquely.
-fn straight(view: &View, place: &WallPlace, max_off_nadir: Degrees) -> Option<(f64, f64)> {
+fn straight(view: &View, place: &WallPlace, gates: &Gates) -> Option<(f64, f64)> {
     let (east, north) = view.centre();
     let (dx, dy) = (east - place.place.0, north - place.place.1);
     let drop = view.height().0 - place.up;
     let distance = (dx * dx + dy * dy + drop * drop).sqrt();
     let cosine = (dx * place.outward.0 + dy * place.outward.1) / distance;
-    let is_steep = drop > 0.0 && dx.hypot(dy) <= drop * max_off_nadir.to_radians().tan();
-    (place.is_inner && is_steep && cosine >= LEAST_COSINE)
+    let is_steep = drop > 0.0 && dx.hypot(dy) <= drop * gates.max_off_nadir.to_radians().tan();
+    let is_near = gates.max_slant_range.is_none_or(|most| distance <= most.0);
+    (place.is_inner && is_steep && is_near && cosine >= gates.least_cosine)
         .then(|| (cosine / (distance * distance), distance))
 }
 

@@ -117,6 +117,20 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     sync(parent(to))
 }
 
+/// Renames a file to a name that must be free; where the disk knows no second names (FAT), that is asked a moment before.
+pub(super) fn rename_new(from: &Path, to: &Path) -> Result<(), StoreError> {
+    match fs::hard_link(from, to) {
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !to.exists() => {
+            rename(from, to)
+        }
+        result => {
+            remove_file(from)?;
+            result.at(to)?;
+            sync(parent(to))
+        }
+    }
+}
+
 /// Removes a file; durable once its folder is synced.
 #[expect(
     clippy::disallowed_methods,

@@ -5,7 +5,9 @@
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::disk::{create, create_dir, create_private, parent, rename, sync, write_durably};
+use super::disk::{
+    create, create_dir, create_private, parent, rename, rename_new, sync, write_durably,
+};
 use super::error::IoContext;
 use super::{Artifact, Existing, FileArtifact, StoreError, Watch};
 
@@ -17,9 +19,12 @@ use super::{Artifact, Existing, FileArtifact, StoreError, Watch};
 pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
     check_free(path, Existing::Refuse)?;
     create_dir(parent(path))?;
-    let partial = beside(path);
+    // A name of its own: two programs may make a key of one name at once, and only one of them can have made it.
+    let mut partial = beside(path).into_os_string();
+    partial.push(format!(".{}", std::process::id()));
+    let partial = PathBuf::from(partial);
     write_durably(create_private(&partial)?, &partial, bytes)?;
-    rename(&partial, path)
+    rename_new(&partial, path)
 }
 
 /// Writes something private of an output folder that no run holds, replacing what is there.
