@@ -294,7 +294,7 @@ mod tests {
             ..WeatherNote::default()
         };
         let verdict = verdict.complete().unwrap().unwrap().verdict();
-        assert!(verdict.reasons.len() >= 5 && verdict.grade == Grade::C);
+        assert!(verdict.reasons.len() >= 5 && verdict.grade == Grade::D);
     }
 
     #[test]
