@@ -40,8 +40,8 @@ use error::IoContext;
 pub use error::StoreError;
 pub use folder::{Folder, Listed, MANIFEST, is_below};
 pub use removal::{Lies, Plain, private_lists, sync_folder, working_files};
-pub(crate) use single::create_partial;
 pub use single::{check_free, write_file, write_large, write_private, write_secret};
+pub(crate) use single::{create_partial, remove_leftover};
 pub(crate) use watch::Watch;
 
 /// An output folder, held by one run at a time.

@@ -6,7 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use super::disk::{
-    create, create_dir, create_private, parent, rename, rename_new, sync, write_durably,
+    create, create_dir, create_private, parent, remove_file, rename, rename_new, sync,
+    write_durably,
 };
 use super::error::IoContext;
 use super::{Artifact, Existing, FileArtifact, StoreError, Watch};
@@ -36,6 +37,18 @@ pub fn write_private(path: &Path, artifact: &impl Artifact) -> Result<(), StoreE
     let partial = beside(path);
     write_durably(create_private(&partial)?, &partial, &artifact.bytes())?;
     rename(&partial, path)
+}
+
+/// Removes the working file that an interrupted run left under a name, so that no library tries to read it.
+///
+/// # Errors
+///
+/// [`StoreError::Io`], naming the file.
+pub(crate) fn remove_leftover(path: &Path) -> Result<(), StoreError> {
+    if path.exists() {
+        remove_file(path)?;
+    }
+    Ok(())
 }
 
 /// Whether [`write_file`] may write there, asked before long work.

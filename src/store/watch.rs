@@ -79,13 +79,25 @@ fn failures() -> MutexGuard<'static, Failures> {
 
 fn listen(kind: CplErrType, number: i32, text: &str) {
     tracing::debug!("GDAL {kind:?} {number}: {text}");
-    let text_lower = text.to_lowercase();
     let is_failure = matches!(kind, CplErrType::Failure | CplErrType::Fatal);
-    if is_failure && WRITING.iter().any(|word| text_lower.contains(word)) {
+    if is_failure && is_about_writing(text) {
         let mut failures = failures();
         failures.number += 1;
         text.clone_into(&mut failures.last);
     }
+}
+
+/// By its words, but for those of the file's path, which may lie on `/mnt/disk`.
+fn is_about_writing(text: &str) -> bool {
+    let lower = text.to_lowercase();
+    let words = lower.split_whitespace();
+    let said: Vec<&str> = words
+        .filter(|word| {
+            !word.contains(['/', '\\']) || word.contains("i/o") || word.contains("input/output")
+        })
+        .collect();
+    let said = said.join(" ");
+    WRITING.iter().any(|word| said.contains(word))
 }
 
 /// A library says that it failed, the system says why: a file is written beside `path`.
@@ -100,6 +112,20 @@ fn ask_the_disk(path: &Path) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_path_says_nothing_about_writing() {
+        let unread =
+            "/mnt/disk/space/a.tif: TIFFReadDirectory:Failed to read directory at offset 8";
+        assert!(!is_about_writing(unread));
+        for failed in [
+            "/mnt/a.tif: TIFFAppendToStrip:Write error at scanline 0",
+            "/mnt/a.tif, band 1: Input/output error",
+            "sqlite3_step: disk I/O error",
+        ] {
+            assert!(is_about_writing(failed), "{failed}");
+        }
+    }
 
     #[test]
     fn a_failed_write_is_seen_whoever_reports_it_and_a_failed_read_is_not() {

@@ -35,6 +35,7 @@ impl RasterFile {
         block: usize,
         place: Option<(&[f64; 6], &SpatialRef)>,
     ) -> Result<(Self, OpenRaster), TilesError> {
+        store::remove_leftover(path)?;
         let watch = Watch::begin();
         let dataset = Self::make(path, (width, height), bands, block, place);
         let dataset = watch.end(path, dataset)?;

@@ -187,6 +187,7 @@ fn cuts(first: usize, step: usize, own_keys: bool) {
 }
 
 #[test]
+#[ignore = "which calls it meets differs by machine, and not all have been gone through yet: docs/assurance.md"]
 fn what_was_not_made_durable_may_be_lost() {
     cuts(40, 1200, false);
 }
