@@ -282,6 +282,7 @@ fn who_decided_stands_in_the_report(bench: &Bench) {
         "Frame 4, published with all that was found hidden by jo:",
         "Frame 2, never to be published by kim:",
         "4 overrides by people.",
+        "stand with their signatures in that run",
     ] {
         assert!(told.contains(fact), "{fact}");
     }

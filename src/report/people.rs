@@ -14,6 +14,8 @@ pub(super) struct People {
     pub(super) overridden: Vec<Decided>,
     /// Frames that follow decisions in a log that was not given, in a sentence.
     pub(super) elsewhere: Option<String>,
+    /// Where decisions about the run that is followed stand, in a sentence.
+    pub(super) before: Option<String>,
     /// Every other decision.
     pub(super) others: Vec<Decided>,
     /// Withheld frames without a decision.
@@ -90,6 +92,7 @@ impl People {
         Self {
             overridden: rows(overridden),
             elsewhere: elsewhere(facts),
+            before: stands_in(facts),
             others: rows(others),
             waiting_frames: waiting.len() as u64,
             waiting: groups(&waiting),
@@ -112,9 +115,13 @@ impl Decided {
                 reason => reason.to_owned(),
             },
             withheld_for: cause.map_or("", |cause| reasons::reason(&cause.reason)),
-            hidden: match review.hide.len() {
-                0 => "none".to_owned(),
-                boxes => page::count(boxes as u64, "box"),
+            hidden: match (review.hide.len() as u64, review.open.len() as u64) {
+                (0, 0) => "none".to_owned(),
+                (added, 0) => format!("{} added", page::count(added, "box")),
+                (0, opened) => format!("{} opened", page::count(opened, "box")),
+                (added, opened) => {
+                    format!("{} added, {opened} opened", page::count(added, "box"))
+                }
             },
             by: page::joined(&signers),
             names: page::joined(&names),
@@ -128,6 +135,18 @@ impl Decided {
 /// Whether a decision changes what becomes of a frame.
 pub(super) fn is_override(review: &ReviewDecided) -> bool {
     matches!(review.decision.as_str(), "release" | "approve" | "reject")
+}
+
+/// Where to check decisions about the run that is followed.
+fn stands_in(facts: &Facts) -> Option<String> {
+    let named = facts.opened.reviewed.as_ref()?;
+    facts.before.as_ref()?;
+    Some(format!(
+        "Decisions marked \u{201c}before\u{201d} are about an earlier run over the same frames, and stand with their signatures in that run\u{2019}s log; this run\u{2019}s log \
+         names it by its {} entries and their root {}. To check them, ask for that folder too: the commands below work in it as they do here.",
+        page::number(named.size),
+        named.root
+    ))
 }
 
 /// What is to be said where the reviewed run was not given.

@@ -93,7 +93,7 @@ pub(super) fn line(name: &str) -> &str {
 /// What a person decided about a frame.
 pub(super) fn decision(name: &str) -> &str {
     match name {
-        "release" => "Override: published as it is, with less hidden than the program would",
+        "release" => "Override: published with less hidden than the program would",
         "approve" => "Override: published with the program\u{2019}s masks and any added ones",
         "reject" => "Override: never to be published",
         "confirm" => "Published frame looked at and found right",
