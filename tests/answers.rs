@@ -13,13 +13,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::{dji_frames, fixture_frames, write, write_keys};
+use common::{dji_frames, find, fixture_frames, write, write_keys};
 use heatveil::answers::{Answer, Index, Places, Question};
 use heatveil::audit::{
     AuditError, Entry, RawDeleted, Release, ReviewDecided, Signer, VerifyOptions, append_after,
     append_what, keygen, release, verify,
 };
-use heatveil::detect::{BoxPx, Class, Detection, Padding, Scripted};
+use heatveil::detect::{Class, Scripted};
 use heatveil::frame::FrameId;
 use heatveil::run::{Run, Silent};
 use heatveil::units::Metres;
@@ -48,16 +48,6 @@ impl Bench {
         for (name, bytes) in dji_frames() {
             write(&bench.path("in").join(name), &bytes);
         }
-        let find = |class, [x0, y0, x1, y1]: [f32; 4]| Detection {
-            class,
-            bbox: BoxPx { x0, y0, x1, y1 },
-            score: 0.9,
-            padding: Padding {
-                fraction: 0.0,
-                px: 0.0,
-            },
-            alarm: 0.5,
-        };
         let finds = vec![
             find(Class::Person, [300.0, 200.0, 340.0, 260.0]),
             find(Class::Window, [100.0, 320.0, 132.0, 352.0]),

@@ -14,9 +14,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{dji_frames, files, raw_offsets, write, write_keys};
+use common::{dji_frames, files, find, raw_offsets, write, write_keys};
 use heatveil::audit::{Entry, VerifyOptions, verify};
-use heatveil::detect::{BoxPx, Class, Detection, Padding, Scripted};
+use heatveil::detect::{Class, Detection, Scripted};
 use heatveil::frame::FrameId;
 use heatveil::report::{ReportOptions, compose};
 use heatveil::run::{Run, Silent};
@@ -102,17 +102,7 @@ impl Find {
 
     #[expect(clippy::cast_precision_loss, reason = "pixels of a frame")]
     fn detection(&self) -> Detection {
-        let [x0, y0, x1, y1] = self.edges().map(|edge| edge as f32);
-        Detection {
-            class: self.class,
-            bbox: BoxPx { x0, y0, x1, y1 },
-            score: 0.9,
-            padding: Padding {
-                fraction: 0.0,
-                px: 0.0,
-            },
-            alarm: 0.5,
-        }
+        find(self.class, self.edges().map(|edge| edge as f32))
     }
 }
 

@@ -61,7 +61,7 @@ fn make(folder: &Path) {
     let objection = objection.to_string();
     write(&path(folder, "objections.geojson"), objection.as_bytes());
     let settings = format!(
-        "[weather]\nair-celsius = 2\nwind-m-s = 1\n[tiles]\nxyz = true\n[buildings]\nfootprints = '{0}/homes.geojson'\nid = 'uprn'\nuprn = 'uprn'\nopt-out = '{0}/objections.geojson'",
+        "[weather]\nair-celsius = 2\nwind-m-s = 1\n[[weather.line]]\nfrom = '2031-03-04T05:06'\nuntil = '2031-03-04T07:08'\nair-celsius = 3\n[tiles]\nxyz = true\n[buildings]\nfootprints = '{0}/homes.geojson'\nid = 'uprn'\nuprn = 'uprn'\nopt-out = '{0}/objections.geojson'",
         folder.display()
     );
     let run = Run {
@@ -151,8 +151,16 @@ fn nothing_that_is_handed_on_tells_who_where_or_when() {
         for planted in [FOLDER, FILE, ADDRESS, OBJECTION, SERIAL] {
             assert!(!contains(bytes, planted), "{planted} in {about}");
         }
-        // The minute of every frame, as tags, people and programs write it.
-        for time in ["22:30:0", "22:30:1", "2026:01:15", "17685162"] {
+        // The minute of every frame, as tags, people and programs write it, and the times of the weather line in the settings.
+        for time in [
+            "22:30:0",
+            "22:30:1",
+            "2026:01:15",
+            "17685162",
+            "2031-03-04",
+            "05:06",
+            "07:08",
+        ] {
             assert!(!contains(bytes, time), "{time} in {about}");
         }
         // Where frames were, to 10 m: a map and a table of homes say where homes are, a report names a web tile's edges.

@@ -11,9 +11,9 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{dji_frames, files, raw_offsets, write, write_keys};
+use common::{dji_frames, files, find, raw_offsets, write, write_keys};
 use heatveil::audit::{Entry, VerifyOptions, verify};
-use heatveil::detect::{Beyond, BoxPx, Class, Detection, Padding, Scripted, WarmSpotConfig};
+use heatveil::detect::{Beyond, Class, Scripted, WarmSpotConfig};
 use heatveil::frame::FrameId;
 use heatveil::run::{FrameFootprint, Outcome, Progress, Run, RunError, Silent, Summary};
 use heatveil::store::Existing;
@@ -22,20 +22,6 @@ use heatveil::store::Existing;
 struct Bench {
     folder: tempfile::TempDir,
     detector: Scripted,
-}
-
-fn find(class: Class, [x0, y0, x1, y1]: [f32; 4]) -> Detection {
-    let bbox = BoxPx { x0, y0, x1, y1 };
-    Detection {
-        class,
-        bbox,
-        score: 0.9,
-        padding: Padding {
-            fraction: 0.0,
-            px: 0.0,
-        },
-        alarm: 0.5,
-    }
 }
 
 /// A person and a window in every frame.

@@ -10,14 +10,12 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use common::{dji_frames, raw_offsets, write, write_keys};
+use common::{dji_frames, find, raw_offsets, write, write_keys};
 use heatveil::audit::{
     AuditError, Entry, RawDeleted, Release, ReviewDecided, Signer, append_after, append_what,
     keygen, release,
 };
-use heatveil::detect::{
-    BoxPx, Class, DetectError, Detection, Detections, Detector, Envelope, Model, Padding, Scripted,
-};
+use heatveil::detect::{Class, DetectError, Detections, Detector, Envelope, Model, Scripted};
 use heatveil::frame::{FrameId, ModelInput};
 use heatveil::report::{Page, ReportError, ReportOptions, compose, write as write_pages};
 use heatveil::run::Silent;
@@ -84,21 +82,7 @@ fn make(folder: &Path) {
         let name = format!("{FOLDER}/{FILE}-{number}_T.JPG");
         write(&folder.join(name), &bytes);
     }
-    let person = Detection {
-        class: Class::Person,
-        bbox: BoxPx {
-            x0: 300.0,
-            y0: 200.0,
-            x1: 340.0,
-            y1: 260.0,
-        },
-        score: 0.9,
-        padding: Padding {
-            fraction: 0.0,
-            px: 0.0,
-        },
-        alarm: 0.5,
-    };
+    let person = find(Class::Person, [300.0, 200.0, 340.0, 260.0]);
     let inner = Scripted {
         found: (0..9).map(|frame| (FrameId(frame), vec![person])).collect(),
         fails: vec![FrameId(4), FrameId(5), FrameId(7)],

@@ -8,9 +8,9 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{dji_frames, files, raw_offsets, write, write_keys};
+use common::{dji_frames, files, find, raw_offsets, write, write_keys};
 use heatveil::audit::{Entry, Masked, Signer, VerifyOptions, keygen, verify};
-use heatveil::detect::{BoxPx, Class, Detection, Padding, Scripted};
+use heatveil::detect::{Class, Detection, Padding, Scripted};
 use heatveil::frame::FrameId;
 use heatveil::report::{ReportOptions, compose};
 use heatveil::retention::{Purge, due, purge};
@@ -33,17 +33,10 @@ struct Bench(tempfile::TempDir);
 
 fn finds() -> Vec<Detection> {
     let find = |class, bbox: [u32; 4]| {
-        let [x0, y0, x1, y1] = bbox.map(|edge| f32::from(u16::try_from(edge).unwrap()));
-        Detection {
+        find(
             class,
-            bbox: BoxPx { x0, y0, x1, y1 },
-            score: 0.9,
-            padding: Padding {
-                fraction: 0.0,
-                px: 0.0,
-            },
-            alarm: 0.5,
-        }
+            bbox.map(|edge| f32::from(u16::try_from(edge).unwrap())),
+        )
     };
     vec![find(Class::Person, PERSON), find(Class::Window, WINDOW)]
 }

@@ -10,9 +10,14 @@ use std::sync::atomic::AtomicBool;
 
 use heatveil::audit::keygen;
 use heatveil::config::Args;
-use heatveil::detect::Scripted;
+use heatveil::detect::{BoxPx, Class, Detection, Detector, Padding, Scripted};
+use heatveil::frame::{Frame, FrameId, Redacted};
+use heatveil::ingest::{IngestOptions, decode};
+use heatveil::radiometry::calibration;
+use heatveil::redact::{RedactConfig, mask};
 use heatveil::run::Run;
 use heatveil::store::Existing;
+use heatveil::units::Metres;
 
 /// The committed synthetic flight.
 pub(crate) fn fixture_frames() -> PathBuf {
@@ -55,6 +60,35 @@ pub(crate) fn run(folder: &Path, input: &str, out: &str, settings: &str) -> Run 
         runtime: "none".into(),
         interrupted: Arc::new(AtomicBool::new(false)),
     }
+}
+
+/// A sure find without padding, left, top, right and bottom in pixels.
+pub(crate) fn find(class: Class, [x0, y0, x1, y1]: [f32; 4]) -> Detection {
+    Detection {
+        class,
+        bbox: BoxPx { x0, y0, x1, y1 },
+        score: 0.9,
+        padding: Padding {
+            fraction: 0.0,
+            px: 0.0,
+        },
+        alarm: 0.5,
+    }
+}
+
+/// A frame of a file in which nothing is hidden.
+pub(crate) fn unmasked(id: FrameId, path: &Path) -> Frame<Redacted> {
+    let bytes = fs::read(path).unwrap();
+    let raw = decode(id, path, &bytes, &IngestOptions::default()).unwrap();
+    let table = calibration(&raw.meta().radiometry);
+    let calibrated = raw.calibrate(&table).unwrap();
+    let nobody = Scripted::default();
+    let look = nobody
+        .detect(id, &calibrated.model_input(nobody.multiple_of()))
+        .unwrap();
+    let (shape, config) = (calibrated.shape(), RedactConfig::default());
+    let none = mask(id, shape, &[look], &[], Metres(0.16), &config).unwrap();
+    calibrated.redact(&none).unwrap()
 }
 
 /// The DJI frames of the fixture, by name.

@@ -3,18 +3,15 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heatveil::detect::{Detector, Scripted};
 use heatveil::frame::{FrameId, FrameMeta};
 use heatveil::georef::{
     CameraOverrides, Crs, GeorefError, Located, Poses, Projector, Stated, Surface, Temperatures,
     View, YawChoice, YawSource, choose_yaw, locate, match_temperatures, refine_poses,
 };
-use heatveil::ingest::{IngestOptions, decode};
-use heatveil::radiometry::calibration;
 use heatveil::raster::Raster;
-use heatveil::redact::{RedactConfig, mask};
 use heatveil::tiles::{MosaicFrame, MosaicOptions, MosaicReport, TilesError, build};
-use heatveil::units::Metres;
+
+use crate::common::unmasked;
 
 pub(crate) struct Flight {
     pub(crate) metas: Vec<FrameMeta>,
@@ -67,24 +64,7 @@ fn is_jpeg(path: &Path) -> bool {
 }
 
 fn read(id: FrameId, path: &Path) -> (FrameMeta, Raster<f32>) {
-    let bytes = std::fs::read(path).unwrap();
-    let raw = decode(id, path, &bytes, &IngestOptions::default()).unwrap();
-    let table = calibration(&raw.meta().radiometry);
-    let calibrated = raw.calibrate(&table).unwrap();
-    let nobody = Scripted::default();
-    let look = nobody
-        .detect(id, &calibrated.model_input(nobody.multiple_of()))
-        .unwrap();
-    let none = mask(
-        id,
-        calibrated.shape(),
-        &[look],
-        &[],
-        Metres(0.16),
-        &RedactConfig::default(),
-    )
-    .unwrap();
-    let redacted = calibrated.redact(&none).unwrap();
+    let redacted = unmasked(id, path);
     (redacted.meta().clone(), redacted.celsius().clone())
 }
 

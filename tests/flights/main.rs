@@ -5,6 +5,8 @@
 #![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
 
 mod chart;
+#[path = "../common/mod.rs"]
+mod common;
 mod flight;
 mod rims;
 
@@ -74,12 +76,14 @@ fn the_frames_and_lines_of_the_m2ea_flight_come_to_fit() {
         "squares {:.2} px -> {:.2} px, {:.2} px across, in {} of {} pairs",
         before.median_px,
         after.median_px,
-        after.median_across_px,
+        after.median_across_px.unwrap(),
         found.poses.tied,
         found.poses.pairs
     );
     assert!(
-        before.median_px > 5.0 && after.median_px <= 0.65 && after.median_across_px <= 0.25,
+        before.median_px > 5.0
+            && after.median_px <= 0.65
+            && after.median_across_px.unwrap() <= 0.25,
         "{before:?} {after:?}"
     );
     assert!(after.matches > 1200 && found.poses.tied * 100 >= found.poses.pairs * 85);

@@ -7,16 +7,12 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use heatveil::detect::{Detector, Scripted};
 use heatveil::frame::{Attitude, FrameId};
 use heatveil::georef::{
     Bounds, CameraOverrides, Crs, Lens, Located, Projector, Stated, Surface, SurfaceError,
     Temperatures, View, YawSource, locate, match_temperatures, refine_poses,
 };
-use heatveil::ingest::{IngestOptions, decode};
-use heatveil::radiometry::calibration;
 use heatveil::raster::Raster;
-use heatveil::redact::{RedactConfig, mask};
 use heatveil::simulate::{self, Options, Preset};
 use heatveil::tiles::{MosaicFrame, MosaicOptions, TilesError, build_on};
 use heatveil::units::{Degrees, Metres};
@@ -24,6 +20,7 @@ use heatveil::units::{Degrees, Metres};
 use super::measure::{Accuracy, corners, panels};
 use super::survey;
 use super::truth::{Map, Truth};
+use crate::common::unmasked;
 
 /// A frame with what the file says of it and what is true.
 struct Frame {
@@ -82,18 +79,7 @@ fn frames(flight: &Path) -> (Vec<Frame>, Crs, Surface) {
 }
 
 fn frame(id: FrameId, path: &Path) -> (Located, Raster<f32>) {
-    let bytes = std::fs::read(path).unwrap();
-    let raw = decode(id, path, &bytes, &IngestOptions::default()).unwrap();
-    let table = calibration(&raw.meta().radiometry);
-    let calibrated = raw.calibrate(&table).unwrap();
-    let nobody = Scripted::default();
-    let look = nobody
-        .detect(id, &calibrated.model_input(nobody.multiple_of()))
-        .unwrap();
-    let shape = calibrated.shape();
-    let config = RedactConfig::default();
-    let none = mask(id, shape, &[look], &[], Metres(0.16), &config).unwrap();
-    let redacted = calibrated.redact(&none).unwrap();
+    let redacted = unmasked(id, path);
     let located = locate(redacted.meta(), &CameraOverrides::default()).unwrap();
     (located, redacted.celsius().clone())
 }
