@@ -7,6 +7,8 @@ use crate::compare::CompareError;
 use crate::pages::PagesError;
 use crate::published::PublishedError;
 use crate::report::ReportError;
+use crate::retention::RetentionError;
+use crate::review::ReviewError;
 use crate::run::RunError;
 use crate::seal::SealError;
 use crate::store::StoreError;
@@ -53,10 +55,10 @@ pub enum Error {
     Store(#[from] StoreError),
     /// A frame could not be shown or decided about.
     #[error(transparent)]
-    Review(#[from] crate::review::ReviewError),
+    Review(#[from] ReviewError),
     /// Something could not be deleted.
     #[error(transparent)]
-    Retention(#[from] crate::retention::RetentionError),
+    Retention(#[from] RetentionError),
     /// The synthetic flight could not be made.
     #[error(transparent)]
     Simulate(#[from] crate::simulate::SimulateError),
@@ -113,7 +115,7 @@ impl Error {
             Self::Config(_) | Self::Input { .. } | Self::Report(ReportError::Out { .. }) => true,
             Self::Seal(error) => !matches!(error, SealError::Store(_) | SealError::Seal { .. }),
             Self::Review(error) => error.is_usage(),
-            Self::Retention(error) => !matches!(error, crate::retention::RetentionError::Store(_)),
+            Self::Retention(error) => error.is_usage(),
             Self::Compare(CompareError::Table(_)) => false,
             Self::Store(error) | Self::Compare(CompareError::Store(error)) => is_taken(error),
             Self::Compare(_) => !self.is_unverified(),
@@ -128,7 +130,7 @@ impl Error {
             Self::Detect(error) => error.is_settings(),
             #[cfg(feature = "serve")]
             Self::Serve(error) => error.is_usage(),
-            Self::Audit(error) => matches!(error, AuditError::Key { .. } | AuditError::Io { .. }),
+            Self::Audit(error) => error.is_usage(),
             Self::Run(error) => matches!(
                 error,
                 RunError::Nested { .. }
@@ -152,6 +154,9 @@ impl Error {
             self,
             Self::Compare(CompareError::Published(PublishedError::NotVerified { .. }))
                 | Self::Pages(PagesError::Published(PublishedError::NotVerified { .. }))
+                | Self::Audit(AuditError::Unverified { .. })
+                | Self::Review(ReviewError::Audit(AuditError::Unverified { .. }))
+                | Self::Retention(RetentionError::Audit(AuditError::Unverified { .. }))
         )
     }
 
@@ -167,9 +172,12 @@ impl Error {
     #[must_use]
     pub fn hint(&self) -> Option<&'static str> {
         match self {
-            error if error.is_disk_full() => {
-                Some("the disk is full: make room and go on with --resume")
-            }
+            error if error.is_disk_full() => Some(
+                "the disk is full: make room and give the command again; `heatveil run` goes on with --resume",
+            ),
+            error if error.is_unverified() => Some(
+                "compare it with a copy or checkpoint kept elsewhere; `heatveil run --overwrite` makes a run again",
+            ),
             Self::Config(_) => Some("`heatveil config init` prints all settings"),
             _ => None,
         }
@@ -182,4 +190,40 @@ fn is_taken(error: &StoreError) -> bool {
         error,
         StoreError::NotEmpty { .. } | StoreError::Foreign { .. }
     )
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_folder_that_does_not_verify_is_that_whoever_finds_it() {
+        let unverified = || AuditError::Unverified {
+            path: "out".into(),
+            problems: vec!["the root is another".into()],
+        };
+        for error in [
+            Error::Audit(unverified()),
+            Error::from(RunError::Audit(unverified())),
+            Error::Review(ReviewError::Audit(unverified())),
+            Error::Retention(RetentionError::Audit(unverified())),
+        ] {
+            assert!(error.is_unverified() && !error.is_usage(), "{error}");
+            assert!(error.to_string().contains("out does not verify"), "{error}");
+            assert!(
+                error
+                    .hint()
+                    .is_some_and(|hint| hint.contains("--overwrite"))
+            );
+        }
+        // A disk that fails is neither.
+        let full = std::io::Error::from(std::io::ErrorKind::StorageFull);
+        let store = StoreError::Io {
+            path: "out/log".into(),
+            source: full,
+        };
+        let error = Error::Retention(RetentionError::Audit(AuditError::Store(store)));
+        assert!(!error.is_unverified() && !error.is_usage());
+        assert!(error.hint().is_some_and(|hint| hint.contains("make room")));
+    }
 }

@@ -225,14 +225,22 @@ pub fn open_finished<'a>(
 ) -> Result<(Log<'a>, Vec<Entry>), AuditError> {
     recover(store, signer)?;
     let (log, entries) = Log::open(store, signer)?;
-    if log.signed() != log.len() {
-        return Err(unverified(
-            store,
-            vec!["entries stand behind the checkpoint that nobody signed".into()],
-        ));
-    }
+    refuse_unsigned(store, &log)?;
     refuse(store, story::problems(&entries))?;
     Ok((log, entries))
+}
+
+/// Refuses a log with entries that nobody signed: whoever goes on with it would sign them.
+///
+/// # Errors
+///
+/// [`AuditError::Unverified`].
+pub fn refuse_unsigned(store: &Store, log: &Log<'_>) -> Result<(), AuditError> {
+    if log.signed() == log.len() {
+        return Ok(());
+    }
+    let problem = "entries stand behind the checkpoint that nobody signed";
+    refuse(store, vec![problem.into()])
 }
 
 /// Completes an append that was interrupted when all of it was written, and undoes one that was interrupted before. Only a checkpoint that the
@@ -265,12 +273,6 @@ pub(super) fn refuse(store: &Store, problems: Vec<String>) -> Result<(), AuditEr
     if problems.is_empty() {
         return Ok(());
     }
-    Err(unverified(store, problems))
-}
-
-fn unverified(store: &Store, problems: Vec<String>) -> AuditError {
-    AuditError::Unverified {
-        path: store.root().to_path_buf(),
-        problems,
-    }
+    let path = store.root().to_path_buf();
+    Err(AuditError::Unverified { path, problems })
 }

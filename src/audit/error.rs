@@ -46,7 +46,7 @@ pub enum AuditError {
         problem: String,
     },
     /// A finished run cannot be gone on with: its folder does not verify, or the new entries do not fit it.
-    #[error("{} does not verify, nothing was added: {}", path.display(), problems.join("; "))]
+    #[error("{} does not verify and was left as it is: {}", path.display(), problems.join("; "))]
     Unverified {
         /// The output folder.
         path: PathBuf,
@@ -59,4 +59,12 @@ pub enum AuditError {
         /// What went wrong.
         problem: String,
     },
+}
+
+impl AuditError {
+    /// Whether a key or file that was named is at fault.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        matches!(self, Self::Key { .. } | Self::Io { .. })
+    }
 }

@@ -27,11 +27,10 @@ pub(super) fn problems(run: &Path, folder: &Path) -> Result<Vec<String>, AuditEr
     let reviewed = reviewed(folder, before.get(..size).unwrap_or(&before))?;
     let mut problems = Vec::new();
     // What was decided before the run began must have been followed.
-    let later = before.iter().skip(size);
-    let skipped =
-        later.filter(|entry| matches!(entry, Entry::Review(review) if review.at <= opened.at));
-    for entry in skipped {
-        if let Entry::Review(review) = entry {
+    for entry in before.iter().skip(size) {
+        if let Entry::Review(review) = entry
+            && review.at <= opened.at
+        {
             problems.push(format!(
                 "the decision about frame {} was made before the run and is not followed",
                 review.frame

@@ -110,6 +110,7 @@ impl Entry {
             Self::TileEmitted(TileEmitted { source_frames, .. })
             | Self::Buildings(BuildingsEmitted { source_frames, .. }) => ranges(source_frames),
             Self::Flight(flight) => ranges(&flight.frames),
+            Self::HeatLoss(heat) => heat.lines.iter().find_map(|line| ranges(&line.frames)),
             Self::Masked(masked) if masked.pixels.is_some_and(|all| masked.masked_pixels > all) => {
                 Some("more pixels are masked than the frame has".into())
             }
@@ -285,12 +286,27 @@ mod tests {
                 r#"{{"bytes":1,"path":"tiles/a","sha256":"{digest}","source_frames":{ranges},"type":"tile.emitted"}}"#
             )
         };
+        // As docs/audit-log.md shows it, with other frames in a line's weather.
+        let example = include_str!("../../docs/audit-log.md");
+        let example = example
+            .lines()
+            .find(|line| line.contains(r#""type":"heatloss.parameters""#))
+            .unwrap();
+        let lines = |frames: &str| example.replace("[[40,79]]", frames);
+        let no_lines = {
+            let (start, end) = (example.find("[{").unwrap(), example.find("}]").unwrap() + 2);
+            format!("{}[]{}", &example[..start], &example[end..])
+        };
         let good = [
+            lines("[[40,79],[90,99]]"),
             ingested(&digest),
             found("[1,2,3,4]", 1000),
             tile("[[0,0],[2,4]]"),
         ];
         let bad = [
+            lines("[[79,40]]"),
+            lines("[[90,99],[40,79]]"),
+            no_lines,
             ingested(&digest.to_uppercase()),
             ingested("0a"),
             found("[3,2,1,4]", 1),

@@ -31,7 +31,10 @@ mod tile_files;
 mod tree;
 mod verify;
 
-pub use after::{Release, append_after, append_what, open_finished, prove, release, write_proofs};
+pub use after::{
+    Release, append_after, append_what, open_finished, prove, refuse_unsigned, release,
+    write_proofs,
+};
 pub use begin::{Manifest, ModelId, RunOpened};
 pub use commitment::CommitmentKey;
 pub use cosign::{Cosignature, cosign};
@@ -47,7 +50,7 @@ pub use files::published;
 pub use keys::{KeyPair, Signer, keygen};
 pub use log::Log;
 pub use proof::verify_proof;
-pub use read::{REVIEWED, Reviewed, read, read_reviewed, read_verified, root_of};
+pub use read::{REVIEWED, Reviewed, read, read_followed, read_reviewed, read_verified, root_of};
 pub use results::{
     BuildingsEmitted, HeatLossParameters, LineWeather, ObjectionApplied, PublishedFile,
 };

@@ -40,13 +40,30 @@ pub fn read(folder: &Path) -> Result<Vec<Entry>, AuditError> {
 ///
 /// [`AuditError::Io`] when there is no log; [`AuditError::Unverified`] when it is another one by now.
 pub fn read_verified(folder: &Path, verified: &str) -> Result<Vec<Entry>, AuditError> {
+    first(folder, usize::MAX, verified)
+}
+
+/// The first entries of the log in `folder`, as many as a run that follows its review names: their root must be the one that it names.
+///
+/// # Errors
+///
+/// As [`read_verified`].
+pub fn read_followed(folder: &Path, named: &ReviewedRun) -> Result<Vec<Entry>, AuditError> {
+    first(
+        folder,
+        usize::try_from(named.size).unwrap_or(usize::MAX),
+        &named.root,
+    )
+}
+
+fn first(folder: &Path, count: usize, verified: &str) -> Result<Vec<Entry>, AuditError> {
     let path = folder.join(layout::LOG);
     let bytes = fs::read(&path).map_err(|source| AuditError::Io {
         path: path.clone(),
         source,
     })?;
     let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-    let lines = || text.split(|&byte| byte == b'\n');
+    let lines = || text.split(|&byte| byte == b'\n').take(count);
     let entries: Option<Vec<Entry>> = lines().map(Entry::from_line).collect();
     match entries {
         Some(entries) if hex::encode(&root(lines())?) == verified => Ok(entries),

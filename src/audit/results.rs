@@ -36,7 +36,11 @@ pub struct HeatLossParameters {
     /// Relative humidity in thousandths.
     pub humidity_milli: i64,
     /// Frames that have another weather.
-    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    #[serde(
+        default,
+        skip_serializing_if = "Vec::is_empty",
+        deserialize_with = "super::line::some"
+    )]
     pub lines: Vec<LineWeather>,
     /// Emissivity of surfaces of which nothing is known, in thousandths.
     pub emissivity_milli: [i64; 2],

@@ -10,6 +10,8 @@ use super::canonical::LARGEST;
 /// Members that are objects, and lists of objects: the parser would take an array of values for one as well, a second form of the same.
 const OBJECTS: [&[u8]; 4] = [b"manifest", b"retention", b"reviewed", b"self_check"];
 const LISTS: [&[u8]; 5] = [b"files", b"found", b"models", b"policies", b"signatures"];
+/// A list of texts in one entry, of objects in another.
+const LINES: &[u8] = b"lines";
 
 /// Levels of nesting; entries have five.
 const DEEPEST: u32 = 16;
@@ -72,7 +74,7 @@ impl Scan<'_> {
         match self.peek()? {
             b'"' => self.string().map(drop),
             b'{' => self.object(depth),
-            b'[' => self.array(depth, false),
+            b'[' => self.array(depth, |_| true),
             b't' => self.skip(b"true"),
             b'f' => self.skip(b"false"),
             b'n' => self.skip(b"null"),
@@ -100,10 +102,10 @@ impl Scan<'_> {
             if OBJECTS.contains(&key) && self.peek()? != b'{' {
                 return None;
             }
-            if LISTS.contains(&key) && self.peek()? == b'[' {
-                self.array(depth + 1, true)?;
-            } else {
-                self.value(depth + 1)?;
+            match self.peek()? {
+                b'[' if LISTS.contains(&key) => self.array(depth + 1, |first| first == b'{')?,
+                b'[' if key == LINES => self.array(depth + 1, |first| first != b'[')?,
+                _ => self.value(depth + 1)?,
             }
             if depth == 0 && key == b"type" {
                 let inner = value + 1..self.at.saturating_sub(1);
@@ -116,13 +118,14 @@ impl Scan<'_> {
         }
     }
 
-    fn array(&mut self, depth: u32, of_objects: bool) -> Option<()> {
+    /// An array whose items all begin with what `may_begin` takes.
+    fn array(&mut self, depth: u32, may_begin: fn(u8) -> bool) -> Option<()> {
         self.skip(b"[")?;
         if self.peek()? == b']' {
             return self.skip(b"]");
         }
         loop {
-            if of_objects && self.peek()? != b'{' {
+            if !may_begin(self.peek()?) {
                 return None;
             }
             self.value(depth + 1)?;
@@ -216,6 +219,8 @@ mod tests {
     fn it_agrees_with_a_canonicaliser() {
         let good = [
             r#"{"type":""}"#,
+            r#"{"lines":["model"],"type":"run.opened"}"#,
+            r#"{"lines":[{"air_mk":[1,2]}],"type":"heatloss.parameters"}"#,
             r#"{"a":[],"b":{},"c":[1,-2,0],"d":null,"e":[true,false],"type":"x"}"#,
             r#"{"a":9007199254740991,"b":-9007199254740991,"type":"x"}"#,
             "{\"a\":\"\\b\\t\\n\\f\\r\\\"\\\\/\\u001f\\u0000é\u{7f}\u{1f600}\u{2028}\",\"type\":\"x\"}",
@@ -246,6 +251,7 @@ mod tests {
             r#"{"found":[["person",[1,2,3,4],874,true]],"type":"frame.detected"}"#,
             r#"{"found":[{"a":1},["b"]],"type":"frame.detected"}"#,
             r#"{"signatures":[["key","00"]],"type":"review.decided"}"#,
+            r#"{"lines":[[[[0,1]],[1,2]]],"type":"heatloss.parameters"}"#,
             r#"{"a":1}"#,
             "",
         ];

@@ -45,6 +45,8 @@ pub struct Verification {
     pub entries: u64,
     /// Tree head, hex.
     pub root: String,
+    /// The verifier key that its signature was checked with, `name+id+base64`; empty where there was none.
+    pub key: String,
     /// The checkpoint's text.
     pub checkpoint: String,
     /// What is wrong. Any problem means that the run must not be relied on.
@@ -99,6 +101,8 @@ pub(super) fn check(
     let mut check = Check::new(folder, &options.reviewers);
     let key = check.key(options);
     check.log_key.clone_from(&key);
+    let text = key.as_deref().unwrap_or_default();
+    text.trim().clone_into(&mut check.result.key);
     let head = check.checkpoint(options, key.as_deref())?;
     let cosigned = match &key {
         Some(key) => cosign::read(folder, key, &mut check.result.problems),

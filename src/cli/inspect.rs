@@ -51,11 +51,7 @@ impl InspectCommand {
             tiff_scale: scale,
             ..IngestOptions::default()
         };
-        let key = self
-            .intake_key
-            .as_deref()
-            .map(IntakeKey::load)
-            .transpose()?;
+        let key = IntakeKey::load_given(self.intake_key.as_deref())?;
         let mut features = Vec::new();
         let mut failed = 0;
         for path in &self.files {

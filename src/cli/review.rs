@@ -232,11 +232,14 @@ impl Keys {
     /// The key that signs the log, and the desk with what opens its inputs.
     fn open(&self, desk: Desk, dir: &Path) -> Result<(Signer, Desk), Error> {
         let own = dir.join(layout::SIGNING_KEY);
-        let intake = self.intake_key.as_deref().map(IntakeKey::load);
-        Ok((
-            Signer::load(self.log_key.as_deref().unwrap_or(&own))?,
-            desk.with_intake_key(intake.transpose()?),
-        ))
+        let signer = Signer::load(self.log_key.as_deref().unwrap_or(&own))?;
+        Ok((signer, self.opens(desk)?))
+    }
+
+    /// The desk with what opens its inputs.
+    fn opens(&self, desk: Desk) -> Result<Desk, Error> {
+        let intake = IntakeKey::load_given(self.intake_key.as_deref())?;
+        Ok(desk.with_intake_key(intake))
     }
 
     fn countersign(self, desk: Desk, dir: &Path, file: &Path) -> Result<(), Error> {
@@ -248,8 +251,8 @@ impl Keys {
         let decided = proposal.decided();
         let frame = decided.frame;
         tell(&format!(
-            "you sign: frame {frame} is published with less hidden, boxes opened {:?}, because \u{201c}{}\u{201d}",
-            decided.open, decided.reason
+            "you sign: frame {frame} is published with less hidden, boxes opened {:?}, boxes hidden besides {:?}, because \u{201c}{}\u{201d}",
+            decided.open, decided.hide, decided.reason
         ));
         let (log, desk) = self.open(desk, dir)?;
         let second = Signer::load(&self.key)?;
@@ -287,8 +290,7 @@ impl Decide {
     /// Writes the first half of a release. The log's key is not needed for it.
     fn propose(self, desk: Desk, boxes: [Vec<[u32; 4]>; 2], file: &Path) -> Result<(), Error> {
         store::check_free(file, Existing::Refuse)?;
-        let intake = self.keys.intake_key.as_deref().map(IntakeKey::load);
-        let desk = desk.with_intake_key(intake.transpose()?);
+        let desk = self.keys.opens(desk)?;
         let reviewer = Signer::load(&self.keys.key)?;
         let made = self.made("release", boxes);
         let commitment_key = self.keys.commitment_key.as_deref();

@@ -88,13 +88,12 @@ impl SealCommand {
                 pairs.push((file, target.into()));
             }
         }
-        let mut seen = std::collections::HashSet::new();
-        for (_, target) in &pairs {
+        let mut seen = std::collections::HashMap::new();
+        for (file, target) in &pairs {
             store::check_free(target, Existing::Refuse)?;
-            if !seen.insert(target) {
-                let source = std::io::Error::other("two inputs would have this name");
-                let path = target.clone();
-                return Err(Error::Input { path, source });
+            if let Some(other) = seen.insert(target, file) {
+                let (inputs, target) = ([other.clone(), file.clone()], target.clone());
+                return Err(SealError::SameName { inputs, target }.into());
             }
         }
         Ok(pairs)

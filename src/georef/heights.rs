@@ -112,24 +112,21 @@ pub fn absolute(
         let system = HeightSystem::Model(model.vertical_system().map(str::to_owned));
         return (system, vec![model.reference(); flights.len()]);
     }
-    let sea = |datum: Datum, geoid: Option<&Geoid>| {
-        let all = flights.iter().map(|flight| level(flight, datum, geoid));
-        all.collect::<Option<Vec<Metres>>>()
+    let all = |of: &dyn Fn(&[Stand]) -> Option<Metres>| {
+        let levels = flights.iter().map(|flight| of(flight));
+        levels.collect::<Option<Vec<Metres>>>()
     };
-    let above_sea = flights.iter().map(|flight| {
-        level(flight, Datum::Geoid, None).or_else(|| level(flight, Datum::Ellipsoid, geoid))
-    });
-    let has_grid = geoid.is_some();
-    if let Some(by_files) = sea(Datum::Geoid, None) {
-        return (HeightSystem::Sea { by_egm96: false }, by_files);
+    let by_files = |flight: &[Stand]| level(flight, Datum::Geoid, None);
+    if let Some(found) = all(&by_files) {
+        return (HeightSystem::Sea { by_egm96: false }, found);
     }
-    if let Some(found) = has_grid
-        .then(|| above_sea.collect::<Option<Vec<Metres>>>())
-        .flatten()
-    {
+    let by_geoid = geoid.and_then(|geoid| {
+        all(&|flight| by_files(flight).or_else(|| level(flight, Datum::Ellipsoid, Some(geoid))))
+    });
+    if let Some(found) = by_geoid {
         return (HeightSystem::Sea { by_egm96: true }, found);
     }
-    if let Some(found) = sea(Datum::Ellipsoid, None) {
+    if let Some(found) = all(&|flight| level(flight, Datum::Ellipsoid, None)) {
         return (HeightSystem::Ellipsoid, found);
     }
     (HeightSystem::TakeOff, vec![Metres(0.0); flights.len()])

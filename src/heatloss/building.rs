@@ -10,7 +10,6 @@ use super::{
     BuildingOptions, FluxModel, Footprint, Grade, HotSpots, Interval, Night, Spread,
     ZoneStatistics, u_value,
 };
-use crate::georef::Bounds;
 use crate::units::{Celsius, Degrees, Fraction};
 
 /// One building's row.
@@ -125,15 +124,7 @@ impl Building {
     }
 
     pub(super) fn ranked(&self, options: &BuildingOptions) -> Ranked {
-        let points: Vec<(f64, f64)> = self
-            .footprint
-            .polygons
-            .iter()
-            .flatten()
-            .flatten()
-            .copied()
-            .collect();
-        let place = Bounds::around(&points).map_or((0.0, 0.0), |bounds| {
+        let place = self.footprint.bounds().map_or((0.0, 0.0), |bounds| {
             (
                 f64::midpoint(bounds.west, bounds.east),
                 f64::midpoint(bounds.south, bounds.north),

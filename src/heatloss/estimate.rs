@@ -106,15 +106,13 @@ struct Inputs {
 }
 
 impl Inputs {
-    /// Access to one input after the other, for steps.
-    const FIELDS: [fn(&mut Self) -> &mut f64; 9] = [
+    /// Access to one input after the other, for steps; [`Inputs::SKY`] besides.
+    const FIELDS: [fn(&mut Self) -> &mut f64; 7] = [
         |inputs| &mut inputs.apparent,
         |inputs| &mut inputs.emissivity,
         |inputs| &mut inputs.transmission,
         |inputs| &mut inputs.tilt,
         |inputs| &mut inputs.air,
-        |inputs| &mut inputs.sky,
-        |inputs| &mut inputs.reflected,
         |inputs| &mut inputs.wind,
         |inputs| &mut inputs.convection,
     ];
@@ -239,13 +237,17 @@ impl FluxModel {
             };
             ((stepped(1.0) - stepped(-1.0)) / 2.0).powi(2)
         };
-        let alone = Inputs::FIELDS.iter();
-        let mut variance: f64 = alone.map(|field| step(std::slice::from_ref(field))).sum();
-        if self.sky_is_one {
+        let alone = |fields: &[fn(&mut Inputs) -> &mut f64]| -> f64 {
+            let fields = fields.iter();
+            fields.map(|field| step(std::slice::from_ref(field))).sum()
+        };
+        let sky = if self.sky_is_one {
             // Both come from the same humidity and cloud, and err together (JCGM 100, 5.2).
-            let [sky, reflected] = Inputs::SKY;
-            variance += step(&Inputs::SKY) - step(&[sky]) - step(&[reflected]);
-        }
+            step(&Inputs::SKY)
+        } else {
+            alone(&Inputs::SKY)
+        };
+        let variance = alone(&Inputs::FIELDS) + sky;
         Interval::from_sigma(inputs.flux(self.correlation), variance.sqrt())
     }
 
@@ -307,7 +309,7 @@ mod tests {
             let mut drawn: Vec<f64> = (0..40_000)
                 .map(|_| {
                     let (mut inputs, mut sigmas) = (model.at(Celsius(apparent)), model.sigmas);
-                    for field in Inputs::FIELDS {
+                    for field in Inputs::FIELDS.into_iter().chain(Inputs::SKY) {
                         *field(&mut inputs) += normal(&mut state) * *field(&mut sigmas);
                     }
                     inputs.flux(model.correlation)

@@ -51,6 +51,14 @@ pub struct Footprint {
     pub tilt: Option<f64>,
 }
 
+impl Footprint {
+    /// The smallest rectangle around all its polygons; `None` where it has none.
+    #[must_use]
+    pub fn bounds(&self) -> Option<Bounds> {
+        Bounds::around(&self.polygons.concat().concat())
+    }
+}
+
 /// Reads the buildings that touch `area` (the map, in its own metres).
 ///
 /// # Errors

@@ -57,6 +57,6 @@ pub use statistics::ZoneStatistics;
 pub(crate) use table::csv_cell;
 pub use table::{FIELDS, Field, Getter, Row, TableCsv, UprnLinksCsv, Value};
 pub use uprn_points::UprnPoints;
-pub use walls::{Side, WallPlace, WallSight, wall_parts, wall_places};
+pub use walls::{Side, WallPlace, WallSight, mostly, wall_parts, wall_places};
 pub use weather::{Sky, Uncertain, Weather, WeatherNote};
 pub use zone::pixels_of;

@@ -77,15 +77,15 @@ impl Objections {
     ///
     /// GDAL's, where a shape cannot be made.
     pub fn filter(&self, buildings: Vec<Footprint>) -> gdal::errors::Result<Vec<Footprint>> {
-        let shapes = self.outlines.iter().map(|outline| {
-            let around = Bounds::around(&outline.polygons.concat().concat());
-            Ok((around, multi_polygon(&outline.polygons)?))
-        });
+        let shapes = self
+            .outlines
+            .iter()
+            .map(|outline| Ok((outline.bounds(), multi_polygon(&outline.polygons)?)));
         let shapes: Vec<(Option<Bounds>, Geometry)> =
             shapes.collect::<gdal::errors::Result<_>>()?;
         let mut kept = Vec::with_capacity(buildings.len());
         for building in buildings {
-            let bounds = Bounds::around(&building.polygons.concat().concat());
+            let bounds = building.bounds();
             let near = shapes.iter().filter(|(around, _)| {
                 bounds
                     .zip(*around)

@@ -53,10 +53,7 @@ impl UprnPoints {
         area: Bounds,
     ) -> Result<usize, FootprintError> {
         let points = self.read(projector, area)?;
-        let boxes: Vec<Option<Bounds>> = buildings
-            .iter()
-            .map(|building| Bounds::around(&building.polygons.concat().concat()))
-            .collect();
+        let boxes: Vec<Option<Bounds>> = buildings.iter().map(Footprint::bounds).collect();
         // By western edge, and never wider than the widest: a point needs to ask few.
         let mut order: Vec<(f64, usize)> = boxes
             .iter()

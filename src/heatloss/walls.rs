@@ -275,7 +275,8 @@ fn wall_part(
 }
 
 /// The number with the most weight; of equals the first.
-pub(super) fn mostly(weighed: impl Iterator<Item = (usize, f64)>) -> Option<usize> {
+#[must_use]
+pub fn mostly(weighed: impl Iterator<Item = (usize, f64)>) -> Option<usize> {
     let mut sums: BTreeMap<usize, f64> = BTreeMap::new();
     for (number, weight) in weighed {
         *sums.entry(number).or_default() += weight;

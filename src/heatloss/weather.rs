@@ -103,6 +103,9 @@ impl Weather {
             }
         };
         let least_sure = |of: fn(&Self) -> Sky| parts.iter().map(|(weather, _)| of(weather)).max();
+        let is_humidity_noted = parts
+            .iter()
+            .all(|(weather, _)| weather.note.humidity.is_some());
         let winds = parts.iter().map(|(weather, _)| weather.strongest_wind);
         Some(Self {
             air: uncertain(|weather| weather.air),
@@ -115,7 +118,11 @@ impl Weather {
             humidity: Fraction::new(mean(|weather| weather.humidity.value()))
                 .unwrap_or(first.humidity),
             strongest_wind: winds.fold(f64::NEG_INFINITY, f64::max),
-            note: first.note,
+            note: WeatherNote {
+                // What one of them did not note, the mean did not.
+                humidity: first.note.humidity.filter(|_| is_humidity_noted),
+                ..first.note
+            },
         })
     }
 }

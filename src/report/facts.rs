@@ -9,8 +9,8 @@ use std::path::Path;
 use super::ReportError;
 use crate::audit::{
     AuditError, BuildingsEmitted, Detected, Entry, HeatLossParameters, Masked, NotPublished,
-    ObjectionApplied, RawDeleted, ReleaseApproved, ReviewDecided, RunClosed, RunOpened, RunResumed,
-    TileEmitted, read_verified,
+    ObjectionApplied, RawDeleted, ReleaseApproved, ReviewDecided, ReviewedRun, RunClosed,
+    RunOpened, RunResumed, TileEmitted, read_followed, read_verified,
 };
 use crate::store::layout;
 
@@ -85,19 +85,24 @@ impl Finds {
 impl Facts {
     /// Reads the log of `folder`, whose root must be `verified` (hex).
     pub(super) fn read(folder: &Path, verified: &str) -> Result<Self, ReportError> {
-        Self::read_first(folder, verified, usize::MAX)
+        Self::of_log(folder, read_verified(folder, verified))
     }
 
-    fn read_first(folder: &Path, verified: &str, count: usize) -> Result<Self, ReportError> {
+    /// Reads the log of the reviewed run in `folder`, as far as the run that names it followed it.
+    pub(super) fn read_followed(folder: &Path, named: &ReviewedRun) -> Result<Self, ReportError> {
+        Self::of_log(folder, read_followed(folder, named))
+    }
+
+    fn of_log(folder: &Path, entries: Result<Vec<Entry>, AuditError>) -> Result<Self, ReportError> {
         let changed = || ReportError::Changed {
             path: folder.join(layout::LOG),
         };
-        let entries = read_verified(folder, verified).map_err(|error| match error {
+        let entries = entries.map_err(|error| match error {
             AuditError::Unverified { .. } => changed(),
             AuditError::Io { path, source } => ReportError::Io { path, source },
             error => error.into(),
         })?;
-        Self::of(entries.into_iter().take(count).map(Some)).ok_or_else(changed)
+        Self::of(entries.into_iter().map(Some)).ok_or_else(changed)
     }
 
     /// Adds entries up; `None` where one is no entry, or the run did not begin or end.
@@ -193,19 +198,6 @@ impl Facts {
             deletions: Vec::new(),
             before: None,
         }
-    }
-
-    /// The reviewed run in `folder`, whose root must be `verified` (hex): its first `entries`, which are what was followed.
-    pub(super) fn read_before(
-        folder: &Path,
-        verified: &str,
-        entries: u64,
-    ) -> Result<Self, ReportError> {
-        Self::read_first(
-            folder,
-            verified,
-            usize::try_from(entries).unwrap_or(usize::MAX),
-        )
     }
 
     /// Every decision that shows in this run: those of the run it follows, then its own.

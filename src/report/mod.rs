@@ -27,7 +27,7 @@ use std::path::Path;
 pub use error::ReportError;
 
 use crate::audit::{VerifyOptions, verify};
-use crate::store::{self, Artifact, Existing, layout, sealed};
+use crate::store::{self, Artifact, Existing, sealed};
 use facts::Facts;
 use trust::Trust;
 
@@ -70,26 +70,11 @@ pub fn compose(folder: &Path, options: &ReportOptions) -> Result<Vec<Page>, Repo
         });
     }
     let mut facts = Facts::read(folder, &found.root)?;
+    // It verifies, and is the one that was followed: `verify` saw to both.
     if let (Some(before), Some(named)) = (&options.verify.reviewed, &facts.opened.reviewed) {
-        let reviewers = options.verify.reviewers.clone();
-        let check = VerifyOptions {
-            reviewers,
-            ..VerifyOptions::default()
-        };
-        let found = verify(before, &check)?;
-        if !found.ok() {
-            return Err(ReportError::NotVerified {
-                folder: before.clone(),
-                problems: found.problems,
-            });
-        }
-        let run = Facts::read_before(before, &found.root, named.size)?;
-        facts.before = Some(Box::new(run));
+        facts.before = Some(Box::new(Facts::read_followed(before, named)?));
     }
-    let own = folder.join(layout::VERIFIER_KEY);
-    let own =
-        std::fs::read_to_string(&own).map_err(|source| ReportError::Io { path: own, source })?;
-    let trust = Trust::new(&found, &options.verify, own);
+    let trust = Trust::new(&found, &options.verify);
     pages::all(folder, &facts, &trust, options.approver.as_deref())
 }
 

@@ -157,11 +157,7 @@ mod tests {
 
     #[test]
     fn a_page_of_two_thousand_decisions_stays_below_five_megabytes() {
-        let trust = Trust::new(
-            &Verification::default(),
-            &VerifyOptions::default(),
-            String::new(),
-        );
+        let trust = Trust::new(&Verification::default(), &VerifyOptions::default());
         let facts = many(2_000);
         let pages = all(Path::new("none"), &facts, &trust, None).unwrap();
         // The picture comes on top: at most 960 x 960 bytes before compression, 4 bytes for 3 in base64.

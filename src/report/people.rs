@@ -57,15 +57,14 @@ pub(super) struct Group {
 
 impl People {
     pub(super) fn new(facts: &Facts) -> Self {
+        // What the followed run said of a frame goes before.
         let causes: BTreeMap<u32, &NotPublished> = facts
             .withheld
             .iter()
             .chain(&facts.rejected)
+            .chain(facts.before.iter().flat_map(|run| &run.withheld))
             .map(|frame| (frame.frame, frame))
             .collect();
-        let mut causes = causes;
-        let before = facts.before.iter().flat_map(|run| &run.withheld);
-        causes.extend(before.map(|frame| (frame.frame, frame)));
         let decided: BTreeSet<u32> = facts.decisions().map(|review| review.frame).collect();
         let of_before = facts.before.as_ref().map_or(0, |run| run.reviews.len());
         let all = facts.decisions().enumerate();
@@ -105,8 +104,8 @@ impl Decided {
     fn new(review: &ReviewDecided, cause: Option<&NotPublished>, followed: bool) -> Self {
         let signers = review.signatures.iter();
         let signers: Vec<String> = signers.map(|signature| signer(&signature.key)).collect();
-        let name = |signer: &String| signer.split(' ').next().unwrap_or_default().to_owned();
-        let names: Vec<String> = signers.iter().map(name).collect();
+        let keys = review.signatures.iter();
+        let names: Vec<&str> = keys.map(|signature| name(&signature.key)).collect();
         Self {
             frame: review.frame,
             decision: reasons::decision(&review.decision).to_owned(),
@@ -176,6 +175,12 @@ fn elsewhere(facts: &Facts) -> Option<String> {
         page::number(named.size),
         named.root
     ))
+}
+
+/// Name of a verifier key.
+fn name(key: &str) -> &str {
+    key.split_once('+')
+        .map_or("a key without a name", |(name, _)| name)
 }
 
 /// Name and id of a verifier key (`name+id+base64`).

@@ -35,14 +35,13 @@ pub(super) struct Signed {
 }
 
 impl Trust {
-    /// `own` is the verifier key of the folder.
-    pub(super) fn new(found: &Verification, options: &VerifyOptions, own: String) -> Self {
+    pub(super) fn new(found: &Verification, options: &VerifyOptions) -> Self {
         Self {
             entries: page::number(found.entries),
             root: found.root.clone(),
             origin: found.checkpoint.lines().next().unwrap_or("?").to_owned(),
             signatures: signatures(&found.checkpoint),
-            key: options.key.clone().unwrap_or(own).trim().to_owned(),
+            key: found.key.clone(),
             own_key: options.key.is_none(),
             older: options.checkpoint.is_some(),
             checkpoint: found.checkpoint.clone(),

@@ -64,3 +64,15 @@ pub enum RetentionError {
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
 }
+
+impl RetentionError {
+    /// Whether what was asked for is at fault, not the disk or the log.
+    #[must_use]
+    pub fn is_usage(&self) -> bool {
+        match self {
+            Self::Store(_) => false,
+            Self::Audit(error) => error.is_usage(),
+            _ => true,
+        }
+    }
+}

@@ -15,7 +15,7 @@ use crate::seal::IntakeKey;
 use crate::store::layout;
 use crate::{hex, run};
 
-/// A finished run under review. Reading it checks nothing: [`audit::verify`] does.
+/// A finished run under review, which verified when it was opened.
 #[derive(Debug)]
 pub struct Desk {
     pub(super) folder: PathBuf,

@@ -160,12 +160,9 @@ impl ReviewError {
     pub fn is_usage(&self) -> bool {
         match self {
             Self::Draw { .. } | Self::Store(_) | Self::OtherFile { .. } => false,
-            Self::Audit(error) => matches!(
-                error,
-                crate::audit::AuditError::Key { .. }
-                    | crate::audit::AuditError::Io { .. }
-                    | crate::audit::AuditError::Entry { .. }
-            ),
+            Self::Audit(error) => {
+                error.is_usage() || matches!(error, crate::audit::AuditError::Entry { .. })
+            }
             _ => true,
         }
     }

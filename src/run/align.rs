@@ -174,7 +174,7 @@ impl Alignment {
             offset_after_px: poses.and_then(|poses| median(poses.after)),
             offset_after_across_px: poses
                 .and_then(|poses| poses.after)
-                .map(|after| after.median_across_px),
+                .and_then(|after| after.median_across_px),
             matches: poses
                 .and_then(|poses| poses.after)
                 .map_or(0, |after| after.matches),

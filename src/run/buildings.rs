@@ -15,7 +15,6 @@ use super::surfaces::{self, map_grid};
 use super::{Run, RunError, heat_loss, walls};
 use crate::audit::{BuildingsEmitted, Entry, ObjectionApplied, PublishedFile};
 use crate::config::Config;
-use crate::frame::FrameId;
 use crate::georef::{Bounds, Crs, Surface};
 use crate::heatloss::{
     self, Building, BuildingOptions, Facet, Footprint, FootprintSource, GeoPackage, GeoParquet,
@@ -216,7 +215,7 @@ pub(super) fn publish(
     };
     let which = |reader: &MosaicReader, window: MapWindow, shares: &[f64]| {
         let frames = reader.frames((window.x0, window.y0), (window.width, window.height))?;
-        Ok(mostly(nights, &frames, shares))
+        Ok(nights.map_or(0, |nights| nights.mostly(&frames, shares)))
     };
     let measure = |footprints| {
         heatloss::measure(
@@ -262,22 +261,6 @@ pub(super) fn publish(
     Ok(Some(summary))
 }
 
-/// The weather in which most of a building was seen; of equals the first.
-fn mostly(nights: Option<&Nights>, frames: &[Option<FrameId>], shares: &[f64]) -> usize {
-    let Some(nights) = nights else {
-        return 0;
-    };
-    let mut seen = vec![0.0; nights.weathers().len()];
-    for (frame, share) in frames.iter().zip(shares) {
-        let night = frame.map(|frame| nights.of_frame(frame));
-        if let Some(seen) = night.and_then(|night| seen.get_mut(night)) {
-            *seen += share;
-        }
-    }
-    let most = seen.iter().copied().fold(0.0, f64::max);
-    seen.iter().position(|seen| *seen >= most).unwrap_or(0)
-}
-
 /// The tables, durable under temporary names; those of parts where there are any.
 fn stage(
     store: &Store,
@@ -310,14 +293,7 @@ fn stage(
 
 /// The facets of a roof, where there is a surface model.
 fn facets(footprint: &Footprint, surface: &Surface) -> Result<Vec<Facet>, TilesError> {
-    let points: Vec<(f64, f64)> = footprint
-        .polygons
-        .iter()
-        .flatten()
-        .flatten()
-        .copied()
-        .collect();
-    let (Some(model), Some(area)) = (surface.model(), Bounds::around(&points)) else {
+    let (Some(model), Some(area)) = (surface.model(), footprint.bounds()) else {
         return Ok(Vec::new());
     };
     let cell = model.cell();

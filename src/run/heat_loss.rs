@@ -3,7 +3,7 @@
 //! In: the mosaic, what its frames' heights were, the weather. Out: `tiles/heatloss.*`, logged with every parameter. Refuses:
 //! nothing; without weather there is no heat loss.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
 use rayon::ThreadPool;
 use serde::Serialize;
@@ -166,7 +166,7 @@ fn fields(
     frames: &[FrameId],
     surfaces: &Surfaces<'_>,
 ) -> Result<BTreeMap<(usize, Percent), FluxField>, HeatLossError> {
-    let used: BTreeSet<usize> = frames.iter().map(|id| nights.of_frame(*id)).collect();
+    let used = nights.used(frames);
     let known = nights.weathers().iter().enumerate();
     let used = known.filter(|(night, _)| used.contains(night));
     let of = |night: usize, weather: &Weather, percent: Percent| {

@@ -211,13 +211,7 @@ impl<'a> Journal<'a> {
         if !self.finished {
             return Ok(None);
         }
-        if self.log.signed() != self.log.len() {
-            return Err(AuditError::Unverified {
-                path: self.store.root().to_path_buf(),
-                problems: vec!["entries stand behind the checkpoint that nobody signed".into()],
-            }
-            .into());
-        }
+        audit::refuse_unsigned(self.store, &self.log)?;
         let checkpoint = self.sign()?;
         // A run that replaces another may have been stopped while it removed that one's files.
         let path = self.store.root();

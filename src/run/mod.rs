@@ -154,6 +154,9 @@ impl Run {
         let decisions = Decisions::read(self.reviewed.as_deref())?;
         let found = intake::discover(&self.inputs)?;
         let store = Store::open(&self.out, self.existing)?;
+        if self.existing == Existing::Keep {
+            store.sync_names()?;
+        }
         let keys = record::keys(&store, &self.config, &decisions)?;
         let manifest = Manifest::fix(&pool, self.threads, &found, &keys, progress);
         let root = record::manifest(&manifest.commitments())?;
@@ -162,8 +165,8 @@ impl Run {
             store.clear_work()?;
             return Err(other);
         }
+        let mut summary = self.empty_summary(&found, &opened.libraries);
         let mut journal = Journal::open(&store, self, &keys, opened)?;
-        let mut summary = self.empty_summary(&found);
         if let Some((counts, checkpoint)) = journal.closed()? {
             progress.note("the run was finished before; nothing to do");
             store.clear_work()?;
@@ -354,7 +357,7 @@ impl Run {
         libraries
     }
 
-    fn empty_summary(&self, found: &Intake) -> Summary {
+    fn empty_summary(&self, found: &Intake, libraries: &[String]) -> Summary {
         Summary {
             message_type: "summary",
             frames_total: 0,
@@ -380,7 +383,7 @@ impl Run {
             beyond_envelope: self.config.detect.publish_beyond_envelope.clone(),
             versions: BTreeMap::from([
                 ("heatveil", env!("CARGO_PKG_VERSION").to_owned()),
-                ("libraries", self.libraries().join(", ")),
+                ("libraries", libraries.join(", ")),
             ]),
         }
     }

@@ -5,14 +5,14 @@
 //!
 //! Where temperatures of a flight's frames are matched, all its frames read as if taken at one time, so they share one weather: the mean of theirs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::heat_loss::{milli, pair};
 use super::{Published, Run};
 use crate::audit::LineWeather;
 use crate::config::WeatherConfig;
 use crate::frame::FrameId;
-use crate::heatloss::{Grade, Reason, Weather};
+use crate::heatloss::{self, Grade, Reason, Weather};
 
 /// The weathers of a survey.
 #[derive(Debug)]
@@ -107,13 +107,23 @@ impl Nights {
         self.of_frame.get(&id).copied().unwrap_or(0)
     }
 
+    /// The numbers of the weathers of these `frames`.
+    pub(super) fn used(&self, frames: &[FrameId]) -> BTreeSet<usize> {
+        frames.iter().map(|id| self.of_frame(*id)).collect()
+    }
+
+    /// The weather in which most of a building was seen, by the frame of each pixel and its share; of equals the first.
+    pub(super) fn mostly(&self, frames: &[Option<FrameId>], shares: &[f64]) -> usize {
+        let weighed = frames.iter().zip(shares).filter(|(_, share)| **share > 0.0);
+        let weighed = weighed.filter_map(|(frame, share)| Some((self.of_frame((*frame)?), *share)));
+        heatloss::mostly(weighed).unwrap_or(0)
+    }
+
     /// What nobody can tell of these `frames`, and what their weathers leave open.
     pub(super) fn reasons(&self, frames: &[FrameId]) -> Vec<Reason> {
         let mut reasons = self.reasons.clone();
-        let mut numbers: Vec<usize> = frames.iter().map(|id| self.of_frame(*id)).collect();
-        numbers.sort_unstable();
-        numbers.dedup();
-        let weathers = numbers.iter().filter_map(|at| self.weathers.get(*at));
+        let used = self.used(frames);
+        let weathers = used.iter().filter_map(|at| self.weathers.get(*at));
         for reason in weathers.flat_map(|weather| weather.verdict().reasons) {
             if !reasons.contains(&reason) {
                 reasons.push(reason);
@@ -169,14 +179,16 @@ fn reasons(config: &WeatherConfig, times: &BTreeMap<FrameId, Option<i64>>) -> Ve
         text,
     };
     let without = times.values().filter(|time| time.is_none()).count();
-    let empty = config.lines.iter().filter(|line| {
+    let empty = (1..).zip(&config.lines).filter(|(_, line)| {
         let mut known = times.values().flatten();
         !known.any(|at| line.holds(*at))
     });
-    let empty = empty.map(|line| {
+    // Reasons are published with the buildings, and its times would say to the minute when a street was flown: they are for the operator's eyes.
+    let empty = empty.map(|(number, line): (usize, _)| {
         let [from, until] = &line.span;
+        tracing::warn!("no frame was taken in weather line {number}, from {from} until {until}");
         doubt(format!(
-            "no frame was taken in the weather line from {from} until {until}: compare the frames' clock"
+            "no frame was taken in weather line {number}: compare the frames' clock"
         ))
     });
     let without = (without > 0).then(|| {

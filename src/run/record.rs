@@ -58,8 +58,7 @@ pub(super) fn keys(
 
 /// The key that opens sealed inputs, where the settings name one.
 pub(crate) fn intake_key(config: &Config) -> Result<Option<IntakeKey>, SealError> {
-    let path = config.survey.intake_key.as_deref();
-    path.map(IntakeKey::load).transpose()
+    IntakeKey::load_given(config.survey.intake_key.as_deref())
 }
 
 fn own<K>(
@@ -358,7 +357,6 @@ mod tests {
     use super::super::processed::Input;
     use super::*;
 
-    /// Every second frame of 10,000: more ranges than a line of 65,535 bytes holds.
     /// A model failed, so that nobody can say what those behind it would have done.
     #[test]
     fn a_model_that_leaves_out_a_frame_is_not_told_of_behind_one_that_failed() {
@@ -390,6 +388,7 @@ mod tests {
         assert_eq!(told(0), ["persons"]);
     }
 
+    /// Every second frame of 10,000: more ranges than a line of 65,535 bytes holds.
     #[test]
     fn many_ranges_become_entries_that_a_line_holds() {
         let frames: Vec<FrameId> = (0..5000)

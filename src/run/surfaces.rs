@@ -55,10 +55,10 @@ impl<'a> Surfaces<'a> {
         let mut roofs = Vec::new();
         if let Some(source) = &buildings.footprints {
             for footprint in heatloss::read(source, &grid.crs.projector()?, grid.bounds())? {
-                let points = footprint.polygons.concat().concat();
                 let stated = buildings.options.stated_emissivity(&footprint);
                 roofs.extend(
-                    Bounds::around(&points)
+                    footprint
+                        .bounds()
                         .zip(stated)
                         .map(|(bounds, emissivity)| (bounds, footprint, percent(emissivity))),
                 );

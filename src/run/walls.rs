@@ -92,8 +92,7 @@ pub(super) fn parts(
 fn places(rows: &[Building], surface: &Surface) -> Result<Vec<WallPlace>, RunError> {
     let of_building = |(number, row): (usize, &Building)| {
         let polygons = &row.footprint.polygons;
-        let area = Bounds::around(&polygons.concat().concat());
-        let (Some(model), Some(area)) = (surface.model(), area) else {
+        let (Some(model), Some(area)) = (surface.model(), row.footprint.bounds()) else {
             return Ok(Vec::new());
         };
         let around = Metres(AROUND + 2.0 * model.cell().0);

@@ -53,8 +53,18 @@ pub enum SealError {
         /// What the library said.
         problem: String,
     },
+    /// Two inputs would have one copy.
+    #[error(
+        "{} and {} would both become {}; seal them into two folders", inputs[0].display(), inputs[1].display(), target.display()
+    )]
+    SameName {
+        /// The files.
+        inputs: [PathBuf; 2],
+        /// Their copy.
+        target: PathBuf,
+    },
     /// The file is sealed already.
-    #[error("{} is sealed already", path.display())]
+    #[error("{} is sealed already; leave it out", path.display())]
     Twice {
         /// The file.
         path: PathBuf,

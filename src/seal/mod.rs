@@ -111,6 +111,15 @@ impl IntakeKey {
         Ok(key)
     }
 
+    /// Reads the key file that was given, if one was.
+    ///
+    /// # Errors
+    ///
+    /// As [`IntakeKey::load`].
+    pub fn load_given(path: Option<&Path>) -> Result<Option<Self>, SealError> {
+        path.map(Self::load).transpose()
+    }
+
     /// Reads a key file of this program or of `age-keygen`: one secret key, lines with `#` left out.
     ///
     /// # Errors

@@ -3,13 +3,12 @@
 //! In: artifacts, one after the other. Out: a [`Staged`] folder whose last file, [`MANIFEST`], lists the others with length and hash.
 //! Refuses: names that lead out of the folder.
 
-use std::collections::BTreeSet;
 use std::path::{Component, Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
-use super::disk::{create, create_dir, remove_dir, sync, write_durably};
+use super::disk::{create, create_dir, remove_dir, sync, sync_tree, write_durably};
 use super::{Artifact, FileArtifact, Receipt, Staged, Store, StoreError, Watch, hash_file};
 use crate::hex;
 
@@ -33,8 +32,6 @@ pub struct Listed {
 pub struct Folder {
     root: PathBuf,
     list: Vec<u8>,
-    /// Folders in it, itself too, whose names are to be made durable in the end.
-    folders: BTreeSet<PathBuf>,
 }
 
 impl Folder {
@@ -69,15 +66,12 @@ impl Folder {
         Ok(())
     }
 
-    fn place(&mut self, path: &str) -> Result<PathBuf, StoreError> {
+    fn place(&self, path: &str) -> Result<PathBuf, StoreError> {
         if !is_below(path) || path == MANIFEST {
             return Err(StoreError::Name { name: path.into() });
         }
         let file = self.root.join(path);
         create_dir(file.parent().unwrap_or(&self.root))?;
-        let above = file.ancestors().skip(1).map(Path::to_path_buf);
-        let within = above.take_while(|folder| folder.starts_with(&self.root));
-        self.folders.extend(within);
         Ok(file)
     }
 
@@ -122,13 +116,13 @@ impl Store {
         let mut folder = Folder {
             root: root.clone(),
             list: Vec::new(),
-            folders: BTreeSet::from([root.clone()]),
         };
         let filled = fill(&mut folder);
         let list = root.join(MANIFEST);
         let written = filled.and_then(|()| {
             write_durably(create(&list)?, &list, &folder.list)?;
-            folder.folders.iter().try_for_each(|folder| sync(folder))?;
+            // All names at once, not folder by folder for every file.
+            sync_tree(&root)?;
             Ok(())
         });
         let staged = Staged {

@@ -131,14 +131,20 @@ impl Store {
         };
         match existing {
             Existing::Replace => store.clear()?,
-            Existing::Keep => {
-                store.clear_partial()?;
-                disk::sync_tree(root)?;
-            }
+            Existing::Keep => store.clear_partial()?,
             Existing::Refuse => {}
         }
         create_dir(&store.work())?;
         Ok(store)
+    }
+
+    /// Makes all names in the folder durable: a run that was killed may have left some that are not, and who goes on with it relies on them.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the folder.
+    pub fn sync_names(&self) -> Result<(), StoreError> {
+        disk::sync_tree(&self.root)
     }
 
     /// Whether a run into `root` was stopped so early that nothing of it can be gone on with, or `root` is an empty folder: there may be keys, and

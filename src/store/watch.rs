@@ -3,6 +3,7 @@
 //! Before version 3.7 GDAL closes a file without a word when its last bytes did not reach the disk (its functions return nothing). Its messages are
 //! all there is: they are counted, so that a file is not published that lacks a part. Refuses: to go on where anything was not written meanwhile.
 
+use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
@@ -11,12 +12,13 @@ use gdal::errors::CplErrType;
 use super::StoreError;
 use super::disk::{create, parent, remove_file, write_durably};
 
-/// Messages about writing since the process began.
+/// Messages about writing.
 struct Failures {
     number: u64,
     last: String,
 }
 
+/// Those of this process since it began.
 static FAILURES: Mutex<Failures> = Mutex::new(Failures {
     number: 0,
     last: String::new(),
@@ -62,14 +64,26 @@ impl Watch {
         path: &Path,
         result: Result<T, E>,
     ) -> Result<T, E> {
-        if result.is_err() || self.has_failed() {
-            ask_the_disk(path)?;
+        let failed = self.has_failed().then(|| failures().last.clone());
+        judged(path, failed, result)
+    }
+}
+
+/// What `result` is worth where a library told meanwhile that something had `failed`.
+fn judged<T, E: From<StoreError>>(
+    path: &Path,
+    failed: Option<String>,
+    result: Result<T, E>,
+) -> Result<T, E> {
+    if result.is_err() || failed.is_some() {
+        ask_the_disk(path)?;
+    }
+    match failed {
+        Some(problem) => {
+            let path = path.to_path_buf();
+            Err(StoreError::Library { path, problem }.into())
         }
-        if self.has_failed() {
-            let (path, problem) = (path.to_path_buf(), failures().last.clone());
-            return Err(StoreError::Library { path, problem }.into());
-        }
-        result
+        None => result,
     }
 }
 
@@ -79,11 +93,16 @@ fn failures() -> MutexGuard<'static, Failures> {
 
 fn listen(kind: CplErrType, number: i32, text: &str) {
     tracing::debug!("GDAL {kind:?} {number}: {text}");
-    let is_failure = matches!(kind, CplErrType::Failure | CplErrType::Fatal);
-    if is_failure && is_about_writing(text) {
-        let mut failures = failures();
-        failures.number += 1;
-        text.clone_into(&mut failures.last);
+    failures().hear(kind, text);
+}
+
+impl Failures {
+    fn hear(&mut self, kind: CplErrType, text: &str) {
+        let is_failure = matches!(kind, CplErrType::Failure | CplErrType::Fatal);
+        if is_failure && is_about_writing(text) {
+            self.number += 1;
+            text.clone_into(&mut self.last);
+        }
     }
 }
 
@@ -105,8 +124,12 @@ fn ask_the_disk(path: &Path) -> Result<(), StoreError> {
     let trial = parent(path).join("partial~trial");
     let room = vec![0; 1 << 16];
     let written = create(&trial).and_then(|file| write_durably(file, path, &room));
+    // Who else asks at the same time may have removed it.
     let removed = remove_file(&trial);
-    written.and(removed)
+    written.and(removed.or_else(|error| match error {
+        StoreError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Ok(()),
+        error => Err(error),
+    }))
 }
 
 #[cfg(test)]
@@ -127,27 +150,27 @@ mod tests {
         }
     }
 
+    /// On values of their own: what this process's libraries say belongs to other tests.
     #[test]
     fn a_failed_write_is_seen_whoever_reports_it_and_a_failed_read_is_not() {
+        let mut heard = Failures {
+            number: 0,
+            last: String::new(),
+        };
+        let unread = "a.tif: No such file or directory";
+        heard.hear(CplErrType::Failure, unread);
+        let meant = "nothing was written, which is meant";
+        heard.hear(CplErrType::Warning, meant);
+        assert_eq!(heard.number, 0);
+        let failed = "TIFFAppendToStrip:Write error at scanline 0";
+        heard.hear(CplErrType::Failure, failed);
+        assert_eq!((heard.number, heard.last.as_str()), (1, failed));
+
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");
-        let watch = Watch::begin();
-        listen(CplErrType::Failure, 4, "a.tif: No such file or directory");
-        listen(
-            CplErrType::Warning,
-            1,
-            "nothing was written, which is meant",
-        );
-        assert!(watch.end(&path, Ok::<_, StoreError>(())).is_ok());
-        let watch = Watch::begin();
-        listen(
-            CplErrType::Failure,
-            1,
-            "TIFFAppendToStrip:Write error at scanline 0",
-        );
-        let told = watch.end(&path, Ok::<_, StoreError>(())).unwrap_err();
+        assert!(judged(&path, None, Ok::<_, StoreError>(())).is_ok());
+        let told = judged(&path, Some(heard.last), Ok::<_, StoreError>(())).unwrap_err();
         assert!(told.to_string().contains(&path.display().to_string()));
-        assert!(Watch::begin().end(&path, Ok::<_, StoreError>(())).is_ok());
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
     }
 }

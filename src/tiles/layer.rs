@@ -135,25 +135,25 @@ impl Mosaic {
         };
         let file = Dataset::open_ex(self.layer.file.path(), options).task(task)?;
         let file = OpenRaster::to_write(file, self.layer.file.path());
-        let mut erased = 0;
+        let mut taken = Vec::new();
         for window in windows {
             let (column, row) = window.origin;
             for band in 1..=self.layer.bands.len() {
                 let mut samples = file.read(band, (signed(column), signed(row)), window.size)?;
-                let hidden = samples.iter_mut().zip(&window.pixels).enumerate();
-                let hidden = hidden.filter(|(_, (_, hide))| **hide);
-                let taken = hidden.filter_map(|(at, (sample, _))| {
-                    let had_data = sample.is_finite();
+                for (at, (sample, hide)) in samples.iter_mut().zip(&window.pixels).enumerate() {
+                    if !*hide {
+                        continue;
+                    }
+                    if band == 1 && sample.is_finite() {
+                        taken.push((column + at % window.size.0, row + at / window.size.0));
+                    }
                     *sample = f32::NAN;
-                    let (x, y) = (at % window.size.0, at / window.size.0);
-                    (band == 1 && had_data).then_some((column + x, row + y))
-                });
-                erased += self.forget(taken);
+                }
                 file.write(band, window.origin, window.size, samples)?;
             }
         }
         file.close()?;
-        Ok(erased)
+        Ok(self.forget(&taken))
     }
 
     /// Another raster on the same grid, made from every pixel with data, in the folder `work`. `name` is that of its working

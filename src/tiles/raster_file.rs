@@ -21,9 +21,16 @@ pub(super) struct RasterFile {
 /// A working raster, open on one thread.
 #[derive(Debug)]
 pub(super) struct OpenRaster {
+    // First, since fields are dropped in this order: what failed is given up before it is closed.
+    writing: Option<Writing>,
     dataset: Dataset,
-    /// Since when it is written, and where it lies.
-    writing: Option<(Watch, PathBuf)>,
+}
+
+/// A raster that is being written: since when, and where it lies.
+#[derive(Debug)]
+struct Writing {
+    watch: Watch,
+    path: PathBuf,
 }
 
 impl RasterFile {
@@ -93,12 +100,12 @@ impl RasterFile {
     }
 }
 
-impl Drop for OpenRaster {
+impl Drop for Writing {
     fn drop(&mut self) {
         // On a disk that is full, closing what was not written whole has no end (libtiff 4.5 follows the directories on disk in a circle): there
         // must be none. The file is of no use any more.
-        if let Some((_, path)) = self.writing.take_if(|(watch, _)| watch.has_failed()) {
-            let _ = store::create_partial(&path);
+        if self.watch.has_failed() {
+            let _ = store::create_partial(&self.path);
         }
     }
 }
@@ -107,16 +114,20 @@ impl OpenRaster {
     /// A raster that is open already, to be read.
     pub(super) fn new(dataset: Dataset) -> Self {
         Self {
-            dataset,
             writing: None,
+            dataset,
         }
     }
 
     /// A raster that is open already, to be written.
     pub(super) fn to_write(dataset: Dataset, path: &Path) -> Self {
+        let writing = Writing {
+            watch: Watch::begin(),
+            path: path.to_path_buf(),
+        };
         Self {
+            writing: Some(writing),
             dataset,
-            writing: Some((Watch::begin(), path.to_path_buf())),
         }
     }
 
@@ -172,15 +183,19 @@ impl OpenRaster {
     }
 
     /// Writes what is cached and closes the file.
-    pub(super) fn close(mut self) -> Result<(), TilesError> {
-        let writing = self.writing.clone();
-        let flushed = self.dataset.flush_cache().task("finish a working raster");
-        // Closed; see `Drop`.
-        drop(self);
-        match writing {
-            Some((watch, path)) => watch.end(&path, flushed),
-            None => flushed,
-        }
+    pub(super) fn close(self) -> Result<(), TilesError> {
+        let task = "finish a working raster";
+        let Self {
+            writing,
+            mut dataset,
+        } = self;
+        let flushed = dataset.flush_cache().task(task);
+        let Some(writing) = writing else {
+            return flushed.and(dataset.close().task(task));
+        };
+        let (watch, path) = (writing.watch, writing.path.clone());
+        drop(writing);
+        watch.end(&path, flushed.and(dataset.close().task(task)))
     }
 }
 

@@ -47,13 +47,12 @@ export class Lines {
     return this.#bytes.subarray(index === 0 ? 0 : this.#ends[index - 1] + 1, this.#ends[index]);
   }
 
-  /** Whether a line is UTF-8. */
-  isText(index) {
+  /** A line as text; null where it is not UTF-8. */
+  strict(index) {
     try {
-      this.#strict.decode(this.bytes(index));
-      return true;
+      return this.#strict.decode(this.bytes(index));
     } catch {
-      return false;
+      return null;
     }
   }
 

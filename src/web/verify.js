@@ -86,7 +86,8 @@ export class Story {
 export async function verify({ lines, checkpoint, key, kept = null, each = () => {}, progress = () => {} }) {
   const story = new Story();
   for (let index = 0; index < lines.count; index += 1) {
-    const entry = lines.bytes(index).length > LONGEST || !lines.isText(index) ? null : parseEntry(lines.text(index));
+    const text = lines.bytes(index).length > LONGEST ? null : lines.strict(index);
+    const entry = text === null ? null : parseEntry(text);
     story.take(index, entry);
     each(index, entry);
   }

@@ -98,7 +98,7 @@ pub struct Offsets {
     pub p95_px: f64,
     /// Half are below, of their parts across the line between the two cameras. Along it a height of the ground that is not known moves
     /// a place in one frame against the other; across it nothing but poses, lens and the match does.
-    pub median_across_px: f64,
+    pub median_across_px: Option<f64>,
     /// Squares matched.
     pub matches: usize,
 }
@@ -203,7 +203,7 @@ fn offsets(ties: &[Tie], centres: &[(f64, f64)]) -> Option<Offsets> {
     Some(Offsets {
         median_px: *px.get(px.len() / 2)?,
         p95_px: *px.get(px.len() * 95 / 100)?,
-        median_across_px: median(&mut across)?,
+        median_across_px: median(&mut across),
         matches: px.len(),
     })
 }

@@ -80,12 +80,12 @@ pub struct MosaicReport {
     pub valid_pixels: u64,
     /// Frames that gave at least one pixel, ascending.
     pub used_frames: Vec<FrameId>,
-    /// Pixels that a second frame saw too.
+    /// Pixels that a second frame saw too; places out of which pixels were taken do not count, here and in what follows.
     pub overlap_pixels: u64,
     /// Mean absolute difference in kelvin between the frame drawn and the next best there.
     pub overlap_disagreement: Option<f64>,
     /// Standard deviation in kelvin of what one frame reads more or less than its neighbours as a whole: drift and vignetting that
-    /// are left in the map. Places out of which pixels were taken do not count.
+    /// are left in the map.
     pub frame_offset: Option<f64>,
     /// Pixels near a seam that mix two frames.
     pub blended_pixels: u64,
@@ -110,13 +110,14 @@ impl Mosaic {
     }
 
     /// Leaves pixels that were taken out, by column and row, out of the report; returns how many.
-    pub(super) fn forget(&mut self, pixels: impl Iterator<Item = (usize, usize)>) -> u64 {
-        let mut count = 0;
+    pub(super) fn forget(&mut self, pixels: &[(usize, usize)]) -> u64 {
         for pixel in pixels {
-            self.offsets.forget(pixel);
-            count += 1;
+            self.offsets.forget(*pixel);
         }
+        let count = pixels.len() as u64;
         self.report.valid_pixels = self.report.valid_pixels.saturating_sub(count);
+        (self.report.overlap_pixels, self.report.overlap_disagreement) =
+            self.offsets.disagreement();
         self.report.frame_offset = self.offsets.spread();
         count
     }

@@ -11,10 +11,28 @@ const PLACE: usize = 64;
 /// Frame drawn and next best.
 type Pair = (u32, u32);
 
-/// Differences by place, and there by pair: the second frame less the first summed, and pixels.
+/// Pixels that show the same two frames.
+#[derive(Debug, Clone, Copy, Default)]
+struct Overlap {
+    /// The second frame less the first, summed.
+    sum: f64,
+    /// The same without its sign.
+    absolute: f64,
+    count: u64,
+}
+
+impl Overlap {
+    fn add(&mut self, other: Self) {
+        self.sum += other.sum;
+        self.absolute += other.absolute;
+        self.count += other.count;
+    }
+}
+
+/// Differences by place, and there by pair.
 #[derive(Debug, Clone, Default)]
 pub(in crate::tiles) struct FrameOffsets {
-    places: BTreeMap<(usize, usize), BTreeMap<Pair, (f64, u64)>>,
+    places: BTreeMap<(usize, usize), BTreeMap<Pair, Overlap>>,
 }
 
 /// Pixels side by side that show the same two frames.
@@ -22,8 +40,7 @@ pub(in crate::tiles) struct FrameOffsets {
 pub(super) struct Stretch {
     place: (usize, usize),
     pair: Pair,
-    sum: f64,
-    count: u64,
+    overlap: Overlap,
 }
 
 impl FrameOffsets {
@@ -36,22 +53,23 @@ impl FrameOffsets {
         difference: f64,
     ) {
         let place = place(pixel);
-        if stretch.count > 0 && (stretch.place, stretch.pair) != (place, pair) {
+        if stretch.overlap.count > 0 && (stretch.place, stretch.pair) != (place, pair) {
             self.end(stretch);
             *stretch = Stretch::default();
         }
         (stretch.place, stretch.pair) = (place, pair);
-        stretch.sum += difference;
-        stretch.count += 1;
+        stretch.overlap.add(Overlap {
+            sum: difference,
+            absolute: difference.abs(),
+            count: 1,
+        });
     }
 
     /// Puts down the last stretch.
     pub(super) fn end(&mut self, stretch: &Stretch) {
-        if stretch.count > 0 {
+        if stretch.overlap.count > 0 {
             let pairs = self.places.entry(stretch.place).or_default();
-            let entry = pairs.entry(stretch.pair).or_default();
-            entry.0 += stretch.sum;
-            entry.1 += stretch.count;
+            pairs.entry(stretch.pair).or_default().add(stretch.overlap);
         }
     }
 
@@ -60,18 +78,27 @@ impl FrameOffsets {
         self.places.remove(&place(pixel));
     }
 
+    /// Pixels where two frames overlap, and the mean difference between them without its sign; `None` where there are none.
+    #[expect(clippy::cast_precision_loss, reason = "pixels fit 52 bits")]
+    pub(in crate::tiles) fn disagreement(&self) -> (u64, Option<f64>) {
+        let mut all = Overlap::default();
+        for overlap in self.places.values().flat_map(BTreeMap::values) {
+            all.add(*overlap);
+        }
+        let mean = (all.count > 0).then(|| all.absolute / all.count as f64);
+        (all.count, mean)
+    }
+
     /// Root mean square over pairs of frames, each by its pixels, of the mean difference between them: what each pixel's noise and
     /// texture have no part in. A frame's own is smaller by the root of 2. `None` where no two frames overlap.
     #[expect(clippy::cast_precision_loss, reason = "pixels fit 52 bits")]
     pub(in crate::tiles) fn spread(&self) -> Option<f64> {
-        let mut pairs: BTreeMap<Pair, (f64, u64)> = BTreeMap::new();
-        for (pair, (sum, count)) in self.places.values().flatten() {
-            let entry = pairs.entry(*pair).or_default();
-            entry.0 += sum;
-            entry.1 += count;
+        let mut pairs: BTreeMap<Pair, Overlap> = BTreeMap::new();
+        for (pair, overlap) in self.places.values().flatten() {
+            pairs.entry(*pair).or_default().add(*overlap);
         }
-        let all: u64 = pairs.values().map(|(_, count)| count).sum();
-        let of_pair = |(sum, count): &(f64, u64)| sum * sum / *count as f64;
+        let all: u64 = pairs.values().map(|overlap| overlap.count).sum();
+        let of_pair = |Overlap { sum, count, .. }: &Overlap| sum * sum / *count as f64;
         let squares: f64 = pairs.values().map(of_pair).sum();
         (all > 0).then(|| (squares / all as f64 / 2.0).sqrt())
     }
@@ -100,10 +127,14 @@ mod tests {
         }
         offsets.end(&stretch);
         assert!((offsets.spread().unwrap() - 1.5_f64.sqrt()).abs() < 1e-12);
+        // 0.5, 1.5, 1 and 3 K.
+        assert_eq!(offsets.disagreement(), (4, Some(1.5)));
         offsets.forget((100, 127));
         assert!((offsets.spread().unwrap() - 0.5_f64.sqrt()).abs() < 1e-12);
+        assert_eq!(offsets.disagreement(), (3, Some(1.0)));
         offsets.forget((0, 0));
         offsets.forget((127, 63));
         assert_eq!(offsets.spread(), None);
+        assert_eq!(offsets.disagreement(), (0, None));
     }
 }

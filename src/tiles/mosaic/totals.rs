@@ -18,8 +18,6 @@ pub(super) struct Totals {
     /// Width of the blended band as a tangent.
     feather: Option<f64>,
     valid: u64,
-    overlap: u64,
-    difference: f64,
     offsets: FrameOffsets,
     blended: u64,
     unknown: u64,
@@ -47,9 +45,7 @@ impl Totals {
                 self.used.insert(FrameId(best.frame()));
             }
             if best.next_celsius.is_finite() {
-                self.overlap += 1;
                 let difference = f64::from(best.next_celsius - best.celsius);
-                self.difference += difference.abs();
                 let pixel = (
                     block.origin.0 + at % block.size.0,
                     block.origin.1 + at / block.size.0,
@@ -91,7 +87,8 @@ impl Totals {
 
     pub(super) fn report(self, grid: &Grid) -> (MosaicReport, FrameOffsets) {
         #[expect(clippy::cast_precision_loss, reason = "a mean needs no exact count")]
-        let mean = |sum: f64, count: u64| (count > 0).then(|| sum / count as f64);
+        let mean_tangent = self.tangents / self.valid.max(1) as f64;
+        let (overlap_pixels, overlap_disagreement) = self.offsets.disagreement();
         let report = MosaicReport {
             width: grid.width,
             height: grid.height,
@@ -99,12 +96,12 @@ impl Totals {
             epsg: grid.crs.epsg(),
             valid_pixels: self.valid,
             used_frames: self.used.into_iter().collect(),
-            overlap_pixels: self.overlap,
-            overlap_disagreement: mean(self.difference, self.overlap),
+            overlap_pixels,
+            overlap_disagreement,
             frame_offset: self.offsets.spread(),
             blended_pixels: self.blended,
             unknown_height_pixels: self.unknown,
-            mean_tangent: mean(self.tangents, self.valid).unwrap_or_default(),
+            mean_tangent,
         };
         (report, self.offsets)
     }
