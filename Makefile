@@ -13,10 +13,12 @@
 # make storage-faults  every STEP=10th call to the operating system that writes fails, in three ways: half an hour
 # make power-cuts      the power goes at every STEP=10th such call; what was not synced is lost: an hour
 # make noninterference  CASES=200 random flights with other pixels under their masks
+# make intruder   an attacker looks for people in what was published: ten minutes, into intruder/
+# make coverage   lines of kernel, redaction, store and log that tests reach: twenty minutes, needs LLVM of rustc's version (apt)
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
 .PHONY: demo setup web test test-web test-tract bench soak-frames soak-area heat-seeds heat-walls map-page report-page
-.PHONY: kill-loop storage-faults power-cuts noninterference
+.PHONY: kill-loop storage-faults power-cuts noninterference intruder coverage
 
 CARGO ?= cargo
 
@@ -74,11 +76,11 @@ soak-area: setup
 heat-seeds: SHELL = /bin/bash
 heat-seeds: .SHELLFLAGS = -o pipefail -c
 heat-seeds: setup
-	CARGO_PROFILE_TEST_OPT_LEVEL=3 $(CARGO) test --test heat_loss -- --ignored --nocapture twenty_surveys | tee heat-seeds-$$(date -u +%F).txt
+	$(CARGO) test --release --test heat_loss -- --ignored --nocapture twenty_surveys | tee heat-seeds-$$(date -u +%F).txt
 
 # Walls of a simulated oblique survey against their truth.
 heat-walls: setup
-	CARGO_PROFILE_TEST_OPT_LEVEL=3 $(CARGO) test --test heat_loss -- --ignored --nocapture a_wall_is_as_warm
+	$(CARGO) test --release --test heat_loss -- --ignored --nocapture a_wall_is_as_warm
 
 kill-loop: setup
 	KILLS=$(or $(KILLS),1000) $(CARGO) test --release --test faults -- --ignored --nocapture kill::kills
@@ -91,6 +93,17 @@ power-cuts: setup
 
 noninterference: setup
 	CASES=$(or $(CASES),200) $(CARGO) test --release --test noninterference -- --ignored --nocapture many_cases
+
+# FRAMES=240 of a simulated flight; the answer is intruder/intruder.md.
+intruder: setup
+	@.ci/setup test
+	$(CARGO) build --release --quiet
+	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
+	.setup/venv/bin/python tests/python/intruder.py target/release/heatveil intruder $(or $(FRAMES),240)
+
+coverage:
+	@.ci/setup test
+	@.ci/coverage
 
 # docs/map.png from demo-heat, which `make test` leaves behind.
 map-page:

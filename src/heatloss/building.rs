@@ -23,7 +23,7 @@ pub struct Building {
     pub visible: f64,
     /// Apparent temperatures, °C; all `NaN` where too little was seen.
     pub apparent: ZoneStatistics,
-    /// What the heat balance starts from: the mean over what surely belongs to the building, °C.
+    /// What the heat balance starts from: the mean over what surely belongs to the building, without its coldest and warmest tenth, °C.
     pub core: f64,
     /// Standard uncertainty in K of what sets this building apart from its neighbours: place of the map, drift of frames.
     pub own_sigma: f64,
@@ -72,7 +72,7 @@ impl Building {
         }]);
     }
 
-    /// Adds what the heat balance gives, at the core's mean apparent temperature: over a roof's spread of some kelvin the balance is
+    /// Adds what the heat balance gives, at the core's apparent temperature (a trimmed mean): over a roof's spread of some kelvin the balance is
     /// straight to about 0.1 W/m².
     pub(super) fn balance(&mut self, night: &Night, options: &BuildingOptions) {
         let Night {

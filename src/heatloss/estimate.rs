@@ -7,7 +7,7 @@
 //! temperatures of the sky together where one note gives both: 5.2), with the whole chain from apparent temperature to flux in each step: emissivity and air act on both halves of it and partly cancel.
 
 use super::balance::{Convection, Surface, flux};
-use super::{HeatLossError, Sky, Uncertain, Weather};
+use super::{HeatLossError, Sky, Weather};
 use crate::radiometry::{Correction, object_temperature};
 use crate::units::{Celsius, Degrees, Fraction, Kelvin};
 
@@ -15,6 +15,10 @@ use crate::units::{Celsius, Degrees, Fraction, Kelvin};
 pub(super) const MIN_EMISSIVITY: f64 = 0.6;
 /// Half width of a 90 % interval in standard deviations of a normal distribution.
 const NINETY: f64 = 1.644_853_627;
+/// Share of the hemisphere that is sky below which (a tilt of 53 degrees) a smooth surface no longer shows the sky to a camera straight above it, but
+/// what stands before it; and that of a wall.
+const STEEP: f64 = 0.8;
+const VERTICAL: f64 = 0.5;
 
 /// What is uncertain besides the weather, one sigma each.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -100,6 +104,8 @@ struct Inputs {
     sky: f64,
     /// The sky as the camera sees it mirrored.
     reflected: f64,
+    /// Share of the sky that a surface sees which it also mirrors to a camera above it: all where it is rough.
+    roughness: f64,
     wind: f64,
     /// Factor on the convection coefficient.
     convection: f64,
@@ -107,11 +113,12 @@ struct Inputs {
 
 impl Inputs {
     /// Access to one input after the other, for steps; [`Inputs::SKY`] besides.
-    const FIELDS: [fn(&mut Self) -> &mut f64; 7] = [
+    const FIELDS: [fn(&mut Self) -> &mut f64; 8] = [
         |inputs| &mut inputs.apparent,
         |inputs| &mut inputs.emissivity,
         |inputs| &mut inputs.transmission,
         |inputs| &mut inputs.tilt,
+        |inputs| &mut inputs.roughness,
         |inputs| &mut inputs.air,
         |inputs| &mut inputs.wind,
         |inputs| &mut inputs.convection,
@@ -133,7 +140,7 @@ impl Inputs {
     /// Surface temperature: what it reflects is sky and air by its tilt, so that a wall mirrors less sky than a roof.
     fn surface(&self) -> Celsius {
         let fourth = |celsius: f64| Kelvin::from(Celsius(celsius)).0.powi(4);
-        let view = self.sky_view();
+        let view = self.roughness * self.sky_view();
         let reflected =
             (view * fourth(self.reflected) + (1.0 - view) * fourth(self.air)).powf(0.25);
         let fraction = |value: f64| Fraction::new(value.clamp(0.01, 1.0)).unwrap_or(Fraction::ONE);
@@ -160,6 +167,16 @@ impl Inputs {
     }
 }
 
+/// How rough a surface is, 1 or less, and its standard uncertainty, from the share of the sky that it sees.
+///
+/// A rough one mirrors all the sky that it sees. A smooth one mirrors one direction: on roofs sky, less than a hemisphere would show or
+/// more, which the uncertainty of the sky's temperature covers; a vertical one shows a camera above it the ground alone. Which of both a wall is, nobody
+/// notes, so that anything between them is as likely (rectangular distribution: JCGM 100:2008, section 4.3.7).
+fn roughness(sky_view: f64) -> (f64, f64) {
+    let half = ((STEEP - sky_view) / (STEEP - VERTICAL)).clamp(0.0, 1.0) / 2.0;
+    (1.0 - half, half / 3.0_f64.sqrt())
+}
+
 impl FluxModel {
     /// For a surface in a night's weather; `transmission` is that of the air over the whole path.
     ///
@@ -180,37 +197,32 @@ impl FluxModel {
                 min: MIN_EMISSIVITY,
             });
         }
-        let of =
-            |pick: fn(Uncertain) -> f64, apparent, emissivity, transmission, tilt, convection| {
-                Inputs {
-                    apparent,
-                    emissivity,
-                    transmission,
-                    tilt,
-                    air: pick(weather.air),
-                    sky: pick(weather.sky),
-                    reflected: pick(weather.reflected),
-                    wind: pick(weather.wind),
-                    convection,
-                }
-            };
+        let (rough, rough_sigma) = roughness(surface.sky_view());
         Ok(Self {
-            inputs: of(
-                |known| known.value,
-                0.0,
+            inputs: Inputs {
+                apparent: 0.0,
                 emissivity,
-                transmission.value(),
-                surface.tilt.0,
-                1.0,
-            ),
-            sigmas: of(
-                |known| known.sigma,
-                spread.apparent.hypot(spread.drift),
-                spread.emissivity,
-                spread.transmission,
-                spread.tilt,
-                spread.convection,
-            ),
+                transmission: transmission.value(),
+                tilt: surface.tilt.0,
+                air: weather.air.value,
+                sky: weather.sky.value,
+                reflected: weather.reflected.value,
+                roughness: rough,
+                wind: weather.wind.value,
+                convection: 1.0,
+            },
+            sigmas: Inputs {
+                apparent: spread.apparent.hypot(spread.drift),
+                emissivity: spread.emissivity,
+                transmission: spread.transmission,
+                tilt: spread.tilt,
+                air: weather.air.sigma,
+                sky: weather.sky.sigma,
+                reflected: weather.reflected.sigma,
+                roughness: rough_sigma,
+                wind: weather.wind.sigma,
+                convection: spread.convection,
+            },
             sky_is_one: weather.sky_source != Sky::Measured
                 && weather.reflected_source != Sky::Measured,
             correlation,

@@ -212,7 +212,7 @@ pub const FIELDS: &[Field] = &[
         "core_mean",
         "degC",
         3,
-        "mean apparent temperature of what surely belongs to it: what the flux starts from",
+        "mean apparent temperature of what surely belongs to it, without its coldest and warmest tenth: what the flux starts from",
         |row| Some(row.core),
     ),
     number(

@@ -408,10 +408,11 @@ mod tests {
             south.apparent
         );
         assert!((south.area - 40.0).abs() < 1e-6);
-        // Ts from (T^4 - .06 (.5 (-14)^4 + .5 2^4)) / .94, then 9.5 (Ts - 2) + .94 sigma (Ts^4 - .5 (-14)^4 - .5 2^4).
+        // A wall mirrors half the sky that it sees: Ts from (T^4 - .06 (.25 (-14)^4 + .75 2^4)) / .94, then 9.5 (Ts - 2) + .94 sigma (Ts^4 - .5 (-14)^4 - .5 2^4).
         let fourth = |celsius: f64| (celsius + 273.15).powi(4);
         let around = 0.5 * fourth(-14.0) + 0.5 * fourth(2.0);
-        let surface = ((fourth(74.0 / 14.0) - 0.06 * around) / 0.94).powf(0.25) - 273.15;
+        let mirrored = 0.25 * fourth(-14.0) + 0.75 * fourth(2.0);
+        let surface = ((fourth(74.0 / 14.0) - 0.06 * mirrored) / 0.94).powf(0.25) - 273.15;
         let flux = 9.5 * (surface - 2.0) + 0.94 * 5.670_374_419e-8 * (fourth(surface) - around);
         assert!((south.flux.unwrap().estimate - flux).abs() < 0.01, "{flux}");
         assert_eq!(south.verdict.grade, Grade::C);

@@ -219,7 +219,7 @@ fn parameters(
         transmission_milli: milli(spread.transmission),
         convection_milli: milli(spread.convection),
         convection: convection.name().into(),
-        method: "steady balance of convection and radiation with sky and air; surface temperature by the T^4 law over the slant range, under the sky as the camera sees it; \
+        method: "steady balance of convection and radiation with sky and air; surface temperature by the T^4 law over the slant range, under the sky as the camera sees it, of which steep surfaces mirror all that they see or none; \
                  90 % interval by first-order propagation"
             .into(),
         grade: if reasons.is_empty() {

@@ -25,8 +25,10 @@ const FLAT: f64 = 0.06;
 /// Temperatures in turn, °C: within the range of the ground around.
 const CELSIUS: [f64; 4] = [-2.0, 4.0, 1.0, 7.0];
 
-/// U-values of roofs that nobody insulated, in turn, W/(m² K): warmer than gardens and streets.
-const ROOFS: [f64; 3] = [2.6, 4.6, 3.4];
+/// U-values of roofs that nobody insulated, W/(m² K): warmer than gardens and streets, no two alike.
+const ROOFS: [f64; 2] = [2.6, 4.6];
+/// Share of that range from one roof to the next, round and round: neighbours differ, and all of it is used (golden section).
+const NEXT: f64 = 0.618_033_988_75;
 /// Of these roofs; what they mirror of the sky depends on where one looks from, and should be little.
 const EMISSIVITY: f64 = 0.96;
 
@@ -81,7 +83,10 @@ pub(super) fn lay(scene: &mut Scene, half: f64) -> Vec<Target> {
 
 /// Takes the insulation out of all roofs, so that each stands out from what lies around it.
 pub(super) fn warm_roofs(scene: &mut Scene) {
-    for (dwelling, u) in scene.dwellings.iter_mut().zip(ROOFS.into_iter().cycle()) {
+    let mut share = 0.0_f64;
+    for dwelling in &mut scene.dwellings {
+        let u = round(ROOFS[0] + share * (ROOFS[1] - ROOFS[0]), 3);
+        share = (share + NEXT).fract();
         let celsius = NIGHT.surface(Behind::element(u, NIGHT.indoor), EMISSIVITY, 0.9);
         if let Some(surface) = scene.surfaces.get_mut(dwelling.roof.surface) {
             (surface.celsius, surface.emissivity) = (celsius, EMISSIVITY);

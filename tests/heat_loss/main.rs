@@ -68,12 +68,15 @@ fn a_survey_gives_flux_within_its_interval_and_ranks_roofs_by_their_u_value() {
         assert!(a("flux_low") < a("flux") && a("flux") < a("flux_high"));
     }
 
-    // The raster, by each pixel's own tilt and path, has every roof's true flux, and the table's.
+    // The raster, by each pixel's own tilt and path, has every roof's true flux, and the table's, but for chimneys and roof lights: the coldest and the
+    // warmest tenth.
     let mut off = Vec::new();
     for (_, truth, row) in bench.seen(&rows) {
-        let (flux, _) = bench.within("out", "tiles/heatloss.tif", &row["id"]);
-        let mean = flux.iter().map(|value| f64::from(*value)).sum::<f64>()
-            / f64::from(u32::try_from(flux.len()).unwrap());
+        let (mut flux, _) = bench.within("out", "tiles/heatloss.tif", &row["id"]);
+        flux.sort_unstable_by(f32::total_cmp);
+        let middle = &flux[flux.len() / 10..flux.len() * 9 / 10];
+        let mean = middle.iter().map(|value| f64::from(*value)).sum::<f64>()
+            / f64::from(u32::try_from(middle.len()).unwrap());
         let of_table = number(row, "flux").unwrap();
         off.push(mean - truth);
         assert!((mean - of_table).abs() < 4.0, "{mean} {of_table} {row:?}");
@@ -258,8 +261,7 @@ fn outlines_and_lists_that_cannot_be_used_end_a_run_before_its_first_frame() {
     }
 }
 
-/// Grade of the run, worst reason, and Spearman's correlation of the fluxes with the true U-values. Three U-values among all roofs: 0.943 is the
-/// most that ranks can reach.
+/// Grade of the run, worst reason, and Spearman's correlation of the fluxes with the true U-values.
 fn ranked(bench: &Bench, out: &str) -> (String, String, f64) {
     let heat = bench.run(out, 2, "").unwrap().heat_loss.unwrap();
     let found = bench.agreement(&bench.rows(out));

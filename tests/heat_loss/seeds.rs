@@ -97,8 +97,9 @@ fn noted(off: &Off) -> String {
         )
 }
 
-/// The flux of a roof by the tool's balance with the weather, the camera and the roof as they are: what is left of the error then is neither theirs.
-fn with_all_known(row: &Row, off: &Off) -> f64 {
+/// The flux of a roof by the tool's balance with the weather, the camera and the roof as they are, from the mean of its core or from the median of its
+/// outline: what is left of the error then is neither theirs.
+fn with_all_known(row: &Row, off: &Off, from: &str) -> f64 {
     let night = WeatherNote {
         air: Some(2.0),
         wind: Some(1.0),
@@ -117,9 +118,7 @@ fn with_all_known(row: &Row, off: &Off) -> f64 {
     let air = air_transmission(&weather, Metres(61.0));
     let (formula, spread) = (Convection::McAdams, Spread::default());
     let model = FluxModel::new(&weather, surface, air, formula, &spread).unwrap();
-    model
-        .flux(Celsius(field("core_mean") - off.camera))
-        .estimate
+    model.flux(Celsius(field(from) - off.camera)).estimate
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
@@ -170,11 +169,10 @@ fn fly(seed: u64, off: &Off) -> Found {
     });
     let of_map = mean(of_map);
     let error = mean(known.iter().map(|(_, flux, row)| field(row, "flux") - flux));
-    let left = mean(
-        known
-            .iter()
-            .map(|(_, flux, row)| with_all_known(row, off) - flux),
-    );
+    let [left, by_median] = ["core_mean", "apparent_median"].map(|from| {
+        let left = |(_, flux, row): &(f64, f64, &Row)| with_all_known(row, off, from) - flux;
+        mean(known.iter().map(left))
+    });
     let half = mean(
         known
             .iter()
@@ -187,7 +185,7 @@ fn fly(seed: u64, off: &Off) -> Found {
     });
     let (drift, place) = logged.unwrap();
     println!(
-        "| {seed} | {} | {inside} | {error:.1} | {half:.1} | {left:.1} | {of_map:.2} | {ranks:.2} | {grade} | {drift} | {place} | {:.2} |",
+        "| {seed} | {} | {inside} | {error:.1} | {half:.1} | {left:.1} | {by_median:.1} | {of_map:.2} | {ranks:.2} | {grade} | {drift} | {place} | {:.2} |",
         known.len(),
         off.camera
     );
@@ -199,14 +197,14 @@ fn fly(seed: u64, off: &Off) -> Found {
     }
 }
 
-/// Issue 5: the true flux of 85 to 95 % of roofs lies in its 90 % interval, and in grades A and B the index ranks roofs by their U-values to 0.9,
-/// here the mean over surveys, since 0.943 is the most that three U-values among all roofs allow and one roof in twenty moves it by some hundredths.
+/// Issue 5: the true flux of 85 to 95 % of roofs lies in its 90 % interval, and in grades A and B the index ranks roofs by their U-values to 0.9 in every
+/// survey.
 #[test]
 #[ignore = "some twenty minutes: make heat-seeds"]
 fn twenty_surveys_hold_their_intervals_and_rank_their_roofs() {
     println!(
-        "| seed | roofs | inside | mean error, W/m2 | half interval, W/m2 | error with all known, W/m2 | map less truth, K | ranks | grade | drift_mk | place_mm | camera, K |\n\
-         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
+        "| seed | roofs | inside | mean error, W/m2 | half interval, W/m2 | error with all known, W/m2 | by the median | core less mean of the outline in truth, K | ranks | grade | drift_mk | place_mm | camera, K |\n\
+         | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     );
     let surveys: Vec<Found> = (0..SURVEYS.into())
         .zip(all_off())
@@ -225,5 +223,5 @@ fn twenty_surveys_hold_their_intervals_and_rank_their_roofs() {
     );
     assert!((0.85..=0.95).contains(&share), "{share}");
     assert!(ranks.len() >= 10, "grades fell in calm nights");
-    assert!(of_ranks >= 0.9 && ranks[0] >= 0.8, "{ranks:?}");
+    assert!(ranks[0] >= 0.9, "{ranks:?}");
 }
