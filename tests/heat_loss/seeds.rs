@@ -4,7 +4,9 @@
 //! asset list are off by what the tool itself holds possible.
 
 use heatveil::audit::Entry;
-use heatveil::heatloss::{Convection, FluxModel, Spread, Surface, WeatherNote, air_transmission};
+use heatveil::heatloss::{
+    Convection, FluxModel, Interval, Spread, Surface, WeatherNote, air_transmission,
+};
 use heatveil::simulate::Survey;
 use heatveil::units::{Celsius, Degrees, Fraction, Metres};
 use rand::{RngExt, SeedableRng};
@@ -97,14 +99,13 @@ fn noted(off: &Off) -> String {
         )
 }
 
-/// The flux of a roof by the tool's balance with the weather, the camera and the roof as they are, from the mean of its core or from the median of its
-/// outline: what is left of the error then is neither theirs.
-fn with_all_known(row: &Row, off: &Off, from: &str) -> f64 {
+/// What the tool says of a roof under another note: its own balance from the row's temperature, tilt and uncertainty, the camera reading so much more.
+fn under(row: &Row, own: &Off, off: &Off, from: &str) -> Interval {
     let night = WeatherNote {
-        air: Some(2.0),
-        wind: Some(1.0),
-        sky: Some(-14.0),
-        reflected: Some(-24.6),
+        air: Some(2.0 + off.air),
+        wind: Some((1.0 + off.wind).max(0.0)),
+        sky: Some(-14.0 + off.sky),
+        reflected: Some(-24.6 + off.reflected),
         humidity: Some(0.85),
         indoor: Some(19.0),
         ..WeatherNote::default()
@@ -112,13 +113,30 @@ fn with_all_known(row: &Row, off: &Off, from: &str) -> f64 {
     let weather = night.complete().unwrap().unwrap();
     let field = |name| number(row, name).unwrap();
     let surface = Surface {
-        emissivity: Fraction::new(0.96).unwrap(),
+        emissivity: Fraction::new((0.96 + off.emissivity).min(1.0)).unwrap(),
         tilt: Degrees(field("tilt")),
     };
     let air = air_transmission(&weather, Metres(61.0));
-    let (formula, spread) = (Convection::McAdams, Spread::default());
-    let model = FluxModel::new(&weather, surface, air, formula, &spread).unwrap();
-    model.flux(Celsius(field(from) - off.camera)).estimate
+    let spread = Spread {
+        drift: field("core_sigma"),
+        ..Spread::default()
+    };
+    let model = FluxModel::new(&weather, surface, air, Convection::McAdams, &spread).unwrap();
+    model.flux(Celsius(field(from) - own.camera + off.camera))
+}
+
+/// The flux of a roof with the weather, the camera and the roof as they are, from the middle of its core or from the median of its outline: what is left of
+/// the error then is neither theirs.
+fn with_all_known(row: &Row, own: &Off, from: &str) -> f64 {
+    let nothing = Off {
+        camera: 0.0,
+        air: 0.0,
+        wind: 0.0,
+        sky: 0.0,
+        reflected: 0.0,
+        emissivity: 0.0,
+    };
+    under(row, own, &nothing, from).estimate
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {
@@ -130,11 +148,13 @@ fn mean(values: impl Iterator<Item = f64>) -> f64 {
 struct Found {
     roofs: u32,
     inside: u32,
+    /// Of as many roofs under each of the notes.
+    inside_under_all: u32,
     ranks: f64,
     grade: String,
 }
 
-fn fly(seed: u64, off: &Off) -> Found {
+fn fly(seed: u64, off: &Off, all: &[Off]) -> Found {
     let mut bench = Bench::flown(seed, survey(seed, off));
     bench.weather = noted(off);
     // Half of what the camera resolves: a roof has 2,000 pixels.
@@ -148,6 +168,25 @@ fn fly(seed: u64, off: &Off) -> Found {
         (field(row, "flux_low")..=field(row, "flux_high")).contains(flux)
     };
     let inside = u32::try_from(known.iter().filter(is_inside).count()).unwrap();
+    // The same map under the notes of all twenty nights; under its own it says what the table says, but for the air of each roof's own path.
+    let apart = known.iter().flat_map(|(_, _, row)| {
+        let again = under(row, off, off, "core_mean");
+        let ends = [
+            (again.estimate, "flux"),
+            (again.low, "flux_low"),
+            (again.high, "flux_high"),
+        ];
+        ends.map(|(value, name)| (value - field(row, name)).abs())
+    });
+    let apart = apart.fold(0.0, f64::max);
+    assert!(apart < 2.0, "{apart} W/m2 from what the table says");
+    let under_all = known.iter().flat_map(|(_, flux, row)| {
+        all.iter().filter(move |other| {
+            let said = under(row, off, other, "core_mean");
+            (said.low..=said.high).contains(flux)
+        })
+    });
+    let inside_under_all = u32::try_from(under_all.count()).unwrap();
     let (u_values, indices): (Vec<f64>, Vec<f64>) = known
         .iter()
         .filter_map(|(u, _, row)| Some((*u, number(row, "index")?)))
@@ -192,13 +231,15 @@ fn fly(seed: u64, off: &Off) -> Found {
     Found {
         roofs: u32::try_from(known.len()).unwrap(),
         inside,
+        inside_under_all,
         ranks,
         grade,
     }
 }
 
 /// Issue 5: the true flux of 85 to 95 % of roofs lies in its 90 % interval, and in grades A and B the index ranks roofs by their U-values to 0.9 in every
-/// survey.
+/// survey. Roofs of one night are inside or outside together, and twenty nights tell a share of nine in ten to seven percent only: so each survey is judged
+/// under the notes of all twenty.
 #[test]
 #[ignore = "some twenty minutes: make heat-seeds"]
 fn twenty_surveys_hold_their_intervals_and_rank_their_roofs() {
@@ -206,19 +247,22 @@ fn twenty_surveys_hold_their_intervals_and_rank_their_roofs() {
         "| seed | roofs | inside | mean error, W/m2 | half interval, W/m2 | error with all known, W/m2 | by the median | core less mean of the outline in truth, K | ranks | grade | drift_mk | place_mm | camera, K |\n\
          | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- | --- |"
     );
+    let all = all_off();
     let surveys: Vec<Found> = (0..SURVEYS.into())
-        .zip(all_off())
-        .map(|(seed, off)| fly(seed, &off))
+        .zip(&all)
+        .map(|(seed, off)| fly(seed, off, &all))
         .collect();
     let roofs: u32 = surveys.iter().map(|found| found.roofs).sum();
     let inside: u32 = surveys.iter().map(|found| found.inside).sum();
-    let share = f64::from(inside) / f64::from(roofs);
+    let under_all: u32 = surveys.iter().map(|found| found.inside_under_all).sum();
+    let nights = roofs * u32::from(SURVEYS);
+    let share = f64::from(under_all) / f64::from(nights);
     let trusted = surveys.iter().filter(|found| found.grade.as_str() <= "B");
     let mut ranks: Vec<f64> = trusted.map(|found| found.ranks).collect();
     ranks.sort_unstable_by(f64::total_cmp);
     let of_ranks = mean(ranks.iter().copied());
     println!(
-        "{inside} of {roofs} roofs inside the 90 % interval: {share:.3}; ranks in the {} surveys of grades A and B: {of_ranks:.3} on average, {ranks:.2?}",
+        "{inside} of {roofs} roofs inside the 90 % interval; each survey under all {SURVEYS} notes: {under_all} of {nights}, {share:.3}; ranks in the {} surveys of grades A and B: {of_ranks:.3} on average, {ranks:.2?}",
         ranks.len()
     );
     assert!((0.85..=0.95).contains(&share), "{share}");

@@ -9,8 +9,8 @@ against `mosaic` and `blur` made here of the same places, which it does not offe
 
 1. The detector (`heatveil eval` with the models that are built in) looks for people in frames and map, holes filled from around them. Chance is what
    it finds of people of another frame, whom nothing in the picture can show.
-2. A learned inverse: ridge regression (Hoerl and Kennard 1970) from the redacted place and what lies around it to the person in it, learnt on some of
-   the people, tried on others. Measured by a forced choice: is the picture it draws more like this person, or more like another whose hole
+2. A learned inverse: ridge regression (Hoerl and Kennard 1970) of each hidden pixel from the redacted picture and the mask around it, learnt on half
+   of the people, tried on the other half. Measured by a forced choice: is the picture it draws more like this person, or more like another whose hole
    has the same size? Half is chance; of the control without a policy it is all. Under `mean` both choices have the same mean to 0.25 K, since the
    mean is published: asked is what is told beyond it.
 
@@ -30,6 +30,7 @@ import rasterio
 warnings.filterwarnings("ignore", category=rasterio.errors.NotGeoreferencedWarning)
 WARM = 10.0  # °C: people are warmer, all else in the scene that is no house is colder
 SIDE = 64  # of a place that is drawn again, px
+REACH = 12  # of what the inverse sees around a pixel, px
 BLOCK, SIGMA = 8, 4.0  # of mosaic and blur, px: at or above what tools for faces take for heads this small
 SETTINGS = """[detect]
 publish-beyond-envelope = 'intruder test on a simulated flight'
@@ -151,21 +152,32 @@ def share_found(boxes, people):
     return {"found": hit, "of": len(people), "by_chance": round(float(np.mean(chance)), 1)}
 
 
-def ridge(inputs, targets, groups):
-    """Weights by the dual form; the penalty is the best of some on a fifth of the people held out."""
-    held = groups % 5 == 0
+def windows_of(place, key):
+    """What is seen around each hidden pixel: a window of the redacted picture and one of the mask, a row a pixel."""
+    side = 2 * REACH + 1
+    around = [np.lib.stride_tricks.sliding_window_view(place[k], (side, side)) for k in (key, "mask around")]
+    return np.concatenate([a[place["mask"]].reshape(-1, side * side) for a in around] + [np.ones((place["mask"].sum(), 1))], 1)
 
-    def learn(x, y, penalty):
-        gram = x @ x.T
-        scale = np.trace(gram) / len(x)
-        return x.T @ np.linalg.solve(gram + penalty * scale * np.eye(len(x)), y)
 
-    def loss(penalty):
-        weights = learn(inputs[~held], targets[~held], penalty)
-        return ((inputs[held] @ weights - targets[held]) ** 2).sum()
+def learn(places, key, rng):
+    """Weights that draw the person's excess of each hidden pixel from its window; the penalty is the best of some on a fifth of the people held out."""
+    inputs, targets, people = [], [], []
+    for place in places:
+        rows = windows_of(place, key)
+        some = rng.permutation(len(rows))[: max(1, 60_000 // len(places))]
+        inputs.append(rows[some])
+        targets.append(place["person"][place["mask"]][some])
+        people.append(np.full(len(some), place["track"]))
+    x, y, people = np.concatenate(inputs), np.concatenate(targets), np.concatenate(people)
+    names = sorted(set(people))
+    held = np.isin(people, names[::5])
 
-    best = min((0.001, 0.01, 0.1, 1.0, 10.0), key=loss)
-    return learn(inputs, targets, best)
+    def solve(x, y, penalty):
+        gram = x.T @ x
+        return np.linalg.solve(gram + penalty * np.trace(gram) / len(gram) * np.eye(len(gram)), x.T @ y)
+
+    best = min((1e-5, 1e-4, 1e-3, 1e-2, 1e-1, 1.0), key=lambda p: ((x[held] @ solve(x[~held], y[~held], p) - y[held]) ** 2).sum())
+    return solve(x, y, best)
 
 
 def alike(a, b):
@@ -178,28 +190,21 @@ def inverse(places, key, rng, same_mean=False):
     """Forced choices between people in holes of one size; a share with its 95 % interval (people drawn anew 1,000 times)."""
     train = [p for p in places if p["track"] % 2 == 0]
     test = [p for p in places if p["track"] % 2 == 1]
-    tracks = {t: n for n, t in enumerate(sorted({p["track"] for p in train}))}
-    groups = np.array([tracks[p["track"]] for p in train])
-
-    def inputs(of):
-        rows = np.stack([np.concatenate([p[key].ravel(), 10.0 * p["mask"].ravel(), [100.0]]) for p in of])
-        return rows.astype(np.float64)
-
-    weights = ridge(inputs(train), np.stack([p["person"].ravel() for p in train]), groups)
-    drawn = inputs(test) @ weights
+    weights = learn(train, key, rng)
+    drawn = [windows_of(p, key) @ weights for p in test]
     by_size = {}
     for n, p in enumerate(test):
         by_size.setdefault(p["size"], []).append(n)
     won = {}
     for group in by_size.values():
         for n in group:
-            own = alike(drawn[n][test[n]["mask"].ravel()], test[n]["person"].ravel()[test[n]["mask"].ravel()])
+            own = alike(drawn[n], test[n]["person"][test[n]["mask"]])
             for other in group:
                 if test[n]["track"] == test[other]["track"]:
                     continue
                 if same_mean and abs(test[n]["told"] - test[other]["told"]) > 0.25:
                     continue
-                theirs = alike(drawn[n][test[n]["mask"].ravel()], test[other]["person"].ravel()[test[n]["mask"].ravel()])
+                theirs = alike(drawn[n], test[other]["person"][test[n]["mask"]])
                 # Equal but for rounding is a tie.
                 point = 0.5 if abs(own - theirs) < 1e-9 else float(own > theirs)
                 won.setdefault(test[n]["track"], []).append(point)
@@ -335,9 +340,11 @@ def main():
         entry["person"] = np.where(mask, np.clip(true[n][cut] - WARM, 0, None), 0.0)
         if not (entry["person"] > 0).any():
             continue
+        wide = (slice(r, r + SIDE + 2 * REACH), slice(c, c + SIDE + 2 * REACH))
+        entry["mask around"] = np.pad(masks[n], REACH)[wide].astype(np.float64)
         for policy in control:
-            entry[policy] = control[policy][n][cut] - level
-        entry["mask alone"] = np.zeros((SIDE, SIDE))
+            entry[policy] = np.pad(control[policy][n], REACH, "edge")[wide] - level
+        entry["mask alone"] = np.zeros_like(entry["mask around"])
         places.append(entry)
     for policy in ("true", "mosaic", "blur", "mean", "nodata", "mask alone"):
         answer["inverse"][policy] = inverse(places, policy, rng, same_mean=policy == "mean")
