@@ -6,8 +6,10 @@ mod config;
 mod eval;
 mod inspect;
 mod keys;
+mod leave;
 mod logging;
 mod memory;
+mod offline;
 mod pages;
 mod print;
 mod progress;
@@ -23,10 +25,12 @@ mod sign_off;
 mod simulate;
 mod verify;
 
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::Error;
 use print::failure;
 
 /// Turns drone thermal frames into heat-loss tiles that show buildings and no people.
@@ -111,6 +115,12 @@ enum Command {
     Completions(shell::CompletionsCommand),
     /// Print the manual page
     Man,
+    /// Do nothing but end (`leave.rs`)
+    #[command(name = leave::END_WITH, hide = true)]
+    EndWith {
+        /// The exit code
+        code: u8,
+    },
 }
 
 /// Exit codes: part of the contract with scripts.
@@ -140,36 +150,56 @@ impl From<Exit> for ExitCode {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::EndWith { code } = cli.command {
+        return code.into();
+    }
     logging::start(cli.global.verbose, cli.global.quiet);
     memory::say_only_where();
     if matches!(cli.command, Command::Run(_) | Command::Eval(_)) {
         memory::without_telemetry();
     }
     memory::keep_private();
-    let result = match cli.command {
-        Command::Run(command) => command.execute(&cli.global),
-        Command::Seal(command) => command.execute(),
-        Command::Inspect(command) => command.execute(&cli.global),
-        Command::Eval(command) => command.execute(&cli.global),
-        Command::Verify(command) => command.execute(&cli.global),
-        #[cfg(feature = "serve")]
-        Command::Serve(command) => command.execute(&cli.global),
-        Command::Audit(command) => command.execute(&cli.global),
-        Command::Report(command) => command.execute(&cli.global),
-        Command::Cosign(command) => command.execute(),
-        Command::Release(command) => command.execute(),
-        Command::Prove(command) => command.execute(),
-        Command::Review(command) => command.execute(&cli.global),
-        Command::Purge(command) => command.execute(&cli.global),
-        Command::Compare(command) => command.execute(&cli.global),
-        Command::Pages(command) => command.execute(&cli.global),
-        Command::Simulate(command) => command.execute(&cli.global),
-        Command::Keygen(command) => command.execute(),
-        Command::Config(command) => command.execute(),
-        Command::Completions(command) => command.execute(),
-        Command::Man => shell::man(),
+    offline::stay();
+    let json = cli.global.json;
+    // The panic's place was told when it began.
+    let result = panic::catch_unwind(AssertUnwindSafe(|| cli.execute()));
+    let exit = match result {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(error)) => failure(&error, json),
+        Err(_) => Exit::Failed,
     };
-    result
-        .unwrap_or_else(|error| failure(&error, cli.global.json))
-        .into()
+    if exit == Exit::Failed {
+        leave::at_once(exit);
+    }
+    exit.into()
+}
+
+impl Cli {
+    fn execute(self) -> Result<Exit, Error> {
+        let cli = self;
+        match cli.command {
+            Command::Run(command) => command.execute(&cli.global),
+            Command::Seal(command) => command.execute(),
+            Command::Inspect(command) => command.execute(&cli.global),
+            Command::Eval(command) => command.execute(&cli.global),
+            Command::Verify(command) => command.execute(&cli.global),
+            #[cfg(feature = "serve")]
+            Command::Serve(command) => command.execute(&cli.global),
+            Command::Audit(command) => command.execute(&cli.global),
+            Command::Report(command) => command.execute(&cli.global),
+            Command::Cosign(command) => command.execute(),
+            Command::Release(command) => command.execute(),
+            Command::Prove(command) => command.execute(),
+            Command::Review(command) => command.execute(&cli.global),
+            Command::Purge(command) => command.execute(&cli.global),
+            Command::Compare(command) => command.execute(&cli.global),
+            Command::Pages(command) => command.execute(&cli.global),
+            Command::Simulate(command) => command.execute(&cli.global),
+            Command::Keygen(command) => command.execute(),
+            Command::Config(command) => command.execute(),
+            Command::Completions(command) => command.execute(),
+            Command::Man => shell::man(),
+            Command::EndWith { .. } => Ok(Exit::Done),
+        }
+    }
 }

@@ -98,6 +98,7 @@ pub(super) fn reason_words(reason: Option<&str>) -> String {
         "beyond-envelope" => "unlike the pictures on which the program was measured".into(),
         "self-check" => "something was still found after hiding".into(),
         "detector-failed" | "internal" => "the program failed on it".into(),
+        "out-of-time" => "work on it took too long and was ended".into(),
         "duplicate" => "a copy of another picture".into(),
         "not-thermal" => "not a thermal picture".into(),
         "no-position" | "no-altitude" | "no-attitude" | "unknown-camera" => {

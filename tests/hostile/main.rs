@@ -1,0 +1,11 @@
+//! Input that means harm, through the real program: files, folders, models and settings that try to crash it, to fill its memory, to keep it
+//! busy for ever, to lead it to other files or the network, or to speak through it to whoever reads its results.
+
+#![cfg(all(target_os = "linux", feature = "cli", feature = "onnx"))]
+#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
+
+mod bench;
+#[path = "../common/mod.rs"]
+mod common;
+mod models;
+mod onnx;
