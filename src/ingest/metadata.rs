@@ -2,6 +2,7 @@
 
 use exif::{Exif, In, Reader, Tag, Value};
 
+use super::exif_size::is_bounded;
 use super::xmp::{Namespace, Xmp};
 use crate::frame::{
     Attitude, CameraName, Datum, Format, FrameMeta, Height, Leak, Position, PositionSource,
@@ -9,7 +10,9 @@ use crate::frame::{
 };
 use crate::units::{Degrees, Metres};
 
-const XMP_PACKET: u16 = 700;
+const XMP_PACKET: Tag = Tag(exif::Context::Tiff, 700);
+/// Directories that the library reads.
+const DIRECTORIES: u16 = 8;
 /// Metres by which one height differs in two tags, by rounding.
 const SAME_HEIGHT: f64 = 0.01;
 
@@ -20,7 +23,8 @@ pub(super) struct Tags {
 }
 
 impl Tags {
-    /// Tags from EXIF blocks (TIFF structures) and XMP packets; the first readable EXIF block counts.
+    /// Tags from EXIF blocks (TIFF structures) and XMP packets; the first readable EXIF block counts, and one that would take up more than
+    /// [`is_bounded`] allows is not read.
     pub(super) fn read<'a>(
         exif: impl IntoIterator<Item = &'a [u8]>,
         xmp: impl IntoIterator<Item = &'a [u8]>,
@@ -29,18 +33,21 @@ impl Tags {
         for packet in xmp {
             packets.read(packet);
         }
-        let exif: Option<Exif> = exif.into_iter().find_map(|block| {
-            let mut reader = Reader::new();
-            let result = reader.continue_on_error(true).read_raw(block.to_vec());
-            result
-                .or_else(|error| error.distill_partial_result(|_| {}))
-                .ok()
-        });
+        let exif: Option<Exif> =
+            exif.into_iter()
+                .filter(|block| is_bounded(block))
+                .find_map(|block| {
+                    let mut reader = Reader::new();
+                    let result = reader.continue_on_error(true).read_raw(block.to_vec());
+                    result
+                        .or_else(|error| error.distill_partial_result(|_| {}))
+                        .ok()
+                });
         // TIFF files keep the packet in tag 700 of the first directory, the XT2 in that of a later one.
-        let is_packet = |field: &&exif::Field| field.tag.number() == XMP_PACKET;
-        let packet = exif
-            .as_ref()
-            .and_then(|exif: &Exif| exif.fields().find(is_packet));
+        let packet = exif.as_ref().and_then(|exif: &Exif| {
+            let mut directories = (0..DIRECTORIES).map(In);
+            directories.find_map(|directory| exif.get_field(XMP_PACKET, directory))
+        });
         if let Some(Value::Byte(packet) | Value::Undefined(packet, _)) =
             packet.map(|field| &field.value)
         {
