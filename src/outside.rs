@@ -8,7 +8,7 @@ use std::fs;
 use std::io::{self, Read};
 use std::path::Path;
 
-use gdal::errors::GdalError;
+use gdal::errors::{CplErrType, GdalError};
 use gdal::{Dataset, DatasetOptions};
 
 /// Formats of outlines, points and tables that are read.
@@ -43,6 +43,9 @@ pub(crate) const RASTERS: &[&str] = &[
 
 /// Files in this process's memory, which GDAL keeps by such names.
 const IN_MEMORY: &str = "/vsimem/";
+
+/// GDAL's number for what could not be opened (`cpl_error.h`).
+const OPEN_FAILED: i32 = 4;
 
 /// Reads a plain file of at most `most` bytes.
 ///
@@ -80,8 +83,11 @@ pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
 /// What GDAL says, or that it was not asked.
 pub(crate) fn open(path: &Path, formats: &[&str]) -> gdal::errors::Result<Dataset> {
     if !path.is_file() && !path.starts_with(IN_MEMORY) {
-        let problem = "it is not a plain file here, and nothing is read from elsewhere";
-        return Err(GdalError::BadArgument(problem.into()));
+        return Err(GdalError::CplError {
+            class: CplErrType::Failure as u32,
+            number: OPEN_FAILED,
+            msg: "it is not a plain file here, and nothing is read from elsewhere".into(),
+        });
     }
     let options = DatasetOptions {
         allowed_drivers: Some(formats),

@@ -161,45 +161,63 @@ pub fn main() -> ExitCode {
     memory::keep_private();
     offline::stay();
     let json = cli.global.json;
-    // The panic's place was told when it began.
-    let result = panic::catch_unwind(AssertUnwindSafe(|| cli.execute()));
-    let exit = match result {
-        Ok(Ok(exit)) => exit,
-        Ok(Err(error)) => failure(&error, json),
-        Err(_) => Exit::Failed,
-    };
+    let exit = exit_of(json, || cli.execute());
     if exit == Exit::Failed {
         leave::at_once(exit);
     }
     exit.into()
 }
 
+/// The exit code of what was done. A panic's place was told when it began.
+fn exit_of(json: bool, work: impl FnOnce() -> Result<Exit, Error>) -> Exit {
+    match panic::catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(error)) => failure(&error, json),
+        Err(_) => Exit::Failed,
+    }
+}
+
 impl Cli {
     fn execute(self) -> Result<Exit, Error> {
-        let cli = self;
-        match cli.command {
-            Command::Run(command) => command.execute(&cli.global),
+        match self.command {
+            Command::Run(command) => command.execute(&self.global),
             Command::Seal(command) => command.execute(),
-            Command::Inspect(command) => command.execute(&cli.global),
-            Command::Eval(command) => command.execute(&cli.global),
-            Command::Verify(command) => command.execute(&cli.global),
+            Command::Inspect(command) => command.execute(&self.global),
+            Command::Eval(command) => command.execute(&self.global),
+            Command::Verify(command) => command.execute(&self.global),
             #[cfg(feature = "serve")]
-            Command::Serve(command) => command.execute(&cli.global),
-            Command::Audit(command) => command.execute(&cli.global),
-            Command::Report(command) => command.execute(&cli.global),
+            Command::Serve(command) => command.execute(&self.global),
+            Command::Audit(command) => command.execute(&self.global),
+            Command::Report(command) => command.execute(&self.global),
             Command::Cosign(command) => command.execute(),
             Command::Release(command) => command.execute(),
             Command::Prove(command) => command.execute(),
-            Command::Review(command) => command.execute(&cli.global),
-            Command::Purge(command) => command.execute(&cli.global),
-            Command::Compare(command) => command.execute(&cli.global),
-            Command::Pages(command) => command.execute(&cli.global),
-            Command::Simulate(command) => command.execute(&cli.global),
+            Command::Review(command) => command.execute(&self.global),
+            Command::Purge(command) => command.execute(&self.global),
+            Command::Compare(command) => command.execute(&self.global),
+            Command::Pages(command) => command.execute(&self.global),
+            Command::Simulate(command) => command.execute(&self.global),
             Command::Keygen(command) => command.execute(),
             Command::Config(command) => command.execute(),
             Command::Completions(command) => command.execute(),
             Command::Man => shell::man(),
             Command::EndWith { .. } => Ok(Exit::Done),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_failure_wherever_it_comes_from() {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(2)
+            .build()
+            .unwrap();
+        let falls = || pool.install(|| -> Result<Exit, Error> { panic!("told to") });
+        assert_eq!(exit_of(false, falls), Exit::Failed);
+        assert_eq!(exit_of(false, || Ok(Exit::Partial)), Exit::Partial);
     }
 }

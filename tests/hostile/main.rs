@@ -7,5 +7,9 @@
 mod bench;
 #[path = "../common/mod.rs"]
 mod common;
+mod files;
+mod folders;
+mod frames;
 mod models;
 mod onnx;
+mod settings;

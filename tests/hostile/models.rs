@@ -136,7 +136,6 @@ fn a_model_that_never_answers_withholds_its_frames_and_the_run_ends() {
         "in",
         "--out",
         "out",
-        "--json",
         "--model",
         &card,
         "--frame-seconds",
@@ -146,7 +145,7 @@ fn a_model_that_never_answers_withholds_its_frames_and_the_run_ends() {
     for (_, reason) in bench.outcomes() {
         assert_eq!(reason, "out-of-time");
     }
-    assert!(run.err.contains("--frame-seconds"), "{}", run.err);
+    assert!(run.out.contains("--frame-seconds"), "{}", run.out);
     assert_eq!(bench.call(&["verify", "out"]).code, Some(0));
     // The outcome stands: nothing is looked at again.
     let resumed = bench.call(&[
