@@ -11,5 +11,6 @@ mod files;
 mod folders;
 mod frames;
 mod models;
+mod names;
 mod onnx;
 mod settings;
