@@ -155,9 +155,7 @@ pub fn main() -> ExitCode {
     }
     logging::start(cli.global.verbose, cli.global.quiet);
     memory::say_only_where();
-    if matches!(cli.command, Command::Run(_) | Command::Eval(_)) {
-        memory::without_telemetry();
-    }
+    memory::start_clean(matches!(cli.command, Command::Run(_) | Command::Eval(_)));
     memory::keep_private();
     offline::stay();
     let json = cli.global.json;

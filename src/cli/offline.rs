@@ -6,7 +6,8 @@
 const SETTINGS: [(&str, &str); 8] = [
     // /vsicurl/, /vsis3/ and their like open this name and no other.
     ("CPL_VSIL_CURL_ALLOWED_FILENAME", "none"),
-    // What asks libcurl itself comes to the port of which nobody answers (discard, RFC 863).
+    // What asks libcurl itself, such as /vsicurl_streaming/, comes to a port where nobody answers (discard, RFC 863); `memory` sees to it that
+    // the environment names no way past it.
     ("GDAL_HTTP_PROXY", "127.0.0.1:9"),
     ("GDAL_HTTPS_PROXY", "127.0.0.1:9"),
     ("GDAL_HTTP_MAX_RETRY", "0"),

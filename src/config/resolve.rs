@@ -19,6 +19,9 @@ use crate::outside;
 use crate::redact::RedactConfig;
 use crate::units::{Celsius, Degrees, Metres};
 
+/// Characters of a line that a message quotes.
+const QUOTED: usize = 120;
+
 /// Bytes of a configuration file; the template with everything in it has some ten thousand.
 const LONGEST: u64 = 1 << 20;
 
@@ -137,7 +140,7 @@ impl Args {
         })?;
         toml::from_str(&text).map_err(|error| ConfigError::Syntax {
             path: path.to_path_buf(),
-            problem: error.to_string().trim_end().to_owned(),
+            problem: cut(&error.to_string()),
         })
     }
 
@@ -326,6 +329,13 @@ pub(super) fn within(
         }),
         value => Ok(value),
     }
+}
+
+/// A parser's message without the ends of its lines, which may be as long as the file.
+fn cut(message: &str) -> String {
+    let lines = message.trim_end().lines();
+    let cut = lines.map(|line| line.chars().take(QUOTED).collect::<String>());
+    cut.collect::<Vec<_>>().join("\n")
 }
 
 /// What decides about published bytes, for the digest: no paths of keys, no runtime library.

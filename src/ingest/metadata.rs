@@ -10,9 +10,7 @@ use crate::frame::{
 };
 use crate::units::{Degrees, Metres};
 
-const XMP_PACKET: Tag = Tag(exif::Context::Tiff, 700);
-/// Directories that the library reads.
-const DIRECTORIES: u16 = 8;
+const XMP_PACKET: u16 = 700;
 /// Metres by which one height differs in two tags, by rounding.
 const SAME_HEIGHT: f64 = 0.01;
 
@@ -44,10 +42,10 @@ impl Tags {
                         .ok()
                 });
         // TIFF files keep the packet in tag 700 of the first directory, the XT2 in that of a later one.
-        let packet = exif.as_ref().and_then(|exif: &Exif| {
-            let mut directories = (0..DIRECTORIES).map(In);
-            directories.find_map(|directory| exif.get_field(XMP_PACKET, directory))
-        });
+        let is_packet = |field: &&exif::Field| field.tag.number() == XMP_PACKET;
+        let packet = exif
+            .as_ref()
+            .and_then(|exif: &Exif| exif.fields().find(is_packet));
         if let Some(Value::Byte(packet) | Value::Undefined(packet, _)) =
             packet.map(|field| &field.value)
         {

@@ -439,6 +439,7 @@ pub fn hash_file(path: &Path) -> Result<([u8; 32], u64), StoreError> {
     let mut piece = vec![0; 1 << 16];
     let mut len = 0;
     loop {
+        beat(path);
         let read = file.read(&mut piece).at(path)?;
         if read == 0 {
             return Ok((hash.finalize().into(), len));

@@ -11,7 +11,7 @@ use crate::common::{dji_frames, write};
 /// KiB of address space that a call may have; libraries, threads and the good frames fit in, a bomb does not.
 const ADDRESSES: u64 = 3 << 20;
 /// Seconds of processor time: a call that goes round in a circle is killed.
-const SECONDS: u64 = 60;
+const SECONDS: u64 = 240;
 
 pub(crate) struct Bench(tempfile::TempDir);
 

@@ -30,12 +30,13 @@ fn names_of_homes_are_text_in_every_table_and_on_every_page() {
         serde_json::from_slice(&std::fs::read(truth).unwrap()).unwrap();
     for (number, feature) in (0_usize..).zip(outlines["features"].as_array_mut().unwrap()) {
         let name = NAMES[number % NAMES.len()];
-        feature["properties"]["uprn"] = format!("{name}{number}").into();
+        feature["properties"]["name"] = format!("{name}{number}").into();
+        feature["properties"]["uprn"] = format!("{number}00;={number}+1;@{number}").into();
     }
     let path = bench.path("homes.geojson");
     write(&path, outlines.to_string().as_bytes());
     let settings = format!(
-        "[weather]\nair-celsius = 2\nwind-m-s = 1\n[georef]\nrefine = false\n[buildings]\nfootprints = '{}'\nid = 'uprn'\nuprn = 'uprn'",
+        "[weather]\nair-celsius = 2\nwind-m-s = 1\n[georef]\nrefine = false\n[buildings]\nfootprints = '{}'\nid = 'name'\nuprn = 'uprn'",
         path.display()
     );
     let run: Run = common::run(&bench.path(""), "in", "out", &settings);
