@@ -102,7 +102,9 @@ impl Watchdog {
             drop(state);
             for frame in verdict.late {
                 // Again at every tick: it may have been between two looks.
-                detectors.iter().for_each(|detector| detector.stop(frame));
+                for detector in detectors {
+                    detector.stop(frame);
+                }
             }
             if let (Some(hang), false) = (verdict.hang, told) {
                 told = true;
@@ -140,10 +142,10 @@ impl Watchdog {
     }
 
     /// A stage showed a sign of life; where it is named, it begins.
-    fn alive(&self, stage: Option<&'static str>) {
+    fn alive(&self, begun: Option<&'static str>) {
         let mut state = self.state();
         state.alive = Instant::now();
-        state.stage = stage.unwrap_or(state.stage);
+        state.stage = begun.unwrap_or(state.stage);
     }
 
     fn state(&self) -> MutexGuard<'_, State> {
@@ -166,12 +168,10 @@ impl State {
             .frames
             .values()
             .filter(|busy| took(busy) > limits.frame);
-        let mut hung = self
-            .frames
-            .values()
-            .filter(|busy| took(busy) > limits.frame * 2);
+        let mut frames = self.frames.values();
+        let stuck = frames.find(|busy| took(busy) > limits.frame * 2);
         let stood_still = now.saturating_duration_since(self.alive);
-        let hang = match hung.next() {
+        let hang = match stuck {
             Some(busy) => Some(Hang {
                 stage: busy.stage,
                 file: Some(busy.file.clone()),

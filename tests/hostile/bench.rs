@@ -96,3 +96,10 @@ impl Bench {
         list.lines().map(line).collect()
     }
 }
+
+/// Makes a file longer, without its bytes.
+#[expect(clippy::disallowed_methods, reason = "tests make their own files")]
+pub(crate) fn lengthen(path: &Path, len: u64) {
+    let file = fs::File::options().write(true).open(path).unwrap();
+    file.set_len(len).unwrap();
+}

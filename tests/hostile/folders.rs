@@ -1,13 +1,13 @@
 //! Run folders that somebody else made: read by `verify`, `report`, `prove`, `audit`, `pages` and `compare`.
 
-use std::fs::{self, File};
+use std::fs;
 use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
 use heatveil::run::Silent;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, lengthen};
 use crate::common::{self, dji_frames, write, write_keys};
 
 /// A finished run in `out`, made in this process.
@@ -27,8 +27,7 @@ fn finished() -> Bench {
 /// Makes a file as long as no disk is, without its bytes.
 fn endless(path: &Path) {
     write(path, b"");
-    let file = File::options().write(true).open(path).unwrap();
-    file.set_len(1 << 40).unwrap();
+    lengthen(path, 1 << 40);
 }
 
 fn replace(path: &Path) {
@@ -37,12 +36,13 @@ fn replace(path: &Path) {
     }
 }
 
+type Attack = (&'static str, Box<dyn Fn(&Path)>);
+
 #[test]
 fn a_folder_from_elsewhere_is_refused_whatever_lies_in_it() {
     let bench = finished();
     assert_eq!(bench.call(&["verify", "out"]).code, Some(0));
     let log = fs::read_to_string(bench.path("out/audit/entries.jsonl")).unwrap();
-    type Attack = (&'static str, Box<dyn Fn(&Path)>);
     let with_log = |text: String| -> Box<dyn Fn(&Path)> {
         Box::new(move |out| write(&out.join("audit/entries.jsonl"), text.as_bytes()))
     };
@@ -119,7 +119,7 @@ fn a_folder_from_elsewhere_is_refused_whatever_lies_in_it() {
         (
             "names that aim at a terminal",
             at("tiles/\u{1b}]0;owned\u{7}\u{202e}", |path| {
-                write(path, b"x")
+                write(path, b"x");
             }),
         ),
     ];

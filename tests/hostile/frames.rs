@@ -39,6 +39,7 @@ impl Detector for Wild {
         self.inner.multiple_of()
     }
 
+    #[expect(clippy::panic_in_result_fn, reason = "it is told to")]
     fn detect(&self, frame: FrameId, input: &ModelInput) -> Result<Detections, DetectError> {
         let look = {
             let mut looks = self.looks.lock().unwrap();

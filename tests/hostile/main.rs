@@ -2,9 +2,16 @@
 //! busy for ever, to lead it to other files or the network, or to speak through it to whoever reads its results.
 
 #![cfg(all(target_os = "linux", feature = "cli", feature = "onnx"))]
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::print_stdout,
+    clippy::format_collect,
+    clippy::too_many_lines,
+    reason = "test code: helpers unwrap, a figure is a result, and lists of attacks are long"
+)]
 
 mod bench;
+mod bombs;
 #[path = "../common/mod.rs"]
 mod common;
 mod files;

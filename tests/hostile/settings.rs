@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::bench::Bench;
+use crate::bench::{Bench, lengthen};
 use crate::common::write;
 use crate::onnx::{times, with_card};
 
@@ -15,12 +15,7 @@ fn settings_that_are_no_settings_are_refused_at_once() {
     let bench = Bench::new();
     let long = bench.path("long.toml");
     write(&long, b"# ");
-    std::fs::File::options()
-        .write(true)
-        .open(&long)
-        .unwrap()
-        .set_len(100 << 20)
-        .unwrap();
+    lengthen(&long, 100 << 20);
     let deep = |open: &str, close: &str, count: usize| {
         format!(
             "[survey]\noperator = {}{}",
@@ -167,7 +162,7 @@ fn nothing_in_settings_or_files_leads_to_the_network() {
                 .output()
                 .unwrap();
             let code = run.status.code();
-            assert!(matches!(code, Some(1 | 2 | 3)), "{place}: {code:?}");
+            assert!(matches!(code, Some(1..=3)), "{place}: {code:?}");
         }
     }
     let layers = "<OGRVRTDataSource><OGRVRTLayer name='a'><SrcDataSource>PLACE</SrcDataSource></OGRVRTLayer></OGRVRTDataSource>";
