@@ -19,6 +19,11 @@
 
 .PHONY: demo setup web test test-web test-tract bench soak-frames soak-area heat-seeds heat-walls map-page report-page
 .PHONY: kill-loop storage-faults power-cuts noninterference intruder coverage
+# make many-files  FILES=20000 that are no frames: memory of each
+# make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
+
+.PHONY: demo setup web test test-web test-tract bench soak-frames soak-area heat-seeds heat-walls map-page report-page
+.PHONY: kill-loop storage-faults power-cuts noninterference many-files
 
 CARGO ?= cargo
 
@@ -104,6 +109,8 @@ intruder: setup
 coverage:
 	@.ci/setup test
 	@.ci/coverage
+many-files: setup
+	FILES=$(or $(FILES),20000) $(CARGO) test --release --test hostile -- --ignored --nocapture memory_of_many_files
 
 # docs/map.png from demo-heat, which `make test` leaves behind.
 map-page:

@@ -7,7 +7,6 @@
 //! behind it. Memory does not grow with the log but for a few bits a frame ([`story`]).
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use tlog_tiles::Hash;
@@ -20,8 +19,8 @@ use super::story::Story;
 use super::tile_files::{compare, work};
 use super::tree::{HashTile, Tree};
 use super::{AuditError, Entry, PublishedFile, ReleaseApproved, files, follow, keys, reviewers};
-use crate::hex;
 use crate::store::layout;
+use crate::{hex, outside};
 
 /// What to check a folder against.
 #[derive(Debug, Clone, Default)]
@@ -235,7 +234,7 @@ impl<'a> Check<'a> {
             head = self.signed(&bytes, key, "the checkpoint");
         }
         if let Some(path) = &options.checkpoint {
-            let bytes = fs::read(path).map_err(|source| AuditError::Io {
+            let bytes = outside::read(path, files::LONGEST).map_err(|source| AuditError::Io {
                 path: path.clone(),
                 source,
             })?;
