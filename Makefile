@@ -13,9 +13,13 @@
 # make storage-faults  every STEP=10th call to the operating system that writes fails, in three ways: half an hour
 # make power-cuts      the power goes at every STEP=10th such call; what was not synced is lost: an hour
 # make noninterference  CASES=200 random flights with other pixels under their masks
+# make fuzz   every reader of others' bytes for SECONDS=1800 each; make fuzz-short for 30 each   (fuzz/README.md)
+# make dist   what is handed on, into dist/: program, runtime, bill of materials, hashes
+# make reproducible  two builds in two folders, compared byte for byte
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
 .PHONY: demo setup web test test-web test-tract bench soak-frames soak-area heat-seeds heat-walls map-page report-page
+.PHONY: fuzz fuzz-short dist reproducible
 .PHONY: kill-loop storage-faults power-cuts noninterference
 
 CARGO ?= cargo
@@ -91,6 +95,18 @@ power-cuts: setup
 
 noninterference: setup
 	CASES=$(or $(CASES),200) $(CARGO) test --release --test noninterference -- --ignored --nocapture many_cases
+
+fuzz:
+	@.ci/fuzz $(or $(SECONDS),1800)
+
+fuzz-short:
+	@.ci/fuzz 30
+
+dist: setup web
+	@.ci/dist
+
+reproducible: setup web
+	@.ci/reproducible
 
 # docs/map.png from demo-heat, which `make test` leaves behind.
 map-page:

@@ -7,6 +7,8 @@
 mod embedded;
 mod envelope;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 #[cfg(feature = "onnx")]
 mod library;
 #[cfg(any(test, feature = "onnx", feature = "tract"))]

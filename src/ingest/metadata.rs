@@ -2,6 +2,7 @@
 
 use exif::{Exif, In, Reader, Tag, Value};
 
+use super::exif_block;
 use super::xmp::{Namespace, Xmp};
 use crate::frame::{
     Attitude, CameraName, Datum, Format, FrameMeta, Height, Leak, Position, PositionSource,
@@ -20,7 +21,7 @@ pub(super) struct Tags {
 }
 
 impl Tags {
-    /// Tags from EXIF blocks (TIFF structures) and XMP packets; the first readable EXIF block counts.
+    /// Tags from EXIF blocks (TIFF structures) and XMP packets; the first readable EXIF block counts. One that is not honest is as good as none.
     pub(super) fn read<'a>(
         exif: impl IntoIterator<Item = &'a [u8]>,
         xmp: impl IntoIterator<Item = &'a [u8]>,
@@ -29,7 +30,10 @@ impl Tags {
         for packet in xmp {
             packets.read(packet);
         }
-        let exif: Option<Exif> = exif.into_iter().find_map(|block| {
+        let mut honest = exif
+            .into_iter()
+            .filter(|block| exif_block::is_honest(block));
+        let exif: Option<Exif> = honest.find_map(|block| {
             let mut reader = Reader::new();
             let result = reader.continue_on_error(true).read_raw(block.to_vec());
             result
