@@ -48,5 +48,5 @@ fn the_corpus_finds_no_fault() {
             fed += 1;
         }
     }
-    assert!(fed > 100, "only {fed} files");
+    assert!(fed > 50, "only {fed} files");
 }
