@@ -35,7 +35,7 @@ pub use model::Model;
 pub use model_card::{ClassCard, FileCard, FilesCard, InputCard, ModelCard, OutputCard, Precision};
 pub use open::{Choice, Engine, Opened, open};
 pub use scripted::Scripted;
-#[cfg(feature = "onnx")]
+#[cfg(all(feature = "onnx", feature = "cli"))]
 pub(crate) use session::TELEMETRY_OFF;
 #[cfg(feature = "onnx")]
 pub use session::{Onnx, Runtime};

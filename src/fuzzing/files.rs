@@ -1,5 +1,7 @@
 //! Files of cameras in which as much is right as the bytes choose: a TIFF, or a JPEG with the blocks of FLIR and DJI.
 
+use std::fmt::Write as _;
+
 use arbitrary::{Result, Unstructured};
 
 use super::tiff::tiff;
@@ -55,8 +57,8 @@ fn segments(from: &mut Unstructured<'_>, file: &mut Vec<u8>) -> Result<()> {
             }
         }
         13 => {
-            let fill = [from.arbitrary::<u8>()? & 0xFC, from.arbitrary()?];
-            let frame = fill.repeat(DJI_FRAME / 2);
+            let sample = [from.arbitrary::<u8>()? & 0xFC, from.arbitrary()?];
+            let frame = sample.repeat(DJI_FRAME / 2);
             for piece in frame.chunks(SEGMENT) {
                 segment(file, 0xE3, &[piece]);
             }
@@ -104,7 +106,7 @@ fn packet(from: &mut Unstructured<'_>) -> Result<String> {
         } else {
             from.arbitrary()?
         };
-        packet.push_str(&format!("q:{name}='{value}' "));
+        let _ = write!(packet, "q:{name}='{value}' ");
     }
     packet.push_str("/>");
     Ok(packet)

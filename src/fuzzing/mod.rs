@@ -141,8 +141,8 @@ fn http(bytes: &[u8]) {
     in_folder(|folder| {
         SITE.with(|site| {
             site.get_or_init(|| Site::new(&folder.join("site")))
-                .ask(bytes)
-        })
+                .ask(bytes);
+        });
     });
 }
 

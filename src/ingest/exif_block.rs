@@ -118,8 +118,14 @@ mod tests {
 
     #[test]
     fn values_that_lie_side_by_side_are_read() {
-        assert!(is_honest(&block(1, [37_500, 7], 60_000, 26, &[7; 60_000])));
-        assert!(is_honest(&block(1, [271, 2], 60_000, 26, &[0; 60_000])));
+        assert!(is_honest(&block(
+            1,
+            [37_500, 7],
+            60_000,
+            26,
+            &vec![7; 60_000]
+        )));
+        assert!(is_honest(&block(1, [271, 2], 60_000, 26, &vec![0; 60_000])));
         // Two tags with one value; a value past the end.
         assert!(is_honest(&block(2, [282, 5], 1, 38, &[0; 8])));
         assert!(is_honest(&block(1, [271, 2], u32::MAX, 26, &[])));
@@ -132,7 +138,13 @@ mod tests {
     #[test]
     fn values_that_overlap_are_refused() {
         assert!(!is_honest(&block(1000, [37_500, 7], 12_000, 8, &[])));
-        assert!(!is_honest(&block(1, [271, 2], 70_000, 26, &[0; 70_000])));
+        assert!(!is_honest(&block(
+            1,
+            [271, 2],
+            70_000,
+            26,
+            &vec![0; 70_000]
+        )));
     }
 
     /// Pointers into a field of pointers: each is a directory of all that follow it.

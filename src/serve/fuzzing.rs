@@ -141,6 +141,7 @@ impl Site {
     }
 
     /// A request whose parts the bytes choose; its answer's body.
+    #[expect(clippy::panic_in_result_fn, reason = "a fault is what is looked for")]
     fn routed(&self, router: Router, bytes: &[u8]) -> Result<Vec<u8>> {
         let Some(request) = request(&mut Unstructured::new(bytes))? else {
             return Ok(Vec::new());
