@@ -13,17 +13,16 @@
 # make storage-faults  every STEP=10th call to the operating system that writes fails, in three ways: half an hour
 # make power-cuts      the power goes at every STEP=10th such call; what was not synced is lost: an hour
 # make noninterference  CASES=200 random flights with other pixels under their masks
+# make many-files  FILES=20000 that are no frames: memory of each
 # make intruder   an attacker looks for people in what was published: ten minutes, into intruder/
 # make coverage   lines of kernel, redaction, store and log that tests reach: twenty minutes, needs LLVM of rustc's version (apt)
+# make fuzz   every reader of others' bytes for SECONDS=1800 each; make fuzz-short for 30 each   (fuzz/README.md)
+# make dist   what is handed on, into dist/: program, runtime, bill of materials, hashes
+# make reproducible  two builds in two folders, compared byte for byte
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
 .PHONY: demo setup web test test-web test-tract bench soak-frames soak-area heat-seeds heat-walls map-page report-page
-.PHONY: kill-loop storage-faults power-cuts noninterference intruder coverage
-# make many-files  FILES=20000 that are no frames: memory of each
-# make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
-
-.PHONY: demo setup web test test-web test-tract bench soak-frames soak-area heat-seeds heat-walls map-page report-page
-.PHONY: kill-loop storage-faults power-cuts noninterference many-files
+.PHONY: kill-loop storage-faults power-cuts noninterference many-files intruder coverage fuzz fuzz-short dist reproducible
 
 CARGO ?= cargo
 
@@ -109,8 +108,21 @@ intruder: setup
 coverage:
 	@.ci/setup test
 	@.ci/coverage
+
 many-files: setup
 	FILES=$(or $(FILES),20000) $(CARGO) test --release --test hostile -- --ignored --nocapture memory_of_many_files
+
+fuzz:
+	@.ci/fuzz $(or $(SECONDS),1800)
+
+fuzz-short:
+	@.ci/fuzz 30
+
+dist: setup web
+	@.ci/dist
+
+reproducible: setup web
+	@.ci/reproducible
 
 # docs/map.png from demo-heat, which `make test` leaves behind.
 map-page:

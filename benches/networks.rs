@@ -24,7 +24,7 @@ fn main() {
     let cards: Vec<PathBuf> = given.map(PathBuf::from).collect();
     let library = Path::new(env!("CARGO_MANIFEST_DIR"));
     let library = library.join(".setup/onnxruntime/libonnxruntime.so");
-    let runtime = Runtime::load(&runtime_library(Some(&library))).unwrap();
+    let runtime = Runtime::load(&runtime_library(Some(&library)), None).unwrap();
     println!(
         "{}, one thread, {ROUNDS} rounds in turn; median (lowest)",
         runtime.version()

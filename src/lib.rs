@@ -18,6 +18,9 @@ pub mod detect;
 mod error;
 pub mod eval;
 pub mod frame;
+#[cfg(any(test, feature = "fuzzing"))]
+#[doc(hidden)]
+pub mod fuzzing;
 pub mod georef;
 pub mod heatloss;
 pub mod hex;

@@ -157,6 +157,26 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     ("serve", &["hex", "store", "tiles", "audit"]),
+    // Not in a program that is used: whatever reads what others wrote.
+    (
+        "fuzzing",
+        &[
+            "units",
+            "frame",
+            "config",
+            "ingest",
+            "radiometry",
+            "detect",
+            "georef",
+            "tiles",
+            "heatloss",
+            "seal",
+            "audit",
+            "review",
+            "run",
+            "serve",
+        ],
+    ),
     (
         "cli",
         &[

@@ -366,6 +366,14 @@ fn missing_or_wrong_models_and_a_missing_runtime_are_named_with_the_remedy() {
         "{}",
         runtime.err
     );
+    write(&bench.path("lib.so"), b"another library");
+    let other = bench.call(&["run", "in", "--out", "out", "--onnx-runtime", "lib.so"]);
+    assert_eq!(other.code, 1);
+    assert!(
+        other.err.contains("SHA-256") && other.err.contains("lib.so"),
+        "{}",
+        other.err
+    );
     assert!(!bench.path("out").exists());
 }
 

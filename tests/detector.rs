@@ -25,7 +25,8 @@ fn fixture_frames() -> PathBuf {
 fn runtime() -> Runtime {
     let library =
         Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup/onnxruntime/libonnxruntime.so");
-    Runtime::load(&runtime_library(Some(&library))).expect("`make setup` puts ONNX Runtime there")
+    Runtime::load(&runtime_library(Some(&library)), None)
+        .expect("`make setup` puts ONNX Runtime there")
 }
 
 /// The built-in model that finds persons.

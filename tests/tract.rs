@@ -19,6 +19,7 @@ fn finds(engine: Engine) -> Vec<Vec<Detection>> {
         precision: Some(Precision::Fp32),
         engine,
         library: Some(&runtime_library(Some(&library))),
+        library_sha256: None,
         workers: 1,
     })
     .unwrap();

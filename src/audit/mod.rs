@@ -16,6 +16,8 @@ mod error;
 mod files;
 mod follow;
 mod frames;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod keys;
 mod line;
 mod lines;

@@ -160,7 +160,7 @@ pub(super) fn problems(
 
 /// A proof as it was read.
 #[derive(Debug)]
-struct Proof {
+pub(super) struct Proof {
     line: Vec<u8>,
     index: u64,
     hashes: Vec<Hash>,
@@ -168,7 +168,7 @@ struct Proof {
 }
 
 /// Reads a proof; the words say what is wrong otherwise.
-fn read(bytes: &[u8]) -> Result<Proof, &'static str> {
+pub(super) fn read(bytes: &[u8]) -> Result<Proof, &'static str> {
     let text = std::str::from_utf8(bytes).ok().ok_or("it is not text")?;
     let (head, checkpoint) = text.split_once("\n\n").ok_or("it has no checkpoint")?;
     let mut lines = head.split('\n');

@@ -13,7 +13,7 @@ use serde_json::{Value, json};
 use super::{AuditError, PublishedFile, RunOpened, Signer, canonical, keys};
 
 /// Media type of in-toto statements.
-const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
+pub(super) const PAYLOAD_TYPE: &str = "application/vnd.in-toto+json";
 /// What the predicate is.
 const PREDICATE_TYPE: &str = "https://example.invalid/heatveil/release/v1";
 
@@ -130,7 +130,7 @@ pub(super) fn says(bytes: &[u8], statement: &Statement<'_>) -> Result<bool, Audi
 }
 
 /// What is signed (DSSE v1, PAE).
-fn pre_authentication(payload: &[u8]) -> Vec<u8> {
+pub(super) fn pre_authentication(payload: &[u8]) -> Vec<u8> {
     let head = format!(
         "DSSEv1 {} {PAYLOAD_TYPE} {} ",
         PAYLOAD_TYPE.len(),

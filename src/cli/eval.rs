@@ -45,6 +45,9 @@ pub(super) struct EvalCommand {
     /// Library of ONNX Runtime
     #[arg(long, value_name = "FILE", env = "HEATVEIL_ONNX_RUNTIME")]
     onnx_runtime: Option<PathBuf>,
+    /// Its SHA-256, where it is another than this version was tested with
+    #[arg(long, value_name = "HEX", env = "HEATVEIL_ONNX_RUNTIME_SHA256")]
+    onnx_runtime_sha256: Option<String>,
     /// Threads [default: one per core]
     #[arg(short, long, value_name = "N", env = "HEATVEIL_THREADS")]
     threads: Option<NonZeroUsize>,
@@ -59,6 +62,7 @@ impl EvalCommand {
             detect: DetectArgs {
                 precision: self.precision,
                 onnx_runtime: self.onnx_runtime,
+                onnx_runtime_sha256: self.onnx_runtime_sha256,
                 ..DetectArgs::default()
             },
             ..Args::default()
@@ -86,6 +90,7 @@ impl EvalCommand {
             precision: config.detect.precision,
             engine: config.detect.runtime,
             library: config.detect.onnx_runtime.as_deref(),
+            library_sha256: config.detect.onnx_runtime_sha256.as_deref(),
             workers: threads.get(),
         })?;
         let report = Evaluation {

@@ -66,6 +66,7 @@ impl RunCommand {
             precision: config.detect.precision,
             engine: config.detect.runtime,
             library: config.detect.onnx_runtime.as_deref(),
+            library_sha256: config.detect.onnx_runtime_sha256.as_deref(),
             workers: threads.get(),
         })?;
         let run = Run {

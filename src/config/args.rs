@@ -139,6 +139,12 @@ pub struct DetectArgs {
         )
     )]
     pub onnx_runtime: Option<PathBuf>,
+    /// Its SHA-256, where it is another than this version was tested with
+    #[cfg_attr(
+        feature = "cli",
+        arg(long, value_name = "HEX", env = "HEATVEIL_ONNX_RUNTIME_SHA256")
+    )]
+    pub onnx_runtime_sha256: Option<String>,
     /// Publish frames outside what the models were evaluated for, for this reason (logged)
     #[cfg_attr(feature = "cli", arg(long, value_name = "REASON"))]
     pub publish_beyond_envelope: Option<String>,
@@ -445,6 +451,9 @@ impl Args {
                 precision: detect.precision.or(other.detect.precision),
                 runtime: detect.runtime.or(other.detect.runtime),
                 onnx_runtime: detect.onnx_runtime.or(other.detect.onnx_runtime),
+                onnx_runtime_sha256: detect
+                    .onnx_runtime_sha256
+                    .or(other.detect.onnx_runtime_sha256),
                 publish_beyond_envelope: detect
                     .publish_beyond_envelope
                     .or(other.detect.publish_beyond_envelope),

@@ -14,6 +14,7 @@ use super::{
 };
 use crate::detect::{self, Class, Engine, WarmSpotConfig};
 use crate::georef::{CameraOverrides, Crs, KnownPoses};
+use crate::hex;
 use crate::ingest::TiffScale;
 use crate::outside;
 use crate::redact::RedactConfig;
@@ -72,6 +73,8 @@ pub struct DetectConfig {
     pub runtime: Engine,
     /// ONNX Runtime's library, where it is not found by itself.
     pub onnx_runtime: Option<PathBuf>,
+    /// SHA-256 of that library (64 lower-case hex digits), where it is another than this version was tested with.
+    pub onnx_runtime_sha256: Option<String>,
     /// Why frames outside the models' envelope are published; `None` withholds them.
     pub publish_beyond_envelope: Option<String>,
     /// When a region is a warm spot; `None` looks for none.
@@ -187,6 +190,14 @@ impl DetectArgs {
                 "a reason in words",
             ));
         }
+        let sha256 = self.onnx_runtime_sha256;
+        if let Some(text) = sha256
+            .as_ref()
+            .filter(|text| hex::decode_32(text).is_none())
+        {
+            let expected = "64 hex digits, as `sha256sum` prints them";
+            return Err(out_of_range("detect.onnx-runtime-sha256", text, expected));
+        }
         Ok(DetectConfig {
             models: self.models.unwrap_or_default(),
             precision: match self.precision.unwrap_or_default() {
@@ -196,6 +207,7 @@ impl DetectArgs {
             },
             runtime: self.runtime.unwrap_or_default(),
             onnx_runtime: self.onnx_runtime,
+            onnx_runtime_sha256: sha256.map(|text| text.to_lowercase()),
             publish_beyond_envelope: reason,
             warm_spots: self.warm_spots.resolve()?,
             carry: self.carry.resolve()?,

@@ -30,18 +30,36 @@ pub fn runtime_library(configured: Option<&Path>) -> PathBuf {
         .unwrap_or_else(|| PathBuf::from(name))
 }
 
-/// Version and SHA-256 of the library's file, such as `onnxruntime 1.32.0 sha256:6c15…`.
+/// SHA-256 of the libraries that this version was tested with: ONNX Runtime 1.32.0 for Linux on x86-64 and on aarch64, from the wheels that
+/// `.ci/setup` pins.
+const KNOWN: [&str; 2] = [
+    "6c1585d1bbf45b0712ea4a21b705c5fcb4ba04ff2e30f1fbf81a49faf658638f",
+    "49852228a93995158b2a813d4df487d47a1b76b0eaa894507ef49e91b6d7954a",
+];
+
+/// Version and SHA-256 of the library's file, such as `onnxruntime 1.32.0 sha256:6c15…`, where it is one of those known here or the one that the
+/// user `trusts` (64 hex digits). The words say what is wrong otherwise: a library that nobody knows is not loaded, since it sees every picture.
 ///
-/// The version that the library would tell itself cannot be asked for without unsafe code; official builds
-/// for Linux carry it as the version of their symbols. Where the file is known to the system's loader alone,
-/// `build`, what the library says about its build, stands in for both.
-pub(super) fn describe(library: &Path, build: &str) -> String {
-    let Ok(bytes) = fs::read(library) else {
-        return format!("onnxruntime {build}");
-    };
-    let version = symbol_version(&bytes).unwrap_or_else(|| "of unknown version".into());
+/// The version that the library would tell itself cannot be asked for without unsafe code; official builds for Linux carry it as the version of
+/// their symbols.
+pub(super) fn identify(library: &Path, trusts: Option<&str>) -> Result<String, String> {
+    let bytes =
+        fs::read(library).map_err(|error| format!("its hash cannot be checked ({error})"))?;
     let sha256: [u8; 32] = Sha256::digest(&bytes).into();
-    format!("onnxruntime {version} sha256:{}", hex::encode(&sha256))
+    let sha256 = hex::encode(&sha256);
+    let is_expected = match trusts {
+        Some(trusted) => trusted == sha256,
+        None => KNOWN.contains(&sha256.as_str()),
+    };
+    if !is_expected {
+        let other = match trusts {
+            Some(trusted) => format!("detect.onnx-runtime-sha256 is {trusted}"),
+            None => "no library known to this version; if you trust it, set detect.onnx-runtime-sha256 to that".into(),
+        };
+        return Err(format!("its SHA-256 is {sha256}: {other}"));
+    }
+    let version = symbol_version(&bytes).unwrap_or_else(|| "of unknown version".into());
+    Ok(format!("onnxruntime {version} sha256:{sha256}"))
 }
 
 /// The `1.2.3` of the first `VERS_1.2.3` that stands alone.
@@ -70,20 +88,40 @@ mod tests {
         assert_eq!(symbol_version(b""), None);
     }
 
+    /// SHA-256 of "abc", FIPS 180-2 appendix B.1.
+    const ABC: &str = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+
     #[test]
-    fn a_library_is_known_by_its_hash_whatever_it_says() {
+    fn a_library_that_nobody_knows_is_refused_by_its_hash() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("lib.so");
         crate::store::write_secret(&path, b"abc").unwrap();
-        // SHA-256 of "abc", FIPS 180-2 appendix B.1.
-        assert_eq!(
-            describe(&path, "build"),
-            "onnxruntime of unknown version \
-             sha256:ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad"
+        let refused = identify(&path, None).unwrap_err();
+        assert!(
+            refused.contains(ABC) && refused.contains("onnx-runtime-sha256"),
+            "{refused}"
         );
-        assert_eq!(
-            describe(&folder.path().join("none"), "git 1"),
-            "onnxruntime git 1"
+        let refused = identify(&path, Some(KNOWN[0])).unwrap_err();
+        assert!(
+            refused.contains(ABC) && refused.contains(KNOWN[0]),
+            "{refused}"
         );
+        let known = format!("onnxruntime of unknown version sha256:{ABC}");
+        assert_eq!(identify(&path, Some(ABC)), Ok(known));
+        let gone = identify(&folder.path().join("none"), Some(ABC)).unwrap_err();
+        assert!(gone.contains("cannot be checked"), "{gone}");
+    }
+
+    #[test]
+    fn the_known_libraries_are_those_that_are_fetched() {
+        let setup = Path::new(env!("CARGO_MANIFEST_DIR")).join(".ci/setup");
+        let setup = fs::read_to_string(setup).unwrap();
+        for sha256 in KNOWN {
+            assert!(
+                setup.contains(&format!("library_hash={sha256}")),
+                "{sha256}"
+            );
+        }
+        assert_eq!(setup.matches("library_hash=").count(), KNOWN.len());
     }
 }

@@ -7,6 +7,8 @@
 mod embedded;
 mod envelope;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 #[cfg(feature = "onnx")]
 mod library;
 #[cfg(any(test, feature = "onnx", feature = "tract"))]
@@ -33,7 +35,7 @@ pub use model::Model;
 pub use model_card::{ClassCard, FileCard, FilesCard, InputCard, ModelCard, OutputCard, Precision};
 pub use open::{Choice, Engine, Opened, open};
 pub use scripted::Scripted;
-#[cfg(feature = "onnx")]
+#[cfg(all(feature = "onnx", feature = "cli"))]
 pub(crate) use session::TELEMETRY_OFF;
 #[cfg(feature = "onnx")]
 pub use session::{Onnx, Runtime};

@@ -31,6 +31,8 @@ pub struct Choice<'a> {
     pub engine: Engine,
     /// ONNX Runtime's library, where it is not found by itself.
     pub library: Option<&'a Path>,
+    /// SHA-256 of that library (64 lower-case hex digits), where it is none that is known here.
+    pub library_sha256: Option<&'a str>,
     /// Frames that are looked at side by side.
     pub workers: usize,
 }
@@ -64,7 +66,7 @@ fn models(choice: &Choice<'_>) -> Result<Vec<super::Model>, DetectError> {
 fn onnxruntime(choice: &Choice<'_>) -> Result<Opened, DetectError> {
     use super::{Onnx, Runtime, runtime_library};
     let models = models(choice)?;
-    let runtime = Runtime::load(&runtime_library(choice.library))?;
+    let runtime = Runtime::load(&runtime_library(choice.library), choice.library_sha256)?;
     let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
     for model in models {
         detectors.push(Box::new(Onnx::new(runtime, model, choice.workers)?));

@@ -12,7 +12,7 @@ use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{RunOptions, Session};
 use ort::value::TensorRef;
 
-use super::library::describe;
+use super::library::identify;
 use super::network::{Network, grid, other_output};
 use super::postprocess::Grid;
 use super::{DetectError, Model, Precision};
@@ -33,21 +33,23 @@ struct Loaded {
 pub(crate) const TELEMETRY_OFF: &str = "ORT_DISABLE_TELEMETRY";
 
 impl Runtime {
-    /// Loads the library at `path`; later calls in one process give the first one's result.
+    /// Loads the library at `path`, once its SHA-256 is one that is known here or the one that the user `trusts` (64 lower-case hex digits); later
+    /// calls in one process give the first one's result.
     ///
     /// # Errors
     ///
     /// [`DetectError::Runtime`] naming the path and what to do.
-    pub fn load(path: &Path) -> Result<Self, DetectError> {
+    pub fn load(path: &Path, trusts: Option<&str>) -> Result<Self, DetectError> {
         static LOADED: OnceLock<Result<Loaded, String>> = OnceLock::new();
         let loaded = LOADED.get_or_init(|| {
-            // A path that exists is made absolute, so that the file described is the one that is loaded.
+            // A path that exists is made absolute, so that the file that was looked at is the one that is loaded.
             let path = path.canonicalize().unwrap_or_else(|_| path.to_path_buf());
             if std::env::var_os(TELEMETRY_OFF).is_none_or(|value| value != "1") {
                 return Err(format!(
                     "it would tell its maker of this process; set {TELEMETRY_OFF}=1"
                 ));
             }
+            let version = identify(&path, trusts)?;
             let builder = ort::init_from(&path).map_err(|error| error.to_string())?;
             let environment = builder
                 .with_telemetry(false)
@@ -55,7 +57,7 @@ impl Runtime {
                 .map_err(|error| error.to_string())?;
             Ok(Loaded {
                 environment,
-                version: describe(&path, ort::info()),
+                version,
             })
         });
         match loaded {

@@ -5,9 +5,12 @@
 //! whose scale nobody states, anything beyond [`Limits`]. Sealed files are opened in memory ([`open`]). Previews, thumbnails, visible photographs and
 //! maker notes are dropped here; [`Leak`](crate::frame::Leak) says that they were there.
 
+mod bytes;
 mod error;
-mod exif_size;
+mod exif_block;
 mod formats;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod intake;
 mod jpeg;
 mod limits;

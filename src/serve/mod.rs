@@ -9,6 +9,8 @@
 
 mod assets;
 mod error;
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod guard;
 mod outlines;
 mod published;

@@ -1,6 +1,6 @@
 //! FLIR's FFF container: a directory of records (DOMAIN section 1.1).
 
-use super::bytes::Endian;
+use crate::ingest::bytes::Endian;
 
 /// Record types that matter here.
 pub(super) const RAW_DATA: u16 = 1;

@@ -4,13 +4,13 @@ use std::io::Cursor;
 
 use image::{DynamicImage, ImageFormat, ImageReader};
 
-use super::bytes::Endian;
 use super::fff::{CAMERA_INFO, EMBEDDED_IMAGE, Fff, PICTURE_IN_PICTURE, RAW_DATA};
 use super::{File, FrameDecoder, jpeg_leaks, jpeg_tags, tiff};
 use crate::frame::{
     Atmosphere, Format, Frame, FrameId, Leak, ObjectParameters, PlanckConstants, Radiometry, Raw,
     Samples,
 };
+use crate::ingest::bytes::Endian;
 use crate::ingest::jpeg::Jpeg;
 use crate::ingest::{IngestError, IngestOptions, Limits};
 use crate::raster::Raster;

@@ -1,6 +1,5 @@
 //! The formats that carry temperatures, each behind [`FrameDecoder`].
 
-mod bytes;
 mod dji;
 mod fff;
 mod flir;

@@ -6,9 +6,9 @@ use std::io::Cursor;
 use ::tiff::ColorType;
 use ::tiff::decoder::{Decoder, DecodingResult};
 
-use super::bytes::Endian;
 use super::{Container, File, FrameDecoder};
 use crate::frame::{CameraName, Format, Frame, FrameId, Radiometry, Raw, Samples};
+use crate::ingest::bytes::Endian;
 use crate::ingest::metadata::Tags;
 use crate::ingest::{IngestError, IngestOptions, Limits, TiffScale};
 use crate::raster::Raster;
