@@ -15,7 +15,8 @@ use crate::onnx::{
 fn runtime() -> Runtime {
     let library =
         Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup/onnxruntime/libonnxruntime.so");
-    Runtime::load(&runtime_library(Some(&library))).expect("`make setup` puts ONNX Runtime there")
+    Runtime::load(&runtime_library(Some(&library)), None)
+        .expect("`make setup` puts ONNX Runtime there")
 }
 
 /// What one look of a model at a grey picture gives.
