@@ -261,7 +261,10 @@ impl Bench {
             }
             published.insert(Path::new("report").join(path), text.into_bytes());
         }
+        let is_told = |entry: &Entry| matches!(entry, Entry::Flight(flight) if flight.ground.contains("as overlaps tell"));
+        let reliefs = entries.iter().filter(|entry| is_told(entry)).count();
         Published {
+            reliefs,
             files: published,
             entries,
             ties,
@@ -282,6 +285,8 @@ struct Published {
     entries: Vec<Entry>,
     ties: usize,
     seams: usize,
+    /// Flights that were laid on ground as overlaps tell it.
+    reliefs: usize,
 }
 
 /// Random cases; how many pairs of frames were tied in all.
@@ -295,7 +300,7 @@ fn cases(number: u32) {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[25; 32]);
     let mut runner = TestRunner::new_with_rng(config, rng);
     let (ties, seams) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
-    let pixels = std::cell::Cell::new(0);
+    let (pixels, reliefs) = (std::cell::Cell::new(0), std::cell::Cell::new(0));
     let result = runner.run(&case(), |case| {
         let bench = Bench::new();
         bench.flight("one", &case, case.seed);
@@ -305,6 +310,7 @@ fn cases(number: u32) {
         let (one, other) = (bench.publish("one", &case), bench.publish("other", &case));
         ties.set(ties.get() + one.ties);
         seams.set(seams.get() + one.seams);
+        reliefs.set(reliefs.get() + one.reliefs);
         pixels.set(
             pixels.get()
                 + case
@@ -322,15 +328,16 @@ fn cases(number: u32) {
         Ok(())
     });
     println!(
-        "{number} cases, {} pixels changed, {} pairs tied, {} flights with temperatures matched",
+        "{number} cases, {} pixels changed, {} pairs tied, {} flights with temperatures matched, {} on ground as overlaps tell it",
         pixels.get(),
         ties.get(),
-        seams.get()
+        seams.get(),
+        reliefs.get()
     );
     result.unwrap();
     assert!(
-        ties.get() > 0 && seams.get() > 0,
-        "refinement and matching were not exercised"
+        ties.get() > 0 && seams.get() > 0 && reliefs.get() > 0,
+        "refinement, matching and relief were not all exercised"
     );
 }
 

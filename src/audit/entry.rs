@@ -303,7 +303,7 @@ pub struct FlightEvidence {
     pub flight_millikelvin: i64,
     /// Pairs of frames compared.
     pub pairs: u32,
-    /// What it was laid on, in words: flat ground, or a surface model with the SHA-256 of its heights.
+    /// What it was laid on, in words: flat ground, ground as overlaps tell it, or a surface model, the last two with the SHA-256 of their heights.
     #[serde(
         default,
         skip_serializing_if = "String::is_empty",

@@ -4,7 +4,7 @@
 //! frame, which maps pixels to flat ground in the run's map and back. Refuses: frames without position,
 //! altitude or attitude, cameras whose focal length nobody knows, and views that do not meet the ground.
 //!
-//! The ground is flat, at the height of the take-off point, unless a [`Surface`] says otherwise. Lenses are taken
+//! The ground is flat, at the height of the take-off point, unless a [`Surface`] model or overlaps say otherwise. Lenses are taken
 //! as straight unless overlaps tell otherwise (`refine`), and the scale of the map (0.9996 to 1.001) as 1: some centimetres in a footprint of 100 m.
 
 mod british;
@@ -38,7 +38,7 @@ pub use refine::{
     match_temperatures, refine_poses,
 };
 pub use sources::exif_offset;
-pub use surface::{Hit, Model, Patch, Surface, SurfaceError};
+pub use surface::{Hit, Model, Patch, Relief, Surface, SurfaceError};
 pub use view::{Bounds, View};
 pub use walls::{WallCells, WallOptions};
 pub use yaw::{YawChoice, YawReason, YawSource, choose_yaw};

@@ -35,6 +35,8 @@ pub(super) struct Alignment {
     /// Sum of squares over frames of the standard uncertainty of where the map shows a place, and frames.
     place: (f64, f64),
     temperatures: BTreeMap<FrameId, Radiometric>,
+    /// The ground as overlaps tell it; `None` where it was not looked for or nothing overlaps.
+    pub(super) ground: Option<Surface>,
     /// One a frame, in ascending order.
     pub(super) placed: Vec<Placed>,
     /// One a flight.
@@ -46,7 +48,10 @@ pub(super) struct Alignment {
 pub struct FlightAlignment {
     /// Median distance in pixels between the places where two frames show the same ground, with the poses of the files.
     pub offset_before_px: Option<f64>,
-    /// The same with refined poses.
+    /// The same with poses refined on flat ground, before the last rounds, which look for the ground's level too; `null` with a surface model and where
+    /// cameras look obliquely.
+    pub offset_on_flat_px: Option<f64>,
+    /// The same with refined poses, on the ground that the map is drawn on.
     pub offset_after_px: Option<f64>,
     /// Of that the part across the line between the two cameras, where heights of the ground that are not known show nothing.
     pub offset_after_across_px: Option<f64>,
@@ -96,6 +101,7 @@ impl Alignment {
             .enumerate()
             .map(|(at, frame)| (frame.id, at))
             .collect();
+        let mut ground: Option<Surface> = None;
         for flight in flights {
             let view = |id: &FrameId| Some((*id, frames.get(*at.get(id)?)?.view));
             let mut views: Vec<(FrameId, View)> = flight.iter().filter_map(view).collect();
@@ -112,7 +118,11 @@ impl Alignment {
                         accuracy: accuracy(&id),
                     })
                     .collect();
-                let mut found: Poses = pool.install(|| refine_poses(&loose, surface, held))?;
+                let mut found: Poses = pool
+                    .install(|| refine_poses(&loose, ground.as_ref().unwrap_or(surface), held))?;
+                // The next flight goes on from what this one found.
+                let relief = found.relief.clone().filter(|relief| relief.count() > 0);
+                ground = relief.map(Surface::Relief).or(ground);
                 let free = views.iter_mut().filter(|(id, _)| is_loose(id));
                 for (index, (_, view)) in free.enumerate() {
                     *view = found.view(index, view);
@@ -121,7 +131,9 @@ impl Alignment {
                 poses = Some(found);
             }
             if config.tiles.match_temperatures {
-                let found = pool.install(|| match_temperatures(&views, surface, held))?;
+                let found = pool.install(|| {
+                    match_temperatures(&views, ground.as_ref().unwrap_or(surface), held)
+                })?;
                 temperatures = Some(found);
             }
             for (id, view) in &views {
@@ -137,6 +149,7 @@ impl Alignment {
             alignment.record(&views, poses.as_ref(), temperatures.as_ref());
         }
         alignment.placed.sort_by_key(|placed| placed.frame);
+        alignment.ground = ground;
         Ok(alignment)
     }
 
@@ -171,6 +184,7 @@ impl Alignment {
         let first = matched.and_then(|found| found.frames.first());
         self.flights.push(FlightAlignment {
             offset_before_px: poses.and_then(|poses| median(poses.before)),
+            offset_on_flat_px: poses.and_then(|poses| median(poses.on_flat)),
             offset_after_px: poses.and_then(|poses| median(poses.after)),
             offset_after_across_px: poses
                 .and_then(|poses| poses.after)

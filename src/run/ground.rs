@@ -10,7 +10,7 @@ use super::summary::GroundSummary;
 use super::{Run, RunError};
 use crate::config::{Config, Walls};
 use crate::frame::FrameId;
-use crate::georef::{Bounds, Crs, Surface, View, WallOptions};
+use crate::georef::{Bounds, Crs, Relief, Surface, View, WallOptions};
 use crate::hex;
 use crate::raster::Raster;
 use crate::tiles::{MosaicFrame, MosaicReport};
@@ -119,8 +119,10 @@ impl Ground {
         frames.iter().filter(is_mean).copied().collect()
     }
 
-    /// The same ground under refined views: walls go where either these or those before see them, because neither is sure.
-    pub(super) fn seen_from(mut self, frames: &[MosaicFrame]) -> Self {
+    /// The ground under refined views, on the `surface` that overlaps told, where they told one: walls go where either these views or those before
+    /// see them, because neither is sure.
+    pub(super) fn refined(mut self, surface: Option<Surface>, frames: &[MosaicFrame]) -> Self {
+        self.surface = surface.unwrap_or(self.surface);
         if let Some((views, _)) = &mut self.walls {
             for frame in frames {
                 if let Some(known) = views.get_mut(&frame.id)
@@ -136,6 +138,17 @@ impl Ground {
 
     /// For the log: what flight number `flight` lies on, in words.
     pub(super) fn evidence(&self, flight: usize) -> String {
+        if let Surface::Relief(relief) = &self.surface {
+            let (low, high) = relief.range();
+            return format!(
+                "ground about the level of take-off, from {:.2} to {:.2} m as overlaps tell at {} places {} m apart, with heights {}",
+                low.0,
+                high.0,
+                relief.count(),
+                Relief::SPACING.0,
+                hex::encode(&relief.sha256())
+            );
+        }
         let Some((model, take_off)) = self.surface.model().zip(self.take_offs.get(flight)) else {
             return "flat ground at the level of take-off".into();
         };
@@ -167,25 +180,45 @@ impl Ground {
         // A turn by `d` moves the foot of a line of sight by H d / cos^2 of its angle from straight down.
         let tilt = PITCH_ERROR.to_radians() * height * (1.0 + report.mean_tangent.powi(2));
         GroundSummary {
-            model: if model.is_some() { "surface" } else { "flat" },
-            cell_m: model.map(|model| model.cell().0),
+            model: match self.surface {
+                Surface::Flat => "flat",
+                Surface::Relief(_) => "relief",
+                Surface::Model(_) => "surface",
+            },
+            cell_m: self.surface.cell().map(|cell| cell.0),
             reference_elevation_m: model.map(|model| model.reference().0),
             pixels_without_height: report.unknown_height_pixels,
             expected_roof_error_m: model.is_none().then_some(roof),
             expected_pitch_error_m: tilt,
-            in_words: if model.is_some() {
-                format!(
-                    "every pixel lies at the height of the surface model; a pitch off by 1 degree moves it by {tilt:.1} m"
-                )
-            } else {
-                format!(
-                    "flat ground at the level of take-off: what stands {TYPICAL_HEIGHT} m high is drawn {roof:.1} m from its place on \
-                     average, a pitch off by 1 degree moves all by {tilt:.1} m; give georef.dsm for a map without the first"
-                )
-            },
+            in_words: self.in_words(roof, tilt),
             walls: if self.walls.is_some() { "mean" } else { "keep" },
             walls_reason: self.wall_reason,
         }
+    }
+}
+
+impl Ground {
+    /// How wrong the map may be, for people: `roof` and `tilt` are what an eave's height and a degree of pitch move it by.
+    fn in_words(&self, roof: f64, tilt: f64) -> String {
+        let ground = match &self.surface {
+            Surface::Model(_) => {
+                return format!(
+                    "every pixel lies at the height of the surface model; a pitch off by 1 degree moves it by {tilt:.1} m"
+                );
+            }
+            Surface::Flat => "flat ground at the level of take-off".into(),
+            Surface::Relief(relief) => {
+                let (low, high) = relief.range();
+                format!(
+                    "ground as overlaps tell it, {:.1} to {:.1} m about the level of take-off",
+                    low.0, high.0
+                )
+            }
+        };
+        format!(
+            "{ground}: what stands {TYPICAL_HEIGHT} m high is drawn {roof:.1} m from its place on average, a pitch off by 1 degree moves all by \
+             {tilt:.1} m; give georef.dsm for a map without the first"
+        )
     }
 }
 

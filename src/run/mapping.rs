@@ -53,7 +53,7 @@ pub(super) fn map(
     let ground = Ground::under(run, crs, &mut frames, &members)?;
     let publishable = |id| ground.publishable(id, rasters(id)?);
     let located: BTreeMap<FrameId, _> = located.into_iter().collect();
-    let alignment = Alignment::of(
+    let mut alignment = Alignment::of(
         run,
         pool,
         &ground.surface,
@@ -62,7 +62,7 @@ pub(super) fn map(
         &located,
         &publishable,
     )?;
-    let ground = ground.seen_from(&frames);
+    let ground = ground.refined(alignment.ground.take(), &frames);
     journal.placed(&alignment.placed)?;
     let told = flights.iter().zip(&alignment.flights);
     summary.flights = told

@@ -89,15 +89,15 @@ pub struct MosaicSummary {
 /// What the map lies on, and how wrong that may be.
 #[derive(Debug, Clone, Serialize)]
 pub struct GroundSummary {
-    /// `flat` or `surface`.
+    /// `flat`, `relief` (ground as overlaps tell it) or `surface`.
     pub model: &'static str,
-    /// Side of a cell of the surface model.
+    /// Side of a cell of the surface model or of the relief.
     pub cell_m: Option<f64>,
     /// Elevation of the reference level in the surface model's datum.
     pub reference_elevation_m: Option<f64>,
     /// Pixels where the surface model has no height, drawn on the reference level.
     pub pixels_without_height: u64,
-    /// Metres by which an eave 5 m high is drawn away from its place on average; on flat ground only.
+    /// Metres by which an eave 5 m high is drawn away from its place on average; `null` with a surface model.
     pub expected_roof_error_m: Option<f64>,
     /// Metres by which a pitch that is off by 1 degree moves a pixel on average.
     pub expected_pitch_error_m: f64,

@@ -98,10 +98,11 @@ impl<'a> Surfaces<'a> {
                 }
             }
         }
-        Ok(Block {
-            patch: self.surface.patch(block.area)?,
-            emissivity,
-        })
+        let patch = match self.surface.model() {
+            Some(_) => self.surface.patch(block.area)?,
+            None => None,
+        };
+        Ok(Block { patch, emissivity })
     }
 
     /// Emissivity and tilt of a pixel; the settings' tilt at walls, and where no model tells.
@@ -118,6 +119,10 @@ impl<'a> Surfaces<'a> {
 
 /// Gives buildings whose tilt nobody stated the median tilt that the surface model has within their outline.
 pub(super) fn tilt(footprints: &mut [Footprint], surface: &Surface) -> Result<(), SurfaceError> {
+    // The ground under a roof does not tell how the roof lies.
+    if surface.model().is_none() {
+        return Ok(());
+    }
     for footprint in footprints.iter_mut().filter(|one| one.tilt.is_none()) {
         let Some(bounds) = Bounds::around(&footprint.polygons.concat().concat()) else {
             continue;

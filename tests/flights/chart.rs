@@ -1,8 +1,8 @@
 //! How far frames lie apart on the ground, found without the code under test.
 
-use heatveil::georef::View;
+use heatveil::georef::{Patch, Surface, View};
 use heatveil::raster::Raster;
-use heatveil::units::Degrees;
+use heatveil::units::{Degrees, Metres};
 
 use super::flight::Flight;
 
@@ -15,8 +15,9 @@ struct Chart {
 }
 
 impl Chart {
-    fn of(view: &View, raster: &Raster<f32>, cell: f64) -> Self {
-        let bounds = view.bounds(Degrees(50.0)).unwrap();
+    fn of(view: &View, ground: &Surface, raster: &Raster<f32>, cell: f64) -> Self {
+        let bounds = view.bounds_between(ground.range(), Degrees(50.0)).unwrap();
+        let patch = ground.patch(bounds.grown(Metres(2.0))).unwrap();
         #[expect(clippy::cast_possible_truncation, reason = "a map's cells")]
         let whole = |metres: f64| (metres / cell).floor() as i64;
         let (west, north) = (whole(bounds.west), whole(bounds.north));
@@ -25,13 +26,15 @@ impl Chart {
         let at = |cells: i64| (cells as f64 + 0.5) * cell;
         let shows = |index: i64| {
             let (east, north) = (at(west + index % width), at(north - index / width));
+            let level = |patch: &Patch| patch.height(east, north).unwrap();
+            let up = patch.as_ref().map_or(0.0, level);
             #[expect(
                 clippy::cast_possible_truncation,
                 clippy::cast_sign_loss,
                 reason = "pixels; `as` saturates"
             )]
             let pixel = view
-                .pixel(east, north)
+                .pixel_above(east, north, up)
                 .map(|(u, v)| (u as usize, v as usize));
             pixel.and_then(|(u, v)| raster.get(u, v)).copied()
         };
@@ -91,11 +94,12 @@ impl Chart {
 /// the code under test. With it the number of pairs.
 pub(crate) fn lines_apart(
     flight: &Flight,
+    ground: &Surface,
     view: impl Fn(usize) -> View,
     (cell, reach, step): (f64, i64, i64),
 ) -> (f64, usize) {
     let charts: Vec<Chart> = (0..31)
-        .map(|at| Chart::of(&view(at), &flight.rasters[at], cell))
+        .map(|at| Chart::of(&view(at), ground, &flight.rasters[at], cell))
         .collect();
     // Frames 14 to 17 are of the turn. Beside each other lie 5 and 25, 10 and 20.
     let pairs = (2..13).flat_map(|a| (28 - a..33 - a).map(move |b| (a, b)));

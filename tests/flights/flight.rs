@@ -9,9 +9,10 @@ use heatveil::georef::{
     View, YawChoice, YawSource, choose_yaw, locate, match_temperatures, refine_poses,
 };
 use heatveil::raster::Raster;
-use heatveil::tiles::{MosaicFrame, MosaicOptions, MosaicReport, TilesError, build};
+use heatveil::tiles::{MosaicFrame, MosaicOptions, MosaicReport, TilesError, build, build_on};
 
 use crate::common::unmasked;
+use crate::seams::Seams;
 
 pub(crate) struct Flight {
     pub(crate) metas: Vec<FrameMeta>,
@@ -114,6 +115,10 @@ impl From<heatveil::georef::SurfaceError> for Failure {
 
 /// A flight before and after its frames were brought into agreement.
 pub(crate) struct Agreement {
+    /// What the frames were laid on after.
+    pub(crate) ground: Surface,
+    /// Before and after.
+    pub(crate) seams: [Seams; 2],
     /// With the poses of the files.
     pub(crate) views: Vec<(FrameId, View)>,
     pub(crate) poses: Poses,
@@ -145,15 +150,22 @@ impl Flight {
             .zip(&views)
             .map(|(at, (id, view))| (*id, poses.view(at, view)))
             .collect();
-        let temperatures = match_temperatures(&refined, &Surface::Flat, load).unwrap();
+        let ground = Surface::Relief(poses.relief.clone().unwrap());
+        let temperatures = match_temperatures(&refined, &ground, load).unwrap();
         let corrected: Vec<_> = rasters
             .iter()
             .zip(&temperatures.frames)
             .map(|(raster, frame)| Arc::new(frame.apply(raster)))
             .collect();
-        let before = draw(self.crs, &views, rasters);
-        let after = draw(self.crs, &refined, &corrected);
+        let before = draw(self.crs, &Surface::Flat, &views, rasters);
+        let after = draw(self.crs, &ground, &refined, &corrected);
+        let seams = [
+            Seams::of(&Surface::Flat, &views, rasters),
+            Seams::of(&ground, &refined, &corrected),
+        ];
         Agreement {
+            ground,
+            seams,
             views,
             poses,
             temperatures,
@@ -163,7 +175,12 @@ impl Flight {
     }
 }
 
-fn draw(crs: Crs, views: &[(FrameId, View)], rasters: &[Arc<Raster<f32>>]) -> MosaicReport {
+fn draw(
+    crs: Crs,
+    ground: &Surface,
+    views: &[(FrameId, View)],
+    rasters: &[Arc<Raster<f32>>],
+) -> MosaicReport {
     let folder = tempfile::tempdir().unwrap();
     let frames: Vec<MosaicFrame> = views
         .iter()
@@ -171,6 +188,6 @@ fn draw(crs: Crs, views: &[(FrameId, View)], rasters: &[Arc<Raster<f32>>]) -> Mo
         .collect();
     let load = |id: FrameId| Ok::<_, TilesError>(Arc::clone(&rasters[id.0 as usize]));
     let options = MosaicOptions::default();
-    let mosaic = build(crs, &frames, &options, folder.path(), load);
+    let mosaic = build_on(ground, crs, &frames, &options, folder.path(), load);
     mosaic.unwrap().report().clone()
 }

@@ -9,6 +9,7 @@ mod chart;
 mod common;
 mod flight;
 mod rims;
+mod seams;
 
 use std::sync::Arc;
 
@@ -62,10 +63,10 @@ fn on_the_xt2_flight_both_yaws_agree() {
     assert!(gimbal.abs_diff(flight) < 30, "{choice:?}");
 }
 
-/// The issue asks for half a pixel on overlaps: a pixel is 0.16 m. The squares that refinement matches come to 0.60 px on flat ground: 0.20 px across the lines
-/// between cameras, 0.46 px along them, which is where heights of the ground show (a hut of 3 m moves by 4 px between frames 25 m apart). Measured once outside
-/// the repository: heights on a lattice of 30 m, solved with the poses, leave 0.39 px; a shift along the track in time, rows that are read one after the other,
-/// `p1` and `p2`, and yaws as the gimbal's turns say leave 0.57 px or more on flat ground.
+/// The issue asks for half a pixel on overlaps: a pixel is 0.16 m. Squares matched by refinement come to 0.43 px, 0.17 px across the lines between cameras; on flat
+/// ground to 0.60 px, 0.20 px across: along those lines heights show (trees of 10 m by the river move by 13 px between frames 25 m apart). Measured once, with one
+/// pair in four left out of the solution: half of the squares of these come within 0.66 px, on flat ground within 0.78 px. Measured once outside the repository: a
+/// shift along the track in time, rows that are read one after the other, `p1` and `p2`, and yaws as the gimbal's turns say leave 0.57 px or more on flat ground.
 #[test]
 #[expect(clippy::print_stdout, reason = "the figures are the result")]
 fn the_frames_and_lines_of_the_m2ea_flight_come_to_fit() {
@@ -80,12 +81,23 @@ fn the_frames_and_lines_of_the_m2ea_flight_come_to_fit() {
         found.poses.tied,
         found.poses.pairs
     );
+    let flat = found.poses.on_flat.unwrap();
+    let relief = found.poses.relief.as_ref().unwrap();
+    println!(
+        "on flat ground {:.2} px, {:.2} px across; ground {:?} at {} nodes, camera {:?}",
+        flat.median_px,
+        flat.median_across_px.unwrap(),
+        relief.range(),
+        relief.count(),
+        found.poses.camera
+    );
     assert!(
-        before.median_px > 5.0
-            && after.median_px <= 0.65
-            && after.median_across_px.unwrap() <= 0.25,
+        before.median_px > 5.0 && after.median_px <= 0.5 && after.median_across_px.unwrap() <= 0.25,
         "{before:?} {after:?}"
     );
+    // Fields, an orchard, a river with trees on its banks: nothing deeper or higher than that.
+    let (low, high) = relief.range();
+    assert!(relief.count() >= 40 && low.0 > -3.0 && (3.0..15.0).contains(&high.0));
     assert!(after.matches > 1200 && found.poses.tied * 100 >= found.poses.pairs * 85);
     // A barrel, as wide thermal lenses are.
     let camera = found.poses.camera;
@@ -99,22 +111,28 @@ fn the_frames_and_lines_of_the_m2ea_flight_come_to_fit() {
             .all(|frame| frame.shift() < 8.0)
     );
     let stated = |at: usize| found.views[at].1;
-    let (apart, pairs) = lines_apart(&flight, stated, (1.0, 20, 2));
+    let (apart, pairs) = lines_apart(&flight, &Surface::Flat, stated, (1.0, 20, 2));
     assert!(apart > 6.0 && pairs >= 25, "{apart} m in {pairs} pairs");
     let refined = |at: usize| found.poses.view(at, &found.views[at].1);
-    let (apart, pairs) = lines_apart(&flight, refined, (1.0, 20, 2));
+    let (apart, pairs) = lines_apart(&flight, &found.ground, refined, (1.0, 20, 2));
     assert!(apart <= 1.0 && pairs >= 25, "{apart} m in {pairs} pairs");
-    let (apart, pairs) = lines_apart(&flight, refined, (0.08, 8, 6));
+    let (apart, pairs) = lines_apart(&flight, &found.ground, refined, (0.08, 8, 6));
     assert!(apart <= 0.081 && pairs >= 25, "{apart} m in {pairs} pairs");
     let seam = |report: &MosaicReport| report.overlap_disagreement.unwrap();
     let (before, after) = (seam(&found.before), seam(&found.after));
     println!("differences in the map {before:.3} K -> {after:.3} K");
-    // The issue asks for half.
     assert!(after <= 0.6 * before);
+    // The issue asks for half: where the map goes from one frame to the next it is that (0.41), over all that two frames see 0.54. The mean there is made
+    // by few places, trees that look different from two sides: half of all places differ by less than 0.45 K, 1.06 K before.
+    let [before, after] = &found.seams;
+    println!("before: {}\nafter: {}", before.line(), after.line());
+    assert!(after.borders.mean <= 0.5 * before.borders.mean);
+    assert!(after.everywhere.median <= 0.5 * before.everywhere.median);
 }
 
-/// Issue 4: vignetting under 1 K peak to peak, on frames that did not tune it, and seams at least halved: between two frames they are (0.52 K to 0.17 K), in the map
-/// nearly (0.35 K to 0.19 K).
+/// Issue 4: vignetting under 1 K peak to peak, on frames that did not tune it, and seams at least halved. Between two frames they are (0.52 K to 0.16 K). In the map the
+/// mean over all that two frames see falls from 0.35 K to 0.19 K, but most of what is left is noise and texture of both: means over stretches of 5 m, in which a seam shows,
+/// fall from 0.31 K to 0.08 K, and from place to place the map changes by 0.22 K across a seam (0.53 K before), by 0.18 K beside it.
 #[test]
 #[expect(clippy::print_stdout, reason = "the figures are the result")]
 fn drift_and_vignetting_leave_the_xt2_flight() {
@@ -135,6 +153,10 @@ fn drift_and_vignetting_leave_the_xt2_flight() {
         seam(&found.after)
     );
     assert!(seam(&found.after) <= 0.6 * seam(&found.before));
+    let [before, after] = &found.seams;
+    println!("before: {}\nafter: {}", before.line(), after.line());
+    assert!(after.stretches.mean <= 0.5 * before.stretches.mean);
+    assert!(after.across.mean <= 0.5 * before.across.mean);
     for even in [true, false] {
         vignetting_of_one_half_leaves_the_other(&flight, &found, even);
     }
@@ -143,19 +165,21 @@ fn drift_and_vignetting_leave_the_xt2_flight() {
 /// Vignetting learnt from each second frame, on those between: corners, and the pattern that overlaps show, lose it; learnt anew, little is found.
 ///
 /// This flight is one straight line without turns: a place moves down the sensor from frame to frame and never across. So overlaps tell the profile along
-/// the line, and the one across it comes from the lens being round.
+/// the line, and the one across it comes from the lens being round. Its first frames are no help: their gimbals' yaws differ by 9 degrees, but laid on the others they are
+/// turned by 2, and columns fitted to that are off by 8 K.
 #[expect(clippy::print_stdout, reason = "the figures are the result")]
 fn vignetting_of_one_half_leaves_the_other(flight: &Flight, found: &Agreement, even: bool) {
     let rasters = &flight.rasters;
     let refined = (0..)
         .zip(&found.views)
         .map(|(at, (id, view))| (*id, found.poses.view(at, view)));
+    let ground = &found.ground;
     let (tuning, held): (Vec<(FrameId, View)>, Vec<_>) =
         refined.partition(|(id, _)| (id.0 % 2 == 0) == even);
     let terms = |frames: &[(FrameId, View)], radiometric: Radiometric| {
         let corrected =
             |id: FrameId| Ok::<_, Failure>(Arc::new(radiometric.apply(&rasters[id.0 as usize])));
-        let found = match_temperatures(frames, &Surface::Flat, corrected).unwrap();
+        let found = match_temperatures(frames, ground, corrected).unwrap();
         found.frames[0].vignetting
     };
     let measured = Radiometric::default();

@@ -11,6 +11,7 @@
 #[path = "../common/mod.rs"]
 mod common;
 mod measure;
+mod rolling;
 mod trace;
 mod truth;
 

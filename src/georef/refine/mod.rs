@@ -7,6 +7,7 @@
 //! Positions and angles in the files are priors, so the whole flight stays where GPS put it; overlaps say how its frames lie to each other.
 
 mod least_squares;
+mod levels;
 mod matching;
 mod overlap;
 mod pairs;

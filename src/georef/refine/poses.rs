@@ -2,12 +2,13 @@
 
 use std::sync::Arc;
 
+use super::levels::Levels;
 use super::pairs::Overlaps;
 use super::solve::{Unknowns, corrected_view, solve_ties};
 use super::ties::{ROUNDS, Round, Tie, ties};
 use crate::frame::FrameId;
 use crate::georef::crs::median;
-use crate::georef::{Correction, Lens, Surface, SurfaceError, View};
+use crate::georef::{Correction, Lens, Relief, Surface, SurfaceError, View};
 use crate::raster::Raster;
 use crate::units::Metres;
 
@@ -41,8 +42,13 @@ pub struct Poses {
     /// How far the same ground lay apart in two frames, with the poses of the files; only of squares that were matched, thus no
     /// further than was looked.
     pub before: Option<Offsets>,
-    /// The same with the corrections.
+    /// The same with corrections found so far, before the level of the ground was looked for; `None` where it was not: on a surface model, and where cameras look
+    /// obliquely.
+    pub on_flat: Option<Offsets>,
+    /// The same with all corrections.
     pub after: Option<Offsets>,
+    /// The ground, with what earlier flights told of it; `None` where it was not looked for.
+    pub relief: Option<Relief>,
 }
 
 /// How a camera differs from what the table and the file say: the same in every frame of a flight.
@@ -121,6 +127,11 @@ where
 {
     let overlaps = Overlaps::of(frames.iter().map(|frame| &frame.view), surface);
     let mut unknowns = Unknowns::of(frames, surface);
+    let looks_down = frames.iter().all(|frame| looks_down(&frame.view));
+    if !looks_down {
+        // Obliquely squares lie on walls and roofs as often as on the ground.
+        unknowns.levels = None;
+    }
     let look = |unknowns: &Unknowns, round: Round| {
         let view = |at: usize| {
             let frame = frames.get(at)?;
@@ -130,6 +141,8 @@ where
                 overlaps.bounds(at)?,
             ))
         };
+        let ground = unknowns.levels.as_ref().map(Levels::surface);
+        let surface = ground.as_ref().unwrap_or(surface);
         ties(view, &overlaps.pairs, surface, round, &load)
     };
     let centre = |unknowns: &Unknowns| {
@@ -137,18 +150,26 @@ where
         let centres = views.map(|(at, frame)| unknowns.view(at, &frame.view).centre());
         centres.collect::<Vec<_>>()
     };
-    let mut before = None;
+    let (mut before, mut on_flat) = (None, None);
     let mut matches = Vec::new();
     let mut levels = Vec::new();
     for round in ROUNDS {
         let ties = look(&unknowns, round)?;
         before = before.or_else(|| offsets(&ties, &centre(&unknowns)));
+        let tells_levels = round.tells_levels && unknowns.levels.is_some();
+        if tells_levels {
+            on_flat = on_flat.or_else(|| offsets(&ties, &centre(&unknowns)));
+        }
         matches = counts(frames.len(), &ties);
-        solve_ties(&mut unknowns, frames, &ties);
+        solve_ties(&mut unknowns, frames, &ties, tells_levels);
         levels = ties.iter().map(|tie| tie.up).collect();
     }
-    if frames.iter().all(|frame| looks_down(&frame.view)) {
-        let level = median(&mut levels).unwrap_or(0.0);
+    if looks_down {
+        // Relief grows with the flight, about level 0.
+        let level = match unknowns.levels {
+            Some(_) => 0.0,
+            None => median(&mut levels).unwrap_or(0.0),
+        };
         unknowns.keep_scale(frames, &matches, level);
     }
     let [.., last] = ROUNDS;
@@ -164,7 +185,9 @@ where
         pairs: overlaps.pairs.len(),
         tied: of_tied.len(),
         before,
+        on_flat,
         after: offsets(&ties, &centre(&unknowns)),
+        relief: unknowns.levels.map(|levels| levels.relief().clone()),
     })
 }
 

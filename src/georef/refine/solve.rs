@@ -4,9 +4,11 @@
 //! as the files say.
 //!
 //! Each tie says that two corrected frames show its ground at one place: `Ja xa - Jb xb = offset`, J how a place moves with each number of frame
-//! and camera, found by small steps. What the files say is a prior, each number with its standard deviation.
+//! and camera, found by small steps, and with the level of the ground where no model tells it (`levels.rs`). What the files say is a prior, each
+//! number with its standard deviation.
 
 use super::least_squares::{Equation, solve};
+use super::levels::{LEVEL, Levels, lean};
 use super::poses::{CameraCorrection, Stated};
 use super::ties::Tie;
 use crate::georef::{Correction, Lens, Surface, View};
@@ -30,6 +32,8 @@ const OWN_SIZE: usize = Correction::SIZE;
 const SHARED_SIZE: usize = 7;
 /// Both.
 const NUMBERS: usize = OWN_SIZE + SHARED_SIZE;
+/// Of a tie: both frames, and the levels of the four nodes around its place.
+const TERMS: usize = 2 * NUMBERS + 4;
 /// Fewer matches than this do not tell how the lens bends lines.
 const LEAST_FOR_LENS: usize = 200;
 
@@ -40,6 +44,8 @@ pub(super) struct Unknowns {
     shared: [f64; SHARED_SIZE],
     priors: Vec<[f64; OWN_SIZE]>,
     shared_priors: [f64; SHARED_SIZE],
+    /// `None` where they are not looked for.
+    pub(super) levels: Option<Levels>,
 }
 
 impl Unknowns {
@@ -56,7 +62,7 @@ impl Unknowns {
         };
         let mut shared_priors = SHARED;
         let [height, ..] = &mut shared_priors;
-        if matches!(surface, Surface::Flat) {
+        if surface.model().is_none() {
             *height = FLAT_HEIGHT;
         }
         Self {
@@ -64,6 +70,7 @@ impl Unknowns {
             shared: [0.0; SHARED_SIZE],
             priors: frames.iter().map(prior).collect(),
             shared_priors,
+            levels: Levels::on(surface),
         }
     }
 
@@ -143,6 +150,9 @@ impl Unknowns {
         }
         let [above, ..] = &mut self.shared;
         *above += (factor - 1.0) * height;
+        if let Some(levels) = &mut self.levels {
+            levels.scale(factor, (centre[0], centre[1]));
+        }
     }
 
     /// All numbers of a frame, its own and those of all.
@@ -204,55 +214,86 @@ pub(super) fn corrected_view(
     }
 }
 
-/// Solves for all numbers at once.
-pub(super) fn solve_ties(unknowns: &mut Unknowns, frames: &[Stated], ties: &[Tie]) {
+/// One unknown of a tie.
+struct Term {
+    unknown: usize,
+    /// Metres east and north by which the first frame's place moves from the second's per unit of it.
+    moves: (f64, f64),
+    now: f64,
+    prior: f64,
+}
+
+/// Solves for all numbers at once, `with_levels` those of the ground too.
+pub(super) fn solve_ties(
+    unknowns: &mut Unknowns,
+    frames: &[Stated],
+    ties: &[Tie],
+    with_levels: bool,
+) {
     let knows_lens = ties.len() >= LEAST_FOR_LENS;
     let shared_from = frames.len() * OWN_SIZE;
+    let levels_from = shared_from + SHARED_SIZE;
+    let levels = unknowns.levels.as_ref().filter(|_| with_levels);
+    let levels = levels.map(|levels| (levels, levels.free(ties)));
     let mut equations = Vec::with_capacity(2 * ties.len());
     for tie in ties {
-        let side = |frame: usize, place: (f64, f64)| {
-            let view = &frames.get(frame)?.view;
-            let now = unknowns.numbers(frame);
-            let moves = moves(view, now, place, tie.up)?;
-            Some((frame, now, moves, unknowns.priors(frame)))
-        };
         let second = (tie.place.0 + tie.offset.0, tie.place.1 + tie.offset.1);
-        let (Some(a), Some(b)) = (side(tie.frames.0, tie.place), side(tie.frames.1, second)) else {
-            continue;
-        };
-        for (axis, offset) in [(Axis::East, tie.offset.0), (Axis::North, tie.offset.1)] {
-            let mut equation = Equation {
-                unknowns: [0; 2 * NUMBERS],
-                factors: [0.0; 2 * NUMBERS],
-                target: offset / tie.sigma,
-            };
-            let mut slots = equation.unknowns.iter_mut().zip(&mut equation.factors);
-            for (sign, (frame, now, moves, priors)) in [(1.0, &a), (-1.0, &b)] {
-                let numbers = now.iter().zip(moves).zip(priors).enumerate();
-                for (number, ((now, moved), prior)) in numbers {
-                    let (index, is_known) = match number.checked_sub(OWN_SIZE) {
-                        None => (frame * OWN_SIZE + number, true),
-                        Some(shared) => (shared_from + shared, knows_lens),
-                    };
-                    let slope = if is_known {
-                        sign * axis.of(*moved)
-                    } else {
-                        0.0
-                    };
-                    let factor = slope * prior / tie.sigma;
-                    // Solved for whole corrections, so that the prior holds them to the file and not to the round before.
-                    equation.target += factor * now / prior;
-                    if let Some((unknown, slot)) = slots.next() {
-                        *unknown = u32::try_from(index).unwrap_or(u32::MAX);
-                        *slot = factor;
-                    }
+        let sides = [(tie.frames.0, tie.place, 1.0), (tie.frames.1, second, -1.0)];
+        let mut terms = Vec::with_capacity(TERMS);
+        let mut apart = (0.0, 0.0);
+        for (frame, place, sign) in sides {
+            let now = unknowns.numbers(frame);
+            let both = frames.get(frame).and_then(|stated| {
+                let view = unknowns.view(frame, &stated.view);
+                Some((
+                    moves(&stated.view, now, place, tie.up)?,
+                    lean(&view, place, tie.up),
+                ))
+            });
+            let Some((moves, lean)) = both else { continue };
+            apart = (apart.0 + sign * lean.0, apart.1 + sign * lean.1);
+            let numbers = now.into_iter().zip(moves).zip(unknowns.priors(frame));
+            terms.extend(numbers.enumerate().map(|(number, ((now, moves), prior))| {
+                let (unknown, is_known) = match number.checked_sub(OWN_SIZE) {
+                    None => (frame * OWN_SIZE + number, true),
+                    Some(shared) => (shared_from + shared, knows_lens),
+                };
+                let sign = if is_known { sign } else { 0.0 };
+                let moves = (sign * moves.0, sign * moves.1);
+                Term {
+                    unknown,
+                    moves,
+                    now,
+                    prior,
                 }
-            }
-            equations.push(equation);
+            }));
+        }
+        if terms.len() < 2 * NUMBERS {
+            continue;
+        }
+        if let Some((levels, free)) = &levels {
+            terms.extend(
+                levels
+                    .around(tie.place, free)
+                    .map(|(number, share, now)| Term {
+                        unknown: levels_from + number,
+                        moves: (share * apart.0, share * apart.1),
+                        now,
+                        prior: LEVEL,
+                    }),
+            );
+        }
+        for (axis, offset) in [(Axis::East, tie.offset.0), (Axis::North, tie.offset.1)] {
+            equations.push(equation(&terms, axis, offset, tie.sigma));
         }
     }
-    let solved = solve(&equations, shared_from + SHARED_SIZE);
-    let (own, shared) = solved.split_at(shared_from);
+    if let Some((levels, free)) = &levels {
+        equations.extend(levels.gentle(free, levels_from));
+    }
+    let free = levels.map(|(_, free)| free).unwrap_or_default();
+    let solved = solve(&equations, levels_from + free.len());
+    let (own, rest) = solved.split_at(shared_from);
+    let (shared, of_levels) = rest.split_at(SHARED_SIZE);
     let priors = unknowns.priors.iter();
     unknowns.own = own
         .chunks_exact(OWN_SIZE)
@@ -260,6 +301,26 @@ pub(super) fn solve_ties(unknowns: &mut Unknowns, frames: &[Stated], ties: &[Tie
         .map(|(chunk, prior)| scaled(chunk, *prior))
         .collect();
     unknowns.shared = scaled(shared, unknowns.shared_priors);
+    if let Some(levels) = unknowns.levels.as_mut().filter(|_| with_levels) {
+        levels.set(&free, of_levels);
+    }
+}
+
+/// Solved for whole corrections, so that the prior holds them to the file and not to the round before.
+fn equation(terms: &[Term], axis: Axis, offset: f64, sigma: f64) -> Equation<TERMS> {
+    let mut equation = Equation {
+        unknowns: [0; TERMS],
+        factors: [0.0; TERMS],
+        target: offset / sigma,
+    };
+    let slots = equation.unknowns.iter_mut().zip(&mut equation.factors);
+    for ((unknown, slot), term) in slots.zip(terms) {
+        let slope = axis.of(term.moves) / sigma;
+        equation.target += slope * term.now;
+        *unknown = u32::try_from(term.unknown).unwrap_or(u32::MAX);
+        *slot = slope * term.prior;
+    }
+    equation
 }
 
 /// Of two directions.

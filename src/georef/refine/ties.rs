@@ -34,6 +34,8 @@ pub(super) struct Round {
     by: usize,
     /// Cells around the expected place in which a square is looked for.
     reach: i64,
+    /// Whether its ties tell the level of the ground: once frames agree but for it.
+    pub(super) tells_levels: bool,
 }
 
 /// What goes before squares are matched.
@@ -55,9 +57,9 @@ pub(super) const ROUNDS: [Round; 8] = [
     near(6),
     wide(Search::Missing(FAR)),
     near(6),
-    near(5),
-    near(4),
-    near(4),
+    with_levels(5),
+    with_levels(4),
+    with_levels(4),
 ];
 
 const fn wide(first: Search) -> Round {
@@ -65,6 +67,7 @@ const fn wide(first: Search) -> Round {
         first,
         by: 2,
         reach: 8,
+        tells_levels: false,
     }
 }
 
@@ -73,6 +76,14 @@ const fn near(reach: i64) -> Round {
         first: Search::None,
         by: 1,
         reach,
+        tells_levels: false,
+    }
+}
+
+const fn with_levels(reach: i64) -> Round {
+    Round {
+        tells_levels: true,
+        ..near(reach)
     }
 }
 

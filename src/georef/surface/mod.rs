@@ -1,6 +1,6 @@
-//! The surface that the frames look at: ground, roofs and trees.
+//! The surface that the frames look at: ground, roofs and trees; without a model the ground alone, flat or as overlaps tell it.
 //!
-//! In: a surface model (DSM), any raster that GDAL reads from a local file, in any coordinate system. Out: a
+//! In: a surface model (DSM), any raster that GDAL reads from a local file, in any coordinate system; or levels of the ground. Out: a
 //! [`Surface`] in the run's coordinate system, read in [`Patch`]es: heights, slopes, what hides what. Refuses: files
 //! without a place, heights that are not metres, models of elsewhere.
 //!
@@ -11,6 +11,7 @@
 mod error;
 mod lattice;
 mod patch;
+mod relief;
 mod source;
 
 use std::path::Path;
@@ -25,6 +26,8 @@ use source::Source;
 
 pub use error::SurfaceError;
 pub use patch::{Hit, Patch};
+pub(super) use relief::Node;
+pub use relief::Relief;
 
 /// Rows read at a time while the whole area is looked through.
 const SCAN_ROWS: usize = 256;
@@ -36,6 +39,8 @@ const TAKE_OFF_RADIUS: f64 = 10.0;
 pub enum Surface {
     /// Flat ground at level 0.
     Flat,
+    /// Ground without anything on it, as overlaps tell it.
+    Relief(Relief),
     /// A surface model.
     Model(Box<Model>),
 }
@@ -121,20 +126,35 @@ impl Surface {
         self
     }
 
-    /// The model; `None` for flat ground.
+    /// The model; `None` for flat ground and for relief, which knows no roofs.
     #[must_use]
     pub fn model(&self) -> Option<&Model> {
         match self {
-            Self::Flat => None,
+            Self::Flat | Self::Relief(_) => None,
             Self::Model(model) => Some(model),
+        }
+    }
+
+    /// Side of the squares between whose corners it is known; `None` for flat ground.
+    #[must_use]
+    pub fn cell(&self) -> Option<Metres> {
+        match self {
+            Self::Flat => None,
+            Self::Relief(_) => Some(Relief::SPACING),
+            Self::Model(model) => Some(model.cell()),
         }
     }
 
     /// Levels of the lowest and the highest point, level 0 included where some of the surface is unknown.
     #[must_use]
     pub fn range(&self) -> (f64, f64) {
-        let Self::Model(model) = self else {
-            return (0.0, 0.0);
+        let model = match self {
+            Self::Flat => return (0.0, 0.0),
+            Self::Relief(relief) => {
+                let (low, high) = relief.range();
+                return (low.0, high.0);
+            }
+            Self::Model(model) => model,
         };
         let (low, high) = model.elevations;
         let (low, high) = (low - model.reference, high - model.reference);
@@ -151,8 +171,10 @@ impl Surface {
     ///
     /// [`SurfaceError::Gdal`].
     pub fn patch(&self, bounds: Bounds) -> Result<Option<Patch>, SurfaceError> {
-        let Self::Model(model) = self else {
-            return Ok(None);
+        let model = match self {
+            Self::Flat => return Ok(None),
+            Self::Relief(relief) => return Ok(Some(relief.patch(bounds))),
+            Self::Model(model) => model,
         };
         let (origin, size) = model.lattice.cells(bounds);
         let mut heights = model.source.elevations(&model.lattice, origin, size)?;

@@ -64,7 +64,7 @@ const NOTHING: Best = Best {
 };
 
 /// The surface under a block's pixels.
-struct Relief {
+struct Under {
     patch: Patch,
     /// Level per pixel, `NAN` where unknown.
     levels: Vec<f32>,
@@ -103,16 +103,16 @@ impl Scene<'_> {
         // order, because equal angles go to the lower number.
         let nearest = |frame: &MosaicFrame| distance_squared(frame.view.centre(), area);
         candidates.sort_by(|a, b| nearest(a).total_cmp(&nearest(b)).then(a.id.cmp(&b.id)));
-        let relief = self.relief(area, origin, size).map_err(TilesError::from)?;
+        let under = self.under(area, origin, size).map_err(TilesError::from)?;
         let mut block = Block {
             origin,
             size,
             best: vec![NOTHING; size.0 * size.1],
             unknown: 0,
         };
-        let low = relief
+        let low = under
             .as_ref()
-            .map_or(0.0, |relief| relief.patch.range().0.min(0.0));
+            .map_or(0.0, |under| under.patch.range().0.min(0.0));
         for frame in candidates {
             // No pixel of the block is seen more steeply than its nearest corner would be at the lowest level.
             let drop = frame.view.height().0 - low;
@@ -121,10 +121,10 @@ impl Scene<'_> {
                 continue;
             }
             let raster = cache.get(frame.id)?;
-            block.compete(self, frame, &raster, relief.as_ref());
+            block.compete(self, frame, &raster, under.as_ref());
         }
-        if let Some(relief) = &relief {
-            let pairs = block.best.iter().zip(&relief.levels);
+        if let Some(under) = &under {
+            let pairs = block.best.iter().zip(&under.levels);
             let unknown = pairs.filter(|(best, level)| best.celsius.is_finite() && level.is_nan());
             block.unknown = unknown.count() as u64;
         }
@@ -132,19 +132,19 @@ impl Scene<'_> {
     }
 
     /// The surface under a block and as far around it as anything can hide it; `None` where the ground is flat.
-    fn relief(
+    fn under(
         &self,
         area: Bounds,
         (column, row): (usize, usize),
         (width, height): (usize, usize),
-    ) -> Result<Option<Relief>, crate::georef::SurfaceError> {
-        let Some(model) = self.surface.model() else {
+    ) -> Result<Option<Under>, crate::georef::SurfaceError> {
+        let Some(Metres(cell)) = self.surface.cell() else {
             return Ok(None);
         };
         let (low, high) = self.surface.range();
         let reach = ((high - low) * self.options.max_off_nadir.to_radians().tan())
-            .clamp(0.0, MAX_REACH_CELLS * model.cell().0);
-        let around = Metres(reach + self.options.clearance.0 + model.cell().0);
+            .clamp(0.0, MAX_REACH_CELLS * cell);
+        let around = Metres(reach + self.options.clearance.0 + cell);
         let Some(patch) = self.surface.patch(area.grown(around))? else {
             return Ok(None);
         };
@@ -166,7 +166,7 @@ impl Scene<'_> {
                 slopes.push((slope.0 as f32, slope.1 as f32));
             }
         }
-        Ok(Some(Relief {
+        Ok(Some(Under {
             patch,
             levels,
             slopes,
@@ -188,7 +188,7 @@ impl Block {
         scene: &Scene<'_>,
         frame: &MosaicFrame,
         raster: &Raster<f32>,
-        relief: Option<&Relief>,
+        under: Option<&Under>,
     ) {
         let view = &frame.view;
         let limits = Limits::new(view, scene.options);
@@ -199,7 +199,7 @@ impl Block {
                     .grid
                     .centre(self.origin.0 + column, self.origin.1 + row);
                 let at = row * self.size.0 + column;
-                let level = relief.and_then(|relief| relief.levels.get(at));
+                let level = under.and_then(|under| under.levels.get(at));
                 // Where no surface is known the ground is taken as flat.
                 let up = level
                     .filter(|level| level.is_finite())
@@ -222,7 +222,7 @@ impl Block {
                 if !within || !rank.beats(best.next) {
                     continue;
                 }
-                if let Some(slope) = relief.and_then(|relief| relief.slopes.get(at))
+                if let Some(slope) = under.and_then(|under| under.slopes.get(at))
                     && is_too_oblique(*slope, (dx, dy, drop), limits.cos_incidence)
                 {
                     continue;
@@ -230,13 +230,13 @@ impl Block {
                 let Some(celsius) = view.sample_above(raster, (east, north), up) else {
                     continue;
                 };
-                if relief.is_some_and(|relief| !relief.patch.visible(view, east, north, up)) {
+                if under.is_some_and(|under| !under.patch.visible(view, east, north, up)) {
                     continue;
                 }
                 let clearance = scene.options.clearance;
-                rank.grazes = relief.is_some_and(|relief| {
+                rank.grazes = under.is_some_and(|under| {
                     clearance.0 > 0.0
-                        && !relief
+                        && !under
                             .patch
                             .clearly_visible(view, (east, north, up), clearance)
                 });
