@@ -186,8 +186,7 @@ fn poses(bytes: &[u8]) {
 fn outlines(bytes: &[u8]) {
     const PLACE: &str = "/vsimem/fuzzing.geojson";
     let (map, area) = map_of_the_survey();
-    let _ = gdal::vsi::unlink_mem_file(PLACE);
-    gdal::vsi::create_mem_file(PLACE, bytes.to_vec()).unwrap();
+    in_memory(PLACE, bytes);
     let path = Path::new(PLACE);
     let source = FootprintSource {
         driver: Some("GeoJSON"),
@@ -229,13 +228,19 @@ fn map_of_the_survey() -> (Projector, Bounds) {
 /// A map as `serve` asks it for a value; nobody has verified it.
 fn map(bytes: &[u8]) {
     const PLACE: &str = "/vsimem/fuzzing.tif";
-    let _ = gdal::vsi::unlink_mem_file(PLACE);
-    gdal::vsi::create_mem_file(PLACE, bytes.to_vec()).unwrap();
+    in_memory(PLACE, bytes);
     if let Ok(probe) = Probe::open(Path::new(PLACE)) {
         for (longitude, latitude) in [(1.7, 52.6), (f64::NAN, 0.0), (-180.0, 90.0)] {
             let _ = probe.at(longitude, latitude);
         }
     }
+}
+
+/// A file of GDAL's in memory. Never an empty one, whose place GDAL would free although nothing is there.
+fn in_memory(place: &str, bytes: &[u8]) {
+    let _ = gdal::vsi::unlink_mem_file(place);
+    let bytes = if bytes.is_empty() { b"\n" } else { bytes };
+    gdal::vsi::create_mem_file(place, bytes.to_vec()).unwrap();
 }
 
 /// Works in a folder of the thread's own, in memory where the system has one there.

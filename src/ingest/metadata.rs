@@ -338,6 +338,20 @@ mod tests {
         tiff
     }
 
+    /// 65,000 pointers into themselves took 12 GB of memory from 780 KB of file.
+    #[test]
+    fn a_block_of_pointers_into_itself_is_passed_over() {
+        let mut bomb = b"II*\0\x08\0\0\0".to_vec();
+        bomb.extend(5400_u16.to_le_bytes());
+        for number in 0..5400_u32 {
+            bomb.extend(b"\x69\x87\x04\0\x01\0\0\0");
+            bomb.extend((10 + 12 * number).to_le_bytes());
+        }
+        let tags = Tags::read([bomb.as_slice(), &exif(0, 5000)], []);
+        let meta = tags.meta(Format::DjiRjpeg, Radiometry::Celsius, Vec::new());
+        assert_eq!(meta.absolute_altitude.unwrap().metres, Metres(5.0));
+    }
+
     #[test]
     fn exif_says_what_the_same_height_in_xmp_is_above_unless_rtk_made_it() {
         let datum = |exif: &[u8], rtk: &str| {

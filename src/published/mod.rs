@@ -9,6 +9,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
+use gdal::errors::GdalError;
 use gdal::vector::{Feature, FieldValue, LayerAccess};
 use gdal::{Dataset, DatasetOptions};
 use sha2::{Digest, Sha256};
@@ -167,6 +168,10 @@ fn homes(table: Vec<u8>) -> gdal::errors::Result<(Vec<Home>, u32)> {
     static NUMBER: AtomicU64 = AtomicU64::new(0);
     let number = NUMBER.fetch_add(1, Ordering::Relaxed);
     let path = format!("/vsimem/heatveil/published-{number}.gpkg");
+    // No bytes have no place in memory, and GDAL would free it all the same.
+    if table.is_empty() {
+        return Err(GdalError::BadArgument("the table is empty".into()));
+    }
     gdal::vsi::create_mem_file(&path, table)?;
     let found = rows(&path);
     gdal::vsi::unlink_mem_file(&path)?;
@@ -242,6 +247,12 @@ fn home(feature: &Feature<'_>, names: &[String]) -> gdal::errors::Result<Home> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// An empty file in memory ended the process when it was forgotten (found by fuzzing).
+    #[test]
+    fn an_empty_table_is_refused() {
+        assert!(homes(Vec::new()).is_err());
+    }
 
     /// A file of `GDAL`'s own that says: read another one. With a driver of its choice it could name any file, or an address.
     #[test]
