@@ -22,6 +22,7 @@ pub mod georef;
 pub mod heatloss;
 pub mod hex;
 pub mod ingest;
+mod outside;
 mod page;
 pub mod pages;
 pub mod published;

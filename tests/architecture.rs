@@ -10,33 +10,38 @@ use std::path::{Path, PathBuf};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("hex", &[]),
+    // Files of others.
+    ("outside", &[]),
     ("raster", &[]),
     ("frame", &["units", "raster"]),
     ("store", &["frame", "hex"]),
     (
         "config",
         &[
-            "hex", "units", "ingest", "detect", "redact", "georef", "heatloss",
+            "hex", "units", "outside", "ingest", "detect", "redact", "georef", "heatloss",
         ],
     ),
     // Bytes of inputs at rest: knows no frame.
     ("seal", &["store"]),
     ("ingest", &["units", "raster", "frame", "seal"]),
     ("radiometry", &["units", "frame"]),
-    ("detect", &["hex", "units", "raster", "frame"]),
+    ("detect", &["hex", "units", "outside", "raster", "frame"]),
     ("redact", &["units", "raster", "frame", "detect"]),
-    ("georef", &["units", "raster", "frame"]),
+    ("georef", &["units", "outside", "raster", "frame"]),
     (
         "tiles",
         &["hex", "units", "raster", "frame", "store", "georef"],
     ),
     (
         "heatloss",
-        &["units", "frame", "store", "radiometry", "georef"],
+        &["units", "outside", "frame", "store", "radiometry", "georef"],
     ),
-    ("audit", &["hex", "store"]),
+    ("audit", &["hex", "outside", "store"]),
     ("simulate", &["units", "raster", "frame", "store"]),
-    ("published", &["hex", "store", "heatloss", "audit"]),
+    (
+        "published",
+        &["hex", "outside", "store", "heatloss", "audit"],
+    ),
     (
         "compare",
         &["store", "georef", "heatloss", "audit", "published"],
@@ -95,7 +100,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "answers",
         &[
-            "hex", "units", "frame", "store", "detect", "georef", "heatloss", "audit", "run",
+            "hex", "units", "outside", "frame", "store", "detect", "georef", "heatloss", "audit",
+            "run",
         ],
     ),
     ("page", &[]),
@@ -176,6 +182,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
             "compare",
             "pages",
             "seal",
+            "outside",
             "error",
         ],
     ),

@@ -5,13 +5,13 @@
 
 use std::path::Path;
 
-use gdal::Dataset;
 use gdal::vector::LayerAccess;
 
 use super::{AnswersError, geometry};
 use crate::frame::{Position, PositionSource};
 use crate::georef::{Bounds, Crs, Projector};
 use crate::heatloss::{self, FootprintSource, Ring};
+use crate::outside::{self, VECTORS};
 use crate::store::layout;
 use crate::units::{Degrees, Metres};
 
@@ -145,7 +145,7 @@ impl Places {
             path: path.to_path_buf(),
             source,
         };
-        let dataset = Dataset::open(path).map_err(failed)?;
+        let dataset = outside::open(path, VECTORS).map_err(failed)?;
         let mut layer = dataset.layer(0).map_err(failed)?;
         let names: Vec<String> = layer
             .defn()

@@ -6,14 +6,18 @@
 
 use std::collections::BTreeSet;
 use std::fs;
-use std::io::{BufRead, BufReader};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
+use super::lines::Blocks;
 use super::{AuditError, Entry, PublishedFile};
-use crate::hex;
 use crate::store::{self, Listed, MANIFEST, hash_file, layout};
+use crate::{hex, outside};
+
+/// Bytes of what is read as a whole: keys, checkpoints, signatures, proofs, tiles of hashes; and of a list, which has 150 MB for a million files.
+pub(super) const LONGEST: u64 = 16 << 20;
+const LONGEST_LIST: u64 = 1 << 30;
 
 /// Folders of everything that is published.
 const PUBLISHED: [&str; 3] = ["tiles", "buildings", "frames"];
@@ -45,14 +49,11 @@ pub fn published(folder: &Path) -> Result<Vec<PublishedFile>, AuditError> {
     plain(folder, layout::LOG).map_err(|words| unreadable(std::io::Error::other(words)))?;
     let log = fs::File::open(folder.join(layout::LOG)).map_err(unreadable)?;
     let mut files = Vec::new();
-    for line in BufReader::new(log).split(b'\n') {
-        let Some(entry) = Entry::from_line(&line.map_err(unreadable)?) else {
-            continue;
-        };
-        for file in of(&entry)
-            .into_iter()
-            .filter(|file| is_published(&file.path))
-        {
+    let mut blocks = Blocks::new(log);
+    while let Some(block) = blocks.take(1).pop() {
+        let entries = block.lines().filter_map(Entry::from_line);
+        let told = entries.flat_map(|entry| of(&entry));
+        for file in told.filter(|file| is_published(&file.path)) {
             if let Some(below) = folder_of_list(&file.path) {
                 let lines = lines(folder, &file.path).into_iter().flatten();
                 let listed = lines.filter(|line| store::is_below(&line.path));
@@ -87,10 +88,14 @@ pub(super) fn lies_below(path: &str, folders: &[&str]) -> bool {
     below.is_some_and(store::is_below)
 }
 
-/// Reads a plain file; the words say what is wrong otherwise.
+/// Reads a plain file that is no list; the words say what is wrong otherwise.
 pub(super) fn read(folder: &Path, path: &str) -> Result<Vec<u8>, String> {
+    read_up_to(folder, path, LONGEST)
+}
+
+fn read_up_to(folder: &Path, path: &str, most: u64) -> Result<Vec<u8>, String> {
     plain(folder, path)?;
-    fs::read(folder.join(path)).map_err(|error| unreadable(path, &error))
+    outside::read(&folder.join(path), most).map_err(|error| unreadable(path, &error))
 }
 
 /// Opens a plain file; the words say what is wrong otherwise.
@@ -141,7 +146,7 @@ pub(super) fn unlisted(folder: &Path, below: &str, listed: &BTreeSet<String>) ->
 
 /// The lines of a list whose own hash is in the log.
 fn lines(folder: &Path, manifest: &str) -> Vec<Result<Listed, String>> {
-    let text = match read(folder, manifest) {
+    let text = match read_up_to(folder, manifest, LONGEST_LIST) {
         Ok(text) => text,
         Err(problem) => return vec![Err(problem)],
     };

@@ -13,8 +13,8 @@ use tlog_tiles::{Hash, Tile, TileHashReader, TileReader, check_record, prove_rec
 
 use super::log::Record;
 use super::{AuditError, Entry, PublishedFile, Verification, VerifyOptions, cosign, files, keys};
-use crate::hex;
 use crate::store::{Store, hash_file, layout};
+use crate::{hex, outside};
 
 /// First line of a proof.
 const HEAD: &str = "c2sp.org/tlog-proof@v1";
@@ -209,7 +209,7 @@ pub fn verify_proof(
     proof: &Path,
     options: &VerifyOptions,
 ) -> Result<Verification, AuditError> {
-    let bytes = fs::read(proof).map_err(|source| AuditError::Io {
+    let bytes = outside::read(proof, files::LONGEST).map_err(|source| AuditError::Io {
         path: proof.to_path_buf(),
         source,
     })?;
@@ -279,8 +279,9 @@ fn key(
     }
     found.notes.push(super::verify::OWN_KEY.into());
     let path = published.join(layout::VERIFIER_KEY);
-    let text = fs::read_to_string(&path).map_err(|source| AuditError::Io { path, source })?;
-    Ok(Some(text))
+    let text = outside::read_text(&path, files::LONGEST);
+    text.map(Some)
+        .map_err(|source| AuditError::Io { path, source })
 }
 
 /// What is wrong with the file; which one it is goes to the notes.

@@ -7,7 +7,6 @@
 //! behind it. Memory does not grow with the log but for a few bits a frame ([`story`]).
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::{Path, PathBuf};
 
 use tlog_tiles::Hash;
@@ -20,8 +19,11 @@ use super::story::Story;
 use super::tile_files::{compare, work};
 use super::tree::{HashTile, Tree};
 use super::{AuditError, Entry, PublishedFile, ReleaseApproved, files, follow, keys, reviewers};
-use crate::hex;
 use crate::store::layout;
+
+/// Problems that are told; more are counted. What is wrong a thousand times is wrong.
+const MOST: usize = 1000;
+use crate::{hex, outside};
 
 /// What to check a folder against.
 #[derive(Debug, Clone, Default)]
@@ -164,6 +166,11 @@ pub(super) fn check(
         result.problems.extend(problems);
         result.notes.extend(proof::missing(folder, &publications));
     }
+    let more = result.problems.len().saturating_sub(MOST);
+    if more > 0 {
+        result.problems.truncate(MOST);
+        result.problems.push(format!("and {more} problems more"));
+    }
     Ok(Found {
         result,
         publications,
@@ -235,7 +242,7 @@ impl<'a> Check<'a> {
             head = self.signed(&bytes, key, "the checkpoint");
         }
         if let Some(path) = &options.checkpoint {
-            let bytes = fs::read(path).map_err(|source| AuditError::Io {
+            let bytes = outside::read(path, files::LONGEST).map_err(|source| AuditError::Io {
                 path: path.clone(),
                 source,
             })?;
@@ -284,6 +291,10 @@ impl<'a> Check<'a> {
                     || work(folder, first, &batch),
                 );
                 ready = checked;
+                if self.result.problems.len() > MOST {
+                    self.problem("so much is wrong with the log that the rest was not read");
+                    break;
+                }
             }
             self.result.problems.extend(blocks.problem());
         }

@@ -5,28 +5,47 @@
 
 use super::print::tell;
 
-/// Starts the program once more, as the same process, with ONNX Runtime's telemetry off. From 1.32 on the library keeps a number for this machine and
-/// events about each process in the user's home to send them to its maker, from when it is loaded until it is told not to: only the environment is
-/// early enough, and a process cannot change its own without unsafe code. Where this does not succeed the library is not loaded.
-#[cfg(all(unix, feature = "onnx"))]
-pub(super) fn without_telemetry() {
+/// Names for which libcurl would go past the proxy that `offline` gives it.
+#[cfg(unix)]
+const DETOURS: [&str; 2] = ["no_proxy", "NO_PROXY"];
+
+/// Starts the program once more, as the same process, where the environment would let a library go to the network. From 1.32 on ONNX Runtime keeps a
+/// number for this machine and events about each process in the user's home to send them to its maker, from when it is loaded until it is told not
+/// to: only the environment is early enough, and a process cannot change its own without unsafe code. Where this does not succeed the library is not
+/// loaded.
+#[cfg(unix)]
+pub(super) fn start_clean(loads_runtime: bool) {
     use std::os::unix::process::CommandExt;
-    const OFF: &str = crate::detect::TELEMETRY_OFF;
-    if std::env::var_os(OFF).is_some_and(|value| value == "1") {
+    let set = |name: &str| std::env::var_os(name);
+    let reports = loads_runtime && OFF.is_some_and(|off| set(off).is_none_or(|value| value != "1"));
+    if !reports && DETOURS.iter().all(|name| set(name).is_none()) {
         return;
     }
     let mut arguments = std::env::args_os();
     let (name, program) = (arguments.next(), std::env::current_exe());
     if let (Some(name), Ok(program)) = (name, program) {
         let mut again = std::process::Command::new(program);
-        let error = again.arg0(name).args(arguments).env(OFF, "1").exec();
-        tracing::debug!("could not start again with {OFF}=1: {error}");
+        again
+            .arg0(name)
+            .args(arguments)
+            .envs(OFF.map(|off| (off, "1")));
+        for detour in DETOURS {
+            again.env_remove(detour);
+        }
+        let error = again.exec();
+        tracing::warn!("could not start again in an environment without detours: {error}");
     }
 }
 
+/// What keeps ONNX Runtime from reporting.
+#[cfg(all(unix, feature = "onnx"))]
+const OFF: Option<&str> = Some(crate::detect::TELEMETRY_OFF);
+#[cfg(all(unix, not(feature = "onnx")))]
+const OFF: Option<&str> = None;
+
 /// Elsewhere the library's loader says what to set.
-#[cfg(not(all(unix, feature = "onnx")))]
-pub(super) fn without_telemetry() {}
+#[cfg(not(unix))]
+pub(super) fn start_clean(_: bool) {}
 
 /// A panic's text may quote the value at hand: only the place in the source is said.
 pub(super) fn say_only_where() {

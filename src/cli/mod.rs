@@ -6,8 +6,10 @@ mod config;
 mod eval;
 mod inspect;
 mod keys;
+mod leave;
 mod logging;
 mod memory;
+mod offline;
 mod pages;
 mod print;
 mod progress;
@@ -23,10 +25,12 @@ mod sign_off;
 mod simulate;
 mod verify;
 
+use std::panic::{self, AssertUnwindSafe};
 use std::process::ExitCode;
 
 use clap::{Parser, Subcommand};
 
+use crate::Error;
 use print::failure;
 
 /// Turns drone thermal frames into heat-loss tiles that show buildings and no people.
@@ -111,6 +115,12 @@ enum Command {
     Completions(shell::CompletionsCommand),
     /// Print the manual page
     Man,
+    /// Do nothing but end (`leave.rs`)
+    #[command(name = leave::END_WITH, hide = true)]
+    EndWith {
+        /// The exit code
+        code: u8,
+    },
 }
 
 /// Exit codes: part of the contract with scripts.
@@ -140,36 +150,72 @@ impl From<Exit> for ExitCode {
 #[must_use]
 pub fn main() -> ExitCode {
     let cli = Cli::parse();
+    if let Command::EndWith { code } = cli.command {
+        return code.into();
+    }
     logging::start(cli.global.verbose, cli.global.quiet);
     memory::say_only_where();
-    if matches!(cli.command, Command::Run(_) | Command::Eval(_)) {
-        memory::without_telemetry();
-    }
+    memory::start_clean(matches!(cli.command, Command::Run(_) | Command::Eval(_)));
     memory::keep_private();
-    let result = match cli.command {
-        Command::Run(command) => command.execute(&cli.global),
-        Command::Seal(command) => command.execute(),
-        Command::Inspect(command) => command.execute(&cli.global),
-        Command::Eval(command) => command.execute(&cli.global),
-        Command::Verify(command) => command.execute(&cli.global),
-        #[cfg(feature = "serve")]
-        Command::Serve(command) => command.execute(&cli.global),
-        Command::Audit(command) => command.execute(&cli.global),
-        Command::Report(command) => command.execute(&cli.global),
-        Command::Cosign(command) => command.execute(),
-        Command::Release(command) => command.execute(),
-        Command::Prove(command) => command.execute(),
-        Command::Review(command) => command.execute(&cli.global),
-        Command::Purge(command) => command.execute(&cli.global),
-        Command::Compare(command) => command.execute(&cli.global),
-        Command::Pages(command) => command.execute(&cli.global),
-        Command::Simulate(command) => command.execute(&cli.global),
-        Command::Keygen(command) => command.execute(),
-        Command::Config(command) => command.execute(),
-        Command::Completions(command) => command.execute(),
-        Command::Man => shell::man(),
-    };
-    result
-        .unwrap_or_else(|error| failure(&error, cli.global.json))
-        .into()
+    offline::stay();
+    let json = cli.global.json;
+    let exit = exit_of(json, || cli.execute());
+    if exit == Exit::Failed {
+        leave::at_once(exit);
+    }
+    exit.into()
+}
+
+/// The exit code of what was done. A panic's place was told when it began.
+fn exit_of(json: bool, work: impl FnOnce() -> Result<Exit, Error>) -> Exit {
+    match panic::catch_unwind(AssertUnwindSafe(work)) {
+        Ok(Ok(exit)) => exit,
+        Ok(Err(error)) => failure(&error, json),
+        Err(_) => Exit::Failed,
+    }
+}
+
+impl Cli {
+    fn execute(self) -> Result<Exit, Error> {
+        match self.command {
+            Command::Run(command) => command.execute(&self.global),
+            Command::Seal(command) => command.execute(),
+            Command::Inspect(command) => command.execute(&self.global),
+            Command::Eval(command) => command.execute(&self.global),
+            Command::Verify(command) => command.execute(&self.global),
+            #[cfg(feature = "serve")]
+            Command::Serve(command) => command.execute(&self.global),
+            Command::Audit(command) => command.execute(&self.global),
+            Command::Report(command) => command.execute(&self.global),
+            Command::Cosign(command) => command.execute(),
+            Command::Release(command) => command.execute(),
+            Command::Prove(command) => command.execute(),
+            Command::Review(command) => command.execute(&self.global),
+            Command::Purge(command) => command.execute(&self.global),
+            Command::Compare(command) => command.execute(&self.global),
+            Command::Pages(command) => command.execute(&self.global),
+            Command::Simulate(command) => command.execute(&self.global),
+            Command::Keygen(command) => command.execute(),
+            Command::Config(command) => command.execute(),
+            Command::Completions(command) => command.execute(),
+            Command::Man => shell::man(),
+            Command::EndWith { .. } => Ok(Exit::Done),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_panic_is_a_failure_wherever_it_comes_from() {
+        let pool = rayon::ThreadPoolBuilder::new()
+            .num_threads(2)
+            .build()
+            .unwrap();
+        let falls = || pool.install(|| -> Result<Exit, Error> { panic!("told to") });
+        assert_eq!(exit_of(false, falls), Exit::Failed);
+        assert_eq!(exit_of(false, || Ok(Exit::Partial)), Exit::Partial);
+    }
 }

@@ -1,5 +1,6 @@
 //! Answers and failures as people and programs read them.
 
+use std::borrow::Cow;
 use std::io::{self, Write};
 
 use super::Exit;
@@ -7,7 +8,27 @@ use crate::Error;
 
 /// Prints one answer on stdout. A closed pipe is the reader's choice, not a failure.
 pub(super) fn answer(text: &str) {
-    let _ = writeln!(io::stdout().lock(), "{text}");
+    let _ = writeln!(io::stdout().lock(), "{}", harmless(text));
+}
+
+/// Text that a terminal shows and does not obey. Names of files may be anything: what would move the cursor, rename the window or turn the
+/// direction of writing (Unicode 16, UAX 9) is written as JSON writes it, so that an object stays one.
+pub(super) fn harmless(text: &str) -> Cow<'_, str> {
+    let aims = |c: char| {
+        c.is_control() && !matches!(c, '\n' | '\t')
+            || matches!(c, '\u{200e}' | '\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
+    };
+    if !text.contains(aims) {
+        return text.into();
+    }
+    let shown = |shown: String, c: char| {
+        if aims(c) {
+            format!("{shown}\\u{:04x}", u32::from(c))
+        } else {
+            shown + c.encode_utf8(&mut [0; 4])
+        }
+    };
+    text.chars().fold(String::new(), shown).into()
 }
 
 /// Prints one object on stdout as a JSON line of this type.
@@ -20,7 +41,7 @@ pub(super) fn answer_json(message_type: &str, object: &impl serde::Serialize) {
 
 /// Prints one line on stderr.
 pub(super) fn tell(text: &str) {
-    let _ = writeln!(io::stderr().lock(), "{text}");
+    let _ = writeln!(io::stderr().lock(), "{}", harmless(text));
 }
 
 /// Says on stderr what is wrong with what was asked for.
@@ -56,5 +77,21 @@ pub(super) fn failure(error: &Error, json: bool) -> Exit {
         Exit::Usage
     } else {
         Exit::Failed
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_terminal_is_not_obeyed_and_an_object_stays_one() {
+        assert_eq!(harmless("plain\n\t\u{e9}"), "plain\n\t\u{e9}");
+        let name = "a\u{1b}[2J\u{9b}31m\u{202e}gpj.\r";
+        let shown = harmless(name);
+        assert_eq!(shown, "a\\u001b[2J\\u009b31m\\u202egpj.\\u000d");
+        let object = serde_json::json!({ "file": name }).to_string();
+        let read: serde_json::Value = serde_json::from_str(&harmless(&object)).unwrap();
+        assert_eq!(read["file"], name);
     }
 }

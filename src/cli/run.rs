@@ -83,6 +83,7 @@ impl RunCommand {
             now: now(),
             runtime,
             interrupted: interrupted(),
+            hung: super::leave::hung,
         };
         if self.dry_run {
             show_plan(&run.plan()?, global);

@@ -32,9 +32,7 @@ pub(super) struct ServeCommand {
 
 impl ServeCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
-        let key = self.key.map(|path| {
-            std::fs::read_to_string(&path).map_err(|source| Error::Input { path, source })
-        });
+        let key = self.key.map(super::verify::read);
         let server = Server::bind(&Options {
             folder: self.dir,
             address: self.bind,

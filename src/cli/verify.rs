@@ -8,6 +8,7 @@ use super::print::answer;
 use super::{Exit, Global};
 use crate::Error;
 use crate::audit::{Verification, VerifyOptions, verify, verify_proof};
+use crate::outside;
 
 /// Arguments of `heatveil verify`.
 #[derive(Debug, clap::Args)]
@@ -71,9 +72,12 @@ impl VerifyCommand {
     }
 }
 
+/// Bytes of a key's file.
+const LONGEST_KEY: u64 = 1 << 16;
+
 /// Reads a key's file.
 pub(super) fn read(path: PathBuf) -> Result<String, Error> {
-    std::fs::read_to_string(&path).map_err(|source| Error::Input { path, source })
+    outside::read_text(&path, LONGEST_KEY).map_err(|source| Error::Input { path, source })
 }
 
 fn as_json(found: &Verification) -> String {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildingsArgs, CarryArgs, SurveyArgs, Walls, WarmSpotArgs, WeatherArgs};
+use super::{BuildingsArgs, CarryArgs, RunArgs, SurveyArgs, Walls, WarmSpotArgs, WeatherArgs};
 use crate::detect::Engine;
 use crate::georef::YawSource;
 use crate::redact::Policy;
@@ -17,6 +17,9 @@ pub struct Args {
     /// Who flies, why, for whom.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub survey: SurveyArgs,
+    /// How long a run waits.
+    #[cfg_attr(feature = "cli", command(flatten))]
+    pub run: RunArgs,
     /// What the files do not say about the camera.
     #[cfg_attr(feature = "cli", command(flatten))]
     pub camera: CameraArgs,
@@ -414,6 +417,7 @@ impl Args {
     pub fn or(self, other: Self) -> Self {
         let Self {
             survey,
+            run,
             camera,
             detect,
             redact,
@@ -425,6 +429,7 @@ impl Args {
         } = self;
         Self {
             survey: survey.or(other.survey),
+            run: run.or(other.run),
             camera: CameraArgs {
                 focal_length_px: camera.focal_length_px.or(other.camera.focal_length_px),
                 focal_length_mm: camera.focal_length_mm.or(other.camera.focal_length_mm),

@@ -7,6 +7,7 @@ mod args;
 mod camera;
 mod error;
 mod ground;
+mod limits;
 mod lines;
 mod resolve;
 mod retention;
@@ -20,6 +21,7 @@ pub use args::{
 };
 pub use error::ConfigError;
 pub use ground::{SurfaceConfig, WallConfig, Walls};
+pub use limits::{RunArgs, RunLimits};
 pub use lines::{CarryArgs, CarryConfig, WarmSpotArgs};
 pub use resolve::{AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, TilesConfig};
 pub use retention::RetentionArgs;

@@ -1,6 +1,5 @@
 //! Settings as the code reads them: complete and checked.
 
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -11,19 +10,28 @@ use super::camera::PlaceText;
 use super::ground::GroundText;
 use super::{
     Args, BuildingsConfig, CarryConfig, ConfigError, DetectArgs, GeorefArgs, Precision, RedactArgs,
-    SurfaceConfig, SurveyConfig, TilesArgs, WallConfig, WeatherConfig, Yaw,
+    RunLimits, SurfaceConfig, SurveyConfig, TilesArgs, WallConfig, WeatherConfig, Yaw,
 };
 use crate::detect::{self, Class, Engine, WarmSpotConfig};
 use crate::georef::{CameraOverrides, Crs, KnownPoses};
 use crate::ingest::TiffScale;
+use crate::outside;
 use crate::redact::RedactConfig;
 use crate::units::{Celsius, Degrees, Metres};
+
+/// Characters of a line that a message quotes.
+const QUOTED: usize = 120;
+
+/// Bytes of a configuration file; the template with everything in it has some ten thousand.
+const LONGEST: u64 = 1 << 20;
 
 /// All settings, complete and checked.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Config {
     /// Who flies, why, for whom.
     pub survey: SurveyConfig,
+    /// How long a run waits.
+    pub run: RunLimits,
     /// What the files do not say about the camera.
     pub camera: CameraConfig,
     /// Which models look for people.
@@ -126,13 +134,13 @@ impl Args {
     ///
     /// [`ConfigError`] when the file cannot be read, is not TOML, or has a key that is not known.
     pub fn read(path: &Path) -> Result<Self, ConfigError> {
-        let text = fs::read_to_string(path).map_err(|source| ConfigError::Io {
+        let text = outside::read_text(path, LONGEST).map_err(|source| ConfigError::Io {
             path: path.to_path_buf(),
             source,
         })?;
         toml::from_str(&text).map_err(|error| ConfigError::Syntax {
             path: path.to_path_buf(),
-            problem: error.to_string().trim_end().to_owned(),
+            problem: cut(&error.to_string()),
         })
     }
 
@@ -149,6 +157,7 @@ impl Args {
         }
         Ok(Config {
             survey: self.survey.resolve()?,
+            run: self.run.resolve()?,
             camera: self.camera.resolve()?,
             detect: self.detect.resolve()?,
             walls: self.redact.resolve_walls()?,
@@ -322,10 +331,18 @@ pub(super) fn within(
     }
 }
 
+/// A parser's message without the ends of its lines, which may be as long as the file.
+fn cut(message: &str) -> String {
+    let lines = message.trim_end().lines();
+    let cut = lines.map(|line| line.chars().take(QUOTED).collect::<String>());
+    cut.collect::<Vec<_>>().join("\n")
+}
+
 /// What decides about published bytes, for the digest: no paths of keys, no runtime library.
 #[derive(Serialize)]
 struct PolicyText<'a> {
     place: PlaceText,
+    frame_seconds: f64,
     runtime: Engine,
     beyond_envelope: Option<&'a str>,
     warm_spots: Option<[f64; 5]>,
@@ -358,6 +375,7 @@ impl Config {
         let redact = &self.redact;
         let text = PolicyText {
             place: PlaceText::new(self),
+            frame_seconds: self.run.frame.as_secs_f64(),
             runtime: self.detect.runtime,
             beyond_envelope: self.detect.publish_beyond_envelope.as_deref(),
             warm_spots: self.detect.warm_spots.map(|spots| {
@@ -468,6 +486,9 @@ mod tests {
         let digest = |text| parse(text).unwrap().resolve().unwrap().policy_sha256();
         assert_ne!(digest(""), digest("[redact]\ngrid-px = 8"));
         assert_ne!(digest(""), digest("[detect.carry]\nenabled = false"));
+        // What is withheld for its time is not published.
+        assert_ne!(digest(""), digest("[run]\nframe-seconds = 5"));
+        assert_eq!(digest(""), digest("[run]\nstall-seconds = 5"));
         assert_eq!(digest(""), digest("[audit]\nlog-key = \"k\""));
     }
 }

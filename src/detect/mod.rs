@@ -248,6 +248,12 @@ pub trait Detector: Send + Sync {
         self.detect(frame, input)
     }
 
+    /// Ends the looks that go on at `frame` with an error, where this can be done; called from another thread, again until they have ended. An
+    /// implementation that cannot does nothing.
+    fn stop(&self, frame: FrameId) {
+        let _ = frame;
+    }
+
     /// The score from which on `class` is reported; `None` where it is not looked for.
     fn threshold(&self, class: Class) -> Option<f32> {
         let _ = class;

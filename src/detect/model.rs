@@ -3,7 +3,6 @@
 //! In: a card and bytes. Out: a [`Model`], whose bytes have the SHA-256 on its card. Refuses: other bytes, a
 //! precision that the card has no file for.
 
-use std::fs;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
@@ -11,6 +10,11 @@ use sha2::{Digest, Sha256};
 use super::model_card::parse;
 use super::{DetectError, ModelCard, Precision};
 use crate::hex;
+use crate::outside;
+
+/// Bytes of a card and of a model.
+const LONGEST_CARD: u64 = 1 << 20;
+const LONGEST_MODEL: u64 = 1 << 30;
 
 /// A card and one of the files that belong to it.
 pub struct Model {
@@ -42,12 +46,14 @@ impl Model {
     /// [`DetectError`] when either cannot be read, the card is not valid, has no such precision, or the hash
     /// differs.
     pub fn load(card_path: &Path, wanted: Option<Precision>) -> Result<Self, DetectError> {
-        let text = String::from_utf8(read(card_path)?).map_err(|error| DetectError::Card {
-            path: card_path.to_path_buf(),
-            problem: error.to_string(),
+        let text = String::from_utf8(read(card_path, LONGEST_CARD)?).map_err(|error| {
+            DetectError::Card {
+                path: card_path.to_path_buf(),
+                problem: error.to_string(),
+            }
         })?;
         Self::new(card_path, &text, wanted, |file| {
-            read(&card_path.with_file_name(file))
+            read(&card_path.with_file_name(file), LONGEST_MODEL)
         })
     }
 
@@ -113,8 +119,8 @@ impl Model {
     }
 }
 
-fn read(path: &Path) -> Result<Vec<u8>, DetectError> {
-    fs::read(path).map_err(|source| DetectError::Io {
+fn read(path: &Path, most: u64) -> Result<Vec<u8>, DetectError> {
+    outside::read(path, most).map_err(|source| DetectError::Io {
         path: path.to_path_buf(),
         source,
     })

@@ -12,16 +12,22 @@ pub(super) trait Network: Send + Sync {
     /// The model that it runs.
     fn model(&self) -> &Model;
 
-    /// Runs the network on one picture and hands its scores and distances to `read`.
+    /// Runs the network on one picture of `frame` and hands its scores and distances to `read`.
     ///
     /// # Errors
     ///
     /// [`DetectError`] where the network failed, or that of `read`.
     fn infer<R>(
         &self,
+        frame: FrameId,
         picture: &ModelInput,
         read: impl FnOnce(Grid<'_>, Grid<'_>) -> Result<R, DetectError>,
     ) -> Result<R, DetectError>;
+
+    /// As [`Detector::stop`].
+    fn stop(&self, frame: FrameId) {
+        let _ = frame;
+    }
 }
 
 /// The values of an output tensor as a grid.
@@ -92,12 +98,16 @@ impl<N: Network> Detector for N {
                 input: picture.grey().shape(),
                 frame: picture.frame_shape(),
             };
-            self.infer(picture, |scores, distances| {
+            self.infer(frame, picture, |scores, distances| {
                 postprocess::decode(scores, distances, &layout)
             })
         };
         let found = looks::look(card, input, look)?;
         Ok(Detections::completed(frame, Line::Model, found))
+    }
+
+    fn stop(&self, frame: FrameId) {
+        Network::stop(self, frame);
     }
 
     fn threshold(&self, class: Class) -> Option<f32> {

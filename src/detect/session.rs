@@ -5,18 +5,18 @@
 //! made there, and the log names model and library.
 
 use std::path::Path;
-use std::sync::{Condvar, Mutex, OnceLock, PoisonError};
+use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ort::environment::Environment;
-use ort::session::Session;
 use ort::session::builder::GraphOptimizationLevel;
+use ort::session::{RunOptions, Session};
 use ort::value::TensorRef;
 
 use super::library::describe;
 use super::network::{Network, grid, other_output};
 use super::postprocess::Grid;
 use super::{DetectError, Model, Precision};
-use crate::frame::ModelInput;
+use crate::frame::{FrameId, ModelInput};
 
 /// ONNX Runtime, loaded from its shared library; one per process.
 #[derive(Debug, Clone, Copy)]
@@ -119,11 +119,33 @@ fn adds_int8_exactly() -> bool {
 }
 
 /// A model with a pool of sessions.
-#[derive(Debug)]
 pub struct Onnx {
     model: Model,
     idle: Mutex<Vec<Session>>,
     returned: Condvar,
+    running: Mutex<Vec<(FrameId, Arc<RunOptions>)>>,
+}
+
+impl std::fmt::Debug for Onnx {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Onnx({:?})", self.model)
+    }
+}
+
+/// A look that can be ended from another thread, until this is dropped.
+struct Running<'a> {
+    all: &'a Mutex<Vec<(FrameId, Arc<RunOptions>)>>,
+    this: Arc<RunOptions>,
+}
+
+impl Drop for Running<'_> {
+    fn drop(&mut self) {
+        locked(self.all).retain(|(_, other)| !Arc::ptr_eq(other, &self.this));
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 impl Onnx {
@@ -139,6 +161,7 @@ impl Onnx {
         Ok(Self {
             idle: Mutex::new(sessions?),
             returned: Condvar::new(),
+            running: Mutex::default(),
             model,
         })
     }
@@ -149,11 +172,19 @@ impl Onnx {
         &self.model
     }
 
+    /// Lets a look at `frame` be ended by [`Network::stop`].
+    fn running(&self, frame: FrameId) -> Result<Running<'_>, ort::Error> {
+        let this = Arc::new(RunOptions::new()?);
+        locked(&self.running).push((frame, Arc::clone(&this)));
+        let all = &self.running;
+        Ok(Running { all, this })
+    }
+
     /// Lends a session to `work`; waits while all are lent.
     ///
     /// A session on which `work` panics is dropped with it, so that no half-used one is lent again.
     fn with_session<R>(&self, work: impl FnOnce(&mut Session) -> R) -> R {
-        let mut idle = self.idle.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut idle = locked(&self.idle);
         let mut session = loop {
             match idle.pop() {
                 Some(session) => break session,
@@ -167,10 +198,7 @@ impl Onnx {
         };
         drop(idle);
         let result = work(&mut session);
-        self.idle
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .push(session);
+        locked(&self.idle).push(session);
         self.returned.notify_one();
         result
     }
@@ -183,6 +211,7 @@ impl Network for Onnx {
 
     fn infer<R>(
         &self,
+        frame: FrameId,
         picture: &ModelInput,
         read: impl FnOnce(Grid<'_>, Grid<'_>) -> Result<R, DetectError>,
     ) -> Result<R, DetectError> {
@@ -194,9 +223,11 @@ impl Network for Onnx {
         let grey = picture.grey();
         let shape = [1, 1, grey.height(), grey.width()];
         let tensor = TensorRef::from_array_view((shape, grey.samples())).map_err(problem)?;
+        let running = self.running(frame).map_err(problem)?;
         self.with_session(|session| {
+            let inputs = ort::inputs![card.input.tensor.as_str() => tensor];
             let outputs = session
-                .run(ort::inputs![card.input.tensor.as_str() => tensor])
+                .run_with_options(inputs, &running.this)
                 .map_err(problem)?;
             let grid = |tensor: &str| {
                 let value = outputs
@@ -210,5 +241,16 @@ impl Network for Onnx {
             };
             read(grid(&card.output.scores)?, grid(&card.output.distances)?)
         })
+    }
+
+    fn stop(&self, frame: FrameId) {
+        for (_, look) in locked(&self.running)
+            .iter()
+            .filter(|(other, _)| *other == frame)
+        {
+            if let Err(error) = look.terminate() {
+                tracing::warn!("a look could not be ended: {error}");
+            }
+        }
     }
 }

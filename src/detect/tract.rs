@@ -14,7 +14,7 @@ use tract_onnx::prelude::{
 use super::network::{Network, grid, other_output};
 use super::postprocess::Grid;
 use super::{DetectError, Model, Precision};
-use crate::frame::ModelInput;
+use crate::frame::{FrameId, ModelInput};
 
 /// Name and version for the log; a test holds it against `Cargo.lock`.
 pub(super) const LIBRARY: &str = "tract-onnx 0.23.9";
@@ -117,6 +117,7 @@ impl Network for Tract {
 
     fn infer<R>(
         &self,
+        _: FrameId,
         picture: &ModelInput,
         read: impl FnOnce(Grid<'_>, Grid<'_>) -> Result<R, DetectError>,
     ) -> Result<R, DetectError> {

@@ -7,11 +7,12 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
+use gdal::Dataset;
 use gdal::vector::{Feature, Geometry, Layer, LayerAccess};
-use gdal::{Dataset, DatasetOptions};
 
 use super::{FootprintError, Ring};
 use crate::georef::{Bounds, Projector};
+use crate::outside::{self, VECTORS};
 
 /// Where the outlines are, and which fields say what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -74,17 +75,8 @@ pub fn read(
         path: path(),
         source: error,
     };
-    let dataset = match source.driver {
-        None => Dataset::open(&source.path),
-        Some(driver) => {
-            let options = DatasetOptions {
-                allowed_drivers: Some(&[driver]),
-                ..DatasetOptions::default()
-            };
-            Dataset::open_ex(&source.path, options)
-        }
-    };
-    let dataset = dataset.map_err(failed)?;
+    let formats = source.driver.as_ref().map(std::slice::from_ref);
+    let dataset = outside::open(&source.path, formats.unwrap_or(VECTORS)).map_err(failed)?;
     let mut layer = source.layer(&dataset)?;
     let file = system(&source.path, &layer)?;
     let fields = Fields::of(source, &layer)?;
@@ -189,16 +181,14 @@ impl FootprintSource {
 
 /// Opens a plain file, before any long work.
 pub(super) fn open(path: &Path) -> Result<Dataset, FootprintError> {
-    let dataset = Dataset::open(path).map_err(|source| FootprintError::Read {
+    if !path.is_file() {
+        let path = path.to_path_buf();
+        return Err(FootprintError::NoFile { path });
+    }
+    outside::open(path, VECTORS).map_err(|source| FootprintError::Read {
         path: path.to_path_buf(),
         source,
-    })?;
-    if path.is_file() {
-        Ok(dataset)
-    } else {
-        let path = path.to_path_buf();
-        Err(FootprintError::NoFile { path })
-    }
+    })
 }
 
 /// The polygons of a feature; `None` where it has none, or they cross themselves.

@@ -347,8 +347,7 @@ pub(crate) fn csv_cell(value: Value) -> String {
         Value::Whole(number) => number.to_string(),
         Value::Number(number) => number.to_string(),
         Value::Text(text) => {
-            let formula = text.starts_with(['=', '+', '-', '@', '\t', '\r']);
-            let text = if formula { format!("'{text}") } else { text };
+            let text = without_formulas(text);
             if text.contains([',', '"', '\r', '\n']) {
                 format!("\"{}\"", text.replace('"', "\"\""))
             } else {
@@ -358,10 +357,47 @@ pub(crate) fn csv_cell(value: Value) -> String {
     }
 }
 
+/// Text with an apostrophe before whatever a spreadsheet would take for a formula (OWASP, CSV injection): at its beginning, and where a
+/// spreadsheet that parts cells by semicolons or tabs, as many do whose decimals have commas, would see the beginning of another cell.
+fn without_formulas(text: String) -> String {
+    const BEGINS: [char; 8] = [
+        '=', '+', '-', '@', '\u{ff1d}', '\u{ff0b}', '\u{ff0d}', '\u{ff20}',
+    ];
+    const PARTS: [char; 4] = [';', '\t', '\r', '\n'];
+    if !text.contains(BEGINS) && !text.starts_with(PARTS) {
+        return text;
+    }
+    let mut safe = String::with_capacity(text.len() + 1);
+    let mut begins = true;
+    for c in text.chars() {
+        if begins && (BEGINS.contains(&c) || (safe.is_empty() && matches!(c, '\t' | '\r' | '\n'))) {
+            safe.push('\'');
+        }
+        safe.push(c);
+        begins = PARTS.contains(&c);
+    }
+    safe
+}
+
 #[cfg(test)]
 pub(crate) mod tests {
     use super::super::buildings::tests::row;
     use super::*;
+
+    #[test]
+    fn no_cell_begins_with_a_formula_however_a_spreadsheet_parts_them() {
+        let cell = |text: &str| csv_cell(Value::Text(text.into()));
+        for plain in ["plain", "a-b", "a = b", "100023;100024", "{\"x\":-5}", ""] {
+            assert_eq!(without_formulas(plain.into()), plain);
+        }
+        assert_eq!(cell("=cmd|' /C calc'!A0"), "'=cmd|' /C calc'!A0");
+        assert_eq!(cell("@SUM(1)"), "'@SUM(1)");
+        assert_eq!(cell("\u{ff1d}1"), "'\u{ff1d}1");
+        assert_eq!(cell("\t=1"), "'\t'=1");
+        assert_eq!(cell("\n=1"), "\"'\n'=1\"");
+        assert_eq!(cell("1;=1+1"), "1;'=1+1");
+        assert_eq!(cell("a\n-1"), "\"a\n'-1\"");
+    }
 
     fn text(building: &Building) -> String {
         String::from_utf8(

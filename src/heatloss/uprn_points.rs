@@ -11,6 +11,7 @@ use gdal::vector::{Layer, LayerAccess};
 
 use super::{Footprint, FootprintError, Ring, footprints};
 use crate::georef::{Bounds, Projector};
+use crate::outside::{self, VECTORS};
 
 /// Where the points are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -95,7 +96,7 @@ impl UprnPoints {
             path: path(),
             source,
         };
-        let dataset = Dataset::open(&self.path).map_err(failed)?;
+        let dataset = outside::open(&self.path, VECTORS).map_err(failed)?;
         let mut layer = self.layer(&dataset)?;
         let file = footprints::system(&self.path, &layer)?;
         let field = footprints::field(&self.path, &layer, &self.field)?;

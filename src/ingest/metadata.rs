@@ -2,6 +2,7 @@
 
 use exif::{Exif, In, Reader, Tag, Value};
 
+use super::exif_size::is_bounded;
 use super::xmp::{Namespace, Xmp};
 use crate::frame::{
     Attitude, CameraName, Datum, Format, FrameMeta, Height, Leak, Position, PositionSource,
@@ -20,7 +21,8 @@ pub(super) struct Tags {
 }
 
 impl Tags {
-    /// Tags from EXIF blocks (TIFF structures) and XMP packets; the first readable EXIF block counts.
+    /// Tags from EXIF blocks (TIFF structures) and XMP packets; the first readable EXIF block counts, and one that would take up more than
+    /// [`is_bounded`] allows is not read.
     pub(super) fn read<'a>(
         exif: impl IntoIterator<Item = &'a [u8]>,
         xmp: impl IntoIterator<Item = &'a [u8]>,
@@ -29,13 +31,16 @@ impl Tags {
         for packet in xmp {
             packets.read(packet);
         }
-        let exif: Option<Exif> = exif.into_iter().find_map(|block| {
-            let mut reader = Reader::new();
-            let result = reader.continue_on_error(true).read_raw(block.to_vec());
-            result
-                .or_else(|error| error.distill_partial_result(|_| {}))
-                .ok()
-        });
+        let exif: Option<Exif> =
+            exif.into_iter()
+                .filter(|block| is_bounded(block))
+                .find_map(|block| {
+                    let mut reader = Reader::new();
+                    let result = reader.continue_on_error(true).read_raw(block.to_vec());
+                    result
+                        .or_else(|error| error.distill_partial_result(|_| {}))
+                        .ok()
+                });
         // TIFF files keep the packet in tag 700 of the first directory, the XT2 in that of a later one.
         let is_packet = |field: &&exif::Field| field.tag.number() == XMP_PACKET;
         let packet = exif

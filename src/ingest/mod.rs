@@ -6,6 +6,7 @@
 //! maker notes are dropped here; [`Leak`](crate::frame::Leak) says that they were there.
 
 mod error;
+mod exif_size;
 mod formats;
 mod intake;
 mod jpeg;

@@ -32,16 +32,25 @@ const NAMESPACES: [(&str, Namespace); 4] = [
 const MAX_VALUE: usize = 256;
 /// More values than this are no drone's.
 const MAX_VALUES: usize = 1024;
+/// Longer packets, and more of them, are no drone's: they have some kilobytes, and the time to read one grows with the square of its length
+/// where its elements lie in each other.
+const MAX_PACKET: usize = 1 << 18;
+const MAX_PACKETS: usize = 16;
 
 /// Simple values by namespace and name; the first of equal names wins.
 #[derive(Debug, Default)]
 pub(super) struct Xmp {
+    packets: usize,
     values: BTreeMap<(Namespace, String), String>,
 }
 
 impl Xmp {
-    /// Adds the values of one packet; stops where it is not well-formed.
+    /// Adds the values of one packet; stops where it is not well-formed, and leaves out what no drone writes.
     pub(super) fn read(&mut self, packet: &[u8]) {
+        self.packets += 1;
+        if packet.len() > MAX_PACKET || self.packets > MAX_PACKETS {
+            return;
+        }
         let mut reader = NsReader::from_reader(packet);
         let mut open: Option<(Namespace, String)> = None;
         let mut buffer = Vec::new();
@@ -141,6 +150,20 @@ mod tests {
                     <q:RelativeAltitude>&b;</q:RelativeAltitude><unclosed";
         assert_eq!(read(bomb).number(Namespace::Dji, "RelativeAltitude"), None);
         assert_eq!(read("<a q:b='1'").text(Namespace::Dji, "b"), None);
+    }
+
+    #[test]
+    fn packets_that_no_drone_writes_are_not_read() {
+        let packet = |blanks: usize| {
+            let blanks = " ".repeat(blanks);
+            format!("<a xmlns:q='http://www.dji.com/drone-dji/1.0/'{blanks} q:A='1'/>")
+        };
+        assert_eq!(read(&packet(0)).number(Namespace::Dji, "A"), Some(1.0));
+        assert_eq!(read(&packet(MAX_PACKET)).number(Namespace::Dji, "A"), None);
+        let mut late = Xmp::default();
+        (0..MAX_PACKETS).for_each(|_| late.read(b"<a/>"));
+        late.read(packet(0).as_bytes());
+        assert_eq!(late.number(Namespace::Dji, "A"), None);
     }
 
     #[test]

@@ -33,6 +33,8 @@ pub(super) fn escape(text: &str) -> String {
             '>' => safe += "&gt;",
             '"' => safe += "&quot;",
             '\'' => safe += "&#39;",
+            // They turn the direction of what stands behind them, so that it reads as something else.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => safe.push('\u{fffd}'),
             letter => safe.push(letter),
         }
     }

@@ -9,6 +9,9 @@ pub(super) fn reason(name: &str) -> &'static str {
         "self-check" => "After masking, the second look still found something that it was sure of.",
         "reviewed" => "People decided that it is never published.",
         "detector-failed" => "A detector failed, so nobody knows what the frame shows.",
+        "out-of-time" => {
+            "Work on it took longer than it may, and was ended; on another machine it might not."
+        }
         "internal" => "The program met a fault of its own while it worked on the frame.",
         "unsupported-family" => "The camera's format needs tables that only its maker has.",
         "unknown-scale" => "The file does not say which temperature its numbers mean.",
@@ -133,6 +136,7 @@ mod tests {
             "beyond-envelope",
             "self-check",
             "detector-failed",
+            "out-of-time",
             "internal",
             "unsupported-family",
             "unknown-scale",

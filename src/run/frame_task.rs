@@ -12,8 +12,9 @@ use std::time::{Duration, Instant};
 use super::processed::{Input, Look, Looked, Processed, Ready, Times};
 use super::record::Keys;
 use super::reviewed::{Decisions, outside};
+use super::watchdog::{Watchdog, Watched};
 use super::window::{Find, Seen};
-use super::{Cause, Outcome};
+use super::{Cause, Outcome, Run};
 use crate::config::Config;
 use crate::detect::{Beyond, Conditions, Detections, Detector, WarmSpots};
 use crate::frame::{
@@ -35,6 +36,7 @@ pub(super) struct FrameTask<'a> {
     keys: &'a Keys,
     pub(super) decisions: &'a Decisions,
     pub(super) store: &'a Store,
+    pub(super) watchdog: &'a Watchdog,
     calibration: Mutex<Option<(Radiometry, Arc<Calibration>)>>,
 }
 
@@ -54,21 +56,22 @@ pub(crate) fn options(config: &Config) -> (IngestOptions, Locator) {
 
 impl<'a> FrameTask<'a> {
     pub(super) fn new(
-        detectors: &'a [Box<dyn Detector>],
-        config: &'a Config,
+        run: &'a Run,
         keys: &'a Keys,
         decisions: &'a Decisions,
         store: &'a Store,
+        watchdog: &'a Watchdog,
     ) -> Self {
-        let (ingest, places) = options(config);
+        let (ingest, places) = options(&run.config);
         Self {
-            detectors,
-            config,
+            detectors: &run.detectors,
+            config: &run.config,
             ingest,
             places,
             keys,
             decisions,
             store,
+            watchdog,
             calibration: Mutex::new(None),
         }
     }
@@ -76,7 +79,8 @@ impl<'a> FrameTask<'a> {
     /// The first half: takes one frame through its first look. A panic in any stage withholds the frame.
     pub(super) fn look(&self, input: &Input<'_>) -> Looked {
         let mut processed = Processed::new(input);
-        let ready = match guarded(|| self.try_look(input, &mut processed)) {
+        let watched = self.watchdog.frame(input.id, input.path);
+        let ready = match guarded(|| self.try_look(input, &watched, &mut processed)) {
             Ok(ready) => Some(ready),
             Err(outcome) => {
                 processed.outcome = outcome;
@@ -104,24 +108,34 @@ impl<'a> FrameTask<'a> {
         Some(Arc::new(seen))
     }
 
-    /// Where a frame was by its file, or by the poses that were given; `None` where nobody knows.
+    /// Where a frame was by its file, or by the poses that were given; `None` where nobody knows, or finding out failed inside.
     pub(super) fn located(&self, file: &Path, meta: &FrameMeta) -> Option<Located> {
-        self.places.locate(&ingest::unsealed_name(file), meta).ok()
+        let name = ingest::unsealed_name(file);
+        let locate = || self.places.locate(&name, meta);
+        panic::catch_unwind(AssertUnwindSafe(locate)).ok()?.ok()
     }
 
-    fn try_look(&self, input: &Input<'_>, processed: &mut Processed) -> Result<Ready, Outcome> {
+    fn try_look(
+        &self,
+        input: &Input<'_>,
+        watched: &Watched<'_>,
+        processed: &mut Processed,
+    ) -> Result<Ready, Outcome> {
+        watched.stage("reading and decoding");
         let raw = self.decode(input, processed)?;
         let located = self
             .places
             .locate(&ingest::unsealed_name(input.path), raw.meta())
             .map_err(|error| Outcome::Rejected(Cause::new(error.reason(), error.to_string())))?;
+        watched.stage("calibrating");
         let frame = timed(&mut processed.times.calibrate, || self.calibrate(raw))?;
         let hidden = self.envelope(&frame, &located, &mut processed.skipped)?;
+        watched.stage("the first look");
         let started = Instant::now();
         let mut inputs = Inputs::new(frame.shape(), |multiple_of| frame.model_input(multiple_of));
         for (model, detector) in self.looking(&processed.skipped) {
             let input = inputs.padded_to(detector.multiple_of());
-            let detections = ask(detector, frame.id(), input, &mut processed.times)?;
+            let detections = ask(detector, frame.id(), input, watched, &mut processed.times)?;
             processed.looks.push(Look {
                 detections,
                 round: 0,
@@ -286,16 +300,26 @@ impl<'a> FrameTask<'a> {
     }
 }
 
-/// One detector's finds; its failure withholds the frame.
+/// One detector's finds; its failure withholds the frame, and so does that it is asked too late.
 pub(super) fn ask(
     detector: &dyn Detector,
     id: FrameId,
     input: &ModelInput,
+    watched: &Watched<'_>,
     times: &mut Times,
 ) -> Result<Detections, Outcome> {
+    if watched.is_over() {
+        return Err(watched.outcome());
+    }
     times.looks += 1;
-    timed(&mut times.inference, || detector.detect(id, input))
-        .map_err(|error| Outcome::Withheld(Cause::new("detector-failed", error.to_string())))
+    // A look that came to its end is as good as any, however long it took.
+    timed(&mut times.inference, || detector.detect(id, input)).map_err(|error| {
+        if watched.is_over() {
+            watched.outcome()
+        } else {
+            Outcome::Withheld(Cause::new("detector-failed", error.to_string()))
+        }
+    })
 }
 
 /// Does `work`; a panic in it withholds the frame.

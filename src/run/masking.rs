@@ -3,12 +3,14 @@
 //! In: a [`Looked`] and its neighbours. Out: a [`Processed`] with its outcome; the redacted raster of a frame that
 //! may be published lies in the work folder. Refuses: to let a frame pass that still shows a sure find.
 
+use std::path::Path;
 use std::time::Instant;
 
 use super::carry;
 use super::frame_task::{FrameTask, ask, guarded, internal};
 use super::processed::{Look, Looked, Masked, Processed, Ready};
 use super::reviewed::boxes;
+use super::watchdog::Watched;
 use super::window::{Neighbour, Seen};
 use super::{Cause, Outcome, RunError, record};
 use crate::detect::{Detection, Detections, Line};
@@ -31,6 +33,7 @@ impl FrameTask<'_> {
         &self,
         looked: Looked,
         neighbours: &[Neighbour],
+        file: &Path,
     ) -> Result<Processed, RunError> {
         let Looked {
             mut processed,
@@ -48,7 +51,9 @@ impl FrameTask<'_> {
             return Ok(processed);
         };
         let carried = || self.carried(seen.as_deref(), neighbours);
-        match guarded(|| self.redact(ready, carried(), &mut processed)) {
+        // Its file is not opened again, but by its name the operator knows it.
+        let watched = self.watchdog.frame(processed.id, file);
+        match guarded(|| self.redact(ready, carried(), &watched, &mut processed)) {
             Ok(masked) => processed.masked = Some(masked),
             Err(Stop::Frame(outcome)) => processed.outcome = outcome,
             Err(Stop::Run(error)) => return Err(error.into()),
@@ -78,8 +83,10 @@ impl FrameTask<'_> {
         &self,
         ready: Ready,
         carried: Vec<Look>,
+        watched: &Watched<'_>,
         processed: &mut Processed,
     ) -> Result<Masked, Stop> {
+        watched.stage("masking");
         let started = Instant::now();
         let (id, shape) = (ready.frame.id(), ready.frame.shape());
         processed.looks.extend(carried);
@@ -107,9 +114,10 @@ impl FrameTask<'_> {
             .map_err(|error| internal(error.to_string()))?;
         processed.times.redact += started.elapsed();
 
+        watched.stage("the self-check");
         let started = Instant::now();
         let mut self_check = SelfCheck::default();
-        let mut missed = self.missed(&frame, &mask, 1, processed)?;
+        let mut missed = self.missed(&frame, &mask, 1, watched, processed)?;
         // Where a person looked too, what is found in the end is hidden and not asked about again.
         let max_rounds = MAX_ROUNDS + usize::from(reviewed.is_some());
         while !missed.is_empty() && self_check.rounds < max_rounds {
@@ -124,7 +132,7 @@ impl FrameTask<'_> {
                 break;
             }
             let round = record::count(self_check.rounds) + 1;
-            missed = self.missed(&frame, &mask, round, processed)?;
+            missed = self.missed(&frame, &mask, round, watched, processed)?;
             // What two people opened is found again, and must be.
             if !finds(&missed).any(|found| found.is_alarming() && !decided.opens(found)) {
                 missed.clear();
@@ -152,13 +160,14 @@ impl FrameTask<'_> {
         frame: &Frame<Redacted>,
         mask: &RedactionMask,
         round: u32,
+        watched: &Watched<'_>,
         processed: &mut Processed,
     ) -> Result<Vec<Look>, Outcome> {
         let mut missed = Vec::new();
         let mut inputs = Inputs::new(frame.shape(), |multiple_of| frame.model_input(multiple_of));
         for (model, detector) in self.looking(&processed.skipped) {
             let input = inputs.padded_to(detector.multiple_of());
-            let look = ask(detector, frame.id(), input, &mut processed.times)?;
+            let look = ask(detector, frame.id(), input, watched, &mut processed.times)?;
             let found = uncovered(&look, mask);
             if !found.is_empty() {
                 missed.push(Look {

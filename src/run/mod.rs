@@ -35,6 +35,7 @@ mod reviewed;
 mod summary;
 mod surfaces;
 mod walls;
+mod watchdog;
 mod window;
 mod words;
 
@@ -57,6 +58,7 @@ pub use outcome::{Cause, Counts, Outcome};
 pub use plan::Plan;
 pub use progress::{Progress, Silent};
 pub use summary::{FlightSummary, FrameLine, FrameList, GroundSummary, MosaicSummary, Summary};
+pub use watchdog::Hang;
 
 pub(crate) use frame_task::options;
 pub(crate) use record::intake_key;
@@ -79,6 +81,7 @@ use intake::Manifest;
 use journal::Journal;
 use processed::{Input, Looked, Processed, Times};
 use reviewed::Decisions;
+use watchdog::{Told, Watchdog};
 
 /// Everything a run needs to know.
 pub struct Run {
@@ -102,6 +105,8 @@ pub struct Run {
     pub runtime: String,
     /// Set from outside to stop after the frames in flight.
     pub interrupted: Arc<AtomicBool>,
+    /// Hears, on a thread of its own, of what does not come to an end; a program ends there, since nothing else will end it.
+    pub hung: fn(&Hang),
 }
 
 impl std::fmt::Debug for Run {
@@ -148,6 +153,20 @@ impl Run {
     /// [`RunError`] when nothing can be done at all, the output cannot be written, or the run was
     /// interrupted. What happens to single frames is in the [`Summary`].
     pub fn execute(&self, progress: &mut dyn Progress) -> Result<Summary, RunError> {
+        let watchdog = Watchdog::new(self.config.run);
+        std::thread::scope(|scope| {
+            let _ending = watchdog.ending();
+            scope.spawn(|| watchdog.watch(&self.detectors, self.hung));
+            let watchdog = &watchdog;
+            self.execute_watched(watchdog, &mut Told { watchdog, progress })
+        })
+    }
+
+    fn execute_watched(
+        &self,
+        watchdog: &Watchdog,
+        progress: &mut dyn Progress,
+    ) -> Result<Summary, RunError> {
         let started = Instant::now();
         let pool = self.pool()?;
         self.check_inputs()?;
@@ -178,6 +197,7 @@ impl Run {
         let mut lists = Lists::default();
         let published = self.frames(
             &pool,
+            watchdog,
             &store,
             &manifest,
             &keys,
@@ -228,6 +248,7 @@ impl Run {
     fn frames(
         &self,
         pool: &ThreadPool,
+        watchdog: &Watchdog,
         store: &Store,
         manifest: &Manifest,
         keys: &record::Keys,
@@ -237,7 +258,7 @@ impl Run {
         lists: &mut Lists,
         progress: &mut dyn Progress,
     ) -> Result<Vec<Published>, RunError> {
-        let task = FrameTask::new(&self.detectors, &self.config, keys, decisions, store);
+        let task = FrameTask::new(self, keys, decisions, store, watchdog);
         let mut counts = Counts::default();
         let mut times = Times::default();
         let mut published = Vec::new();
@@ -250,7 +271,10 @@ impl Run {
                 .and_then(|known| known.reload(&task, &input))
                 .unwrap_or_else(|| task.look(&input))
         };
-        let finish = |(looked, neighbours): (Looked, Vec<_>)| task.finish(looked, &neighbours);
+        let finish = |(looked, neighbours): (Looked, Vec<_>)| {
+            let file = manifest.path(looked.processed.id);
+            task.finish(looked, &neighbours, file)
+        };
         let mut emit = |processed: Result<Processed, RunError>| -> Result<(), RunError> {
             let processed = processed?;
             let file = manifest.path(processed.id);

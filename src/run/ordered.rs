@@ -2,7 +2,9 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
+use std::panic::{self, AssertUnwindSafe};
 use std::sync::mpsc::{self, Receiver, Sender};
+use std::thread;
 
 use rayon::{ScopeFifo, ThreadPool};
 
@@ -11,7 +13,7 @@ use rayon::{ScopeFifo, ThreadPool};
 ///
 /// At most `in_flight` items and results are alive, so peak memory is `in_flight` times the cost of one,
 /// whatever the number of threads. Two runs emit the same sequence. After an error of `emit` no further
-/// item is started. `work` must not panic: catch it inside.
+/// item is started. A panic of `work` goes on here, on the calling thread.
 ///
 /// # Errors
 ///
@@ -32,14 +34,15 @@ pub fn for_each_ordered<T: Send, R: Send, E>(
 /// The results of work on a pool, in input order: an iterator, so that the results of one kind of work can be
 /// the items of the next, both on the same threads.
 ///
-/// Items are taken and results given on the thread that calls [`Iterator::next`], which waits for them.
+/// Items are taken and results given on the thread that calls [`Iterator::next`], which waits for them. A panic of the work goes on there: who
+/// waits for a result that never comes would wait for ever.
 pub(crate) struct Ordered<'a, 'scope, I: Iterator, R, W> {
     scope: &'a ScopeFifo<'scope>,
     items: I,
     in_flight: NonZeroUsize,
     work: &'scope W,
-    sender: Sender<(usize, R)>,
-    results: Receiver<(usize, R)>,
+    sender: Sender<(usize, thread::Result<R>)>,
+    results: Receiver<(usize, thread::Result<R>)>,
     waiting: BTreeMap<usize, R>,
     started: usize,
     given: usize,
@@ -88,8 +91,9 @@ where
             let Some(item) = self.items.next() else { break };
             let (sender, work, number) = (self.sender.clone(), self.work, self.started);
             self.scope.spawn_fifo(move |_| {
+                let result = panic::catch_unwind(AssertUnwindSafe(|| work(item)));
                 // The receiver is gone only when nobody wants the result.
-                let _ = sender.send((number, work(item)));
+                let _ = sender.send((number, result));
             });
             self.started += 1;
         }
@@ -98,6 +102,7 @@ where
         }
         while !self.waiting.contains_key(&self.given) {
             let (number, result) = self.results.recv().ok()?;
+            let result = result.unwrap_or_else(|panic| panic::resume_unwind(panic));
             self.waiting.insert(number, result);
         }
         self.given += 1;
@@ -154,6 +159,25 @@ mod tests {
         });
         assert_eq!(result, Err("full"));
         assert!(started.load(Ordering::SeqCst) < 10);
+    }
+
+    #[test]
+    fn a_panic_goes_on_where_the_result_is_waited_for() {
+        let in_flight = NonZeroUsize::new(3).unwrap();
+        let work = |item: usize| {
+            assert!(item != 5, "five");
+            item
+        };
+        let given = std::sync::Mutex::new(Vec::new());
+        let all = || -> Result<(), ()> {
+            for_each_ordered(&pool(), 0..100, in_flight, work, |item| {
+                given.lock().unwrap().push(item);
+                Ok(())
+            })
+        };
+        let panic = panic::catch_unwind(AssertUnwindSafe(all)).unwrap_err();
+        assert_eq!(panic.downcast_ref::<&str>(), Some(&"five"));
+        assert!(given.into_inner().unwrap().len() <= 5);
     }
 
     #[test]

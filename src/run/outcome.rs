@@ -39,6 +39,9 @@ impl Cause {
             }
             "self-check" => "look at it: something was still found after the mask had grown",
             "detector-failed" | "internal" => "run again; report it if it stays",
+            "out-of-time" => {
+                "run again where less else goes on, or with a larger --frame-seconds; it may end in time there"
+            }
             "unsupported-family" => {
                 "convert it to a temperature TIFF with the maker's software first"
             }

@@ -7,8 +7,8 @@ use std::fs;
 use std::io::{self, Write};
 use std::path::Path;
 
-use super::StoreError;
 use super::error::IoContext;
+use super::{StoreError, beat};
 
 /// Names in a folder.
 pub(super) fn entries(path: &Path) -> Result<Vec<std::ffi::OsString>, StoreError> {
@@ -21,6 +21,7 @@ pub(super) fn entries(path: &Path) -> Result<Vec<std::ffi::OsString>, StoreError
 
 /// Makes the bytes of a file, or the names in a folder, durable.
 pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
+    beat(path);
     fs::File::open(path)
         .and_then(|file| file.sync_all())
         .at(path)
@@ -58,6 +59,7 @@ pub(super) fn create_dir(path: &Path) -> Result<(), StoreError> {
     reason = "the one place that opens new files for writing"
 )]
 pub(super) fn create(path: &Path) -> Result<fs::File, StoreError> {
+    beat(path);
     fs::File::create(path).at(path)
 }
 
@@ -87,6 +89,7 @@ pub(super) fn write_durably(
     path: &Path,
     bytes: &[u8],
 ) -> Result<(), StoreError> {
+    beat(path);
     file.write_all(bytes).at(path)?;
     file.sync_all().at(path)
 }

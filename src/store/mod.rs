@@ -20,6 +20,7 @@ mod disk;
 mod error;
 mod folder;
 pub mod layout;
+mod pulse;
 mod removal;
 mod single;
 mod watch;
@@ -39,6 +40,7 @@ use disk::{
 use error::IoContext;
 pub use error::StoreError;
 pub use folder::{Folder, Listed, MANIFEST, is_below};
+pub(crate) use pulse::{beat, pulse};
 pub use removal::{Lies, Plain, private_lists, sync_folder, working_files};
 pub use single::{check_free, write_file, write_large, write_private, write_secret};
 pub(crate) use single::{create_partial, remove_leftover};
@@ -215,6 +217,7 @@ impl Store {
             // Writing into it keeps who may read it.
             create_private(&partial)?;
         }
+        beat(&partial);
         let watch = Watch::begin();
         watch.end(&partial, artifact.write(&partial))?;
         let (sha256, bytes) = hash_file(&partial)?;
@@ -248,7 +251,9 @@ impl Store {
     /// Reads a working file; `None` where it is gone or not what was spilled.
     #[must_use]
     pub fn read_spilled(&self, name: &str, sha256: &[u8; 32]) -> Option<Vec<u8>> {
-        let bytes = fs::read(self.work().join(name)).ok()?;
+        let path = self.work().join(name);
+        beat(&path);
+        let bytes = fs::read(path).ok()?;
         (Sha256::digest(&bytes) == *sha256).then_some(bytes)
     }
 
@@ -434,6 +439,7 @@ pub fn hash_file(path: &Path) -> Result<([u8; 32], u64), StoreError> {
     let mut piece = vec![0; 1 << 16];
     let mut len = 0;
     loop {
+        beat(path);
         let read = file.read(&mut piece).at(path)?;
         if read == 0 {
             return Ok((hash.finalize().into(), len));

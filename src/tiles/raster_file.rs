@@ -21,9 +21,9 @@ pub(super) struct RasterFile {
 /// A working raster, open on one thread.
 #[derive(Debug)]
 pub(super) struct OpenRaster {
-    // First, since fields are dropped in this order: what failed is given up before it is closed.
     writing: Option<Writing>,
-    dataset: Dataset,
+    /// `None` once it is closed.
+    dataset: Option<Dataset>,
 }
 
 /// A raster that is being written: since when, and where it lies.
@@ -100,12 +100,17 @@ impl RasterFile {
     }
 }
 
-impl Drop for Writing {
+impl Drop for OpenRaster {
     fn drop(&mut self) {
-        // On a disk that is full, closing what was not written whole has no end (libtiff 4.5 follows the directories on disk in a circle): there
-        // must be none. The file is of no use any more.
-        if self.watch.has_failed() {
-            let _ = store::create_partial(&self.path);
+        // Closing what was not written whole may have no end: libtiff 4.5 follows the directories on disk in a circle. It is never closed then, and
+        // emptied where the disk lets us, in case that the process closes it at its end. The file is of no use any more.
+        if let Some(writing) = self
+            .writing
+            .take()
+            .filter(|writing| writing.watch.has_failed())
+        {
+            std::mem::forget(self.dataset.take());
+            let _ = store::create_partial(&writing.path);
         }
     }
 }
@@ -115,7 +120,7 @@ impl OpenRaster {
     pub(super) fn new(dataset: Dataset) -> Self {
         Self {
             writing: None,
-            dataset,
+            dataset: Some(dataset),
         }
     }
 
@@ -127,7 +132,7 @@ impl OpenRaster {
         };
         Self {
             writing: Some(writing),
-            dataset,
+            dataset: Some(dataset),
         }
     }
 
@@ -141,7 +146,10 @@ impl OpenRaster {
     ) -> Result<(), TilesError> {
         let task = "write a working raster";
         let mut buffer = Buffer::new((width, height), samples);
-        let mut band = self.dataset.rasterband(band).task(task)?;
+        if let Some(writing) = &self.writing {
+            store::beat(&writing.path);
+        }
+        let mut band = self.dataset().rasterband(band).task(task)?;
         band.write(
             (column.cast_signed(), row.cast_signed()),
             (width, height),
@@ -158,7 +166,7 @@ impl OpenRaster {
         (width, height): (usize, usize),
     ) -> Result<Vec<f32>, TilesError> {
         let task = "read a working raster";
-        let band = self.dataset.rasterband(band).task(task)?;
+        let band = self.dataset().rasterband(band).task(task)?;
         let mut window = vec![f32::NAN; width * height];
         let (columns, skip_columns) = overlap(column, width, band.x_size());
         let (rows, skip_rows) = overlap(row, height, band.y_size());
@@ -183,19 +191,36 @@ impl OpenRaster {
     }
 
     /// Writes what is cached and closes the file.
-    pub(super) fn close(self) -> Result<(), TilesError> {
+    pub(super) fn close(mut self) -> Result<(), TilesError> {
         let task = "finish a working raster";
-        let Self {
-            writing,
-            mut dataset,
-        } = self;
-        let flushed = dataset.flush_cache().task(task);
-        let Some(writing) = writing else {
-            return flushed.and(dataset.close().task(task));
+        let Some(dataset) = &mut self.dataset else {
+            return Ok(());
         };
-        let (watch, path) = (writing.watch, writing.path.clone());
-        drop(writing);
-        watch.end(&path, flushed.and(dataset.close().task(task)))
+        let flushed = dataset.flush_cache().task(task);
+        let Some((watch, path)) = self
+            .writing
+            .as_ref()
+            .map(|writing| (writing.watch, writing.path.clone()))
+        else {
+            return flushed.and(self.close_dataset(task));
+        };
+        store::beat(&path);
+        if watch.has_failed() {
+            return watch.end(&path, flushed);
+        }
+        watch.end(&path, flushed.and(self.close_dataset(task)))
+    }
+
+    fn close_dataset(&mut self, task: &'static str) -> Result<(), TilesError> {
+        self.dataset
+            .take()
+            .map_or(Ok(()), |dataset| dataset.close().task(task))
+    }
+
+    fn dataset(&self) -> &Dataset {
+        self.dataset
+            .as_ref()
+            .expect("only `close` takes it, which takes the raster too")
     }
 }
 

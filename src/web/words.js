@@ -10,6 +10,7 @@ const DECISIONS = {
 const REASONS = {
   "beyond-envelope": "The models were not evaluated for frames like this one, so nobody can say what they would miss.",
   "self-check": "After masking, the models still found something.",
+  "out-of-time": "Work on it took longer than the run allows, and was ended.",
   "detector-failed": "A model could not look to its end. Nothing found is not the same as nothing there.",
 };
 

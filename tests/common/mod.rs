@@ -59,6 +59,7 @@ pub(crate) fn run(folder: &Path, input: &str, out: &str, settings: &str) -> Run 
         now: 1_768_516_200,
         runtime: "none".into(),
         interrupted: Arc::new(AtomicBool::new(false)),
+        hung: |hang| assert!(hang.waited.is_zero(), "{hang}"),
     }
 }
 

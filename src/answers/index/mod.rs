@@ -252,6 +252,9 @@ fn median(values: &mut [f64]) -> Option<f64> {
     values.get(values.len() / 2).copied()
 }
 
+/// Bytes of a line; the rest of a longer one is taken for a line that is not what it should be.
+const LONGEST_LINE: u64 = 1 << 20;
+
 /// Calls `take` with each line of a file and where it begins; `None` from it says that the line is not what it should be.
 pub(super) fn each_line(
     path: &Path,
@@ -263,7 +266,11 @@ pub(super) fn each_line(
     };
     let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(failed)?);
     let (mut line, mut offset, mut number) = (Vec::new(), 0_u64, 0_u64);
-    while file.read_until(b'\n', &mut line).map_err(failed)? > 0 {
+    loop {
+        let read = (&mut file).take(LONGEST_LINE).read_until(b'\n', &mut line);
+        if read.map_err(failed)? == 0 {
+            return Ok(());
+        }
         number += 1;
         let text = line.strip_suffix(b"\n").unwrap_or(&line);
         take(offset, text).ok_or_else(|| AnswersError::Damaged {
@@ -274,7 +281,6 @@ pub(super) fn each_line(
         offset += line.len() as u64;
         line.clear();
     }
-    Ok(())
 }
 
 /// A file is not the one that was verified or indexed.

@@ -27,6 +27,8 @@ pub(super) fn escape(text: &str) -> String {
             '>' => safe.push_str("&gt;"),
             '"' => safe.push_str("&quot;"),
             '\'' => safe.push_str("&#39;"),
+            // They turn the direction of what stands behind them, so that it reads as something else.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => safe.push('\u{fffd}'),
             letter => safe.push(letter),
         }
     }
@@ -98,6 +100,7 @@ pub(super) fn reason_words(reason: Option<&str>) -> String {
         "beyond-envelope" => "unlike the pictures on which the program was measured".into(),
         "self-check" => "something was still found after hiding".into(),
         "detector-failed" | "internal" => "the program failed on it".into(),
+        "out-of-time" => "work on it took too long and was ended".into(),
         "duplicate" => "a copy of another picture".into(),
         "not-thermal" => "not a thermal picture".into(),
         "no-position" | "no-altitude" | "no-attitude" | "unknown-camera" => {

@@ -21,7 +21,7 @@ mod rotation;
 mod table;
 
 use std::collections::BTreeMap;
-use std::fs;
+use std::io::ErrorKind;
 use std::path::Path;
 
 use gdal::spatial_ref::SpatialRef;
@@ -29,6 +29,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Crs, GeorefError, Projector};
 use crate::frame::Attitude;
+use crate::outside;
 use crate::units::{Degrees, Metres};
 
 pub use error::PoseError;
@@ -69,13 +70,13 @@ impl KnownPoses {
             path: path.to_path_buf(),
             source,
         };
-        if fs::metadata(path).map_err(io)?.len() > LONGEST {
-            return Err(PoseError::TooLarge {
+        let bytes = outside::read(path, LONGEST).map_err(|source| match source.kind() {
+            ErrorKind::FileTooLarge => PoseError::TooLarge {
                 path: path.to_path_buf(),
                 max_bytes: LONGEST,
-            });
-        }
-        let bytes = fs::read(path).map_err(io)?;
+            },
+            _ => io(source),
+        })?;
         let text = String::from_utf8_lossy(&bytes);
         let poses = Self::parse(&text, crs).map_err(|(line, problem)| problem.at(path, line))?;
         Ok(Self {

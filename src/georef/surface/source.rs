@@ -9,6 +9,7 @@ use gdal::{Dataset, GeoTransform, GeoTransformEx};
 
 use super::SurfaceError;
 use super::lattice::{Lattice, as_f64};
+use crate::outside::{self, RASTERS};
 
 /// Elevations outside are not measurements: the deepest shore and the highest mountain lie between.
 const PLAUSIBLE: std::ops::RangeInclusive<f64> = -500.0..=9000.0;
@@ -47,7 +48,7 @@ impl Source {
         let nowhere = || SurfaceError::NoPlace {
             path: path.to_path_buf(),
         };
-        let dataset = Dataset::open(path).map_err(gdal("open the surface model"))?;
+        let dataset = outside::open(path, RASTERS).map_err(gdal("open the surface model"))?;
         let place = dataset.geo_transform().ok().ok_or_else(nowhere)?;
         let inverse = place.invert().ok().ok_or_else(nowhere)?;
         let system = dataset.spatial_ref().ok().ok_or_else(nowhere)?;

@@ -2,7 +2,7 @@
 
 /// Byte order of a record.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) enum Endian {
+pub(in crate::ingest) enum Endian {
     Big,
     Little,
 }
@@ -12,7 +12,7 @@ impl Endian {
         bytes.get(at..at.checked_add(N)?)?.try_into().ok()
     }
 
-    pub(super) fn u16(self, bytes: &[u8], at: usize) -> Option<u16> {
+    pub(in crate::ingest) fn u16(self, bytes: &[u8], at: usize) -> Option<u16> {
         let two = Self::take(bytes, at)?;
         Some(if self == Self::Big {
             u16::from_be_bytes(two)
@@ -21,7 +21,7 @@ impl Endian {
         })
     }
 
-    pub(super) fn u32(self, bytes: &[u8], at: usize) -> Option<u32> {
+    pub(in crate::ingest) fn u32(self, bytes: &[u8], at: usize) -> Option<u32> {
         let four = Self::take(bytes, at)?;
         Some(if self == Self::Big {
             u32::from_be_bytes(four)

@@ -8,6 +8,8 @@ mod tiff;
 
 use std::path::Path;
 
+pub(super) use bytes::Endian;
+
 use super::jpeg::{Jpeg, app};
 use super::metadata::Tags;
 use super::{IngestError, IngestOptions, Limits};

@@ -150,7 +150,6 @@ fn read(file: &File<'_>, bytes: &[u8], limits: &Limits) -> Result<Samples, Inges
     let memory = usize::try_from(limits.max_pixels.saturating_mul(4)).unwrap_or(usize::MAX);
     allowed.decoding_buffer_size = memory;
     allowed.intermediate_buffer_size = memory;
-    allowed.ifd_value_size = memory;
     let bytes = with_photometric(bytes);
     let mut decoder = Decoder::new(Cursor::new(bytes.as_ref()))
         .map_err(unreadable)?
