@@ -13,10 +13,11 @@
 # make storage-faults  every STEP=10th call to the operating system that writes fails, in three ways: half an hour
 # make power-cuts      the power goes at every STEP=10th such call; what was not synced is lost: an hour
 # make noninterference  CASES=200 random flights with other pixels under their masks
+# make many-files  FILES=20000 that are no frames: memory of each
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
 .PHONY: demo setup web test test-web test-tract bench soak-frames soak-area heat-seeds heat-walls map-page report-page
-.PHONY: kill-loop storage-faults power-cuts noninterference
+.PHONY: kill-loop storage-faults power-cuts noninterference many-files
 
 CARGO ?= cargo
 
@@ -91,6 +92,9 @@ power-cuts: setup
 
 noninterference: setup
 	CASES=$(or $(CASES),200) $(CARGO) test --release --test noninterference -- --ignored --nocapture many_cases
+
+many-files: setup
+	FILES=$(or $(FILES),20000) $(CARGO) test --release --test hostile -- --ignored --nocapture memory_of_many_files
 
 # docs/map.png from demo-heat, which `make test` leaves behind.
 map-page:

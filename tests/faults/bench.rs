@@ -253,6 +253,11 @@ impl Faults {
             command
                 .env("FAULT_AT", at.to_string())
                 .env("FAULT_HOW", how)
+                // For one that never returns; on a busy machine a step of an honest run takes a second.
+                .env(
+                    "HEATVEIL_STALL_SECONDS",
+                    if how == "stall" { "8" } else { "3600" },
+                )
                 .env("FAULT_LASTS", lasts);
         }
     }

@@ -109,6 +109,35 @@ fn one(
     Ok(survived)
 }
 
+/// Number of a call that writes into the working raster of the map, from 1.
+fn drawing(calls: &[String]) -> usize {
+    let writes =
+        |line: &String| line.contains("write") && line.contains("/.work/") && line.contains(".tif");
+    let mut all = (1..).zip(calls).filter(|(_, line)| writes(line));
+    let count = all.clone().count();
+    assert!(count > 2, "{calls:#?}");
+    all.nth(count / 2).unwrap().0
+}
+
+#[test]
+fn a_disk_that_turns_read_only_or_stands_still_in_a_library_ends_the_run_and_it_goes_on() {
+    let mut bench = Bench::with_shim();
+    let (like, calls) = counted(&mut bench);
+    let at = drawing(&calls);
+    assert_eq!(
+        one(&mut bench, &like, at, "30", "all"),
+        Ok(false),
+        "{}",
+        calls[at - 1]
+    );
+    assert_eq!(
+        one(&mut bench, &like, at, "stall", ""),
+        Ok(false),
+        "{}",
+        calls[at - 1]
+    );
+}
+
 /// Of how many calls one is attacked.
 pub(crate) fn step() -> usize {
     std::env::var("STEP").map_or(10, |number| number.parse().unwrap())

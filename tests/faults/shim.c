@@ -5,7 +5,7 @@
 //   FAULT_TRACE  a file that gets one line a call: number, call, path, inode; and what fsync made durable, see below
 //   FAULT_KEEP   a folder for what was durable after each fsync: NUMBER is the file's bytes, or the folder's names with their inodes
 //   FAULT_AT     number of the call that fails, from 1
-//   FAULT_HOW    its errno, or "kill" (before the call), or "torn" (after half of a write)
+//   FAULT_HOW    its errno, or "kill" (before the call), or "torn" (after half of a write), or "stall" (it does not return)
 //   FAULT_LASTS  "space": from then on every call that needs room fails; "all": every call
 #define _GNU_SOURCE
 #include <dirent.h>
@@ -27,7 +27,7 @@
 static char root[PATH_MAX];
 static const char *keep;
 static long fault_at, number;
-static int fault_errno, kills, tears, lasts_space, lasts_all, trace = -1, active;
+static int fault_errno, kills, tears, stalls, lasts_space, lasts_all, trace = -1, active;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static __thread int inside;
 
@@ -42,6 +42,7 @@ __attribute__((constructor)) static void start(void) {
     if ((text = getenv("FAULT_HOW"))) {
         kills = !strcmp(text, "kill");
         tears = !strcmp(text, "torn");
+        stalls = !strcmp(text, "stall");
         fault_errno = atoi(text);
     }
     if ((text = getenv("FAULT_LASTS"))) {
@@ -119,8 +120,10 @@ static int hit(const char *call, const char *path, int needs_room) {
     } else if (fault_at && number > fault_at && (lasts_all || (lasts_space && needs_room))) {
         answer = fault_errno;
     }
+    int stays = stalls && number == fault_at && fault_at;
     inside = 0;
     pthread_mutex_unlock(&lock);
+    if (stays) for (;;) pause();
     return answer;
 }
 
