@@ -144,6 +144,10 @@ fn the_fixture_flight_goes_through_and_verifies_until_a_byte_changes() {
         "{}",
         run.out
     );
+    // The kernel's own figure (VmHWM). Two threads take 225 MiB; each more has a session, three frames and a block of the map.
+    let threads = std::thread::available_parallelism().unwrap().get() as u64;
+    let peak = summary["peak_rss_bytes"].as_u64().unwrap() >> 20;
+    assert!(peak < 300 + 80 * threads, "{peak} MiB on {threads} threads");
     assert_eq!(bench.call(&["verify", "out"]).code, 0);
 
     let refused = bench.call(&["run", &frames, "--out", "out"]);

@@ -22,6 +22,10 @@ use super::{AuditError, Entry, PublishedFile, ReleaseApproved, files, follow, ke
 use crate::store::layout;
 use crate::{hex, outside};
 
+/// Problems that are told; more are counted. What is wrong a thousand times is wrong.
+const MOST: usize = 1000;
+use crate::{hex, outside};
+
 /// What to check a folder against.
 #[derive(Debug, Clone, Default)]
 pub struct VerifyOptions {
@@ -163,6 +167,11 @@ pub(super) fn check(
         result.problems.extend(problems);
         result.notes.extend(proof::missing(folder, &publications));
     }
+    let more = result.problems.len().saturating_sub(MOST);
+    if more > 0 {
+        result.problems.truncate(MOST);
+        result.problems.push(format!("and {more} problems more"));
+    }
     Ok(Found {
         result,
         publications,
@@ -283,6 +292,10 @@ impl<'a> Check<'a> {
                     || work(folder, first, &batch),
                 );
                 ready = checked;
+                if self.result.problems.len() > MOST {
+                    self.problem("so much is wrong with the log that the rest was not read");
+                    break;
+                }
             }
             self.result.problems.extend(blocks.problem());
         }
