@@ -24,7 +24,6 @@ use crate::{hex, outside};
 
 /// Problems that are told; more are counted. What is wrong a thousand times is wrong.
 const MOST: usize = 1000;
-use crate::{hex, outside};
 
 /// What to check a folder against.
 #[derive(Debug, Clone, Default)]
