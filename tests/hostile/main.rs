@@ -19,5 +19,6 @@ mod folders;
 mod frames;
 mod models;
 mod names;
+#[path = "../common/onnx.rs"]
 mod onnx;
 mod settings;
