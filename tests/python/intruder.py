@@ -314,7 +314,9 @@ def main():
                 finds += 1
                 part = standing[r + int(top) : r + int(top + height) + 1, c + int(left) : c + int(left + width) + 1]
                 numbers, sizes = np.unique(part[part > 0], return_counts=True)
-                if len(numbers) and sizes.max() >= 0.3 * part.size:
+                there = picture[r + int(top) : r + int(top + height) + 1, c + int(left) : c + int(left + width) + 1]
+                # A find in a hole that was filled tells of the hole alone.
+                if len(numbers) and sizes.max() >= 0.3 * part.size and (there > WARM).any():
                     found.add(int(numbers[sizes.argmax()]))
         in_windows = set()
         for r, c in windows:
