@@ -66,12 +66,12 @@ impl EncodedTiles {
                     .collect();
                 for (&coord, png) in batch.iter().zip(encoded) {
                     let png = png?;
-                    file.write_all(&png).task("write tiles")?;
+                    file.write_all(&png).on("write tiles to", &path)?;
                     written.push((coord, u32::try_from(png.len()).unwrap_or(u32::MAX)));
                 }
             }
         }
-        file.flush().task("write tiles")?;
+        file.flush().on("write tiles to", &path)?;
         Ok(Self {
             path,
             tiles: written,
@@ -101,12 +101,12 @@ impl EncodedTiles {
         &self,
         mut take: impl FnMut(TileCoord, &[u8]) -> Result<(), TilesError>,
     ) -> Result<(), TilesError> {
-        let task = "read tiles back";
-        let mut file = BufReader::new(File::open(&self.path).task(task)?);
+        let task = "read tiles back from";
+        let mut file = BufReader::new(File::open(&self.path).on(task, &self.path)?);
         let mut png = Vec::new();
         for &(coord, bytes) in &self.tiles {
             png.resize(bytes as usize, 0);
-            file.read_exact(&mut png).task(task)?;
+            file.read_exact(&mut png).on(task, &self.path)?;
             take(coord, &png)?;
         }
         Ok(())

@@ -1,5 +1,7 @@
 //! Why no map could be made.
 
+use std::path::{Path, PathBuf};
+
 use crate::frame::FrameId;
 use crate::georef::{GeorefError, SurfaceError};
 use crate::raster::ShapeError;
@@ -51,10 +53,12 @@ pub enum TilesError {
         source: gdal::errors::GdalError,
     },
     /// A working file could not be written or read.
-    #[error("could not {task}")]
+    #[error("could not {task} {}", path.display())]
     Io {
         /// What was tried.
         task: &'static str,
+        /// The file.
+        path: PathBuf,
         /// What the system said.
         source: std::io::Error,
     },
@@ -106,11 +110,12 @@ impl<T> GdalContext<T> for Result<T, gdal::errors::GdalError> {
 
 /// Says what was done with a working file.
 pub(super) trait IoContext<T> {
-    fn task(self, task: &'static str) -> Result<T, TilesError>;
+    fn on(self, task: &'static str, path: &Path) -> Result<T, TilesError>;
 }
 
 impl<T> IoContext<T> for std::io::Result<T> {
-    fn task(self, task: &'static str) -> Result<T, TilesError> {
-        self.map_err(|source| TilesError::Io { task, source })
+    fn on(self, task: &'static str, path: &Path) -> Result<T, TilesError> {
+        let path = path.to_path_buf();
+        self.map_err(|source| TilesError::Io { task, path, source })
     }
 }
