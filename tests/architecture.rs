@@ -50,6 +50,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         "pages",
         &[
             "units",
+            "page",
             "store",
             "georef",
             "tiles",
@@ -100,8 +101,8 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "answers",
         &[
-            "hex", "units", "outside", "frame", "store", "detect", "georef", "heatloss", "audit",
-            "run",
+            "hex", "units", "outside", "frame", "page", "store", "detect", "georef", "heatloss",
+            "audit", "run",
         ],
     ),
     ("page", &[]),

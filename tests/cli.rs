@@ -43,8 +43,7 @@ impl Bench {
 
     /// Runs the program in the folder of the test.
     fn call(&self, arguments: &[&str]) -> Answer {
-        let library =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup/onnxruntime/libonnxruntime.so");
+        let library = common::onnx_runtime();
         Command::new(env!("CARGO_BIN_EXE_heatveil"))
             .args(arguments)
             .current_dir(self.0.path())
@@ -57,9 +56,7 @@ impl Bench {
 
     /// Writes `count` good frames into `in/`.
     fn good(&self, count: usize) {
-        for (name, bytes) in dji_frames().into_iter().take(count) {
-            write(&self.path("in").join(name), &bytes);
-        }
+        common::good_frames(&self.path("in"), count);
     }
 
     /// The last line of a run's JSON answer.
@@ -69,19 +66,7 @@ impl Bench {
 
     /// Outcome and reason by file name, from the operator's list.
     fn outcomes(&self) -> Vec<(String, String)> {
-        let list = fs::read_to_string(self.path("out/private/frames.jsonl")).unwrap();
-        let line = |line: &str| {
-            let line: serde_json::Value = serde_json::from_str(line).unwrap();
-            let name = Path::new(line["file"].as_str().unwrap())
-                .file_name()
-                .unwrap()
-                .to_owned();
-            let reason = line["reason"]
-                .as_str()
-                .unwrap_or_else(|| line["outcome"].as_str().unwrap());
-            (name.into_string().unwrap(), reason.to_owned())
-        };
-        list.lines().map(line).collect()
+        common::outcomes(&self.path("out"))
     }
 }
 
@@ -489,8 +474,7 @@ fn with_given_keys_and_time_two_runs_have_one_root() {
         b"[audit]\nlog-key = \"log.key\"\ncommitment-key = \"commitment.key\"\n",
     );
     for out in ["one", "two"] {
-        let library =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup/onnxruntime/libonnxruntime.so");
+        let library = common::onnx_runtime();
         let status = Command::new(env!("CARGO_BIN_EXE_heatveil"))
             .args([
                 "run",

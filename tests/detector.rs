@@ -23,8 +23,7 @@ fn fixture_frames() -> PathBuf {
 }
 
 fn runtime() -> Runtime {
-    let library =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup/onnxruntime/libonnxruntime.so");
+    let library = common::onnx_runtime();
     Runtime::load(&runtime_library(Some(&library)), None)
         .expect("`make setup` puts ONNX Runtime there")
 }

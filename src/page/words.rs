@@ -61,6 +61,24 @@ fn formatted(seconds: i64, how: &str) -> String {
     timestamp.strftime(how).to_string()
 }
 
+/// Text as HTML, for pages that are written without a template.
+pub(crate) fn escape(text: &str) -> String {
+    let mut safe = String::with_capacity(text.len());
+    for letter in text.chars() {
+        match letter {
+            '&' => safe.push_str("&amp;"),
+            '<' => safe.push_str("&lt;"),
+            '>' => safe.push_str("&gt;"),
+            '"' => safe.push_str("&quot;"),
+            '\'' => safe.push_str("&#39;"),
+            // They turn the direction of what stands behind them, so that it reads as something else.
+            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => safe.push('\u{fffd}'),
+            letter => safe.push(letter),
+        }
+    }
+    safe
+}
+
 /// Names in a row: `a`, `a and b`, `a, b and c`; empty for none.
 pub(crate) fn joined<T: AsRef<str>>(names: &[T]) -> String {
     match names {

@@ -2,6 +2,7 @@
 
 use super::chart::{Mark, histogram};
 use super::{PagesError, Survey, bounds, file_name, parts, picture, title, words};
+use crate::page::escape;
 use crate::published::Home;
 
 /// Pixels of a side of a picture at most.
@@ -174,7 +175,7 @@ fn sureness(home: &Home) -> String {
         .text("reasons")
         .split("; ")
         .filter(|reason| !reason.is_empty())
-        .map(|reason| format!("<li>{}</li>", words::escape(reason)))
+        .map(|reason| format!("<li>{}</li>", escape(reason)))
         .collect();
     let reasons = if reasons.is_empty() {
         String::new()

@@ -21,6 +21,7 @@ use std::path::Path;
 pub use error::PagesError;
 
 use crate::georef::Bounds;
+use crate::page::escape;
 use crate::published::{Home, Published};
 use crate::store::{Artifact, Existing, Store, layout, sealed};
 use crate::tiles::Ramp;
@@ -131,7 +132,7 @@ fn title(survey: &Survey<'_>, number: usize, home: &Home) -> String {
     } else {
         format!(", UPRN {}", uprns.join(", "))
     };
-    words::escape(&format!("{plain}: {}{uprns}", home.id))
+    escape(&format!("{plain}: {}{uprns}", home.id))
 }
 
 /// The ground to show of a home.

@@ -2,6 +2,7 @@
 
 use crate::audit::HeatLossParameters;
 use crate::heatloss::Interval;
+use crate::page::escape;
 use crate::published::Published;
 
 /// Looks of all pages; no script, no font and no picture from elsewhere.
@@ -22,24 +23,6 @@ td.n,th.n{text-align:right}.grade{display:inline-block;min-width:1.6rem;text-ali
 .chart .axis{stroke:#46525e;fill:none}.chart text{font-size:12px;fill:#46525e}.chart .tick{text-anchor:middle}.chart .count{text-anchor:end}\
 .small{font-size:.85rem;color:#46525e;overflow-wrap:anywhere}.key{display:flex;flex-wrap:wrap;gap:1rem;font-size:.85rem;margin:.4rem 0}.key i{display:inline-block;width:1rem;height:1rem;border:1px solid #46525e;vertical-align:-2px;margin-right:.3rem}\
 @media print{body{padding:0}h2{break-after:avoid}figure,table{break-inside:avoid}}";
-
-/// Text that is shown as it is.
-pub(super) fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe += "&amp;",
-            '<' => safe += "&lt;",
-            '>' => safe += "&gt;",
-            '"' => safe += "&quot;",
-            '\'' => safe += "&#39;",
-            // They turn the direction of what stands behind them, so that it reads as something else.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => safe.push('\u{fffd}'),
-            letter => safe.push(letter),
-        }
-    }
-    safe
-}
 
 /// A page around its body. The policy keeps a page from loading anything, should a text ever be taken for markup.
 pub(super) fn page(title: &str, body: &str) -> Vec<u8> {

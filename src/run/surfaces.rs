@@ -124,7 +124,7 @@ pub(super) fn tilt(footprints: &mut [Footprint], surface: &Surface) -> Result<()
         return Ok(());
     }
     for footprint in footprints.iter_mut().filter(|one| one.tilt.is_none()) {
-        let Some(bounds) = Bounds::around(&footprint.polygons.concat().concat()) else {
+        let Some(bounds) = footprint.bounds() else {
             continue;
         };
         let Some(patch) = surface.patch(bounds)? else {

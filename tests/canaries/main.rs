@@ -146,8 +146,7 @@ fn suspicious(bytes: &[u8]) -> bool {
 }
 
 fn call(folder: &Path, arguments: &[&str]) -> (i32, Vec<u8>) {
-    let library =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup/onnxruntime/libonnxruntime.so");
+    let library = common::onnx_runtime();
     let output = Command::new(env!("CARGO_BIN_EXE_heatveil"))
         .args(arguments)
         .current_dir(folder)

@@ -24,6 +24,33 @@ pub(crate) fn fixture_frames() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/flight/frames")
 }
 
+/// The library that `make setup` fetches.
+pub(crate) fn onnx_runtime() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup/onnxruntime/libonnxruntime.so")
+}
+
+/// Writes `count` good frames into a folder.
+pub(crate) fn good_frames(folder: &Path, count: usize) {
+    for (name, bytes) in dji_frames().into_iter().take(count) {
+        write(&folder.join(name), &bytes);
+    }
+}
+
+/// Outcome, or the reason where a frame was not published, by file name, from the operator's list of a run.
+pub(crate) fn outcomes(out: &Path) -> Vec<(String, String)> {
+    let list = fs::read_to_string(out.join("private/frames.jsonl")).unwrap();
+    let line = |line: &str| {
+        let line: serde_json::Value = serde_json::from_str(line).unwrap();
+        let name = Path::new(line["file"].as_str().unwrap())
+            .file_name()
+            .unwrap()
+            .to_owned();
+        let reason = line["reason"].as_str().or(line["outcome"].as_str());
+        (name.into_string().unwrap(), reason.unwrap().to_owned())
+    };
+    list.lines().map(line).collect()
+}
+
 /// Writes a file of a test.
 #[expect(clippy::disallowed_methods, reason = "tests prepare their own inputs")]
 pub(crate) fn write(path: &Path, bytes: &[u8]) {

@@ -162,19 +162,19 @@ pub(crate) fn network_of(
 
 /// `scores` is `pooled` times a number, and so are all four `distances`.
 pub(crate) fn times(factor: f32) -> Vec<u8> {
-    let nodes = vec![
-        node("Mul", &["pooled", "factor"], &["scores"], &[]),
-        node(
-            "Concat",
-            &["scores"; 4],
-            &["distances"],
-            &[integers("axis", &[1])],
-        ),
-    ];
-    network(
-        nodes,
-        &[constant("factor", FLOAT, &[], &factor.to_le_bytes())],
-    )
+    times_constant(constant("factor", FLOAT, &[], &factor.to_le_bytes()))
+}
+
+/// The same with a constant named `factor`.
+pub(crate) fn times_constant(factor: Message) -> Vec<u8> {
+    let scores = node("Mul", &["pooled", "factor"], &["scores"], &[]);
+    network(vec![scores, distances_of_scores()], &[factor])
+}
+
+/// All four `distances` are the `scores`.
+pub(crate) fn distances_of_scores() -> Message {
+    let axis = [integers("axis", &[1])];
+    node("Concat", &["scores"; 4], &["distances"], &axis)
 }
 
 /// Writes a model of one class and its card, made for any picture; returns the card's path.

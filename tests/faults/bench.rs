@@ -11,7 +11,7 @@ use std::time::Duration;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
-use crate::common::{dji_frames, files, raw_offsets, write, write_keys};
+use crate::common::{dji_frames, files, onnx_runtime, raw_offsets, write, write_keys};
 use crate::onnx::{times, with_card};
 
 /// Counts of the person in the frames: 77.1875 °C, far above everything else in the scene.
@@ -273,10 +273,6 @@ impl Faults {
                 .env("FAULT_LASTS", lasts);
         }
     }
-}
-
-fn onnx_runtime() -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup/onnxruntime/libonnxruntime.so")
 }
 
 pub(crate) fn stderr(output: &Output) -> String {

@@ -23,6 +23,7 @@ const QUANTILES: [f64; SURVEYS as usize] = [
 ];
 
 /// What a survey is off by as a whole.
+#[derive(Default)]
 struct Off {
     /// Kelvin that the camera reads too much.
     camera: f64,
@@ -128,15 +129,7 @@ fn under(row: &Row, own: &Off, off: &Off, from: &str) -> Interval {
 /// The flux of a roof with the weather, the camera and the roof as they are, from the middle of its core or from the median of its outline: what is left of
 /// the error then is neither theirs.
 fn with_all_known(row: &Row, own: &Off, from: &str) -> f64 {
-    let nothing = Off {
-        camera: 0.0,
-        air: 0.0,
-        wind: 0.0,
-        sky: 0.0,
-        reflected: 0.0,
-        emissivity: 0.0,
-    };
-    under(row, own, &nothing, from).estimate
+    under(row, own, &Off::default(), from).estimate
 }
 
 fn mean(values: impl Iterator<Item = f64>) -> f64 {

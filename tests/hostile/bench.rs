@@ -6,7 +6,7 @@ use std::process::{Command, Output};
 
 use serde_json::Value;
 
-use crate::common::{dji_frames, write};
+use crate::common::{self, good_frames, onnx_runtime};
 
 /// KiB of address space that a call may have; libraries, threads and the good frames fit in, a bomb does not.
 const ADDRESSES: u64 = 3 << 20;
@@ -52,15 +52,13 @@ impl Bench {
 
     /// A call of the program with nothing done yet.
     pub(crate) fn command(&self, arguments: &[&str]) -> Command {
-        let library =
-            Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup/onnxruntime/libonnxruntime.so");
         let mut command = Command::new("sh");
         let limits = format!("ulimit -v {ADDRESSES}; ulimit -t {SECONDS}; exec \"$0\" \"$@\"");
         command
             .args(["-c", &limits, env!("CARGO_BIN_EXE_heatveil")])
             .args(arguments)
             .current_dir(self.0.path())
-            .env("ORT_DYLIB_PATH", library)
+            .env("ORT_DYLIB_PATH", onnx_runtime())
             .env("SOURCE_DATE_EPOCH", "1768516200")
             .env_remove("RUST_LOG");
         command
@@ -73,27 +71,12 @@ impl Bench {
 
     /// Writes `count` good frames into `in/`.
     pub(crate) fn good(&self, count: usize) {
-        for (name, bytes) in dji_frames().into_iter().take(count) {
-            write(&self.path("in").join(name), &bytes);
-        }
+        good_frames(&self.path("in"), count);
     }
 
     /// Outcome, or the reason where it was not published, by file name, from the operator's list.
     pub(crate) fn outcomes(&self) -> Vec<(String, String)> {
-        let list = fs::read_to_string(self.path("out/private/frames.jsonl")).unwrap();
-        let line = |line: &str| {
-            let line: Value = serde_json::from_str(line).unwrap();
-            let name = Path::new(line["file"].as_str().unwrap())
-                .file_name()
-                .unwrap()
-                .to_owned();
-            let reason = line["reason"]
-                .as_str()
-                .or(line["outcome"].as_str())
-                .unwrap();
-            (name.into_string().unwrap(), reason.to_owned())
-        };
-        list.lines().map(line).collect()
+        common::outcomes(&self.path("out"))
     }
 }
 

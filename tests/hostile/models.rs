@@ -1,21 +1,18 @@
 //! Models that answer nonsense, or not at all.
 
-use std::path::Path;
-
 use heatveil::detect::{DetectError, Detector, Model, Onnx, Runtime, runtime_library};
 use heatveil::frame::{FrameId, ModelInput};
 use heatveil::raster::Raster;
 
 use crate::bench::Bench;
+use crate::common::onnx_runtime;
 use crate::onnx::{
-    BOOL, DOUBLE, FLOAT, INT64, Message, body, constant, graph, integers, network, network_of,
-    node, times, value, with_card,
+    BOOL, DOUBLE, FLOAT, INT64, Message, body, constant, distances_of_scores, graph, integers,
+    network, network_of, node, times, times_constant, value, with_card,
 };
 
 fn runtime() -> Runtime {
-    let library =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join(".setup/onnxruntime/libonnxruntime.so");
-    Runtime::load(&runtime_library(Some(&library)), None)
+    Runtime::load(&runtime_library(Some(&onnx_runtime())), None)
         .expect("`make setup` puts ONNX Runtime there")
 }
 
@@ -79,16 +76,7 @@ fn a_model_does_not_read_other_files() {
             .text(8, "factor")
             .message(13, &entry("location", &place))
             .number(14, 1);
-        let nodes = vec![
-            node("Mul", &["pooled", "factor"], &["scores"], &[]),
-            node(
-                "Concat",
-                &["scores"; 4],
-                &["distances"],
-                &[integers("axis", &[1])],
-            ),
-        ];
-        assert!(look(&network(nodes, &[factor])).is_err(), "{place}");
+        assert!(look(&times_constant(factor)).is_err(), "{place}");
     }
 }
 
@@ -116,12 +104,7 @@ fn endless() -> Vec<u8> {
             &["scores"],
             &[body(&again)],
         ),
-        node(
-            "Concat",
-            &["scores"; 4],
-            &["distances"],
-            &[integers("axis", &[1])],
-        ),
+        distances_of_scores(),
     ];
     network(nodes, &[turns, on])
 }

@@ -9,13 +9,12 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt::Write;
 
 use super::{Answer, FrameAnswer, Quality, calendar};
+use crate::page::escape;
 use crate::store::{Artifact, sealed};
 
 mod parts;
 
-use parts::{
-    STYLE, class_words, escape, listed, plural, policy_words, reason_words, thousands, were,
-};
+use parts::{STYLE, class_words, listed, plural, policy_words, reason_words, thousands, were};
 
 /// Who is answered.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

@@ -1,5 +1,7 @@
 //! Words and looks of the page.
 
+use crate::page::escape;
+
 /// Dark on white, 12 pt, A4; nothing is loaded.
 pub(super) const STYLE: &str = "\
 @page{size:A4;margin:20mm}\
@@ -16,24 +18,6 @@ thead th{border-bottom:2px solid #111;font-weight:600}\
 code{font-family:ui-monospace,\"Liberation Mono\",monospace;font-size:.92em}\
 .root code{overflow-wrap:anywhere}.signature{margin-top:2rem;padding-top:.75rem;border-top:1px solid #767676}\
 @media print{html{font-size:11pt}main{max-width:none;padding:0}h2{break-after:avoid}tr,li,.draft,.signature{break-inside:avoid}thead{display:table-header-group}}";
-
-/// Text as HTML.
-pub(super) fn escape(text: &str) -> String {
-    let mut safe = String::with_capacity(text.len());
-    for letter in text.chars() {
-        match letter {
-            '&' => safe.push_str("&amp;"),
-            '<' => safe.push_str("&lt;"),
-            '>' => safe.push_str("&gt;"),
-            '"' => safe.push_str("&quot;"),
-            '\'' => safe.push_str("&#39;"),
-            // They turn the direction of what stands behind them, so that it reads as something else.
-            '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' => safe.push('\u{fffd}'),
-            letter => safe.push(letter),
-        }
-    }
-    safe
-}
 
 /// `a, b and c`.
 pub(super) fn listed(items: &[String]) -> String {
