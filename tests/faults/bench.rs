@@ -50,7 +50,7 @@ pub(crate) struct Bench {
 }
 
 /// What a finished run left.
-#[derive(Debug, PartialEq)]
+#[derive(Debug, Clone, PartialEq)]
 pub(crate) struct Finished {
     /// Files by path: all but the log, the summary and the lock.
     pub(crate) files: BTreeMap<PathBuf, Vec<u8>>,

@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 
 use crate::bench::{Bench, Faults, Finished, Start, make, remove};
 use crate::common::{files, write};
-use crate::inject::{counted, step};
+use crate::inject::{calls, counted};
 
 /// What survives.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -220,6 +220,7 @@ fn what_a_finished_run_reported_survives_a_power_cut() {
 #[test]
 #[ignore = "`make power-cuts`: every tenth call, an hour"]
 fn every_cut() {
-    cuts(1, step(), false);
-    cuts(5, step(), true);
+    let (first, step) = calls();
+    cuts(first, step, false);
+    cuts(first + step / 2, step, true);
 }
