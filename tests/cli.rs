@@ -510,3 +510,21 @@ fn with_given_keys_and_time_two_runs_have_one_root() {
         "a given key is not copied"
     );
 }
+
+#[test]
+fn an_accelerator_that_is_not_there_is_no_reason_to_compute_elsewhere() {
+    let bench = Bench::new();
+    bench.good(1);
+    // The pinned library is made for processors: CUDA's has no file beside it, Core ML's is not in it.
+    for (provider, expected) in [
+        ("cuda", "libonnxruntime_providers_cuda.so could not be read"),
+        ("coreml", "nothing is computed on the processor instead"),
+    ] {
+        let answer = bench.call(&["run", "in", "--out", "out", "--provider", provider]);
+        assert_eq!(answer.code, 2, "{}", answer.err);
+        let named = format!("detect.provider {provider}: ");
+        assert!(answer.err.contains(&named), "{}", answer.err);
+        assert!(answer.err.contains(expected), "{}", answer.err);
+        assert!(!bench.path("out").exists());
+    }
+}

@@ -5,7 +5,9 @@
 
 use std::path::Path;
 
-use heatveil::detect::{Choice, Detection, Engine, Model, Precision, Tract, open, runtime_library};
+use heatveil::detect::{
+    Choice, Detection, Engine, Model, Precision, Provider, Tract, open, runtime_library,
+};
 use heatveil::frame::FrameId;
 use heatveil::ingest::{IngestOptions, decode};
 use heatveil::radiometry;
@@ -20,6 +22,8 @@ fn finds(engine: Engine) -> Vec<Vec<Detection>> {
         engine,
         library: Some(&runtime_library(Some(&library))),
         library_sha256: None,
+        provider: Provider::Cpu,
+        provider_sha256: None,
         workers: 1,
     })
     .unwrap();

@@ -8,7 +8,7 @@ use super::print::{answer, tell};
 use super::{Exit, Global};
 use crate::Error;
 use crate::config::{Args, DetectArgs, Precision};
-use crate::detect::{Choice, WarmSpots, open};
+use crate::detect::{Choice, Provider, WarmSpots, open};
 use crate::eval::{Evaluation, Labels, read_scenes};
 use crate::store::{self, Existing};
 use crate::units::Metres;
@@ -48,6 +48,12 @@ pub(super) struct EvalCommand {
     /// Its SHA-256, where it is another than this version was tested with
     #[arg(long, value_name = "HEX", env = "HEATVEIL_ONNX_RUNTIME_SHA256")]
     onnx_runtime_sha256: Option<String>,
+    /// What ONNX Runtime computes on [default: cpu]
+    #[arg(long, value_name = "PROVIDER", env = "HEATVEIL_PROVIDER")]
+    provider: Option<Provider>,
+    /// SHA-256 of the library of that provider
+    #[arg(long, value_name = "HEX", env = "HEATVEIL_PROVIDER_SHA256")]
+    provider_sha256: Option<String>,
     /// Threads [default: one per core]
     #[arg(short, long, value_name = "N", env = "HEATVEIL_THREADS")]
     threads: Option<NonZeroUsize>,
@@ -63,6 +69,8 @@ impl EvalCommand {
                 precision: self.precision,
                 onnx_runtime: self.onnx_runtime,
                 onnx_runtime_sha256: self.onnx_runtime_sha256,
+                provider: self.provider,
+                provider_sha256: self.provider_sha256,
                 ..DetectArgs::default()
             },
             ..Args::default()
@@ -87,11 +95,7 @@ impl EvalCommand {
             .unwrap_or(NonZeroUsize::MIN);
         let (detectors, _) = open(&Choice {
             cards: &self.model,
-            precision: config.detect.precision,
-            engine: config.detect.runtime,
-            library: config.detect.onnx_runtime.as_deref(),
-            library_sha256: config.detect.onnx_runtime_sha256.as_deref(),
-            workers: threads.get(),
+            ..config.detect.choice(threads.get())
         })?;
         let report = Evaluation {
             labels: &labels,

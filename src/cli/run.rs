@@ -10,7 +10,7 @@ use super::print::{answer, tell};
 use super::{Exit, Global, progress};
 use crate::Error;
 use crate::config::Args;
-use crate::detect::{Choice, open};
+use crate::detect::open;
 use crate::frame::FrameId;
 use crate::run::{FrameLine, Outcome, Plan, Progress, Run, RunError, Summary};
 use crate::store::Existing;
@@ -61,14 +61,7 @@ impl RunCommand {
             .threads
             .or_else(|| std::thread::available_parallelism().ok())
             .unwrap_or(NonZeroUsize::MIN);
-        let (detectors, runtime) = open(&Choice {
-            cards: &config.detect.models,
-            precision: config.detect.precision,
-            engine: config.detect.runtime,
-            library: config.detect.onnx_runtime.as_deref(),
-            library_sha256: config.detect.onnx_runtime_sha256.as_deref(),
-            workers: threads.get(),
-        })?;
+        let (detectors, runtime) = open(&config.detect.choice(threads.get()))?;
         let run = Run {
             inputs: inputs(&self.inputs)?,
             out: self.out.clone(),

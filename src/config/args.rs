@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildingsArgs, CarryArgs, RunArgs, SurveyArgs, Walls, WarmSpotArgs, WeatherArgs};
-use crate::detect::Engine;
+use super::{BuildingsArgs, DetectArgs, RunArgs, SurveyArgs, Walls, WeatherArgs};
 use crate::georef::YawSource;
 use crate::redact::Policy;
 
@@ -106,68 +105,6 @@ pub struct CameraArgs {
         )
     )]
     pub tiff_offset: Option<f64>,
-}
-
-/// Which models look for people.
-#[derive(Debug, Clone, Default, PartialEq, Deserialize, Serialize)]
-#[cfg_attr(feature = "cli", derive(clap::Args))]
-#[cfg_attr(feature = "cli", command(next_help_heading = "Detect"))]
-#[serde(default, rename_all = "kebab-case", deny_unknown_fields)]
-pub struct DetectArgs {
-    /// Card of a model; repeat for more [default: those that are built in]
-    #[cfg_attr(feature = "cli", arg(long = "model", value_name = "CARD.toml"))]
-    pub models: Option<Vec<PathBuf>>,
-    /// Which of a model's files to take [default: auto, as its card says]
-    #[cfg_attr(
-        feature = "cli",
-        arg(long, value_name = "PRECISION", env = "HEATVEIL_PRECISION")
-    )]
-    pub precision: Option<Precision>,
-    /// What runs the networks [default: onnxruntime]
-    #[cfg_attr(
-        feature = "cli",
-        arg(long, value_name = "RUNTIME", env = "HEATVEIL_RUNTIME")
-    )]
-    pub runtime: Option<Engine>,
-    /// ONNX Runtime's library [default: beside heatveil, else $`ORT_DYLIB_PATH`]
-    #[cfg_attr(
-        feature = "cli",
-        arg(
-            long = "onnx-runtime",
-            value_name = "FILE",
-            env = "HEATVEIL_ONNX_RUNTIME"
-        )
-    )]
-    pub onnx_runtime: Option<PathBuf>,
-    /// Its SHA-256, where it is another than this version was tested with
-    #[cfg_attr(
-        feature = "cli",
-        arg(long, value_name = "HEX", env = "HEATVEIL_ONNX_RUNTIME_SHA256")
-    )]
-    pub onnx_runtime_sha256: Option<String>,
-    /// Publish frames outside what the models were evaluated for, for this reason (logged)
-    #[cfg_attr(feature = "cli", arg(long, value_name = "REASON"))]
-    pub publish_beyond_envelope: Option<String>,
-    /// Warm spots, the line of defence that needs no model.
-    #[cfg_attr(feature = "cli", arg(skip))]
-    pub warm_spots: WarmSpotArgs,
-    /// What neighbouring frames saw.
-    #[cfg_attr(feature = "cli", arg(skip))]
-    pub carry: CarryArgs,
-}
-
-/// Which of a model's files to take.
-#[derive(Debug, Clone, Copy, Default, PartialEq, Eq, Deserialize, Serialize)]
-#[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
-#[serde(rename_all = "kebab-case")]
-pub enum Precision {
-    /// The default on its card.
-    #[default]
-    Auto,
-    /// As it was trained, 32-bit floating point.
-    Fp32,
-    /// Quantised to 8-bit integers.
-    Int8,
 }
 
 /// What happens to what is found.
@@ -446,20 +383,7 @@ impl Args {
                 tiff_scale: camera.tiff_scale.or(other.camera.tiff_scale),
                 tiff_offset: camera.tiff_offset.or(other.camera.tiff_offset),
             },
-            detect: DetectArgs {
-                models: detect.models.or(other.detect.models),
-                precision: detect.precision.or(other.detect.precision),
-                runtime: detect.runtime.or(other.detect.runtime),
-                onnx_runtime: detect.onnx_runtime.or(other.detect.onnx_runtime),
-                onnx_runtime_sha256: detect
-                    .onnx_runtime_sha256
-                    .or(other.detect.onnx_runtime_sha256),
-                publish_beyond_envelope: detect
-                    .publish_beyond_envelope
-                    .or(other.detect.publish_beyond_envelope),
-                warm_spots: detect.warm_spots.or(&other.detect.warm_spots),
-                carry: detect.carry.or(&other.detect.carry),
-            },
+            detect: detect.or(other.detect),
             redact: RedactArgs {
                 padding_m: redact.padding_m.or(other.redact.padding_m),
                 grid_px: redact.grid_px.or(other.redact.grid_px),

@@ -5,6 +5,7 @@
 
 mod args;
 mod camera;
+mod detect;
 mod error;
 mod ground;
 mod limits;
@@ -15,15 +16,13 @@ mod survey;
 mod weather;
 mod weather_line;
 
-pub use args::{
-    Args, AuditArgs, CameraArgs, ClassArgs, DetectArgs, GeorefArgs, Precision, RedactArgs,
-    TilesArgs, Yaw,
-};
+pub use args::{Args, AuditArgs, CameraArgs, ClassArgs, GeorefArgs, RedactArgs, TilesArgs, Yaw};
+pub use detect::{DetectArgs, DetectConfig, Precision};
 pub use error::ConfigError;
 pub use ground::{SurfaceConfig, WallConfig, Walls};
 pub use limits::{RunArgs, RunLimits};
 pub use lines::{CarryArgs, CarryConfig, WarmSpotArgs};
-pub use resolve::{AuditConfig, CameraConfig, Config, DetectConfig, GeorefConfig, TilesConfig};
+pub use resolve::{AuditConfig, CameraConfig, Config, GeorefConfig, TilesConfig};
 pub use retention::RetentionArgs;
 pub use survey::{SurveyArgs, SurveyConfig};
 pub use weather::{BuildingsArgs, BuildingsConfig, ConvectionName, WeatherArgs, WeatherConfig};

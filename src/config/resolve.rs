@@ -9,12 +9,11 @@ use sha2::{Digest, Sha256};
 use super::camera::PlaceText;
 use super::ground::GroundText;
 use super::{
-    Args, BuildingsConfig, CarryConfig, ConfigError, DetectArgs, GeorefArgs, Precision, RedactArgs,
-    RunLimits, SurfaceConfig, SurveyConfig, TilesArgs, WallConfig, WeatherConfig, Yaw,
+    Args, BuildingsConfig, ConfigError, DetectConfig, GeorefArgs, RedactArgs, RunLimits,
+    SurfaceConfig, SurveyConfig, TilesArgs, WallConfig, WeatherConfig, Yaw,
 };
-use crate::detect::{self, Class, Engine, WarmSpotConfig};
+use crate::detect::{Class, Engine, Provider};
 use crate::georef::{CameraOverrides, Crs, KnownPoses};
-use crate::hex;
 use crate::ingest::TiffScale;
 use crate::outside;
 use crate::redact::RedactConfig;
@@ -60,27 +59,6 @@ pub struct CameraConfig {
     pub lens: CameraOverrides,
     /// Scale of 16-bit TIFFs that do not say it themselves.
     pub tiff_scale: Option<TiffScale>,
-}
-
-/// Which models look for people.
-#[derive(Debug, Clone, PartialEq)]
-pub struct DetectConfig {
-    /// Cards of models; empty for those that are built in.
-    pub models: Vec<PathBuf>,
-    /// Which of a model's files to take; `None` for its card's default.
-    pub precision: Option<detect::Precision>,
-    /// What runs the networks.
-    pub runtime: Engine,
-    /// ONNX Runtime's library, where it is not found by itself.
-    pub onnx_runtime: Option<PathBuf>,
-    /// SHA-256 of that library (64 lower-case hex digits), where it is another than this version was tested with.
-    pub onnx_runtime_sha256: Option<String>,
-    /// Why frames outside the models' envelope are published; `None` withholds them.
-    pub publish_beyond_envelope: Option<String>,
-    /// When a region is a warm spot; `None` looks for none.
-    pub warm_spots: Option<WarmSpotConfig>,
-    /// How finds are carried into neighbouring frames; `None` where they are not.
-    pub carry: Option<CarryConfig>,
 }
 
 /// How frames come to lie on the ground.
@@ -173,44 +151,6 @@ impl Args {
                 log_key: self.audit.log_key,
                 commitment_key: self.audit.commitment_key,
             },
-        })
-    }
-}
-
-impl DetectArgs {
-    fn resolve(self) -> Result<DetectConfig, ConfigError> {
-        let reason = self.publish_beyond_envelope;
-        if reason
-            .as_ref()
-            .is_some_and(|reason| reason.trim().is_empty())
-        {
-            return Err(out_of_range(
-                "detect.publish-beyond-envelope",
-                &"\"\"",
-                "a reason in words",
-            ));
-        }
-        let sha256 = self.onnx_runtime_sha256;
-        if let Some(text) = sha256
-            .as_ref()
-            .filter(|text| hex::decode_32(text).is_none())
-        {
-            let expected = "64 hex digits, as `sha256sum` prints them";
-            return Err(out_of_range("detect.onnx-runtime-sha256", text, expected));
-        }
-        Ok(DetectConfig {
-            models: self.models.unwrap_or_default(),
-            precision: match self.precision.unwrap_or_default() {
-                Precision::Auto => None,
-                Precision::Fp32 => Some(detect::Precision::Fp32),
-                Precision::Int8 => Some(detect::Precision::Int8),
-            },
-            runtime: self.runtime.unwrap_or_default(),
-            onnx_runtime: self.onnx_runtime,
-            onnx_runtime_sha256: sha256.map(|text| text.to_lowercase()),
-            publish_beyond_envelope: reason,
-            warm_spots: self.warm_spots.resolve()?,
-            carry: self.carry.resolve()?,
         })
     }
 }
@@ -356,6 +296,7 @@ struct PolicyText<'a> {
     place: PlaceText,
     frame_seconds: f64,
     runtime: Engine,
+    provider: Provider,
     beyond_envelope: Option<&'a str>,
     warm_spots: Option<[f64; 5]>,
     carry: Option<(usize, u64, f64)>,
@@ -389,6 +330,7 @@ impl Config {
             place: PlaceText::new(self),
             frame_seconds: self.run.frame.as_secs_f64(),
             runtime: self.detect.runtime,
+            provider: self.detect.provider,
             beyond_envelope: self.detect.publish_beyond_envelope.as_deref(),
             warm_spots: self.detect.warm_spots.map(|spots| {
                 [

@@ -53,6 +53,14 @@ pub enum DetectError {
         /// The feature that builds it in.
         feature: &'static str,
     },
+    /// An accelerator cannot be used.
+    #[error("detect.provider {provider}: {problem}")]
+    Provider {
+        /// What was asked for.
+        provider: &'static str,
+        /// Why it is refused.
+        problem: String,
+    },
     /// The network could not be loaded or run.
     #[error("model {model}: {problem}")]
     Inference {
@@ -87,7 +95,11 @@ impl DetectError {
     pub fn is_settings(&self) -> bool {
         matches!(
             self,
-            Self::Io { .. } | Self::Card { .. } | Self::WrongHash { .. } | Self::NotBuiltIn { .. }
+            Self::Io { .. }
+                | Self::Card { .. }
+                | Self::WrongHash { .. }
+                | Self::NotBuiltIn { .. }
+                | Self::Provider { .. }
         )
     }
 }

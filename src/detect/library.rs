@@ -45,8 +45,7 @@ const KNOWN: [&str; 2] = [
 pub(super) fn identify(library: &Path, trusts: Option<&str>) -> Result<String, String> {
     let bytes =
         fs::read(library).map_err(|error| format!("its hash cannot be checked ({error})"))?;
-    let sha256: [u8; 32] = Sha256::digest(&bytes).into();
-    let sha256 = hex::encode(&sha256);
+    let sha256 = sha256(&bytes);
     let is_expected = match trusts {
         Some(trusted) => trusted == sha256,
         None => KNOWN.contains(&sha256.as_str()),
@@ -60,6 +59,29 @@ pub(super) fn identify(library: &Path, trusts: Option<&str>) -> Result<String, S
     }
     let version = symbol_version(&bytes).unwrap_or_else(|| "of unknown version".into());
     Ok(format!("onnxruntime {version} sha256:{sha256}"))
+}
+
+/// SHA-256 of the library of an execution provider, which must be the one that the user `trusts`: none is known here. The words say what is wrong.
+pub(super) fn trusted(library: &Path, trusts: Option<&str>) -> Result<String, String> {
+    let bytes = fs::read(library)
+        .map_err(|error| format!("{} could not be read ({error})", library.display()))?;
+    let sha256 = sha256(&bytes);
+    match trusts {
+        Some(trusted) if trusted == sha256 => Ok(sha256),
+        Some(other) => Err(format!(
+            "{} has SHA-256 {sha256}, detect.provider-sha256 is {other}",
+            library.display()
+        )),
+        None => Err(format!(
+            "{} has SHA-256 {sha256}; if you trust it, set detect.provider-sha256 to that",
+            library.display()
+        )),
+    }
+}
+
+fn sha256(bytes: &[u8]) -> String {
+    let sha256: [u8; 32] = Sha256::digest(bytes).into();
+    hex::encode(&sha256)
 }
 
 /// The `1.2.3` of the first `VERS_1.2.3` that stands alone.
@@ -110,6 +132,26 @@ mod tests {
         assert_eq!(identify(&path, Some(ABC)), Ok(known));
         let gone = identify(&folder.path().join("none"), Some(ABC)).unwrap_err();
         assert!(gone.contains("cannot be checked"), "{gone}");
+    }
+
+    #[test]
+    fn a_provider_is_trusted_by_its_hash_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("provider.so");
+        let missing = trusted(&path, Some(ABC)).unwrap_err();
+        assert!(
+            missing.contains("provider.so could not be read"),
+            "{missing}"
+        );
+        crate::store::write_secret(&path, b"abc").unwrap();
+        assert_eq!(trusted(&path, Some(ABC)).as_deref(), Ok(ABC));
+        let other = trusted(&path, Some(KNOWN[0])).unwrap_err();
+        assert!(other.contains(ABC) && other.contains(KNOWN[0]), "{other}");
+        let unnamed = trusted(&path, None).unwrap_err();
+        assert!(
+            unnamed.contains(ABC) && unnamed.contains("detect.provider-sha256"),
+            "{unnamed}"
+        );
     }
 
     #[test]

@@ -20,6 +20,7 @@ mod network;
 mod open;
 #[cfg(any(test, feature = "onnx", feature = "tract"))]
 mod postprocess;
+mod provider;
 mod scripted;
 #[cfg(feature = "onnx")]
 mod session;
@@ -34,6 +35,7 @@ pub use library::runtime_library;
 pub use model::Model;
 pub use model_card::{ClassCard, FileCard, FilesCard, InputCard, ModelCard, OutputCard, Precision};
 pub use open::{Choice, Engine, Opened, open};
+pub use provider::{DISTANCES, Provider, SCORES};
 pub use scripted::Scripted;
 #[cfg(all(feature = "onnx", feature = "cli"))]
 pub(crate) use session::TELEMETRY_OFF;

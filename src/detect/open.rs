@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{DetectError, Detector, Precision};
+use super::{DetectError, Detector, Precision, Provider};
 
 /// What runs the networks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
@@ -33,6 +33,10 @@ pub struct Choice<'a> {
     pub library: Option<&'a Path>,
     /// SHA-256 of that library (64 lower-case hex digits), where it is none that is known here.
     pub library_sha256: Option<&'a str>,
+    /// What ONNX Runtime computes on.
+    pub provider: Provider,
+    /// SHA-256 of the library of that provider (64 lower-case hex digits), where it has one of its own.
+    pub provider_sha256: Option<&'a str>,
     /// Frames that are looked at side by side.
     pub workers: usize,
 }
@@ -62,16 +66,37 @@ fn models(choice: &Choice<'_>) -> Result<Vec<super::Model>, DetectError> {
     choice.cards.iter().map(load).collect()
 }
 
+/// The card's default may be int8, which only the processor's kernels of ONNX Runtime are good at: elsewhere the other file, unless int8 was asked for.
+#[cfg(any(feature = "onnx", feature = "tract"))]
+fn fp32<'a>(choice: &Choice<'a>) -> Choice<'a> {
+    Choice {
+        precision: choice.precision.or(Some(Precision::Fp32)),
+        ..*choice
+    }
+}
+
 #[cfg(feature = "onnx")]
 fn onnxruntime(choice: &Choice<'_>) -> Result<Opened, DetectError> {
     use super::{Onnx, Runtime, runtime_library};
-    let models = models(choice)?;
-    let runtime = Runtime::load(&runtime_library(choice.library), choice.library_sha256)?;
-    let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
-    for model in models {
-        detectors.push(Box::new(Onnx::new(runtime, model, choice.workers)?));
+    let library = runtime_library(choice.library);
+    let runtime = Runtime::load(&library, choice.library_sha256)?;
+    let provider = choice.provider;
+    if provider == Provider::Cpu {
+        let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
+        for model in models(choice)? {
+            detectors.push(Box::new(Onnx::new(runtime, model, choice.workers)?));
+        }
+        return Ok((detectors, runtime.version().to_owned()));
     }
-    Ok((detectors, runtime.version().to_owned()))
+    let name = runtime.provider(provider, &library, choice.provider_sha256)?;
+    let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
+    let fp32 = fp32(choice);
+    for (model, same) in models(&fp32)?.into_iter().zip(models(&fp32)?) {
+        let there = Onnx::on(provider, runtime, model, choice.workers)?;
+        there.agrees_with(&Onnx::new(runtime, same, 1)?)?;
+        detectors.push(Box::new(there));
+    }
+    Ok((detectors, format!("{} on {name}", runtime.version())))
 }
 
 #[cfg(not(feature = "onnx"))]
@@ -84,13 +109,16 @@ fn onnxruntime(_: &Choice<'_>) -> Result<Opened, DetectError> {
 
 #[cfg(feature = "tract")]
 fn tract(choice: &Choice<'_>) -> Result<Opened, DetectError> {
-    // The card's default may be int8; tract takes the other file unless int8 was asked for.
-    let fp32 = Choice {
-        precision: choice.precision.or(Some(Precision::Fp32)),
-        ..*choice
-    };
+    if choice.provider != Provider::Cpu {
+        return Err(DetectError::Provider {
+            provider: choice.provider.name(),
+            problem:
+                "tract computes on the processor alone; choose detect.runtime = \"onnxruntime\""
+                    .into(),
+        });
+    }
     let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
-    for model in models(&fp32)? {
+    for model in models(&fp32(choice))? {
         detectors.push(Box::new(super::Tract::new(model)?));
     }
     Ok((detectors, super::tract::LIBRARY.to_owned()))

@@ -1,6 +1,6 @@
 //! ONNX Runtime: one session per worker, each with one thread.
 //!
-//! In: a [`Model`]. Out: its finds. Equal pictures get equal answers on one machine. Between processors sums are
+//! In: a [`Model`]. Out: its finds. Equal pictures get equal answers on one machine's processor. Between processors sums are
 //! taken in another order, so that scores may differ in the last digits, and at a threshold a find; no promise is
 //! made there, and the log names model and library.
 
@@ -12,11 +12,13 @@ use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{RunOptions, Session};
 use ort::value::TensorRef;
 
-use super::library::identify;
+use super::library::{identify, trusted};
 use super::network::{Network, grid, other_output};
 use super::postprocess::Grid;
-use super::{DetectError, Model, Precision};
+use super::provider::{self, Answer};
+use super::{DetectError, Model, Precision, Provider};
 use crate::frame::{FrameId, ModelInput};
+use crate::raster::Raster;
 
 /// ONNX Runtime, loaded from its shared library; one per process.
 #[derive(Debug, Clone, Copy)]
@@ -75,8 +77,32 @@ impl Runtime {
         &self.0.version
     }
 
-    /// A session with one thread, and equal answers for equal input.
-    fn session(self, model: &Model) -> Result<Session, DetectError> {
+    /// Name of `provider` for the log, with the hash of its library beside `library`, which must be the one that the user `trusts`.
+    ///
+    /// # Errors
+    ///
+    /// [`DetectError::Provider`] saying the hash that was found.
+    pub(super) fn provider(
+        self,
+        provider: Provider,
+        library: &Path,
+        trusts: Option<&str>,
+    ) -> Result<String, DetectError> {
+        let Some(stem) = provider.library() else {
+            return Ok(provider.name().to_owned());
+        };
+        let library = library.canonicalize().unwrap_or_else(|_| library.into());
+        let (start, end) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+        let beside = library.with_file_name(format!("{start}{stem}{end}"));
+        let sha256 = trusted(&beside, trusts).map_err(|problem| DetectError::Provider {
+            provider: provider.name(),
+            problem,
+        })?;
+        Ok(format!("{} sha256:{sha256}", provider.name()))
+    }
+
+    /// A session with one thread, and, on the processor, equal answers for equal input.
+    fn session(self, model: &Model, provider: Provider) -> Result<Session, DetectError> {
         let build = || -> Result<Session, String> {
             let mut builder = Session::builder(&self.0.environment)
                 .map_err(|error| error.to_string())?
@@ -93,13 +119,22 @@ impl Runtime {
                     .with_precise_qmm()
                     .map_err(|error| error.to_string())?;
             }
-            builder
+            provider::on(provider, builder)?
                 .commit_from_memory(model.bytes())
                 .map_err(|error| error.to_string())
         };
-        build().map_err(|problem| DetectError::Inference {
-            model: model.title().to_owned(),
-            problem,
+        build().map_err(|problem| {
+            if provider == Provider::Cpu {
+                let model = model.title().to_owned();
+                DetectError::Inference { model, problem }
+            } else {
+                let provider = provider.name();
+                let problem = format!(
+                    "model {} cannot be run there whole: {problem}; nothing is computed on the processor instead",
+                    model.title()
+                );
+                DetectError::Provider { provider, problem }
+            }
         })
     }
 }
@@ -123,6 +158,7 @@ fn adds_int8_exactly() -> bool {
 /// A model with a pool of sessions.
 pub struct Onnx {
     model: Model,
+    provider: Provider,
     idle: Mutex<Vec<Session>>,
     returned: Condvar,
     running: Mutex<Vec<(FrameId, Arc<RunOptions>)>>,
@@ -132,6 +168,25 @@ impl std::fmt::Debug for Onnx {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "Onnx({:?})", self.model)
     }
+}
+
+/// Pictures of 320 x 256 with warm spots of a person's size (7 x 7 pixels) and larger ones on a ground of made-up noise (linear congruential; Knuth, TAOCP volume 2, section 3.3.4).
+fn made_pictures(multiple_of: usize) -> impl Iterator<Item = ModelInput> {
+    const SIZE: (usize, usize) = (320, 256);
+    (1..=3_u32).map(move |seed| {
+        let mut state = seed;
+        let samples = (0..SIZE.0 * SIZE.1).map(|at| {
+            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
+            let noise = (state >> 28) as u8;
+            let (x, y) = (at % SIZE.0, at / SIZE.0);
+            let side = 7 * (1 + x / 160);
+            let is_warm = x % 40 < side && y % 50 < side;
+            if is_warm { 220 + noise } else { 90 + noise }
+        });
+        let picture =
+            Raster::new(SIZE.0, SIZE.1, samples.collect()).expect("one sample for each pixel");
+        ModelInput::from_grey8(&picture, multiple_of)
+    })
 }
 
 /// A look that can be ended from another thread, until this is dropped.
@@ -157,14 +212,29 @@ impl Onnx {
     ///
     /// [`DetectError::Inference`] when ONNX Runtime refuses the model.
     pub fn new(runtime: Runtime, model: Model, workers: usize) -> Result<Self, DetectError> {
+        Self::on(Provider::Cpu, runtime, model, workers)
+    }
+
+    /// The same on an accelerator, and nowhere else. Whether it answers as it should is [`Onnx::agrees_with`]'s to say.
+    ///
+    /// # Errors
+    ///
+    /// [`DetectError::Provider`] when it is not there, or cannot run the whole model.
+    pub(super) fn on(
+        provider: Provider,
+        runtime: Runtime,
+        model: Model,
+        workers: usize,
+    ) -> Result<Self, DetectError> {
         let sessions: Result<Vec<_>, _> = (0..workers.max(1))
-            .map(|_| runtime.session(&model))
+            .map(|_| runtime.session(&model, provider))
             .collect();
         Ok(Self {
             idle: Mutex::new(sessions?),
             returned: Condvar::new(),
             running: Mutex::default(),
             model,
+            provider,
         })
     }
 
@@ -172,6 +242,37 @@ impl Onnx {
     #[must_use]
     pub fn card(&self) -> &Model {
         &self.model
+    }
+
+    /// Compares this model's answers with those of `other`, the same on the processor, to three made pictures.
+    ///
+    /// # Errors
+    ///
+    /// [`DetectError::Provider`] where they differ by more than [`SCORES`](super::SCORES) or [`DISTANCES`](super::DISTANCES).
+    pub fn agrees_with(&self, other: &Self) -> Result<(), DetectError> {
+        for picture in made_pictures(self.model.card().input.multiple_of) {
+            let (here, there) = (other.answer(&picture)?, self.answer(&picture)?);
+            if let Some(difference) = provider::difference(&here, &there) {
+                return Err(DetectError::Provider {
+                    provider: self.provider.name(),
+                    problem: format!(
+                        "model {} does not answer as on the processor: {difference}",
+                        self.model.title()
+                    ),
+                });
+            }
+        }
+        Ok(())
+    }
+
+    fn answer(&self, picture: &ModelInput) -> Result<Answer, DetectError> {
+        self.infer(FrameId(u32::MAX), picture, |scores, distances| {
+            Ok(Answer {
+                scores: scores.values.to_vec(),
+                distances: distances.values.to_vec(),
+                cells: scores.rows * scores.columns,
+            })
+        })
     }
 
     /// Lets a look at `frame` be ended by [`Network::stop`].
