@@ -246,7 +246,10 @@ mod tests {
         };
         // Their own sum is of other recipients, so that these are changed files.
         assert_eq!(key.open(&with(150), 99).unwrap_err(), OpenError::Damaged);
-        assert_eq!(key.open(&with(1 << 21), 99).unwrap_err(), OpenError::Recipients);
+        assert_eq!(
+            key.open(&with(1 << 21), 99).unwrap_err(),
+            OpenError::Recipients
+        );
     }
 
     #[test]

@@ -17,8 +17,8 @@ pub(super) type Listed = Vec<(usize, String, KnownPose)>;
 /// steps of a pipeline are not among them: the file comes from somebody else.
 const PROJ_KEYS: [&str; 31] = [
     "proj", "zone", "south", "datum", "ellps", "a", "b", "R", "rf", "f", "towgs84", "pm", "lat_0",
-    "lat_1", "lat_2", "lat_ts", "lon_0", "lonc", "alpha", "gamma", "k", "k_0", "x_0", "y_0", "units",
-    "to_meter", "axis", "no_defs", "no_uoff", "over", "type",
+    "lat_1", "lat_2", "lat_ts", "lon_0", "lonc", "alpha", "gamma", "k", "k_0", "x_0", "y_0",
+    "units", "to_meter", "axis", "no_defs", "no_uoff", "over", "type",
 ];
 
 #[derive(Deserialize)]
@@ -121,8 +121,9 @@ fn is_plain(text: &str) -> bool {
     text.split_whitespace().all(|word| {
         let word = word.strip_prefix('+').unwrap_or(word);
         let (key, value) = word.split_once('=').unwrap_or((word, ""));
-        let is_bare =
-            |letter: char| letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | ',' | '_');
+        let is_bare = |letter: char| {
+            letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | ',' | '_')
+        };
         PROJ_KEYS.contains(&key) && value.chars().all(is_bare)
     })
 }
