@@ -10,8 +10,8 @@ use std::io::{self, BufRead, IsTerminal, Write as _};
 use super::{Calibrated, Frame, RedactionMask};
 use crate::raster::Raster;
 
-/// Characters across: of a frame of 640 pixels each shows 6 by 6 pixels twice, one above the other.
-const COLUMNS: usize = 106;
+/// Characters across: of a frame of 640 pixels each half block shows 6 by 6, two of them a character.
+const COLUMNS: usize = 107;
 
 /// Why nothing was shown.
 #[derive(Debug, thiserror::Error)]
