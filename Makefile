@@ -12,9 +12,11 @@
 # make kill-loop       SIGKILL at random instants: KILLS=1000 take half an hour   (results of these four: docs/assurance.md)
 # make storage-faults  every STEP=10th call to the operating system that writes fails, in three ways: half an hour
 # make power-cuts      the power goes at every STEP=10th such call; what was not synced is lost: an hour
+# make after-faults    kills and such faults at every STEP=1st call of release, cosign, review, audit, report and purge
 # make noninterference  CASES=200 random flights with other pixels under their masks
 # make many-files  FILES=20000 that are no frames: memory of each
 # make intruder   an attacker looks for people in what was published: ten minutes, into intruder/
+# make mutants    small changes to MODULES="frame redact store audit", each of which must fail a unit test: two hours on a free core, into target/mutants/crate/mutants.out
 # make coverage   lines of kernel, redaction, store and log that tests reach: twenty minutes, needs LLVM of rustc's version (apt)
 # make fuzz   every reader of others' bytes for SECONDS=1800 each; make fuzz-short for 30 each   (fuzz/README.md)
 # make dist   what is handed on, into dist/: program, runtime, bill of materials, hashes
@@ -22,7 +24,7 @@
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
 .PHONY: demo setup web test test-web test-tract bench soak-frames soak-area heat-seeds heat-walls map-page report-page
-.PHONY: kill-loop storage-faults power-cuts noninterference many-files intruder coverage fuzz fuzz-short dist reproducible
+.PHONY: kill-loop storage-faults power-cuts after-faults noninterference many-files intruder coverage mutants fuzz fuzz-short dist reproducible
 
 CARGO ?= cargo
 
@@ -95,6 +97,9 @@ storage-faults: setup
 power-cuts: setup
 	STEP=$(or $(STEP),10) $(CARGO) test --release --test faults -- --ignored --nocapture crash::every_cut
 
+after-faults: setup
+	STEP=$(or $(STEP),1) $(CARGO) test --release --test faults -- --ignored --nocapture after::every_fault
+
 noninterference: setup
 	CASES=$(or $(CASES),200) $(CARGO) test --release --test noninterference -- --ignored --nocapture many_cases
 
@@ -108,6 +113,9 @@ intruder: setup
 coverage:
 	@.ci/setup test
 	@.ci/coverage
+
+mutants:
+	@.ci/mutants $(MODULES)
 
 many-files: setup
 	FILES=$(or $(FILES),20000) $(CARGO) test --release --test hostile -- --ignored --nocapture memory_of_many_files

@@ -1,6 +1,10 @@
 //! Where one person's decision ends: frames beyond what the models were evaluated for, decisions that a run came too late for.
 
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
+#![expect(
+    clippy::unwrap_used,
+    clippy::panic,
+    reason = "test code: helpers unwrap"
+)]
 
 mod common;
 
@@ -179,4 +183,61 @@ fn two_people_who_do_not_meet_sign_one_after_the_other() {
     bench.execute("new", Some("old"), AT + 120);
     assert_eq!(bench.problems("new", "old"), Vec::<String>::new());
     assert_eq!(bench.masked("new")[&1].masked_pixels, PIXELS - 81);
+}
+
+/// `script` (bsdutils, in every Debian) gives the program a terminal of its own.
+#[cfg(all(target_os = "linux", feature = "cli"))]
+#[test]
+fn unredacted_pixels_are_shown_on_a_terminal_alone_and_wiped_from_it() {
+    use std::process::{Command, Stdio};
+
+    let bench = Bench::new();
+    bench.execute("out", None, AT);
+    let keys = bench.path().display();
+    let settings = format!(
+        "[detect.carry]\nenabled = false\n[detect.warm-spots]\nenabled = false\n[audit]\nlog-key = '{keys}/log.key'\ncommitment-key = '{keys}/commitment.key'\n"
+    );
+    write(&bench.path().join("settings.toml"), settings.as_bytes());
+    let program = env!("CARGO_BIN_EXE_heatveil");
+    let shown = format!("{program} review out show 0 --underneath --config settings.toml");
+    let call = |command: &mut Command| {
+        let child = command
+            .current_dir(bench.path())
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn();
+        let mut child = child.unwrap();
+        std::io::Write::write_all(&mut child.stdin.take().unwrap(), b"\n").unwrap();
+        let output = child.wait_with_output().unwrap();
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        (
+            output.status.code(),
+            text(output.stdout),
+            text(output.stderr),
+        )
+    };
+    let on_terminal = |line: &str| call(Command::new("script").args(["-qec", line, "/dev/null"]));
+    let block = '\u{2580}';
+    let (code, out, err) = on_terminal(&shown);
+    let wiped = out
+        .rfind("\u{1b}[2J\u{1b}[?1049l")
+        .unwrap_or_else(|| panic!("{out:?} {err}"));
+    assert!(out.find("\u{1b}[?1049h") < out.find(block) && out.rfind(block) < Some(wiped));
+    // 107 x 86 means of 6 x 6 pixels, two in each block.
+    assert_eq!((code, out.matches(block).count()), (Some(0), 107 * 43));
+    let refused = "unredacted pixels are shown on a terminal alone";
+    for line in [format!("{shown} > file"), format!("{shown} < /dev/null")] {
+        let (code, out, _) = on_terminal(&line);
+        assert!(
+            code == Some(1) && out.contains(refused) && !out.contains(block),
+            "{line}: {out:?}"
+        );
+    }
+    assert_eq!(std::fs::read(bench.path().join("file")).unwrap(), b"");
+    let (code, out, err) = call(Command::new("sh").args(["-c", &shown]));
+    assert!(
+        code == Some(1) && out.is_empty() && err.contains(refused),
+        "{out:?} {err}"
+    );
 }

@@ -10,8 +10,8 @@ use std::io::{self, BufRead, IsTerminal, Write as _};
 use super::{Calibrated, Frame, RedactionMask};
 use crate::raster::Raster;
 
-/// Characters across: of a frame of 640 pixels each shows 6 by 6 pixels twice, one above the other.
-const COLUMNS: usize = 106;
+/// Characters across: of a frame of 640 pixels each half block shows 6 by 6, two of them a character.
+const COLUMNS: usize = 107;
 
 /// Why nothing was shown.
 #[derive(Debug, thiserror::Error)]
@@ -167,6 +167,36 @@ mod tests {
         // The coldest and the warmest, the latter hidden.
         assert!(text.starts_with("\x1b[38;2;0;0;0m"), "{text:?}");
         assert!(text.contains("\x1b[48;2;255;127;255m"), "{text:?}");
+    }
+
+    #[test]
+    fn a_wide_part_is_shown_in_means_from_black_to_white() {
+        // 214 columns are 107 means of 2 x 2 pixels: one of 20 with a pixel that was not measured, one of 40, else 30.
+        let mut wide = Raster::filled(300, 4, 30.0_f32).unwrap();
+        for (x, y, value) in [
+            (86, 0, 10.0),
+            (87, 0, 30.0),
+            (86, 1, 20.0),
+            (87, 1, f32::NAN),
+        ] {
+            *wide.get_mut(x, y).unwrap() = value;
+        }
+        for (x, y) in [(298, 2), (299, 2), (298, 3), (299, 3)] {
+            *wide.get_mut(x, y).unwrap() = 40.0;
+        }
+        let text = blocks(&wide, None, Some([86, 0, 300, 4])).unwrap();
+        assert_eq!(
+            (text.lines().count(), text.matches('\u{2580}').count()),
+            (1, 107)
+        );
+        let greys = |code: &str| {
+            let parts = text.split(code).skip(1);
+            let grey = |part: &str| part.split(';').next().unwrap().parse().unwrap();
+            parts.map(grey).collect::<Vec<u8>>()
+        };
+        let upper = [vec![0], vec![127; 106]].concat();
+        let lower = [vec![127; 106], vec![255]].concat();
+        assert_eq!((greys("[38;2;"), greys("[48;2;")), (upper, lower));
     }
 
     #[test]

@@ -146,3 +146,6 @@ impl<S> fmt::Debug for Frame<S> {
         write!(f, "Frame({}, {width}x{height})", self.id)
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -223,7 +223,7 @@ fn pad(picture: &Raster<f32>, multiple_of: usize) -> ModelInput {
 /// the finest one that has data (push), after Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4.
 ///
 /// All zeros when no pixel has data.
-fn fill_no_data(celsius: &Raster<f32>) -> Raster<f32> {
+pub(super) fn fill_no_data(celsius: &Raster<f32>) -> Raster<f32> {
     if celsius.samples().iter().all(|value| value.is_finite()) {
         return celsius.clone();
     }
@@ -245,7 +245,7 @@ fn fill_no_data(celsius: &Raster<f32>) -> Raster<f32> {
 }
 
 /// Means of 2x2 blocks over their measured pixels; `NAN` where there are none.
-fn halve(raster: &Raster<f32>) -> Raster<f32> {
+pub(super) fn halve(raster: &Raster<f32>) -> Raster<f32> {
     let (width, height) = (raster.width().div_ceil(2), raster.height().div_ceil(2));
     let mut samples = Vec::with_capacity(width * height);
     for y in 0..height {

@@ -14,3 +14,6 @@ pub use rasterize::{NotLookedAt, mask, mask_decided};
 pub use self_check::{SelfCheck, uncovered};
 
 pub use crate::frame::RedactionMask;
+
+#[cfg(test)]
+mod tests;

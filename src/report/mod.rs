@@ -15,6 +15,7 @@ mod coverage;
 mod error;
 mod facts;
 mod hidden;
+mod intruder;
 mod pages;
 mod people;
 mod reasons;

@@ -10,6 +10,7 @@ use super::cards::{Card, cards};
 use super::coverage::Coverage;
 use super::facts::Facts;
 use super::hidden::Hidden;
+use super::intruder::Intruder;
 use super::people::People;
 use super::survey::{Pair, Policy, conditions, policies, results, settings};
 use super::trust::Trust;
@@ -35,6 +36,7 @@ struct Index<'a> {
     raw: String,
     coverage: Option<Coverage>,
     hidden: Hidden,
+    intruder: Option<Intruder>,
     people: People,
     cards: Vec<Card>,
     settings: Vec<Pair>,
@@ -123,6 +125,7 @@ pub(super) fn all(
         raw: raw_data(facts),
         coverage: has_map.then(|| Coverage::read(folder)).transpose()?,
         hidden: Hidden::new(facts, &cards),
+        intruder: Intruder::of(facts),
         people: People::new(facts),
         settings: settings(facts),
         conditions: conditions(facts),

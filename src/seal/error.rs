@@ -15,6 +15,12 @@ pub enum OpenError {
     /// It was cut or changed.
     #[error("it is sealed, and was cut or changed since; copy it again")]
     Damaged,
+    /// It has more recipients than anybody gives a file.
+    #[error(
+        "it is sealed to more recipients than are read, {} bytes of them; seal it to one key",
+        super::MAX_HEADER
+    )]
+    Recipients,
     /// It holds more than allowed.
     #[error("it is sealed and holds more bytes than allowed")]
     TooLarge,

@@ -20,6 +20,10 @@ use crate::store::{self, Artifact, sealed};
 
 /// First line of every age file.
 const MAGIC: &[u8] = b"age-encryption.org/v1\n";
+/// Bytes of an age file before its last line of recipients, at most: some 150 keys. The library reads them again from the start with every line.
+const MAX_HEADER: usize = 1 << 14;
+/// What the line behind the recipients begins with, and the end of the one before it.
+const END_OF_HEADER: &[u8] = b"\n--- ";
 /// What a secret key begins with, in a file of `age-keygen` too.
 const SECRET: &str = "AGE-SECRET-KEY-1";
 
@@ -153,6 +157,11 @@ impl IntakeKey {
     /// [`OpenError`], which says why; no part of the file comes out then.
     pub fn open(&self, sealed: &[u8], max: u64) -> Result<Vec<u8>, OpenError> {
         let key: &dyn age::Identity = &self.0;
+        let head = sealed.get(..MAX_HEADER).unwrap_or(sealed);
+        let mut lines = head.windows(END_OF_HEADER.len());
+        if head.len() == MAX_HEADER && !lines.any(|part| part == END_OF_HEADER) {
+            return Err(OpenError::Recipients);
+        }
         let opened = Decryptor::new_buffered(sealed)
             .and_then(|decryptor| decryptor.decrypt(std::iter::once(key)));
         let reader = opened.map_err(|error| match error {
@@ -222,6 +231,25 @@ mod tests {
         swapped[first..first + 2 * piece].rotate_left(piece);
         assert!(key.open(&swapped, 9 << 16).is_err());
         assert_eq!(key.open(&sealed, 3 << 16).unwrap(), vec![7; 3 << 16]);
+    }
+
+    /// The library takes time with the square of the recipients: 256 MB of them would take days.
+    #[test]
+    fn a_file_that_is_all_recipients_is_refused_at_once() {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, of_age) = of_age(folder.path());
+        let end = of_age.windows(5).position(|part| part == END_OF_HEADER);
+        let (head, rest) = of_age.split_at(end.unwrap() + 1);
+        let with = |recipients: usize| {
+            let others = b"-> X25519 lMv5PHRU24gJ5F/bx+NL37qxZmLcjZLuezLEHj1O2Gg\nPRbtdXTvltYT0d61uuQjZbHyjw4m6FHWw+kmFL65Wxo\n".repeat(recipients);
+            [head, &others, rest].concat()
+        };
+        // Their own sum is of other recipients, so that these are changed files.
+        assert_eq!(key.open(&with(150), 99).unwrap_err(), OpenError::Damaged);
+        assert_eq!(
+            key.open(&with(1 << 21), 99).unwrap_err(),
+            OpenError::Recipients
+        );
     }
 
     #[test]

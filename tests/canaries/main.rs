@@ -13,16 +13,21 @@
 
 #[path = "../common/mod.rs"]
 mod common;
+mod exiftool;
 mod plant;
+mod search;
+#[path = "../common/serve.rs"]
+mod serve;
 mod tags;
 
 use std::fs;
-use std::io::Read;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
 use common::{files, fixture_frames, write};
-use plant::{Canary, Planter, find, utf16};
+use plant::{Canary, Planter, find};
+use search::{holds, suspicious, unpacked};
+use serve::Served;
 
 /// Application segments that hold what the decoder needs, by format.
 const FORMATS: [(&str, char, &str, &[u8]); 4] = [
@@ -38,7 +43,7 @@ const FORMATS: [(&str, char, &str, &[u8]); 4] = [
 ];
 
 /// What the name of each file and of their folder holds: the operator's own lists say it, nothing else does.
-const NAME: &str = "HVN000QXZ";
+const NAME: &str = "N00QXZHVJ";
 
 /// A frame of each format with all that was planted in it.
 fn flight(folder: &Path) -> Vec<Canary> {
@@ -107,47 +112,10 @@ fn refused(folder: &Path) -> Vec<Canary> {
     planter.canaries
 }
 
-/// Whether bytes hold a text as it is, in UTF-16, in hexadecimal.
-fn holds(bytes: &[u8], text: &str) -> bool {
-    let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
-    [
-        text.as_bytes(),
-        &utf16(text),
-        hex.as_bytes(),
-        hex.to_uppercase().as_bytes(),
-    ]
-    .iter()
-    .any(|form| find(bytes, form).is_some())
-}
-
-/// Everything in a file that is compressed with zlib or gzip, wherever it stands: tiles, tags, pages of tables.
-fn unpacked(bytes: &[u8]) -> Vec<u8> {
-    let mut out = Vec::new();
-    for at in 0..bytes.len().saturating_sub(2) {
-        let rest = &bytes[at..];
-        let mut piece = Vec::new();
-        if rest.starts_with(&[0x1f, 0x8b, 8]) {
-            let _ = flate2::read::GzDecoder::new(rest)
-                .take(1 << 24)
-                .read_to_end(&mut piece);
-        } else if rest[0] & 0x8f == 8 && (u16::from(rest[0]) * 256 + u16::from(rest[1])) % 31 == 0 {
-            let _ = flate2::read::ZlibDecoder::new(rest)
-                .take(1 << 24)
-                .read_to_end(&mut piece);
-        }
-        out.extend(piece);
-    }
-    out
-}
-
-/// Whether bytes hold what all texts end with, in any form: then each text is looked for.
-fn suspicious(bytes: &[u8]) -> bool {
-    holds(bytes, "QXZ")
-}
-
-fn call(folder: &Path, arguments: &[&str]) -> (i32, Vec<u8>) {
+fn command(folder: &Path, arguments: &[&str]) -> Command {
     let library = common::onnx_runtime();
-    let output = Command::new(env!("CARGO_BIN_EXE_heatveil"))
+    let mut command = Command::new(env!("CARGO_BIN_EXE_heatveil"));
+    command
         .args(arguments)
         .current_dir(folder)
         .env("ORT_DYLIB_PATH", library)
@@ -156,9 +124,12 @@ fn call(folder: &Path, arguments: &[&str]) -> (i32, Vec<u8>) {
         .env_remove("XDG_CACHE_HOME")
         .env_remove("ORT_DISABLE_TELEMETRY")
         .env("RUST_LOG", "trace")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+        .stdin(Stdio::null());
+    command
+}
+
+fn call(folder: &Path, arguments: &[&str]) -> (i32, Vec<u8>) {
+    let output = command(folder, arguments).output().unwrap();
     let said = [output.stdout, output.stderr].concat();
     (output.status.code().unwrap(), said)
 }
@@ -232,6 +203,23 @@ fn nothing_that_stands_in_a_file_is_in_any_output() {
             }
         }
     }
+    let served = serve_all(folder);
+    for (path, answer) in &served {
+        check(&canaries, answer, Path::new(path));
+        check(&canaries, &unpacked(answer), Path::new(path));
+        assert!(!holds(answer, NAME), "{path} tells the file's name");
+    }
+    // A reader that knows more places than this test: it sees the texts in what came in, and none in what comes out.
+    for (format, least) in [("_T", 60), ("_R", 60), ("_IR", 50), ("_T_C", 50)] {
+        let input = exiftool::all_of(folder, &[&format!("in/{NAME}/*{format}{NAME}.*")]);
+        let seen = canaries.iter().filter(|canary| holds(&input, &canary.text));
+        let seen = seen.count();
+        println!("exiftool sees {seen} texts in *{format}");
+        assert!(seen >= least, "{format}: {seen}");
+    }
+    let read = exiftool::all_of(folder, &["out", "pages"]);
+    assert!(holds(&read, "temperature.tif"), "files are read");
+    check(&canaries, &read, Path::new("what exiftool reads"));
     // What is said in the terminal names files, too.
     check(&canaries, &said, Path::new("stdout and stderr"));
     let list = fs::read(folder.join("out/private/frames.jsonl")).unwrap();
@@ -242,7 +230,58 @@ fn nothing_that_stands_in_a_file_is_in_any_output() {
     assert!(looked > 50);
     // ONNX Runtime's telemetry would be here.
     assert!(!folder.join("home").exists());
-    println!("{} texts, {looked} files looked through", canaries.len());
+    println!(
+        "{} texts, {looked} files and {} answers looked through",
+        canaries.len(),
+        served.len()
+    );
+}
+
+/// Answers of `heatveil serve` on all its routes, head and body: the page, the log, every listed file, values and outlines.
+fn serve_all(folder: &Path) -> Vec<(String, Vec<u8>)> {
+    let served = Served::start(command(folder, &["serve", "out", "--bind", "127.0.0.1:0"]));
+    let served = served.unwrap_or_else(|refused| panic!("{refused:?}"));
+    let mut paths: Vec<String> = [
+        "/",
+        "/api/run",
+        "/api/outlines",
+        "/audit/entries.jsonl",
+        "/audit/checkpoint",
+        "/audit/verifier.key",
+    ]
+    .map(String::from)
+    .to_vec();
+    let listed = heatveil::audit::published(&folder.join("out")).unwrap();
+    assert!(listed.len() > 20, "{listed:?}");
+    paths.extend(listed.iter().map(|file| format!("/files/{}", file.path)));
+    // The middle of the map: fixtures/flight/truth.
+    let place = "lon=1.7161&lat=52.6580";
+    paths.extend(
+        ["temperature", "heatloss"].map(|layer| format!("/api/value?layer={layer}&{place}")),
+    );
+    let answered = paths.into_iter().map(|path| {
+        let (status, head, body) = served.get(&path);
+        assert_eq!(status, 200, "{path}: {}", String::from_utf8_lossy(&body));
+        // Its bytes are those of the file that was looked through.
+        let Some(file) = path.strip_prefix("/files/") else {
+            return (path, [head.into_bytes(), body].concat());
+        };
+        let is_file = body == fs::read(folder.join("out").join(file)).unwrap();
+        assert!(is_file, "{path} is another file");
+        (path, head.into_bytes())
+    });
+    let mut answered: Vec<_> = answered.collect();
+    // And what is refused tells no more.
+    for path in [
+        format!("/files/{NAME}"),
+        "/private/frames.jsonl".into(),
+        "/files/private/frames.jsonl".into(),
+    ] {
+        let (status, head, body) = served.get(&path);
+        assert_eq!(status, 404, "{path}");
+        answered.push((path, [head.into_bytes(), body].concat()));
+    }
+    answered
 }
 
 fn check(canaries: &[Canary], bytes: &[u8], path: &Path) {
@@ -254,17 +293,4 @@ fn check(canaries: &[Canary], bytes: &[u8], path: &Path) {
             canary.kind
         );
     }
-}
-
-#[test]
-fn the_search_finds_what_is_compressed() {
-    use flate2::Compression;
-    use std::io::Write;
-    let mut zlib = flate2::write::ZlibEncoder::new(b"before".to_vec(), Compression::best());
-    zlib.write_all(b"a text: HVD001QXZ").unwrap();
-    let packed = zlib.finish().unwrap();
-    assert!(!suspicious(&packed) && suspicious(&unpacked(&packed)));
-    let mut gzip = flate2::write::GzEncoder::new(b"before".to_vec(), Compression::best());
-    gzip.write_all(&utf16("HVF001QXZ")).unwrap();
-    assert!(suspicious(&unpacked(&gzip.finish().unwrap())));
 }

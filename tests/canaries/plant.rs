@@ -15,6 +15,9 @@ pub(crate) struct Planter {
     pub(crate) canaries: Vec<Canary>,
 }
 
+/// What all texts end with.
+pub(crate) const MARK: &str = "QXZHVJ";
+
 /// Start of an XMP packet in an APP1 segment.
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
@@ -26,9 +29,10 @@ impl Planter {
         }
     }
 
-    /// A text of nine letters that stands nowhere else.
+    /// A text of nine letters that stands nowhere else: format, number, and what all texts end with.
     pub(crate) fn text(&mut self, kind: &str) -> String {
-        let text = format!("HV{}{:03}QXZ", self.format, self.canaries.len());
+        assert!(self.canaries.len() < 100);
+        let text = format!("{}{:02}{MARK}", self.format, self.canaries.len());
         self.canaries.push(Canary {
             kind: kind.to_owned(),
             text: text.clone(),

@@ -158,12 +158,17 @@ impl Bench {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         if let Some(faults) = how.faults {
-            command
-                .env("LD_PRELOAD", self.library.as_ref().unwrap())
-                .env("FAULT_ROOT", attempt);
-            faults.apply(&mut command);
+            self.attack(&mut command, attempt, faults);
         }
         command.spawn().unwrap()
+    }
+
+    /// Puts `shim.c` between a command and libc, for calls below `root`.
+    pub(crate) fn attack(&self, command: &mut Command, root: &Path, faults: &Faults) {
+        command
+            .env("LD_PRELOAD", self.library.as_ref().unwrap())
+            .env("FAULT_ROOT", root);
+        faults.apply(command);
     }
 
     /// Starts a run and waits for its end; one that hangs is killed.
@@ -299,7 +304,7 @@ fn is_nothing_begun(out: &Path) -> bool {
         .all(|entry| entry.file_name() == ".heatveil.lock")
 }
 
-fn lines(out: &Path) -> Vec<String> {
+pub(crate) fn lines(out: &Path) -> Vec<String> {
     let log = fs::read(out.join("audit/entries.jsonl")).unwrap_or_default();
     let whole = log
         .iter()

@@ -10,6 +10,7 @@
     reason = "test code: helpers unwrap, and the counts are the result"
 )]
 
+mod after;
 mod bench;
 #[path = "../common/mod.rs"]
 mod common;

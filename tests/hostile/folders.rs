@@ -11,7 +11,7 @@ use crate::bench::{Bench, lengthen};
 use crate::common::{self, dji_frames, write, write_keys};
 
 /// A finished run in `out`, made in this process.
-fn finished() -> Bench {
+pub(crate) fn finished() -> Bench {
     let bench = Bench::new();
     let folder = bench.path("");
     write_keys(&folder);
@@ -30,30 +30,42 @@ fn endless(path: &Path) {
     lengthen(path, 1 << 40);
 }
 
-fn replace(path: &Path) {
-    if path.exists() {
+pub(crate) fn remove(path: &Path) {
+    if path.symlink_metadata().is_ok() {
         Command::new("rm").arg("-rf").arg(path).status().unwrap();
     }
 }
 
-type Attack = (&'static str, Box<dyn Fn(&Path)>);
+/// What is done to a copy of a folder.
+pub(crate) type Attack = (&'static str, Box<dyn Fn(&Path)>);
 
-#[test]
-fn a_folder_from_elsewhere_is_refused_whatever_lies_in_it() {
-    let bench = finished();
-    assert_eq!(bench.call(&["verify", "out"]).code, Some(0));
+/// A pipe that nobody writes into.
+pub(crate) fn pipe(path: &Path) {
+    assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
+}
+
+/// `bad`, a new copy of `out`, after an attack.
+pub(crate) fn attacked(bench: &Bench, attack: &dyn Fn(&Path)) {
+    let copied = Command::new("sh")
+        .args(["-c", "rm -rf bad && cp -r out bad"])
+        .current_dir(bench.path(""))
+        .status();
+    assert!(copied.unwrap().success());
+    attack(&bench.path("bad"));
+}
+
+/// Attacks on the folder of a finished run.
+pub(crate) fn attacks(bench: &Bench) -> Vec<Attack> {
     let log = fs::read_to_string(bench.path("out/audit/entries.jsonl")).unwrap();
     let with_log = |text: String| -> Box<dyn Fn(&Path)> {
         Box::new(move |out| write(&out.join("audit/entries.jsonl"), text.as_bytes()))
     };
     let at = |name: &'static str, make: fn(&Path)| -> Box<dyn Fn(&Path)> {
         Box::new(move |out| {
-            replace(&out.join(name));
+            remove(&out.join(name));
             make(&out.join(name));
         })
     };
-    let pipe: fn(&Path) =
-        |path| assert!(Command::new("mkfifo").arg(path).status().unwrap().success());
     let zeros: fn(&Path) = |path| symlink("/dev/zero", path).unwrap();
     let deep = format!("{log}{}\n", "[".repeat(60_000));
     let deeper = format!("{log}{}\n", "{\"a\":".repeat(12_000));
@@ -61,7 +73,7 @@ fn a_folder_from_elsewhere_is_refused_whatever_lies_in_it() {
     let path_root = log.replace("tiles/temperature.tif", "/etc/passwd");
     let numbers = log.replace("\"bytes\":", "\"bytes\":99999999999999999999999999");
     assert!(path_out != log && path_root != log && numbers != log);
-    let attacks: Vec<Attack> = vec![
+    vec![
         ("an endless log", at("audit/entries.jsonl", endless)),
         ("an endless checkpoint", at("audit/checkpoint", endless)),
         ("an endless key", at("audit/verifier.key", endless)),
@@ -122,14 +134,15 @@ fn a_folder_from_elsewhere_is_refused_whatever_lies_in_it() {
                 write(path, b"x");
             }),
         ),
-    ];
-    for (what, attack) in attacks {
-        let copied = Command::new("sh")
-            .args(["-c", "rm -rf bad && cp -r out bad"])
-            .current_dir(bench.path(""))
-            .status();
-        assert!(copied.unwrap().success());
-        attack(&bench.path("bad"));
+    ]
+}
+
+#[test]
+fn a_folder_from_elsewhere_is_refused_whatever_lies_in_it() {
+    let bench = finished();
+    assert_eq!(bench.call(&["verify", "out"]).code, Some(0));
+    for (what, attack) in attacks(&bench) {
+        attacked(&bench, &attack);
         let all: [&[&str]; 6] = [
             &["verify", "bad"],
             &["report", "bad"],

@@ -10,6 +10,7 @@
     reason = "test code: helpers unwrap, a figure is a result, and lists of attacks are long"
 )]
 
+mod allocations;
 mod bench;
 mod bombs;
 #[path = "../common/mod.rs"]
@@ -21,4 +22,7 @@ mod models;
 mod names;
 #[path = "../common/onnx.rs"]
 mod onnx;
+#[path = "../common/serve.rs"]
+mod serve;
+mod served;
 mod settings;

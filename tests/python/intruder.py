@@ -3,7 +3,8 @@
 
 usage: intruder.py HEATVEIL FOLDER [FRAMES [SEED]]
 
-FOLDER gets the flight, the runs and the answer, `intruder.json` and `intruder.md`. The flight is flown without errors, so that nothing is missed for
+FOLDER gets the flight, the runs and the answer, `intruder.json` and `intruder.md`. The first is committed as `models/intruder.json` and quoted by
+`heatveil report` for runs of the same models. The flight is flown without errors, so that nothing is missed for
 want of a pose; its people are known. Two attacks, each against what `heatveil run` published under the policies it offers (`nodata`, `mean`), and
 against `mosaic` and `blur` made here of the same places, which it does not offer: these show that the attack is able.
 
@@ -17,6 +18,7 @@ against `mosaic` and `blur` made here of the same places, which it does not offe
 Needs numpy, rasterio and pyproj. Everything but the two attacks' learning is the real program.
 """
 
+import datetime
 import json
 import pathlib
 import subprocess
@@ -270,7 +272,9 @@ def main():
 
     seen = [p for p in people if p["covered"] == 1.0]
     place = {n: index for index, n in enumerate(whole)}
-    answer = {"frames": len(whole), "people": len(people), "not_wholly_masked": int(uncovered), "detector": {}, "map": {}, "inverse": {}}
+    opened = json.loads((folder / "nodata/audit/entries.jsonl").open().readline())
+    answer = {"date": datetime.date.today().isoformat(), "command": "make intruder", "flown": len(true), "models": opened["models"]}
+    answer |= {"frames": len(whole), "people": len(people), "not_wholly_masked": int(uncovered), "detector": {}, "map": {}, "inverse": {}}
     for policy, pictures in control.items():
         boxes = detect(heatveil, folder / "detect" / policy, [pictures[n] for n in whole], 0.066)
         answer["detector"][policy] = share_found(boxes, [{**p, "frame": place[p["frame"]]} for p in seen])

@@ -178,6 +178,7 @@ enum Problem {
     Json,
     Header,
     System,
+    Proj,
     Number,
     Place,
     Twice,
@@ -197,6 +198,9 @@ impl Problem {
                 "has no columns for the image name, x, y and either omega, phi, kappa or yaw, pitch, roll; keep the header when exporting"
             }
             Self::System => "names a coordinate system that is not known; give EPSG:n",
+            Self::Proj => {
+                "names a coordinate system by parameters of PROJ that are not read here, such as grids and other files; give EPSG:n"
+            }
             Self::Number => {
                 "lacks a column or has one that is not a number; correct it or leave the frame out"
             }

@@ -13,6 +13,14 @@ use crate::units::{Degrees, Metres};
 /// A listed frame: line, name, pose.
 pub(super) type Listed = Vec<(usize, String, KnownPose)>;
 
+/// Parameters of PROJ that are numbers, flags or names of its own tables. Those that name files (`nadgrids`, `geoidgrids`, `init`, `grids`) or
+/// steps of a pipeline are not among them: the file comes from somebody else.
+const PROJ_KEYS: [&str; 31] = [
+    "proj", "zone", "south", "datum", "ellps", "a", "b", "R", "rf", "f", "towgs84", "pm", "lat_0",
+    "lat_1", "lat_2", "lat_ts", "lon_0", "lonc", "alpha", "gamma", "k", "k_0", "x_0", "y_0",
+    "units", "to_meter", "axis", "no_defs", "no_uoff", "over", "type",
+];
+
 #[derive(Deserialize)]
 struct Collection {
     features: Vec<Feature>,
@@ -82,7 +90,11 @@ pub(super) fn shots(text: &str) -> Result<Listed, (usize, Problem)> {
 pub(super) fn system(line: &str) -> Option<Result<System, Problem>> {
     let text = line.trim().to_ascii_uppercase();
     if line.trim().starts_with("+proj") {
-        return Some(System::from_proj4(line.trim()));
+        return Some(if is_plain(line) {
+            System::from_proj4(line.trim())
+        } else {
+            Err(Problem::Proj)
+        });
     }
     let map = |epsg: u32| {
         let crs = Crs::from_epsg(epsg).ok().ok_or(Problem::System);
@@ -101,6 +113,18 @@ pub(super) fn system(line: &str) -> Option<Result<System, Problem>> {
     Some(match number {
         Some(number @ 1..=60) => map(base + number),
         _ => Err(Problem::System),
+    })
+}
+
+/// Whether every word of a text for PROJ is a known parameter and its value a number or a bare name.
+fn is_plain(text: &str) -> bool {
+    text.split_whitespace().all(|word| {
+        let word = word.strip_prefix('+').unwrap_or(word);
+        let (key, value) = word.split_once('=').unwrap_or((word, ""));
+        let is_bare = |letter: char| {
+            letter.is_ascii_alphanumeric() || matches!(letter, '.' | '-' | ',' | '_')
+        };
+        PROJ_KEYS.contains(&key) && value.chars().all(is_bare)
     })
 }
 

@@ -163,6 +163,31 @@ fn shots_and_geo_files_of_opendronemap_are_read() {
 }
 
 #[test]
+fn a_text_for_proj_leads_to_no_file() {
+    for plain in [
+        "+proj=longlat +datum=WGS84 +no_defs +type=crs",
+        "+proj=longlat +a=6378137.0 +rf=298.257223563 +towgs84=0,0,0,-0.5,0,0,1e-3 +pm=greenwich",
+    ] {
+        let geo = format!("{plain}\na.jpg 1.8 52.7 90\n");
+        assert!(KnownPoses::parse(&geo, None).is_ok(), "{plain}");
+    }
+    for leads in [
+        "+proj=longlat +datum=WGS84 +nadgrids=@null",
+        "+proj=longlat +datum=WGS84 +geoidgrids=/etc/passwd",
+        "+proj=longlat +ellps=WGS84 nadgrids=@/dev/zero",
+        "+proj=longlat +ellps=WGS84;nadgrids=@null",
+        "+proj=longlat +ellps=WGS84,+nadgrids=@null",
+        "+proj=longlat +ellps= +init=epsg:4326",
+        "+proj=pipeline +step +proj=vgridshift +grids=/etc/passwd",
+        "+proj=longlat +ellps=/etc/passwd",
+    ] {
+        let geo = format!("{leads}\na.jpg 1.8 52.7 90\n");
+        let refused = KnownPoses::parse(&geo, None);
+        assert_eq!(refused.unwrap_err(), (1, Problem::Proj), "{leads}");
+    }
+}
+
+#[test]
 fn a_position_alone_leaves_the_attitude_to_the_file_and_to_refinement() {
     let poses = parse("EPSG:4326\nDJI_0001_T.JPG 1.8 52.7 90.5\n", None);
     let located = located(poses, "DJI_0001_T.JPG");
