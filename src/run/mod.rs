@@ -60,7 +60,7 @@ pub use ordered::for_each_ordered;
 pub use outcome::{Cause, Counts, Outcome};
 pub use plan::Plan;
 pub use progress::{Progress, Silent};
-pub use shards::{Shard, ShardPlan, Worked};
+pub use shards::{Shard, ShardPlan, Worked, finish_merged};
 pub use summary::{FlightSummary, FrameLine, FrameList, GroundSummary, MosaicSummary, Summary};
 pub use watchdog::Hang;
 

@@ -181,14 +181,28 @@ fn in_words(numbers: &[usize]) -> String {
             _ => ranges.push((number, number)),
         }
     }
-    let range = |(first, last): &(usize, usize)| match first == last {
-        true => first.to_string(),
-        false => format!("{first}-{last}"),
+    let range = |(first, last): &(usize, usize)| {
+        if first == last {
+            first.to_string()
+        } else {
+            format!("{first}-{last}")
+        }
     };
     ranges.iter().map(range).collect::<Vec<_>>().join(", ")
 }
 
-/// Without a plan there is nothing to merge, unless a merge was stopped while it cleared up behind itself.
+/// Where there is no plan: whether its merge was finished before, perhaps stopped while it cleared up, which is done then.
+///
+/// # Errors
+///
+/// [`RunError::NoPlan`] where no run was finished there, [`RunError::Audit`] where it does not verify.
+pub fn finish_merged(folder: &Path) -> Result<(), RunError> {
+    if !folder.join(layout::LOG).exists() {
+        return Err(no_plan(folder));
+    }
+    is_merged(&Store::open(folder, Existing::Keep)?)
+}
+
 fn is_merged(store: &Store) -> Result<(), RunError> {
     let root: &Path = store.root();
     let entries = audit::read(root)?;

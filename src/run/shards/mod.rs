@@ -17,5 +17,6 @@ mod plan;
 mod result;
 mod work;
 
+pub use merge::finish_merged;
 pub use plan::{Shard, ShardPlan};
 pub use work::Worked;

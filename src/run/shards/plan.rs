@@ -69,6 +69,14 @@ pub struct Shard {
     sha256: String,
 }
 
+impl Shard {
+    /// Lines that are looked at for their neighbours alone.
+    #[must_use]
+    pub fn neighbours(&self) -> usize {
+        (self.to - self.from) - (self.end - self.first)
+    }
+}
+
 /// A line of such a list.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -148,9 +156,11 @@ impl Run {
                 });
                 begun.store.keep(&layout::shard_plan(number), &Text(text))?;
             }
-            let text = serde_json::to_vec_pretty(&plan).map_err(|_| RunError::Name {
-                path: plan.folder.clone(),
-            })?;
+            let text = serde_json::to_vec_pretty(&plan)
+                .ok()
+                .ok_or_else(|| RunError::Name {
+                    path: plan.folder.clone(),
+                })?;
             plan.sha256 = hex::encode(&Sha256::digest(&text));
             begun.store.keep(layout::PLAN, &Text(text))?;
             Ok(plan)
@@ -167,6 +177,12 @@ impl ShardPlan {
     /// read or a run holds the folder.
     pub fn read(folder: &Path) -> Result<Self, RunError> {
         Self::read_in(&join(folder)?)?.ok_or_else(|| no_plan(folder))
+    }
+
+    /// Frames of the manifest.
+    #[must_use]
+    pub fn frames(&self) -> usize {
+        self.shards.last().map_or(0, |shard| shard.end)
     }
 
     /// `None` where there is none.
@@ -193,7 +209,7 @@ impl ShardPlan {
             }
             next = shard.end;
         }
-        record::count(next) == self.opened.manifest.count
+        record::count(self.frames()) == self.opened.manifest.count
     }
 
     /// Refuses to go on for another run.
@@ -312,7 +328,7 @@ fn list(manifest: &Manifest, range: &Range<usize>) -> Result<Vec<u8>, RunError> 
             is_read: line.is_read,
         };
         let json = serde_json::to_vec(&line);
-        text.extend(json.map_err(|_| RunError::Name { path: line.file })?);
+        text.extend(json.ok().ok_or(RunError::Name { path: line.file })?);
         text.push(b'\n');
     }
     Ok(text)
@@ -349,8 +365,9 @@ mod tests {
     #[test]
     fn borders_lie_between_flights_where_one_is_near() {
         let one = folders("a", 10);
-        assert_eq!(cut(&one, shards(1)), [0..10]);
+        assert_eq!(cut(&one, shards(2)), [0..5, 5..10]);
         assert_eq!(cut(&one, shards(3)), [0..3, 3..6, 6..10]);
+        assert_eq!(cut(&one, shards(1)).len(), 1);
         assert_eq!(cut(&one, shards(99)).len(), 10);
         // 45 frames a shard, borders at 45 and 90; flights end at 40 and 80, within 11 of these.
         let mut three = folders("ab", 40);

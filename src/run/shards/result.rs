@@ -135,7 +135,7 @@ pub(super) fn parse(
     let lines = text.strip_suffix(b"\n").ok_or_else(changed)?;
     let last = lines.iter().rposition(|&byte| byte == b'\n');
     let (body, tail) = text.split_at(last.ok_or_else(changed)? + 1);
-    let tail: Tail = serde_json::from_slice(tail).map_err(|_| changed())?;
+    let tail: Tail = serde_json::from_slice(tail).ok().ok_or_else(changed)?;
     if tail.sha256 != hex::encode(&Sha256::digest(body)) {
         return Err(changed());
     }
