@@ -331,8 +331,8 @@ fn what_is_doubtful_is_not_merged() {
     let hidden = survey.path("elsewhere");
     fs::rename(&file, &hidden).unwrap();
     let run = survey.run("out", Existing::Refuse);
-    let lost = run.work(0, true, &mut Silent);
-    assert!(matches!(lost, Err(RunError::Input { .. })), "{lost:?}");
+    let worked = run.work(0, true, &mut Silent);
+    assert!(matches!(worked, Err(RunError::Input { .. })), "{worked:?}");
     fs::rename(&hidden, &file).unwrap();
     assert!(matches!(
         survey.work("out", 3),
