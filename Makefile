@@ -14,6 +14,7 @@
 # make power-cuts      the power goes at every STEP=10th such call; what was not synced is lost: an hour
 # make after-faults    kills and such faults at every STEP=1st call of release, cosign, review, audit, report and purge
 # make noninterference  CASES=200 random flights with other pixels under their masks
+# make shards     splits 1, 2, 7, 31 against one run, workers and Dask's workers killed at random, overhead: FRAMES=120, half an hour
 # make many-files  FILES=20000 that are no frames: memory of each
 # make intruder   an attacker looks for people in what was published: ten minutes, into intruder/
 # make mutants    small changes to MODULES="frame redact store audit", each of which must fail a unit test: two hours on a free core, into target/mutants/crate/mutants.out
@@ -24,7 +25,7 @@
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
 .PHONY: demo setup web test test-web test-tract bench soak-frames soak-area heat-seeds heat-walls map-page report-page
-.PHONY: kill-loop storage-faults power-cuts after-faults noninterference many-files intruder coverage mutants fuzz fuzz-short dist reproducible
+.PHONY: kill-loop storage-faults power-cuts after-faults noninterference many-files shards intruder coverage mutants fuzz fuzz-short dist reproducible
 
 CARGO ?= cargo
 
@@ -109,6 +110,14 @@ intruder: setup
 	$(CARGO) build --release --quiet
 	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
 	.setup/venv/bin/python tests/python/intruder.py target/release/heatveil intruder $(or $(FRAMES),240)
+
+# Dask lies in its own environment, target/dask: only the driver in deploy/ needs it.
+shards: setup
+	$(CARGO) build --release --quiet
+	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
+	test -x target/dask/bin/python || python3 -m venv target/dask
+	target/dask/bin/python -m pip install --quiet --require-hashes -r deploy/dask/requirements.txt
+	target/dask/bin/python tests/python/shards.py target/release/heatveil shards-work $(or $(FRAMES),120)
 
 coverage:
 	@.ci/setup test

@@ -137,6 +137,10 @@ impl Error {
                     | RunError::NotSame { .. }
                     | RunError::NotReviewed { .. }
                     | RunError::NothingToResume { .. }
+                    | RunError::NoPlan { .. }
+                    | RunError::NotPlanned { .. }
+                    | RunError::NoShard { .. }
+                    | RunError::Name { .. }
                     | RunError::NoWalls
                     | RunError::Surface(_)
                     | RunError::OptOut { .. }

@@ -4,6 +4,8 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
 /// 0 °C in kelvin (BIPM, The International System of Units, 9th edition, section 2.3.1).
 pub const ZERO_CELSIUS_IN_KELVIN: f64 = 273.15;
 
@@ -16,7 +18,7 @@ pub const ZERO_CELSIUS_IN_KELVIN: f64 = 273.15;
 /// use heatveil::units::{Celsius, Kelvin};
 /// assert_eq!(Kelvin::from(Celsius(20.0)), Kelvin(293.15));
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Celsius(pub f64);
 
 impl Celsius {
@@ -41,11 +43,11 @@ impl From<Kelvin> for Celsius {
 }
 
 /// Length in metres (m).
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Metres(pub f64);
 
 /// Angle in degrees (°).
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
 pub struct Degrees(pub f64);
 
 impl Degrees {
@@ -63,7 +65,8 @@ impl Degrees {
 /// assert!(Fraction::new(0.95).is_ok());
 /// assert!(Fraction::new(1.5).is_err());
 /// ```
-#[derive(Debug, Clone, Copy, PartialEq, PartialOrd)]
+#[derive(Debug, Clone, Copy, PartialEq, PartialOrd, Serialize, Deserialize)]
+#[serde(try_from = "f64", into = "f64")]
 pub struct Fraction(f64);
 
 /// A number that should lie between 0 and 1 and does not.
@@ -92,6 +95,20 @@ impl Fraction {
     #[must_use]
     pub fn value(self) -> f64 {
         self.0
+    }
+}
+
+impl TryFrom<f64> for Fraction {
+    type Error = NotAFraction;
+
+    fn try_from(value: f64) -> Result<Self, NotAFraction> {
+        Self::new(value)
+    }
+}
+
+impl From<Fraction> for f64 {
+    fn from(fraction: Fraction) -> Self {
+        fraction.0
     }
 }
 

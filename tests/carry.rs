@@ -110,10 +110,22 @@ impl Bench {
     }
 }
 
+/// The redacted raster of a frame in a work folder: the one file that begins with its number.
+fn spilled(work: &Path, id: FrameId) -> PathBuf {
+    let frames = fs::read_dir(work.join("frames")).unwrap();
+    let mut frames = frames.map(|entry| entry.unwrap().path());
+    let number = format!("{:08}-", id.0);
+    let is_its = |path: &PathBuf| {
+        let name = path.file_name().unwrap().to_string_lossy();
+        name.starts_with(&number)
+    };
+    frames.find(is_its).unwrap()
+}
+
 impl Progress for Watch<'_> {
     fn frame(&mut self, id: FrameId, _file: &Path, outcome: &Outcome) {
         assert_eq!(*outcome, Outcome::Published);
-        let bytes = fs::read(self.work.join(layout::spilled_frame(id))).unwrap();
+        let bytes = fs::read(spilled(&self.work, id)).unwrap();
         let hidden: Vec<bool> = bytes
             .as_chunks()
             .0
@@ -344,12 +356,7 @@ fn carried_finds_do_not_depend_on_threads_interruption_or_lost_working_files() {
         "{result:?}"
     );
     #[expect(clippy::disallowed_methods, reason = "tests damage what a crash may")]
-    fs::remove_file(
-        bench
-            .path("stopped/.work")
-            .join(layout::spilled_frame(FrameId(1))),
-    )
-    .unwrap();
+    fs::remove_file(spilled(&bench.path("stopped/.work"), FrameId(1))).unwrap();
     run("stopped", 2, Existing::Keep)
         .execute(&mut Silent)
         .unwrap();

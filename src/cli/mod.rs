@@ -20,6 +20,7 @@ mod run;
 mod seal;
 #[cfg(feature = "serve")]
 mod serve;
+mod shards;
 mod shell;
 mod sign_off;
 mod simulate;
@@ -75,6 +76,12 @@ pub struct Global {
 enum Command {
     /// Mask people in a flight's frames and make tiles and a log of them
     Run(Box<run::RunCommand>),
+    /// Divide a run into shards for many workers
+    Plan(Box<shards::PlanCommand>),
+    /// Do one shard of a plan; safe to give again, and twice at once
+    Work(Box<shards::WorkCommand>),
+    /// Make the run of a plan whose shards are done
+    Merge(Box<shards::MergeCommand>),
     /// Copy frames encrypted, so that destroying one key deletes them
     Seal(seal::SealCommand),
     /// Show what files hold, personal data included
@@ -155,7 +162,7 @@ pub fn main() -> ExitCode {
     }
     logging::start(cli.global.verbose, cli.global.quiet);
     memory::say_only_where();
-    memory::start_clean(matches!(cli.command, Command::Run(_) | Command::Eval(_)));
+    memory::start_clean(cli.command.loads_runtime());
     memory::keep_private();
     offline::stay();
     let json = cli.global.json;
@@ -175,10 +182,23 @@ fn exit_of(json: bool, work: impl FnOnce() -> Result<Exit, Error>) -> Exit {
     }
 }
 
+impl Command {
+    /// Whether the library that runs networks is loaded.
+    fn loads_runtime(&self) -> bool {
+        matches!(
+            self,
+            Self::Run(_) | Self::Plan(_) | Self::Work(_) | Self::Merge(_) | Self::Eval(_)
+        )
+    }
+}
+
 impl Cli {
     fn execute(self) -> Result<Exit, Error> {
         match self.command {
             Command::Run(command) => command.execute(&self.global),
+            Command::Plan(command) => command.execute(&self.global),
+            Command::Work(command) => command.execute(&self.global),
+            Command::Merge(command) => command.execute(&self.global),
             Command::Seal(command) => command.execute(),
             Command::Inspect(command) => command.execute(&self.global),
             Command::Eval(command) => command.execute(&self.global),

@@ -2,7 +2,7 @@
 
 use std::io::BufRead;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
@@ -56,42 +56,22 @@ impl RunCommand {
             Some(path) => Args::read(path)?,
             None => Args::default(),
         };
-        let config = self.settings.clone().or(file).resolve()?;
-        let threads = self
-            .threads
-            .or_else(|| std::thread::available_parallelism().ok())
-            .unwrap_or(NonZeroUsize::MIN);
-        let (detectors, runtime) = open(&config.detect.choice(threads.get()))?;
         let run = Run {
             inputs: inputs(&self.inputs)?,
-            out: self.out.clone(),
-            config,
-            detectors,
-            reviewed: self.reviewed.clone(),
+            reviewed: self.reviewed,
             existing: match (self.resume, self.overwrite) {
                 (true, _) => Existing::Keep,
                 (_, true) => Existing::Replace,
                 _ => Existing::Refuse,
             },
-            threads,
-            now: now(),
-            runtime,
-            interrupted: interrupted(),
-            hung: super::leave::hung,
+            ..prepare(self.settings.or(file), self.threads, self.out)?
         };
         if self.dry_run {
             show_plan(&run.plan()?, global);
             return Ok(Exit::Done);
         }
-        let chosen = progress::choose(global.progress, global.quiet);
-        let mut teller = Teller {
-            json: global.json,
-            inner: chosen,
-        };
-        let result = run.execute(&mut teller);
-        drop(teller);
-        match result {
-            Ok(summary) => Ok(self.show(&summary, global)),
+        match run.execute(&mut Teller::new(global)) {
+            Ok(summary) => Ok(show(&summary, &run.out, global)),
             Err(RunError::Interrupted { done, total }) => {
                 tell(&format!(
                     "interrupted after {done} of {total} frames; go on with --resume"
@@ -101,23 +81,50 @@ impl RunCommand {
             Err(error) => Err(error.into()),
         }
     }
+}
 
-    fn show(&self, summary: &Summary, global: &Global) -> Exit {
-        if global.json {
-            answer(&serde_json::to_string(summary).unwrap_or_default());
-        } else {
-            answer(&summary.in_words(&self.out));
-        }
-        if summary.is_complete() {
-            Exit::Done
-        } else {
-            Exit::Partial
-        }
+/// A run with these settings and the detectors that they name, without inputs.
+pub(super) fn prepare(
+    settings: Args,
+    threads: Option<NonZeroUsize>,
+    out: PathBuf,
+) -> Result<Run, Error> {
+    let config = settings.resolve()?;
+    let threads = threads
+        .or_else(|| std::thread::available_parallelism().ok())
+        .unwrap_or(NonZeroUsize::MIN);
+    let (detectors, runtime) = open(&config.detect.choice(threads.get()))?;
+    Ok(Run {
+        inputs: Vec::new(),
+        out,
+        config,
+        detectors,
+        reviewed: None,
+        existing: Existing::Refuse,
+        threads,
+        now: now(),
+        runtime,
+        interrupted: interrupted(),
+        hung: super::leave::hung,
+    })
+}
+
+/// Answers with what was done; its exit code.
+pub(super) fn show(summary: &Summary, out: &Path, global: &Global) -> Exit {
+    if global.json {
+        answer(&serde_json::to_string(summary).unwrap_or_default());
+    } else {
+        answer(&summary.in_words(out));
+    }
+    if summary.is_complete() {
+        Exit::Done
+    } else {
+        Exit::Partial
     }
 }
 
 /// The inputs with `-` replaced by the paths on stdin, one a line.
-fn inputs(given: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
+pub(super) fn inputs(given: &[PathBuf]) -> Result<Vec<PathBuf>, Error> {
     let mut inputs = Vec::new();
     for path in given {
         if path.as_os_str() != "-" {
@@ -175,9 +182,18 @@ fn show_plan(plan: &Plan, global: &Global) {
 }
 
 /// Adds the JSON line of each frame on stdout, and the warning of each frame that was not published.
-struct Teller {
+pub(super) struct Teller {
     json: bool,
     inner: Box<dyn Progress>,
+}
+
+impl Teller {
+    pub(super) fn new(global: &Global) -> Self {
+        Self {
+            json: global.json,
+            inner: progress::choose(global.progress, global.quiet),
+        }
+    }
 }
 
 impl Progress for Teller {
@@ -185,7 +201,7 @@ impl Progress for Teller {
         self.inner.stage(name, total);
     }
 
-    fn frame(&mut self, id: FrameId, file: &std::path::Path, outcome: &Outcome) {
+    fn frame(&mut self, id: FrameId, file: &Path, outcome: &Outcome) {
         if self.json {
             let line = FrameLine::new(id, file, outcome);
             if let Ok(serde_json::Value::Object(mut object)) = serde_json::to_value(line) {

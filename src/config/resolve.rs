@@ -119,7 +119,16 @@ impl Args {
             path: path.to_path_buf(),
             source,
         })?;
-        toml::from_str(&text).map_err(|error| ConfigError::Syntax {
+        Self::parse(&text, path)
+    }
+
+    /// Settings from TOML that stands in a file.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Syntax`] when it is not TOML, or has a key that is not known.
+    pub fn parse(text: &str, path: &Path) -> Result<Self, ConfigError> {
+        toml::from_str(text).map_err(|error| ConfigError::Syntax {
             path: path.to_path_buf(),
             problem: cut(&error.to_string()),
         })

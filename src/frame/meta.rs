@@ -2,11 +2,15 @@
 //!
 //! In: what a decoder found on its allow-list. Out: plain values for radiometry, georeferencing and
 //! the log. Refuses: serial numbers, maker notes and previews have no field here, so none travels on.
+//!
+//! Workers write it down for the run that puts their frames together (`run::shards`), beside the operator's own lists.
+
+use serde::{Deserialize, Serialize};
 
 use crate::units::{Celsius, Degrees, Fraction, Metres};
 
 /// Everything a frame carries besides its pixels.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 pub struct FrameMeta {
     /// The format the frame was decoded from.
     pub format: Format,
@@ -39,7 +43,7 @@ pub struct FrameMeta {
 }
 
 /// File formats that carry temperatures.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Format {
     /// FLIR radiometric JPEG with an FFF payload.
     FlirRjpeg,
@@ -65,7 +69,7 @@ impl Format {
 }
 
 /// Make and model of a camera; empty where the file does not say.
-#[derive(Debug, Clone, Default, PartialEq, Eq, Hash)]
+#[derive(Debug, Clone, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub struct CameraName {
     /// Maker, such as `DJI`.
     pub make: String,
@@ -74,7 +78,7 @@ pub struct CameraName {
 }
 
 /// A position on WGS 84.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Position {
     /// Latitude, WGS 84 (EPSG:4326), north positive.
     pub latitude: Degrees,
@@ -89,7 +93,7 @@ pub struct Position {
 }
 
 /// A height and what it is above.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Height {
     /// How high.
     pub metres: Metres,
@@ -98,7 +102,7 @@ pub struct Height {
 }
 
 /// What a height is above.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum Datum {
     /// The ellipsoid of WGS 84.
     Ellipsoid,
@@ -121,7 +125,7 @@ impl Datum {
 }
 
 /// Where a position was read from. XMP is preferred (DOMAIN section 2: EXIF is 4 m off on the M2EA).
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 pub enum PositionSource {
     /// XMP tags of the drone.
     Xmp,
@@ -145,7 +149,7 @@ impl PositionSource {
 
 /// Angles of a body. Yaw is clockwise from true north, pitch -90 looks straight down, roll is right-hand
 /// about the viewing direction.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Attitude {
     /// Clockwise from true north.
     pub yaw: Degrees,
@@ -156,7 +160,7 @@ pub struct Attitude {
 }
 
 /// How the samples of a frame become temperatures.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub enum Radiometry {
     /// FLIR counts, with the constants and the object parameters that the file embeds.
     Planck(PlanckConstants, ObjectParameters),
@@ -185,7 +189,7 @@ impl Radiometry {
 }
 
 /// Calibration constants of a FLIR camera (DOMAIN section 1.1).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct PlanckConstants {
     /// R1.
     pub r1: f64,
@@ -200,7 +204,7 @@ pub struct PlanckConstants {
 }
 
 /// What a FLIR camera was told about object, air and window (DOMAIN section 1.1).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct ObjectParameters {
     /// Emissivity of the object.
     pub emissivity: Fraction,
@@ -221,7 +225,7 @@ pub struct ObjectParameters {
 }
 
 /// Coefficients of FLIR's atmosphere model (DOMAIN section 1.1).
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
 pub struct Atmosphere {
     /// Alpha 1.
     pub alpha1: f64,
@@ -236,7 +240,7 @@ pub struct Atmosphere {
 }
 
 /// A kind of personal data that a file carries beside its thermal raster (DOMAIN section 1.4).
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize)]
 pub enum Leak {
     /// An embedded visible-light photograph.
     VisiblePhoto,

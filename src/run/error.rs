@@ -64,6 +64,72 @@ pub enum RunError {
         /// The file.
         path: String,
     },
+    /// The folder holds no plan.
+    #[error("{} holds no plan: make one with `heatveil plan`; if it was merged already, `heatveil verify` says whether that run is whole", path.display())]
+    NoPlan {
+        /// The output folder.
+        path: PathBuf,
+    },
+    /// The plan changed, or was made by another version.
+    #[error("the plan in {} cannot be followed: {problem}; make it again with `heatveil plan --overwrite`", path.display())]
+    Plan {
+        /// The output folder.
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: String,
+    },
+    /// The plan is for another run.
+    #[error("{} was planned with another {what}; give what `heatveil plan` was given, with the same program and libraries", path.display())]
+    NotPlanned {
+        /// The output folder.
+        path: PathBuf,
+        /// What differs, such as `model`.
+        what: &'static str,
+    },
+    /// There is no such shard.
+    #[error("there is no shard {shard}: the plan has {shards}, counted from 0")]
+    NoShard {
+        /// What was asked for.
+        shard: usize,
+        /// How many there are.
+        shards: usize,
+    },
+    /// The name of an input cannot stand in a plan.
+    #[error("the name of {} is not UTF-8, which a plan cannot hold; rename it", path.display())]
+    Name {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A worker does not see the file that was planned with.
+    #[error("{} is not what the plan read ({reason}: {detail}); nothing was written: is it there on this machine? if it is gone for good, plan anew without it", path.display())]
+    Input {
+        /// The file.
+        path: PathBuf,
+        /// Short machine name, such as `io`.
+        reason: String,
+        /// In words.
+        detail: String,
+    },
+    /// Not all shards are done.
+    #[error("of {total} shards these are not done: {shards}; do each with `heatveil work {} --shard K`, then merge again", path.display())]
+    Missing {
+        /// The output folder.
+        path: PathBuf,
+        /// Numbers and ranges of numbers.
+        shards: String,
+        /// How many there are.
+        total: usize,
+    },
+    /// What a shard came to is not taken.
+    #[error("the result of shard {shard} is not taken: {problem}; do it again with `heatveil work {} --shard {shard} --again`", path.display())]
+    Shard {
+        /// The output folder.
+        path: PathBuf,
+        /// Its number.
+        shard: usize,
+        /// What is wrong with it.
+        problem: String,
+    },
     /// Threads could not be started.
     #[error("could not start threads: {problem}")]
     Threads {

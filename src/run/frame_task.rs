@@ -9,8 +9,8 @@ use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use super::keys::InputKeys;
 use super::processed::{Input, Look, Looked, Processed, Ready, Times};
-use super::record::Keys;
 use super::reviewed::{Decisions, outside};
 use super::watchdog::{Watchdog, Watched};
 use super::window::{Find, Seen};
@@ -33,7 +33,7 @@ pub(super) struct FrameTask<'a> {
     pub(super) config: &'a Config,
     ingest: IngestOptions,
     places: Locator,
-    keys: &'a Keys,
+    keys: &'a InputKeys,
     pub(super) decisions: &'a Decisions,
     pub(super) store: &'a Store,
     pub(super) watchdog: &'a Watchdog,
@@ -57,7 +57,7 @@ pub(crate) fn options(config: &Config) -> (IngestOptions, Locator) {
 impl<'a> FrameTask<'a> {
     pub(super) fn new(
         run: &'a Run,
-        keys: &'a Keys,
+        keys: &'a InputKeys,
         decisions: &'a Decisions,
         store: &'a Store,
         watchdog: &'a Watchdog,

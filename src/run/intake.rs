@@ -7,21 +7,27 @@ use std::path::{Path, PathBuf};
 
 use rayon::ThreadPool;
 
+use super::keys::InputKeys;
 use super::processed::Input;
-use super::record::Keys;
 use super::{Progress, RunError, for_each_ordered};
 use crate::frame::FrameId;
 use crate::ingest::{self, Intake};
 
 /// Every input of a run, in order.
 pub(super) struct Manifest {
+    /// Number of the first line.
+    first: usize,
     lines: Vec<Line>,
 }
 
-struct Line {
-    path: PathBuf,
-    commitment: [u8; 32],
-    duplicate_of: Option<FrameId>,
+/// One input.
+pub(super) struct Line {
+    pub(super) path: PathBuf,
+    pub(super) commitment: [u8; 32],
+    /// The earlier line with the same bytes.
+    pub(super) duplicate_of: Option<FrameId>,
+    /// Whether it could be read when the manifest was fixed.
+    pub(super) is_read: bool,
 }
 
 /// The inputs' files, in a stable order.
@@ -68,7 +74,7 @@ impl Manifest {
         pool: &ThreadPool,
         threads: NonZeroUsize,
         found: &Intake,
-        keys: &Keys,
+        keys: &InputKeys,
         progress: &mut dyn Progress,
     ) -> Self {
         let mut lines = Vec::with_capacity(found.files.len());
@@ -86,9 +92,9 @@ impl Manifest {
             &found.files,
             in_flight,
             commit,
-            |(path, commitment, read)| {
+            |(path, commitment, is_read)| {
                 let id = frame_id(lines.len());
-                let duplicate_of = if read {
+                let duplicate_of = if is_read {
                     first.get(&commitment).copied()
                 } else {
                     None
@@ -98,14 +104,30 @@ impl Manifest {
                     path,
                     commitment,
                     duplicate_of,
+                    is_read,
                 });
                 progress.step();
                 Ok(())
             },
         );
         match result {
-            Ok(()) => Self { lines },
+            Ok(()) => Self { first: 0, lines },
         }
+    }
+
+    /// Lines of a manifest that was fixed before, from number `first` on.
+    pub(super) fn part(first: usize, lines: Vec<Line>) -> Self {
+        Self { first, lines }
+    }
+
+    /// The inputs, in order.
+    pub(super) fn lines(&self) -> &[Line] {
+        &self.lines
+    }
+
+    /// The inputs themselves.
+    pub(super) fn into_lines(self) -> Vec<Line> {
+        self.lines
     }
 
     /// Frames.
@@ -120,15 +142,18 @@ impl Manifest {
 
     /// The file of a frame.
     pub(super) fn path(&self, id: FrameId) -> &Path {
-        let index = usize::try_from(id.0).unwrap_or(usize::MAX);
-        self.lines
-            .get(index)
-            .map_or(Path::new(""), |line| &line.path)
+        self.line(id).map_or(Path::new(""), |line| &line.path)
+    }
+
+    /// The line of a frame.
+    pub(super) fn line(&self, id: FrameId) -> Option<&Line> {
+        let number = usize::try_from(id.0).ok()?;
+        self.lines.get(number.checked_sub(self.first)?)
     }
 
     /// The frames, in order.
     pub(super) fn inputs(&self) -> impl Iterator<Item = Input<'_>> {
-        self.lines.iter().enumerate().map(|(index, line)| Input {
+        (self.first..).zip(&self.lines).map(|(index, line)| Input {
             id: frame_id(index),
             path: &line.path,
             commitment: line.commitment,

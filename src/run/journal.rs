@@ -6,16 +6,17 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use super::done::Done;
 use super::frame_task::{FrameTask, guarded};
+use super::keys::Keys;
 use super::parts::drop_unfinished_parts;
 use super::processed::{Input, Looked, Masked, Processed};
 use super::window::Find;
-use super::{Cause, Counts, Outcome, Run, RunError, record};
+use super::{Counts, Outcome, Run, RunError, record};
 use crate::audit::{
-    self, AuditError, CommitmentKey, Entry, FlightEvidence, Log, ModelId, Placed, RunClosed,
-    RunOpened, RunResumed, Signer, VerifyOptions,
+    self, AuditError, CommitmentKey, Entry, FlightEvidence, Log, Placed, RunClosed, RunOpened,
+    RunResumed, Signer, VerifyOptions,
 };
-use crate::config::Config;
 use crate::frame::{FrameId, FrameMeta};
 use crate::hex;
 use crate::raster::Raster;
@@ -30,7 +31,6 @@ pub(super) struct Journal<'a> {
     log: Log<'a>,
     store: &'a Store,
     signer: &'a Signer,
-    models: Vec<ModelId>,
     known: BTreeMap<FrameId, Known>,
     emitted: BTreeMap<String, String>,
     /// Results that were told of before an interruption.
@@ -43,6 +43,8 @@ pub(super) struct Journal<'a> {
     /// Frames placed before an interruption.
     placed: BTreeMap<u32, Placed>,
     finished: bool,
+    /// When the run began, or was gone on with.
+    at: i64,
     counts: Counts,
     unsynced: usize,
 }
@@ -59,34 +61,36 @@ pub(super) struct Known {
 }
 
 impl<'a> Journal<'a> {
-    /// Opens the log: a new one begins with `run.opened`; one to go on with must be of the same run.
+    /// Opens the log: a new one begins with `run.opened`; one to go on with must be of the same run. What was planned begins with its plan's
+    /// entry and was not interrupted by that.
     pub(super) fn open(
         store: &'a Store,
         run: &Run,
-        keys: &'a record::Keys,
-        opened: RunOpened,
+        keys: &'a Keys,
+        opened: &RunOpened,
+        is_planned: bool,
     ) -> Result<Self, RunError> {
         let (log, entries) = Log::open(store, &keys.signer)?;
         let mut journal = Self {
             log,
             store,
             signer: &keys.signer,
-            models: record::models(run),
             known: BTreeMap::new(),
             emitted: BTreeMap::new(),
             noted: Vec::new(),
             flights: Vec::new(),
             published: Vec::new(),
-            commitment: &keys.commitment,
+            commitment: &keys.inputs.commitment,
             placed: BTreeMap::new(),
             finished: false,
+            at: run.now,
             counts: Counts::default(),
             unsynced: 0,
         };
         // Stopped before its first entry was durable, a run begins anew.
         let is_unbegun = entries.is_empty() && Store::is_unbegun(store.root())?;
         if run.existing != Existing::Keep || is_unbegun {
-            journal.log.append(&Entry::RunOpened(opened))?;
+            journal.log.append(&Entry::RunOpened(opened.clone()))?;
             journal.log.sync()?;
             return Ok(journal);
         }
@@ -94,23 +98,19 @@ impl<'a> Journal<'a> {
         let Some(Entry::RunOpened(before)) = entries.first() else {
             return Err(RunError::NothingToResume { path: path() });
         };
-        let differs = [
-            ("manifest", before.manifest != opened.manifest),
-            (
-                "configuration",
-                before.policy_sha256 != opened.policy_sha256,
-            ),
-            ("model", before.models != opened.models),
-            ("review", before.reviewed != opened.reviewed),
-            ("intake key", before.intake_key != opened.intake_key),
-            ("version of heatveil", before.heatveil != opened.heatveil),
-            ("version of a library", before.libraries != opened.libraries),
-        ];
-        if let Some((what, _)) = differs.iter().find(|(_, differs)| *differs) {
+        if let Some(what) = record::differs(before, opened) {
             return Err(RunError::NotSame { path: path(), what });
         }
+        if is_planned && before != opened {
+            let what = "plan";
+            return Err(RunError::NotSame { path: path(), what });
+        }
+        let is_first = is_planned && entries.len() == 1;
+        if is_first {
+            journal.at = before.at;
+        }
         journal.recall(entries)?;
-        if !journal.finished {
+        if !journal.finished && !is_first {
             let frames = record::count(journal.known.len());
             journal.log.append(&Entry::RunResumed(RunResumed {
                 at: run.now,
@@ -153,18 +153,6 @@ impl<'a> Journal<'a> {
                     }
                     continue;
                 }
-                Entry::Masked(masked) => {
-                    let sha256 = hex::decode_32(&masked.output_sha256);
-                    (masked.frame, Outcome::Published, sha256)
-                }
-                Entry::Withheld(entry) => {
-                    let cause = Cause::new(&entry.reason, entry.detail);
-                    (entry.frame, Outcome::Withheld(cause), None)
-                }
-                Entry::Rejected(entry) => {
-                    let cause = Cause::new(&entry.reason, entry.detail);
-                    (entry.frame, Outcome::Rejected(cause), None)
-                }
                 Entry::TileEmitted(tile) => {
                     self.emitted.insert(tile.path, tile.sha256);
                     continue;
@@ -185,7 +173,10 @@ impl<'a> Journal<'a> {
                     self.finished = true;
                     continue;
                 }
-                _ => continue,
+                other => match (other.frame(), record::outcome(&other)) {
+                    (Some(frame), Some((outcome, sha256))) => (frame, outcome, sha256),
+                    _ => continue,
+                },
             };
             self.counts.add(&outcome);
             self.known.insert(
@@ -231,23 +222,19 @@ impl<'a> Journal<'a> {
     }
 
     /// Logs one frame, unless it is logged already: then what came out again must be the same.
-    pub(super) fn frame(&mut self, config: &Config, processed: &Processed) -> Result<(), RunError> {
-        if let Some(known) = self.known.get(&processed.id) {
-            let output = processed.masked.as_ref();
-            let same = known.outcome == processed.outcome
-                && known.output_sha256 == output.map(|masked| masked.output_sha256);
+    pub(super) fn frame(&mut self, done: &Done) -> Result<(), RunError> {
+        if let Some(known) = self.known.get(&done.id) {
+            let same = known.outcome == done.outcome && known.output_sha256 == done.output_sha256;
             return if same {
                 Ok(())
             } else {
-                Err(RunError::Working {
-                    frame: processed.id.0,
-                })
+                Err(RunError::Working { frame: done.id.0 })
             };
         }
-        for entry in record::frame(config, &self.models, processed) {
-            self.log.append(&entry)?;
+        for entry in &done.entries {
+            self.log.append(entry)?;
         }
-        self.counts.add(&processed.outcome);
+        self.counts.add(&done.outcome);
         self.unsynced += 1;
         if self.unsynced >= SYNC_EVERY {
             self.sync()?;
@@ -367,7 +354,7 @@ impl<'a> Journal<'a> {
     }
 
     /// Logs the balance, and gives the checkpoint with which [`Journal::sign`] will sign it.
-    pub(super) fn close(&mut self, at: i64) -> Result<String, RunError> {
+    pub(super) fn close(&mut self) -> Result<String, RunError> {
         let Counts {
             total,
             published,
@@ -375,7 +362,7 @@ impl<'a> Journal<'a> {
             rejected,
         } = self.counts;
         self.log.append(&Entry::RunClosed(RunClosed {
-            at,
+            at: self.at,
             total: record::count(total),
             published: record::count(published),
             withheld: record::count(withheld),
@@ -421,7 +408,7 @@ pub(super) fn load(
     meta: &FrameMeta,
     sha256: &[u8; 32],
 ) -> Option<Raster<f32>> {
-    let bytes = store.read_spilled(&layout::spilled_frame(id), sha256)?;
+    let bytes = store.read_spilled(&layout::spilled_frame(id, sha256), sha256)?;
     let (values, rest) = bytes.as_chunks();
     let values = values.iter().map(|four| f32::from_le_bytes(*four));
     let raster = Raster::new(meta.width, meta.height, values.collect()).ok();

@@ -144,7 +144,9 @@ impl FrameTask<'_> {
             processed.looks.append(&mut missed);
             return Err(Outcome::Withheld(Cause::new("self-check", detail)).into());
         }
-        let output_sha256 = self.store.spill(&layout::spilled_frame(id), &frame)?;
+        let output_sha256 = self
+            .store
+            .spill(|sha256| layout::spilled_frame(id, sha256), &frame)?;
         Ok(Masked {
             mask_sha256: mask.sha256(),
             hidden_pixels: mask.masked_pixels(),

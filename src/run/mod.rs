@@ -11,6 +11,7 @@
 mod align;
 mod buildings;
 mod carry;
+mod done;
 mod error;
 mod flights;
 mod footprints;
@@ -20,6 +21,7 @@ mod heat_loss;
 mod intake;
 mod journal;
 mod kept_frames;
+mod keys;
 mod mapping;
 mod masking;
 mod nights;
@@ -32,6 +34,7 @@ mod processed;
 mod progress;
 mod record;
 mod reviewed;
+mod shards;
 mod summary;
 mod surfaces;
 mod walls;
@@ -57,29 +60,32 @@ pub use ordered::for_each_ordered;
 pub use outcome::{Cause, Counts, Outcome};
 pub use plan::Plan;
 pub use progress::{Progress, Silent};
+pub use shards::{Shard, ShardPlan, Worked, finish_merged};
 pub use summary::{FlightSummary, FrameLine, FrameList, GroundSummary, MosaicSummary, Summary};
 pub use watchdog::Hang;
 
 pub(crate) use frame_task::options;
-pub(crate) use record::intake_key;
+pub(crate) use keys::intake_key;
 pub(crate) use summary::{PUBLISHED, REJECTED, WITHHELD, frame_files};
 
 pub(crate) use carry::{overlaps, unanswered};
 pub(crate) use ordered::Ordered;
 pub(crate) use window::{Find, Neighbour, Seen, Window};
 
+use crate::audit::RunOpened;
 use crate::config::Config;
 use crate::detect::Detector;
 use crate::frame::{FrameId, FrameMeta};
 use crate::georef::Geoid;
-use crate::ingest::Intake;
 use crate::store::{Existing, Store, layout};
 
-use footprints::{FootprintList, Sighting};
+use done::{Done, Lists, Taking};
+use footprints::FootprintList;
 use frame_task::FrameTask;
 use intake::Manifest;
 use journal::Journal;
-use processed::{Input, Looked, Processed, Times};
+use keys::Keys;
+use processed::{Input, Looked, Times};
 use reviewed::Decisions;
 use watchdog::{Told, Watchdog};
 
@@ -129,11 +135,16 @@ struct Published {
     output_sha256: [u8; 32],
 }
 
-/// What the operator keeps of each frame, by file name and by place.
-#[derive(Debug, Default)]
-struct Lists {
-    outcomes: FrameList,
-    sightings: Vec<Sighting>,
+/// A run before its first frame.
+struct Begun {
+    store: Store,
+    keys: Keys,
+    decisions: Decisions,
+    manifest: Manifest,
+    opened: RunOpened,
+    /// Input paths that could not be listed, and files that are no candidates by their name.
+    unreadable: usize,
+    ignored: usize,
 }
 
 impl Run {
@@ -153,12 +164,23 @@ impl Run {
     /// [`RunError`] when nothing can be done at all, the output cannot be written, or the run was
     /// interrupted. What happens to single frames is in the [`Summary`].
     pub fn execute(&self, progress: &mut dyn Progress) -> Result<Summary, RunError> {
+        self.watched(progress, |watchdog, progress| {
+            self.execute_watched(watchdog, progress)
+        })
+    }
+
+    /// Does `work` under the watchdog.
+    fn watched<R>(
+        &self,
+        progress: &mut dyn Progress,
+        work: impl FnOnce(&Watchdog, &mut dyn Progress) -> R,
+    ) -> R {
         let watchdog = Watchdog::new(self.config.run);
         std::thread::scope(|scope| {
             let _ending = watchdog.ending();
             scope.spawn(|| watchdog.watch(&self.detectors, self.hung));
             let watchdog = &watchdog;
-            self.execute_watched(watchdog, &mut Told { watchdog, progress })
+            work(watchdog, &mut Told { watchdog, progress })
         })
     }
 
@@ -169,6 +191,16 @@ impl Run {
     ) -> Result<Summary, RunError> {
         let started = Instant::now();
         let pool = self.pool()?;
+        let begun = self.begin(&pool, progress)?;
+        let journal = Journal::open(&begun.store, self, &begun.keys, &begun.opened, false)?;
+        let frames = |task: &FrameTask<'_>, taking: &mut Taking<'_, '_>| {
+            self.look_at_all(&pool, task, taking)
+        };
+        self.go_on(started, &pool, watchdog, &begun, journal, frames, progress)
+    }
+
+    /// Reads and commits to the inputs: everything before the first entry.
+    fn begin(&self, pool: &ThreadPool, progress: &mut dyn Progress) -> Result<Begun, RunError> {
         self.check_inputs()?;
         let decisions = Decisions::read(self.reviewed.as_deref())?;
         let found = intake::discover(&self.inputs)?;
@@ -176,16 +208,42 @@ impl Run {
         if self.existing == Existing::Keep {
             store.sync_names()?;
         }
-        let keys = record::keys(&store, &self.config, &decisions)?;
-        let manifest = Manifest::fix(&pool, self.threads, &found, &keys, progress);
+        let keys = keys::keys(&store, &self.config, &decisions)?;
+        let manifest = Manifest::fix(pool, self.threads, &found, &keys.inputs, progress);
         let root = record::manifest(&manifest.commitments())?;
-        let opened = record::opened(self, &keys, root, &decisions);
+        let opened = record::opened(self, &keys.inputs, root, &decisions);
         if let Err(other) = decisions.check(&opened) {
             store.clear_work()?;
             return Err(other);
         }
-        let mut summary = self.empty_summary(&found, &opened.libraries);
-        let mut journal = Journal::open(&store, self, &keys, opened)?;
+        Ok(Begun {
+            store,
+            keys,
+            decisions,
+            manifest,
+            opened,
+            unreadable: found.problems.len(),
+            ignored: found.ignored.len(),
+        })
+    }
+
+    /// Everything from the first frame on; `frames` takes them to their outcomes.
+    #[expect(
+        clippy::too_many_arguments,
+        reason = "the run's own parts, each used once"
+    )]
+    fn go_on(
+        &self,
+        started: Instant,
+        pool: &ThreadPool,
+        watchdog: &Watchdog,
+        begun: &Begun,
+        mut journal: Journal<'_>,
+        frames: impl FnOnce(&FrameTask<'_>, &mut Taking<'_, '_>) -> Result<(), RunError>,
+        progress: &mut dyn Progress,
+    ) -> Result<Summary, RunError> {
+        let (store, manifest) = (&begun.store, &begun.manifest);
+        let mut summary = self.empty_summary(begun);
         if let Some((counts, checkpoint)) = journal.closed()? {
             progress.note("the run was finished before; nothing to do");
             store.clear_work()?;
@@ -194,30 +252,31 @@ impl Run {
             return Ok(summary);
         }
 
-        let mut lists = Lists::default();
-        let published = self.frames(
-            &pool,
-            watchdog,
-            &store,
-            &manifest,
-            &keys,
-            &decisions,
-            &mut journal,
-            &mut summary,
-            &mut lists,
-            progress,
-        )?;
+        progress.stage("redacting", manifest.len());
+        let task = FrameTask::new(self, &begun.keys.inputs, &begun.decisions, store, watchdog);
+        let mut taking = Taking {
+            task: &task,
+            manifest,
+            journal: &mut journal,
+            summary: &mut summary,
+            progress: &mut *progress,
+            lists: Lists::default(),
+            counts: Counts::default(),
+            times: Times::default(),
+        };
+        frames(&task, &mut taking)?;
+        let lists = taking.end()?;
         journal.sync()?;
 
         let mut map = None;
-        if published.is_empty() {
+        if lists.published.is_empty() {
             progress.note("no frame could be published: no tiles were made");
         } else {
             map = Some(mapping::map(
                 self,
-                &pool,
-                &store,
-                &published,
+                pool,
+                store,
+                &lists.published,
                 &mut journal,
                 &mut summary,
                 progress,
@@ -233,80 +292,55 @@ impl Run {
         store
             .stage_file(layout::FOOTPRINTS, &footprints)?
             .commit()?;
-        summary.checkpoint = journal.close(self.now)?;
-        finish(&store, started, &mut summary)?;
+        summary.checkpoint = journal.close()?;
+        finish(store, started, &mut summary)?;
         journal.sign()?;
         store.clear_work()?;
         Ok(summary)
     }
 
-    /// Takes every frame to its outcome and logs it, in manifest order.
-    #[expect(
-        clippy::too_many_arguments,
-        reason = "the run's own parts, each used once"
-    )]
-    fn frames(
+    /// Takes every frame of the manifest to its outcome here.
+    fn look_at_all(
         &self,
         pool: &ThreadPool,
-        watchdog: &Watchdog,
-        store: &Store,
-        manifest: &Manifest,
-        keys: &record::Keys,
-        decisions: &Decisions,
-        journal: &mut Journal<'_>,
-        summary: &mut Summary,
-        lists: &mut Lists,
-        progress: &mut dyn Progress,
-    ) -> Result<Vec<Published>, RunError> {
-        let task = FrameTask::new(self, keys, decisions, store, watchdog);
-        let mut counts = Counts::default();
-        let mut times = Times::default();
-        let mut published = Vec::new();
-        progress.stage("redacting", manifest.len());
-        let known = journal.known();
-        let in_flight = self.threads.saturating_mul(IN_FLIGHT_PER_THREAD);
+        task: &FrameTask<'_>,
+        taking: &mut Taking<'_, '_>,
+    ) -> Result<(), RunError> {
+        let manifest = taking.manifest;
+        let known = taking.journal.known();
         let look = |input: Input<'_>| {
             let known = known.get(&input.id);
             known
-                .and_then(|known| known.reload(&task, &input))
+                .and_then(|known| known.reload(task, &input))
                 .unwrap_or_else(|| task.look(&input))
         };
-        let finish = |(looked, neighbours): (Looked, Vec<_>)| {
+        self.both_halves(
+            pool,
+            task,
+            manifest,
+            look,
+            |_| true,
+            |done| taking.take(done),
+        )
+    }
+
+    /// Takes the lines of a manifest through both halves of a frame's way, in order; those that are not `own` through the first alone, for their
+    /// neighbours.
+    fn both_halves(
+        &self,
+        pool: &ThreadPool,
+        task: &FrameTask<'_>,
+        manifest: &Manifest,
+        look: impl Fn(Input<'_>) -> Looked + Sync,
+        own: impl Fn(FrameId) -> bool,
+        mut take: impl FnMut(Done) -> Result<(), RunError>,
+    ) -> Result<(), RunError> {
+        let models = record::models(self);
+        let in_flight = self.threads.saturating_mul(IN_FLIGHT_PER_THREAD);
+        let finish = |(looked, neighbours): (Looked, Vec<_>)| -> Result<Done, RunError> {
             let file = manifest.path(looked.processed.id);
-            task.finish(looked, &neighbours, file)
-        };
-        let mut emit = |processed: Result<Processed, RunError>| -> Result<(), RunError> {
-            let processed = processed?;
-            let file = manifest.path(processed.id);
-            journal.frame(&self.config, &processed)?;
-            counts.add(&processed.outcome);
-            times.add(&processed.times);
-            // Whoever looks for the file later stands elsewhere.
-            let found = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
-            lists
-                .outcomes
-                .push(&FrameLine::new(processed.id, &found, &processed.outcome));
-            if let Some(meta) = &processed.meta {
-                let unmapped = processed.masked.is_none();
-                let located = unmapped
-                    .then(|| task.located(file, meta))
-                    .flatten()
-                    .map(Box::new);
-                lists
-                    .sightings
-                    .push(Sighting::new(processed.id, meta, located));
-            }
-            summary.count_reason(&processed.outcome);
-            progress.frame(processed.id, file, &processed.outcome);
-            if let (Some(masked), Some(meta)) = (processed.masked, processed.meta) {
-                published.push(Published {
-                    id: processed.id,
-                    meta,
-                    file: file.to_path_buf(),
-                    output_sha256: masked.output_sha256,
-                });
-            }
-            Ok(())
+            let processed = task.finish(looked, &neighbours, file)?;
+            Ok(Done::of(&self.config, &models, processed))
         };
         pool.in_place_scope_fifo(|scope| {
             let looked = Ordered::new(scope, manifest.inputs(), in_flight, &look);
@@ -314,19 +348,10 @@ impl Run {
             let window = Window::new(looked, self.config.detect.carry, |looked| {
                 looked.seen.as_ref()
             })
-            .take_while(|_| !self.interrupted.load(Ordering::SeqCst));
-            Ordered::new(scope, window, in_flight, &finish).try_for_each(&mut emit)
-        })?;
-        summary.count(counts);
-        summary.time(&times);
-        if counts.total < manifest.len() {
-            journal.interrupt()?;
-            return Err(RunError::Interrupted {
-                done: counts.total,
-                total: manifest.len(),
-            });
-        }
-        Ok(published)
+            .take_while(|_| !self.interrupted.load(Ordering::SeqCst))
+            .filter(|(looked, _)| own(looked.processed.id));
+            Ordered::new(scope, window, in_flight, &finish).try_for_each(|done| take(done?))
+        })
     }
 
     /// Refuses folders and surface models before anything is written.
@@ -381,15 +406,15 @@ impl Run {
         libraries
     }
 
-    fn empty_summary(&self, found: &Intake, libraries: &[String]) -> Summary {
+    fn empty_summary(&self, begun: &Begun) -> Summary {
         Summary {
             message_type: "summary",
             frames_total: 0,
             frames_published: 0,
             frames_withheld: 0,
             frames_rejected: 0,
-            inputs_unreadable: found.problems.len(),
-            inputs_ignored: found.ignored.len(),
+            inputs_unreadable: begun.unreadable,
+            inputs_ignored: begun.ignored,
             seconds: 0.0,
             frames_per_second: 0.0,
             peak_rss_bytes: 0,
@@ -407,7 +432,7 @@ impl Run {
             beyond_envelope: self.config.detect.publish_beyond_envelope.clone(),
             versions: BTreeMap::from([
                 ("heatveil", env!("CARGO_PKG_VERSION").to_owned()),
-                ("libraries", libraries.join(", ")),
+                ("libraries", begun.opened.libraries.join(", ")),
             ]),
         }
     }

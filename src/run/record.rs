@@ -1,84 +1,23 @@
-//! Log entries from what happened, and the keys of a run.
+//! Log entries from what happened.
 
-use std::path::Path;
-
+use super::keys::InputKeys;
 use super::processed::{Look, Masked, Processed};
 use super::reviewed::Decisions;
-use super::{Outcome, Run, RunError};
+use super::{Cause, Outcome, Run};
 use crate::audit::{
-    self, AuditError, BuildingsEmitted, CommitmentKey, Detected, Entry, FlightEvidence, Found,
-    Ingested, MOST_RANGES, Manifest, ModelId, NotPublished, Policy, RunOpened, SelfCheck, Signer,
-    TileEmitted,
+    self, AuditError, BuildingsEmitted, Detected, Entry, FlightEvidence, Found, Ingested,
+    MOST_RANGES, Manifest, ModelId, NotPublished, Policy, RunOpened, SelfCheck, TileEmitted,
 };
 use crate::config::Config;
 use crate::detect::{Beyond, Class, Detections, Detector, Line};
 use crate::frame::{FrameId, FrameMeta};
 use crate::hex;
-use crate::seal::{IntakeKey, SealError};
-use crate::store::{self, Receipt, Store, layout};
-
-/// Keys of a run.
-pub(super) struct Keys {
-    pub(super) commitment: CommitmentKey,
-    pub(super) signer: Signer,
-    /// Opens sealed inputs.
-    pub(super) intake: Option<IntakeKey>,
-}
-
-/// The keys that were given, or of the reviewed run, else those in the folder, else new ones there.
-pub(super) fn keys(
-    store: &Store,
-    config: &Config,
-    decisions: &Decisions,
-) -> Result<Keys, RunError> {
-    let given = config.audit.commitment_key.clone();
-    let commitment = match given.or_else(|| decisions.commitment_key()) {
-        Some(path) => CommitmentKey::load(&path)?,
-        None => own(
-            store,
-            layout::COMMITMENT_KEY,
-            CommitmentKey::load,
-            CommitmentKey::create,
-        )?,
-    };
-    let signer = match &config.audit.log_key {
-        Some(path) => Signer::load(path)?,
-        None => own(store, layout::SIGNING_KEY, Signer::load, |path| {
-            let pair = audit::keygen("heatveil")?;
-            store::write_secret(path, format!("{}\n", pair.signer).as_bytes())?;
-            Signer::load(path)
-        })?,
-    };
-    Ok(Keys {
-        commitment,
-        signer,
-        intake: intake_key(config)?,
-    })
-}
-
-/// The key that opens sealed inputs, where the settings name one.
-pub(crate) fn intake_key(config: &Config) -> Result<Option<IntakeKey>, SealError> {
-    IntakeKey::load_given(config.survey.intake_key.as_deref())
-}
-
-fn own<K>(
-    store: &Store,
-    path: &str,
-    load: impl Fn(&Path) -> Result<K, AuditError>,
-    create: impl Fn(&Path) -> Result<K, AuditError>,
-) -> Result<K, AuditError> {
-    let path = store.root().join(path);
-    if path.exists() {
-        load(&path)
-    } else {
-        create(&path)
-    }
-}
+use crate::store::Receipt;
 
 /// `run.opened`.
 pub(super) fn opened(
     run: &Run,
-    keys: &Keys,
+    keys: &InputKeys,
     manifest: Manifest,
     decisions: &Decisions,
 ) -> RunOpened {
@@ -104,6 +43,32 @@ pub(super) fn opened(
         intake_key: keys.intake.as_ref().map(|key| key.public().to_string()),
         retention: decisions.retention(survey, run.now),
         reviewed: decisions.run(),
+    }
+}
+
+/// What two runs would differ by, in one word: then neither can go on with the other, nor work for it.
+pub(super) fn differs(one: &RunOpened, other: &RunOpened) -> Option<&'static str> {
+    let differs = [
+        ("manifest", one.manifest != other.manifest),
+        ("configuration", one.policy_sha256 != other.policy_sha256),
+        ("model", one.models != other.models),
+        ("review", one.reviewed != other.reviewed),
+        ("intake key", one.intake_key != other.intake_key),
+        ("version of heatveil", one.heatveil != other.heatveil),
+        ("version of a library", one.libraries != other.libraries),
+    ];
+    let mut differs = differs.into_iter().filter(|(_, differs)| *differs);
+    differs.next().map(|(what, _)| what)
+}
+
+/// The outcome that an entry is, with the SHA-256 of the redacted raster; `None` where it is none.
+pub(super) fn outcome(entry: &Entry) -> Option<(Outcome, Option<[u8; 32]>)> {
+    let cause = |entry: &NotPublished| Cause::new(&entry.reason, &*entry.detail);
+    match entry {
+        Entry::Masked(masked) => Some((Outcome::Published, hex::decode_32(&masked.output_sha256))),
+        Entry::Withheld(entry) => Some((Outcome::Withheld(cause(entry)), None)),
+        Entry::Rejected(entry) => Some((Outcome::Rejected(cause(entry)), None)),
+        _ => None,
     }
 }
 
@@ -174,7 +139,7 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
     for (model, why) in skipped {
         entries.push(Entry::Detected(left_out(frame, models, *model, why)));
     }
-    let not_published = |cause: &super::Cause| NotPublished {
+    let not_published = |cause: &Cause| NotPublished {
         frame,
         reason: cause.reason.clone(),
         detail: cause.detail.clone(),
@@ -187,7 +152,7 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
             entries.push(Entry::Masked(masked(config, frame, made, pixels)));
         }
         (Outcome::Published, None) => {
-            let cause = super::Cause::new("internal", "published without a mask");
+            let cause = Cause::new("internal", "published without a mask");
             entries.push(Entry::Withheld(not_published(&cause)));
         }
     }
@@ -353,7 +318,8 @@ fn milli(value: f64) -> u32 {
 
 #[cfg(test)]
 mod tests {
-    use super::super::Cause;
+    use std::path::Path;
+
     use super::super::processed::Input;
     use super::*;
 

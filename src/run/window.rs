@@ -8,6 +8,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use super::record;
+use crate::audit::{Entry, Found};
 use crate::config::CarryConfig;
 use crate::detect::{Class, Detections};
 use crate::frame::{CameraName, FrameId, FrameMeta};
@@ -78,7 +79,7 @@ impl Find {
     }
 
     /// `None` for classes that are not carried.
-    pub(super) fn of(found: &crate::audit::Found) -> Option<Self> {
+    pub(super) fn of(found: &Found) -> Option<Self> {
         let carried = [Class::Person, Class::Bicycle, Class::WarmSpot];
         let class = carried
             .into_iter()
@@ -89,6 +90,15 @@ impl Find {
             score: found.score,
             sure: found.sure,
         })
+    }
+
+    /// Those of a frame's first looks, by its entries in the log: the same as [`Find::all_of`] these looks.
+    pub(super) fn logged(entries: &[Entry]) -> Vec<Self> {
+        let looks = entries.iter().filter_map(|entry| match entry {
+            Entry::Detected(look) if look.is_first_look() => Some(&look.found),
+            _ => None,
+        });
+        looks.flatten().filter_map(Self::of).collect()
     }
 
     pub(super) fn edges(&self) -> [f64; 4] {
@@ -120,19 +130,19 @@ impl<I: Iterator> Window<I> {
             ahead: VecDeque::new(),
         }
     }
+}
 
-    /// Lines looked through on each side.
-    fn lines(&self) -> usize {
-        self.config
-            .map_or(0, |config| config.frames * LINES_PER_NEIGHBOUR)
-    }
+/// Lines of the manifest looked through on each side of a frame.
+pub(super) fn lines(config: Option<CarryConfig>) -> usize {
+    config.map_or(0, |config| config.frames * LINES_PER_NEIGHBOUR)
 }
 
 impl<I: Iterator> Iterator for Window<I> {
     type Item = (I::Item, Vec<Neighbour>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.ahead.len() <= self.lines() {
+        let lines = lines(self.config);
+        while self.ahead.len() <= lines {
             let Some(item) = self.items.next() else {
                 break;
             };
@@ -154,7 +164,7 @@ impl<I: Iterator> Iterator for Window<I> {
             neighbours.sort_by_key(|(_, seconds)| seconds.unwrap_or(u64::MAX));
         }
         self.behind.push_back(seen.map(Arc::clone));
-        while self.behind.len() > self.lines() {
+        while self.behind.len() > lines {
             self.behind.pop_front();
         }
         Some((item, neighbours))

@@ -120,6 +120,15 @@ pub(super) fn rename(from: &Path, to: &Path) -> Result<(), StoreError> {
     sync(parent(to))
 }
 
+/// Gives a file a name that may be lost in a crash.
+#[expect(
+    clippy::disallowed_methods,
+    reason = "working files get their names here"
+)]
+pub(super) fn replace(from: &Path, to: &Path) -> Result<(), StoreError> {
+    fs::rename(from, to).at(to)
+}
+
 /// Renames a file to a name that must be free; where the disk knows no second names (FAT), that is asked a moment before.
 pub(super) fn rename_new(from: &Path, to: &Path) -> Result<(), StoreError> {
     match fs::hard_link(from, to) {

@@ -77,10 +77,25 @@ pub const ANSWERS_INDEX: &str = "private/answers.index";
 /// What became of each file, by name: one JSON object a line.
 pub const FRAME_LIST: &str = "private/frames.jsonl";
 
-/// Working file of a redacted frame, in the work folder.
+/// Working file of a redacted frame with this SHA-256, in the work folder.
 #[must_use]
-pub fn spilled_frame(id: crate::frame::FrameId) -> String {
-    format!("frames/{:08}.f32", id.0)
+pub fn spilled_frame(id: crate::frame::FrameId, sha256: &[u8; 32]) -> String {
+    format!("frames/{:08}-{}.f32", id.0, crate::hex::encode(sha256))
+}
+
+/// How a run is divided, in the work folder.
+pub const PLAN: &str = "plan.json";
+
+/// Lines of the manifest that a shard works on, in the work folder.
+#[must_use]
+pub fn shard_plan(shard: usize) -> String {
+    format!("shards/{shard:05}.plan.jsonl")
+}
+
+/// What a shard came to, in the work folder.
+#[must_use]
+pub fn shard_result(shard: usize) -> String {
+    format!("shards/{shard:05}.result.jsonl")
 }
 
 /// Proof that a published file is in the log.

@@ -24,6 +24,7 @@ mod pulse;
 mod removal;
 mod single;
 mod watch;
+mod work;
 
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
@@ -230,31 +231,6 @@ impl Store {
                 bytes,
             },
         ))
-    }
-
-    /// Writes a working file that may be lost in a crash (its hash is in the log), replacing what is there, and
-    /// returns the SHA-256 of its bytes.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Io`], naming the file.
-    pub fn spill(&self, name: &str, artifact: &impl Artifact) -> Result<[u8; 32], StoreError> {
-        let path = self.work().join(name);
-        if let Some(parent) = path.parent() {
-            create_dir(parent)?;
-        }
-        let bytes = artifact.bytes();
-        create(&path)?.write_all(&bytes).at(&path)?;
-        Ok(Sha256::digest(&bytes).into())
-    }
-
-    /// Reads a working file; `None` where it is gone or not what was spilled.
-    #[must_use]
-    pub fn read_spilled(&self, name: &str, sha256: &[u8; 32]) -> Option<Vec<u8>> {
-        let path = self.work().join(name);
-        beat(&path);
-        let bytes = fs::read(path).ok()?;
-        (Sha256::digest(&bytes) == *sha256).then_some(bytes)
     }
 
     /// Removes all working files.

@@ -1,0 +1,109 @@
+//! Frames that have their outcome, on their way into log, lists and map.
+//!
+//! In: what became of a frame, in this process or in a worker's, in manifest order. Out: its entries in the log, its line in the operator's lists,
+//! what the map needs. Refuses: a frame that comes out otherwise than the log has it from before.
+
+use super::footprints::Sighting;
+use super::frame_task::FrameTask;
+use super::intake::Manifest;
+use super::journal::Journal;
+use super::processed::{Processed, Times};
+use super::{
+    Counts, FrameLine, FrameList, Outcome, Progress, Published, RunError, Summary, record,
+};
+use crate::audit::{Entry, ModelId};
+use crate::config::Config;
+use crate::frame::{FrameId, FrameMeta};
+
+/// One frame with all that its run needs of it: no pixel, and nothing that only a detector may make.
+#[derive(Debug)]
+pub(super) struct Done {
+    pub(super) id: FrameId,
+    /// For the log, outcome last.
+    pub(super) entries: Vec<Entry>,
+    /// `None` where the file could not be decoded.
+    pub(super) meta: Option<FrameMeta>,
+    pub(super) outcome: Outcome,
+    /// Of its redacted raster in the work folder, where it is published.
+    pub(super) output_sha256: Option<[u8; 32]>,
+    pub(super) times: Times,
+}
+
+impl Done {
+    pub(super) fn of(config: &Config, models: &[ModelId], processed: Processed) -> Self {
+        Self {
+            id: processed.id,
+            entries: record::frame(config, models, &processed),
+            output_sha256: processed.masked.map(|masked| masked.output_sha256),
+            meta: processed.meta,
+            outcome: processed.outcome,
+            times: processed.times,
+        }
+    }
+}
+
+/// What the operator keeps of each frame, by file name and by place, and what the map is made of.
+#[derive(Debug, Default)]
+pub(super) struct Lists {
+    pub(super) outcomes: FrameList,
+    pub(super) sightings: Vec<Sighting>,
+    pub(super) published: Vec<Published>,
+}
+
+/// Takes frames in, one after the other.
+pub(super) struct Taking<'a, 'j> {
+    pub(super) task: &'a FrameTask<'a>,
+    pub(super) manifest: &'a Manifest,
+    pub(super) journal: &'a mut Journal<'j>,
+    pub(super) summary: &'a mut Summary,
+    pub(super) progress: &'a mut dyn Progress,
+    pub(super) lists: Lists,
+    pub(super) counts: Counts,
+    pub(super) times: Times,
+}
+
+impl Taking<'_, '_> {
+    pub(super) fn take(&mut self, done: Done) -> Result<(), RunError> {
+        let file = self.manifest.path(done.id);
+        self.journal.frame(&done)?;
+        self.counts.add(&done.outcome);
+        self.times.add(&done.times);
+        // Whoever looks for the file later stands elsewhere.
+        let found = std::path::absolute(file).unwrap_or_else(|_| file.to_path_buf());
+        let line = FrameLine::new(done.id, &found, &done.outcome);
+        self.lists.outcomes.push(&line);
+        if let Some(meta) = &done.meta {
+            let unmapped = done.output_sha256.is_none();
+            let located = unmapped.then(|| self.task.located(file, meta)).flatten();
+            let sighting = Sighting::new(done.id, meta, located.map(Box::new));
+            self.lists.sightings.push(sighting);
+        }
+        self.summary.count_reason(&done.outcome);
+        self.progress.frame(done.id, file, &done.outcome);
+        if let (Some(output_sha256), Some(meta)) = (done.output_sha256, done.meta) {
+            self.lists.published.push(Published {
+                id: done.id,
+                meta,
+                file: file.to_path_buf(),
+                output_sha256,
+            });
+        }
+        Ok(())
+    }
+
+    /// The lists, once every frame of the manifest was taken in.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Interrupted`] where some were not.
+    pub(super) fn end(self) -> Result<Lists, RunError> {
+        self.summary.count(self.counts);
+        self.summary.time(&self.times);
+        let (done, total) = (self.counts.total, self.manifest.len());
+        if done < total {
+            self.journal.interrupt()?;
+            return Err(RunError::Interrupted { done, total });
+        }
+        Ok(self.lists)
+    }
+}

@@ -1,0 +1,176 @@
+//! One shard, by one of many workers.
+//!
+//! In: a planned folder and the number of a shard. Out: redacted rasters and the shard's result, whole or not at all. Refuses: to touch the log; to
+//! take a file for lost that the plan could read: another machine may still see it.
+
+use std::collections::BTreeMap;
+use std::path::PathBuf;
+use std::sync::atomic::Ordering;
+use std::sync::{Mutex, PoisonError};
+
+use super::super::done::Done;
+use super::super::frame_task::FrameTask;
+use super::super::processed::{Input, Looked};
+use super::super::reviewed::Decisions;
+use super::super::window::Find;
+use super::super::{Cause, Outcome, Progress, Run, RunError, keys};
+use super::plan::{ShardPlan, Text, join, no_plan};
+use super::result::{ShardResult, check_rasters, digest, doubtful, parse, read, write};
+use crate::store::layout;
+
+/// Reasons to reject a file that another machine, or this one later, may not have.
+const LOST: [&str; 3] = ["io", "changed", "sealed"];
+
+/// What a worker did.
+#[derive(Debug, Clone, PartialEq, Eq, serde::Serialize)]
+pub struct Worked {
+    /// Number of the shard.
+    pub shard: usize,
+    /// Its frames.
+    pub frames: usize,
+    /// Those that are published.
+    pub frames_published: usize,
+    /// Lines that were looked at for their neighbours alone.
+    pub neighbours: usize,
+    /// Whether it was done before, so that nothing was left to do.
+    pub was_done: bool,
+}
+
+/// What became of first looks beside the shard's own frames.
+#[derive(Default)]
+struct Beside {
+    neighbours: BTreeMap<u32, String>,
+    lost: Option<(PathBuf, Cause)>,
+}
+
+impl Run {
+    /// Does one shard of the plan in [`Run::out`], unless it is done; `again` does it whatever is there. [`Run::inputs`] and [`Run::existing`] have
+    /// no meaning here. Any number of workers may do this at once, the same shard too.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError`] when the plan is not for this run, a file that the plan read is not there ([`RunError::Input`]), nothing can be written, or it
+    /// was interrupted. Nothing but working files is left then.
+    pub fn work(
+        &self,
+        shard: usize,
+        again: bool,
+        progress: &mut dyn Progress,
+    ) -> Result<Worked, RunError> {
+        self.watched(progress, |watchdog, progress| {
+            let pool = self.pool()?;
+            let store = join(&self.out)?;
+            let plan = ShardPlan::read_in(&store)?.ok_or_else(|| no_plan(&self.out))?;
+            let part = plan.part(&store, shard)?;
+            let decisions = Decisions::read(self.reviewed.as_deref())?;
+            let keys = keys::input_keys(&self.out, &self.config, &decisions)?;
+            plan.check(self, &keys, &decisions)?;
+            let before = match read(&store, &plan, shard, &part) {
+                _ if again => None,
+                // Whatever is wrong with it, it is done anew.
+                Err(RunError::Shard { .. }) => None,
+                before => before?,
+            };
+            let whole = |result: &ShardResult| {
+                check_rasters(&pool, self.threads, &store, &result.frames).is_ok()
+            };
+            if let Some(result) = before.filter(whole) {
+                return Ok(worked(shard, &result, true));
+            }
+
+            let task = FrameTask::new(self, &keys, &decisions, &store, watchdog);
+            let beside = Mutex::new(Beside::default());
+            let beside = || beside.lock().unwrap_or_else(PoisonError::into_inner);
+            let look = |input: Input<'_>| {
+                let looked = task.look(&input);
+                let line = part.manifest.line(input.id);
+                match &looked.processed.outcome {
+                    Outcome::Rejected(cause)
+                        if line.is_some_and(|line| line.is_read)
+                            && LOST.contains(&cause.reason.as_str()) =>
+                    {
+                        beside().lost = Some((input.path.to_path_buf(), cause.clone()));
+                    }
+                    _ if part.owns(input.id) => {}
+                    _ => {
+                        let finds = digest(&finds(&looked));
+                        beside().neighbours.insert(input.id.0, finds);
+                    }
+                }
+                looked
+            };
+            progress.stage("redacting", part.own.len());
+            let mut frames: Vec<Done> = Vec::with_capacity(part.own.len());
+            let result = self.both_halves(
+                &pool,
+                &task,
+                &part.manifest,
+                look,
+                |id| part.owns(id),
+                |done| {
+                    beside().refuse_lost()?;
+                    progress.frame(done.id, part.manifest.path(done.id), &done.outcome);
+                    frames.push(done);
+                    Ok(())
+                },
+            );
+            beside().refuse_lost()?;
+            result?;
+            if self.interrupted.load(Ordering::SeqCst) {
+                let (done, total) = (frames.len(), part.own.len());
+                return Err(RunError::Interrupted { done, total });
+            }
+            let rasters = frames.iter().filter_map(|done| {
+                let sha256 = done.output_sha256?;
+                Some(layout::spilled_frame(done.id, &sha256))
+            });
+            let rasters: Vec<_> = rasters.collect();
+            store.sync_spilled(rasters.iter().map(String::as_str))?;
+
+            let neighbours = std::mem::take(&mut beside().neighbours);
+            let refuse = |problem| doubtful(&store, shard, problem);
+            let text = write(&plan, shard, neighbours, &frames);
+            let text = text.ok_or_else(|| refuse("it cannot be written down".into()))?;
+            // Read as whoever merges will: what does not come back as it was is no result.
+            let result = parse(&text, &plan, shard, &part).map_err(refuse)?;
+            let pairs = result.frames.iter().zip(&frames);
+            if !pairs.into_iter().all(|(read, made)| read.meta == made.meta) {
+                return Err(refuse("its metadata does not come back as it was".into()));
+            }
+            store.keep(&layout::shard_result(shard), &Text(text))?;
+            Ok(worked(shard, &result, false))
+        })
+    }
+}
+
+impl Beside {
+    fn refuse_lost(&self) -> Result<(), RunError> {
+        match &self.lost {
+            None => Ok(()),
+            Some((path, cause)) => Err(RunError::Input {
+                path: path.clone(),
+                reason: cause.reason.clone(),
+                detail: cause.detail.clone(),
+            }),
+        }
+    }
+}
+
+fn finds(looked: &Looked) -> std::sync::Arc<[Find]> {
+    let looks = looked.processed.looks.iter();
+    Find::all_of(looks.map(|look| &look.detections))
+}
+
+fn worked(shard: usize, result: &ShardResult, was_done: bool) -> Worked {
+    let published = result
+        .frames
+        .iter()
+        .filter(|done| done.output_sha256.is_some());
+    Worked {
+        shard,
+        frames: result.frames.len(),
+        frames_published: published.count(),
+        neighbours: result.neighbours.len(),
+        was_done,
+    }
+}

@@ -1,0 +1,177 @@
+//! The work folder: redacted frames on their way into the map, and what workers on many machines hand to the run that puts them together.
+//!
+//! In: an [`Artifact`] and a name. Out: a whole file under that name or none, whoever writes the same one at once. Refuses: to enter a folder
+//! that another run holds for itself; to read back what is not what was written.
+
+use std::fs;
+use std::hash::{BuildHasher, Hasher, RandomState};
+use std::io::Write;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+
+use super::disk::{
+    create, create_dir, create_private, parent, rename, replace, sync, write_durably,
+};
+use super::error::IoContext;
+use super::{Artifact, LOCK, PARTIAL, Store, StoreError, beat};
+
+impl Store {
+    /// Enters an output folder beside other workers; nobody can hold it alone until all have left.
+    ///
+    /// A network file system that knows no locks keeps nobody out: then it is for who starts the commands to see that nothing is merged while
+    /// others work.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Locked`] when a run holds it alone; [`StoreError::Io`] when it is not there.
+    pub fn join(root: &Path) -> Result<Self, StoreError> {
+        let path = root.join(LOCK);
+        let lock = fs::File::open(&path).at(&path)?;
+        if let Err(fs::TryLockError::WouldBlock) = lock.try_lock_shared() {
+            return Err(StoreError::Locked {
+                path: root.to_path_buf(),
+            });
+        }
+        Ok(Self {
+            root: root.to_path_buf(),
+            lock,
+        })
+    }
+
+    /// Writes a working file that may be lost in a crash (its hash is in the log), under the name that `named` makes of the SHA-256 of its bytes,
+    /// and returns that.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the file.
+    pub fn spill(
+        &self,
+        named: impl Fn(&[u8; 32]) -> String,
+        artifact: &impl Artifact,
+    ) -> Result<[u8; 32], StoreError> {
+        let bytes = artifact.bytes();
+        let sha256 = Sha256::digest(&bytes).into();
+        let path = self.work().join(named(&sha256));
+        create_dir(parent(&path))?;
+        let partial = self.own_partial(&path);
+        create(&partial)?.write_all(&bytes).at(&partial)?;
+        replace(&partial, &path)?;
+        Ok(sha256)
+    }
+
+    /// Reads a working file; `None` where it is gone or not what was spilled.
+    #[must_use]
+    pub fn read_spilled(&self, name: &str, sha256: &[u8; 32]) -> Option<Vec<u8>> {
+        let path = self.work().join(name);
+        beat(&path);
+        let bytes = fs::read(path).ok()?;
+        (Sha256::digest(&bytes) == *sha256).then_some(bytes)
+    }
+
+    /// Makes working files durable that were spilled, with their names.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the file.
+    pub fn sync_spilled<'a>(
+        &self,
+        names: impl IntoIterator<Item = &'a str>,
+    ) -> Result<(), StoreError> {
+        let mut folders = std::collections::BTreeSet::new();
+        for name in names {
+            let path = self.work().join(name);
+            sync(&path)?;
+            folders.insert(parent(&path).to_path_buf());
+        }
+        folders.iter().try_for_each(|folder| sync(folder))
+    }
+
+    /// Writes a working file durably, for its owner's eyes alone, replacing what is there.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the file.
+    pub fn keep(&self, name: &str, artifact: &impl Artifact) -> Result<(), StoreError> {
+        let path = self.work().join(name);
+        create_dir(parent(&path))?;
+        let partial = self.own_partial(&path);
+        write_durably(create_private(&partial)?, &partial, &artifact.bytes())?;
+        rename(&partial, &path)
+    }
+
+    /// Reads a working file that was kept; `None` where there is none.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the file.
+    pub fn read_kept(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
+        let path = self.work().join(name);
+        beat(&path);
+        match fs::read(&path) {
+            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some).at(&path),
+        }
+    }
+
+    /// Whether a working file is there.
+    #[must_use]
+    pub fn has_kept(&self, name: &str) -> bool {
+        self.work().join(name).exists()
+    }
+
+    /// A name that nobody else writes to: workers on other machines may have this process's number and write the same file.
+    fn own_partial(&self, path: &Path) -> PathBuf {
+        let name = path.file_name().unwrap_or_default().to_string_lossy();
+        let own = RandomState::new().build_hasher().finish();
+        self.work().join(format!("{PARTIAL}{own:016x}~{name}"))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Existing, sealed};
+    use super::*;
+
+    struct Note(&'static str);
+    impl sealed::Sealed for Note {}
+    impl Artifact for Note {
+        fn bytes(&self) -> std::borrow::Cow<'_, [u8]> {
+            self.0.as_bytes().into()
+        }
+    }
+
+    #[test]
+    fn workers_share_a_folder_that_no_run_holds_alone() {
+        let folder = tempfile::tempdir().unwrap();
+        let alone = Store::open(folder.path(), Existing::Refuse).unwrap();
+        let locked = |result| matches!(result, Err(StoreError::Locked { .. }));
+        assert!(locked(Store::join(folder.path())));
+        drop(alone);
+        let workers = [(); 2].map(|()| Store::join(folder.path()).unwrap());
+        assert!(locked(Store::open(folder.path(), Existing::Keep)));
+        drop(workers);
+        Store::open(folder.path(), Existing::Keep).unwrap();
+        // Nobody made this one an output folder.
+        let other = tempfile::tempdir().unwrap();
+        assert!(Store::join(other.path()).is_err());
+    }
+
+    #[test]
+    fn what_is_kept_is_whole_and_nothing_else_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let store = Store::open(folder.path(), Existing::Refuse).unwrap();
+        assert_eq!(store.read_kept("a/b").unwrap(), None);
+        store.keep("a/b", &Note("one")).unwrap();
+        store.keep("a/b", &Note("two")).unwrap();
+        assert_eq!(store.read_kept("a/b").unwrap().unwrap(), b"two");
+        let name = |sha256: &[u8; 32]| format!("f/{}", crate::hex::encode(sha256));
+        let sha256 = store.spill(name, &Note("abc")).unwrap();
+        // FIPS 180-2, appendix B.1.
+        let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+        assert_eq!(crate::hex::encode(&sha256), expected);
+        store.sync_spilled([name(&sha256).as_str()]).unwrap();
+        assert_eq!(store.read_spilled(&name(&sha256), &sha256).unwrap(), b"abc");
+        assert_eq!(super::super::disk::entries(&store.work()).unwrap().len(), 2);
+    }
+}
