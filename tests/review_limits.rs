@@ -230,14 +230,14 @@ fn unredacted_pixels_are_shown_on_a_terminal_alone_and_wiped_from_it() {
     for line in [format!("{shown} > file"), format!("{shown} < /dev/null")] {
         let (code, out, _) = on_terminal(&line);
         assert!(
-            code == Some(1) && out.contains(refused) && !out.contains(block),
+            code == Some(2) && out.contains(refused) && !out.contains(block),
             "{line}: {out:?}"
         );
     }
     assert_eq!(std::fs::read(bench.path().join("file")).unwrap(), b"");
     let (code, out, err) = call(Command::new("sh").args(["-c", &shown]));
     assert!(
-        code == Some(1) && out.is_empty() && err.contains(refused),
+        code == Some(2) && out.is_empty() && err.contains(refused),
         "{out:?} {err}"
     );
 }

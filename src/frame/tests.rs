@@ -3,7 +3,7 @@
 use super::model_input::Stretch;
 use super::*;
 use crate::raster::Raster;
-use crate::units::{Degrees, Metres};
+use crate::units::{Celsius, Degrees, Fraction, Metres};
 
 fn meta() -> FrameMeta {
     FrameMeta {
@@ -360,4 +360,29 @@ fn names_stay_as_they_are_documented() {
         [Radiometry::Celsius, Radiometry::Kelvin].map(|radiometry| radiometry.kind()),
         ["apparent"; 2]
     );
+    // Corrected with what the camera was told about the object.
+    let planck = PlanckConstants {
+        r1: 1.0,
+        r2: 1.0,
+        b: 1.0,
+        f: 1.0,
+        o: 0.0,
+    };
+    let object = ObjectParameters {
+        emissivity: Fraction::new(0.95).unwrap(),
+        distance: Metres(60.0),
+        reflected: Celsius(0.0),
+        air: Celsius(0.0),
+        window: Celsius(0.0),
+        window_transmission: Fraction::new(1.0).unwrap(),
+        humidity: Fraction::new(0.5).unwrap(),
+        atmosphere: Atmosphere {
+            alpha1: 0.0,
+            alpha2: 0.0,
+            beta1: 0.0,
+            beta2: 0.0,
+            x: 1.0,
+        },
+    };
+    assert_eq!(Radiometry::Planck(planck, object).kind(), "object");
 }

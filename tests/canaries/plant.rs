@@ -31,8 +31,14 @@ impl Planter {
 
     /// A text of nine letters that stands nowhere else: format, number, and what all texts end with.
     pub(crate) fn text(&mut self, kind: &str) -> String {
-        assert!(self.canaries.len() < 100);
-        let text = format!("{}{:02}{MARK}", self.format, self.canaries.len());
+        let number = self.canaries.len();
+        let digit = |number: usize| char::from_digit(u32::try_from(number).unwrap(), 36).unwrap();
+        let text = format!(
+            "{}{}{}{MARK}",
+            self.format,
+            digit(number / 36),
+            digit(number % 36)
+        );
         self.canaries.push(Canary {
             kind: kind.to_owned(),
             text: text.clone(),

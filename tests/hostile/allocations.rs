@@ -16,8 +16,8 @@ static ALLOCATED: PeakAlloc = PeakAlloc;
 
 /// Bytes that a decoder may hold at once, the file itself left out, for each byte of the file,
 const PER_BYTE: usize = 2;
-/// for each pixel of the picture that it gives: 4 that stay, as many while it is read,
-const PER_PIXEL: usize = 8;
+/// for each pixel of the picture that it gives: 4 that stay, as many while it is read, and 4 for the median of floats,
+const PER_PIXEL: usize = 12;
 /// and whatever the file is: lists of strips, packets of tags, inflated text.
 const MORE: usize = 4 << 20;
 

@@ -246,8 +246,7 @@ pub(crate) fn bombs() -> Vec<(&'static str, Vec<u8>, &'static [&'static str])> {
                 entries[8] = (279, 4, 4_000_000, at);
                 tiff(&entries, 0, &vec![0; 16_000_000])
             },
-            // A picture of one column is a picture.
-            &["malformed", "truncated", "unknown-scale"],
+            DAMAGED,
         ),
         (
             "bytes.tif",

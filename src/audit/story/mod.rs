@@ -421,3 +421,6 @@ impl Story {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -146,6 +146,9 @@ fn read(file: &File<'_>, bytes: &[u8], limits: &Limits) -> Result<Samples, Inges
         }
         error => file.malformed(format!("the TIFF cannot be read ({error})")),
     };
+    if directory(bytes).is_some_and(|directory| directory.lists_too_much()) {
+        return Err(file.malformed("the TIFF's tags list more values than allowed"));
+    }
     let mut allowed = ::tiff::decoder::Limits::default();
     let memory = usize::try_from(limits.max_pixels.saturating_mul(4)).unwrap_or(usize::MAX);
     allowed.decoding_buffer_size = memory;
@@ -185,19 +188,54 @@ fn with_photometric(bytes: &[u8]) -> Cow<'_, [u8]> {
     completed(bytes).map_or(Cow::Borrowed(bytes), Cow::Owned)
 }
 
-fn completed(bytes: &[u8]) -> Option<Vec<u8>> {
-    const PHOTOMETRIC: u16 = 262;
+/// The first directory of a TIFF.
+struct Directory<'a> {
+    endian: Endian,
+    /// Behind its entries.
+    end: usize,
+    entries: Vec<&'a [u8]>,
+}
+
+fn directory(bytes: &[u8]) -> Option<Directory<'_>> {
     const ENTRY: usize = 12;
     let endian = if bytes.starts_with(b"II") {
         Endian::Little
     } else {
         Endian::Big
     };
-    let directory = usize::try_from(endian.u32(bytes, 4)?).ok()?;
-    let count = endian.u16(bytes, directory)?;
-    let start = directory.checked_add(2)?;
+    let at = usize::try_from(endian.u32(bytes, 4)?).ok()?;
+    let count = endian.u16(bytes, at)?;
+    let start = at.checked_add(2)?;
     let end = start.checked_add(usize::from(count) * ENTRY)?;
-    let entries: Vec<&[u8]> = bytes.get(start..end)?.chunks_exact(ENTRY).collect();
+    Some(Directory {
+        endian,
+        end,
+        entries: bytes.get(start..end)?.chunks_exact(ENTRY).collect(),
+    })
+}
+
+impl Directory<'_> {
+    /// Whether a tag of the picture has more values than any camera gives it: strips, of which each row may be one. The library keeps some 50 bytes
+    /// a value, whatever its limits say. Texts (type 2) are not read.
+    fn lists_too_much(&self) -> bool {
+        const PICTURE: std::ops::RangeInclusive<u16> = 254..=531;
+        const MAX_VALUES: u32 = 1 << 16;
+        let field = |entry: &[u8], at| self.endian.u16(entry, at).unwrap_or_default();
+        self.entries.iter().any(|entry| {
+            let values = self.endian.u32(entry, 4).unwrap_or_default();
+            PICTURE.contains(&field(entry, 0)) && field(entry, 2) != 2 && values > MAX_VALUES
+        })
+    }
+}
+
+fn completed(bytes: &[u8]) -> Option<Vec<u8>> {
+    const PHOTOMETRIC: u16 = 262;
+    let Directory {
+        endian,
+        end,
+        entries,
+    } = directory(bytes)?;
+    let count = u16::try_from(entries.len()).ok()?;
     let tag_of = |entry: &[u8]| endian.u16(entry, 0).unwrap_or(u16::MAX);
     if entries.iter().any(|entry| tag_of(entry) == PHOTOMETRIC) {
         return None;
