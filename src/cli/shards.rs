@@ -67,7 +67,7 @@ impl PlanCommand {
         let out = run.out.display();
         if global.json {
             let answer = serde_json::json!({ "shards": shards, "frames": frames, "neighbours": neighbours, "out": run.out });
-            answer_json("plan", &answer);
+            answer_json("planned", &answer);
         } else {
             answer(&format!(
                 "{frames} frames in {shards} shards, with {neighbours} first looks beside them at borders\n\
