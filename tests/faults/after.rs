@@ -8,7 +8,7 @@ use heatveil::audit::{VerifyOptions, verify};
 
 use crate::bench::{Bench, Faults, Start, lines, make, remove, stderr};
 use crate::common::{files, onnx_runtime, write};
-use crate::inject::step;
+use crate::inject::calls;
 
 /// A year after the run: everything is due.
 const LATER: &str = "1800000000";
@@ -256,5 +256,5 @@ fn what_is_done_after_a_run_survives_a_kill() {
 #[test]
 #[ignore = "`make after-faults`: every call of every command, in four ways"]
 fn every_fault_after_a_run() {
-    attack(step(), &[0, 1, 2, 3]);
+    attack(calls().1, &[0, 1, 2, 3]);
 }
