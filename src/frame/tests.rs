@@ -338,7 +338,7 @@ fn names_stay_as_they_are_documented() {
         Preview,
         MakerNote,
         SerialNumber,
-        Leak::Position,
+        Position,
         Time,
         LaserTarget,
         Trailer,
