@@ -92,8 +92,9 @@ impl After {
             .env("ORT_DYLIB_PATH", onnx_runtime())
             .env_remove("RUST_LOG");
         if let Some(faults) = faults {
-            self.bench
-                .attack(&mut command, &self.bench.path(""), faults);
+            let below = self.bench.path("in");
+            let root = below.parent().unwrap();
+            self.bench.attack(&mut command, root, faults);
         }
         command.output().unwrap()
     }
