@@ -1,10 +1,6 @@
 //! Where one person's decision ends: frames beyond what the models were evaluated for, decisions that a run came too late for.
 
-#![expect(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "test code: helpers unwrap"
-)]
+#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
 
 mod common;
 

@@ -213,11 +213,11 @@ fn every_class_has_the_policy_that_is_set_for_it() {
 fn what_is_hidden_by_decision_is_rounded_outwards_to_the_grid() {
     let mut mask = RedactionMask::new(FrameId(0), 64, 48);
     let decided = Decided {
-        hide: &[[9, 10, 11, 13]],
+        hide: &[[9, 13, 11, 15]],
         open: &[],
     };
     decided.draw(&mut mask, 4);
-    assert_eq!(hidden(&mask), [8, 8, 12, 16]);
+    assert_eq!(hidden(&mask), [8, 12, 12, 16]);
 }
 
 #[test]

@@ -31,9 +31,9 @@ fn forms(text: &str) -> Vec<Vec<u8>> {
 pub(crate) fn holds(bytes: &[u8], text: &str) -> bool {
     let forms = forms(text);
     let mut begins = [false; 256];
-    forms
-        .iter()
-        .for_each(|form| begins[usize::from(form[0])] = true);
+    for form in &forms {
+        begins[usize::from(form[0])] = true;
+    }
     let mut starts = (0..bytes.len()).filter(|&at| begins[usize::from(bytes[at])]);
     starts.any(|at| forms.iter().any(|form| bytes[at..].starts_with(form)))
 }

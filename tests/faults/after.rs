@@ -79,16 +79,22 @@ impl After {
 
     fn call(&self, attempt: &Path, arguments: &[&str], faults: Option<&Faults>) -> Output {
         let mut command = Command::new(env!("CARGO_BIN_EXE_heatveil"));
+        // `shim.c` knows folders by their whole names.
+        let whole = |argument: &&str| match *argument {
+            "out" => attempt.join("out"),
+            other => PathBuf::from(other),
+        };
         command
-            .args(arguments)
+            .args(arguments.iter().map(whole))
             .current_dir(attempt)
             .env("SOURCE_DATE_EPOCH", LATER)
             .env("TMPDIR", attempt.join("tmp"))
             .env("ORT_DYLIB_PATH", onnx_runtime())
             .env_remove("RUST_LOG");
         if let Some(faults) = faults {
-            self.bench
-                .attack(&mut command, &self.bench.path(""), faults);
+            let below = self.bench.path("in");
+            let root = below.parent().unwrap();
+            self.bench.attack(&mut command, root, faults);
         }
         command.output().unwrap()
     }
