@@ -6,12 +6,14 @@
 //!
 //! Positions and angles in the files are priors, so the whole flight stays where GPS put it; overlaps say how its frames lie to each other.
 
+mod kept;
 mod least_squares;
 mod levels;
 mod matching;
 mod overlap;
 mod pairs;
 mod poses;
+mod products;
 mod solve;
 mod temperatures;
 mod ties;
