@@ -64,7 +64,8 @@ fn main() {
 fn calibrated(id: FrameId, file: &Path) -> Frame<Calibrated> {
     let opened = ingest::open(file, &Limits::default(), None).unwrap();
     let raw = ingest::decode(id, file, &opened.bytes, &IngestOptions::default()).unwrap();
-    raw.calibrate(&table(&raw.meta().radiometry)).unwrap()
+    let table = table(&raw.meta().radiometry);
+    raw.calibrate(&table).unwrap()
 }
 
 /// As a run does: a flight has one set of constants, so the last table is kept.

@@ -39,6 +39,13 @@ pub(super) struct Sight {
     up: f32,
 }
 
+/// A place as two frames show it: where the first does, its level, and by how much elsewhere the second does.
+struct Seen {
+    place: (f64, f64),
+    up: f64,
+    offset: (f64, f64),
+}
+
 /// The ground under a pair.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Ground<'a> {
@@ -89,15 +96,12 @@ impl Sight {
         })
     }
 
-    /// Where the first frame shows it, at which level, and by how much elsewhere the second does.
-    fn seen(
-        &self,
-        views: (&View, &View),
-        ground: Ground<'_>,
-    ) -> Option<((f64, f64), f64, (f64, f64))> {
-        let (here, up) = ground.meets(views.0, self.first, self.up.into())?;
+    /// Where both frames show it with the views of now.
+    fn seen(&self, views: (&View, &View), ground: Ground<'_>) -> Option<Seen> {
+        let (place, up) = ground.meets(views.0, self.first, self.up.into())?;
         let (there, _) = ground.meets(views.1, self.second, self.up.into())?;
-        Some((here, up, (there.0 - here.0, there.1 - here.1)))
+        let offset = (there.0 - place.0, there.1 - place.1);
+        Some(Seen { place, up, offset })
     }
 }
 
@@ -140,7 +144,7 @@ impl Kept {
     /// Whether the frames still lie to each other as they did.
     pub(super) fn is_still(&self, views: (&View, &View), ground: Ground<'_>) -> bool {
         let has_moved = |probe: &Sight| match probe.seen(views, ground) {
-            Some((_, _, (east, north))) => east.hypot(north) > STILL * self.cell,
+            Some(Seen { offset, .. }) => offset.0.hypot(offset.1) > STILL * self.cell,
             None => true,
         };
         !self.probes.iter().any(has_moved)
@@ -154,7 +158,7 @@ impl Kept {
         ground: Ground<'_>,
     ) -> Vec<Tie> {
         let tie = |square: &Sight| {
-            let (place, up, offset) = square.seen(views, ground)?;
+            let Seen { place, up, offset } = square.seen(views, ground)?;
             Some(Tie {
                 frames,
                 place,

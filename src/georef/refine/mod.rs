@@ -6,6 +6,7 @@
 //!
 //! Positions and angles in the files are priors, so the whole flight stays where GPS put it; overlaps say how its frames lie to each other.
 
+mod chart;
 mod kept;
 mod least_squares;
 mod levels;
@@ -16,6 +17,7 @@ mod poses;
 mod products;
 mod solve;
 mod temperatures;
+mod terms;
 mod ties;
 mod vignetting;
 

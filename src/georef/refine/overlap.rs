@@ -1,6 +1,6 @@
 //! Two frames on one grid on the ground.
 
-use super::matching::Chart;
+use super::chart::Chart;
 use crate::georef::{Bounds, Patch, Surface, SurfaceError, View};
 use crate::raster::Raster;
 use crate::units::{Degrees, Metres};
@@ -186,8 +186,12 @@ pub(super) fn is_seen(view: &View, (east, north): (f64, f64), up: f64) -> bool {
 
 /// The cells of a block's line, whose pixels lie evenly between those at its ends.
 fn evenly(raster: &Raster<f32>, left: (f64, f64), right: (f64, f64), cells: &mut [f32]) {
-    const SHARE: f64 = 1.0 / BLOCK as f64;
-    let step = ((right.0 - left.0) * SHARE, (right.1 - left.1) * SHARE);
+    #[expect(clippy::cast_precision_loss, reason = "eight cells")]
+    let cells_along = BLOCK as f64;
+    let step = (
+        (right.0 - left.0) / cells_along,
+        (right.1 - left.1) / cells_along,
+    );
     let at = |cell: f64| {
         let along = cell + 0.5;
         (left.0 + along * step.0, left.1 + along * step.1)
@@ -200,7 +204,7 @@ fn evenly(raster: &Raster<f32>, left: (f64, f64), right: (f64, f64), cells: &mut
     let inside = |(u, v): (f64, f64)| {
         (0.5..width as f64 - 0.501).contains(&u) && (0.5..height as f64 - 0.501).contains(&v)
     };
-    if !(inside(at(0.0)) && inside(at(BLOCK as f64 - 1.0))) {
+    if !(inside(at(0.0)) && inside(at(cells_along - 1.0))) {
         for (number, cell) in (0_u32..).zip(cells) {
             *cell = between(raster, at(f64::from(number))).unwrap_or(f32::NAN);
         }
@@ -233,14 +237,8 @@ fn evenly(raster: &Raster<f32>, left: (f64, f64), right: (f64, f64), cells: &mut
             *place = row as usize * width + column as usize;
         }
     }
-    let samples = raster.samples();
-    let pair = |from: usize| samples.get(from..)?.first_chunk::<2>();
-    for (cell, (place, (right, below))) in cells.iter_mut().zip(places.into_iter().zip(shares)) {
-        if let (Some([a, b]), Some([c, d])) = (pair(place), pair(place + width)) {
-            let above = a * (1.0 - right) + b * right;
-            let under = c * (1.0 - right) + d * right;
-            *cell = above * (1.0 - below) + under * below;
-        }
+    for (cell, (place, share)) in cells.iter_mut().zip(places.into_iter().zip(shares)) {
+        *cell = four(raster, place, share).unwrap_or(f32::NAN);
     }
 }
 
@@ -276,13 +274,14 @@ fn between(raster: &Raster<f32>, (u, v): (f64, f64)) -> Option<f32> {
     if column + 1 >= raster.width() {
         return None;
     }
-    let first = row * raster.width() + column;
-    let line = |from: usize| raster.samples().get(from..from + 2);
-    let ([a, b], [c, d]) = (line(first)?, line(first + raster.width())?) else {
-        return None;
-    };
-    let above = a * (1.0 - right) + b * right;
-    let under = c * (1.0 - right) + d * right;
+    four(raster, row * raster.width() + column, (right, below))
+}
+
+/// Between the sample at `first`, the one to its right and the two below, `right` and `below` as shares of the way.
+fn four(raster: &Raster<f32>, first: usize, (right, below): (f32, f32)) -> Option<f32> {
+    let pair = |from: usize| raster.samples().get(from..)?.first_chunk::<2>();
+    let along = |[from, to]: &[f32; 2]| from * (1.0 - right) + to * right;
+    let (above, under) = (along(pair(first)?), along(pair(first + raster.width())?));
     Some(above * (1.0 - below) + under * below)
 }
 

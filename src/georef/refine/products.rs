@@ -4,6 +4,11 @@
 //!
 //! The widest vectors that the processor has do the work. Sums run in the same order and without fused steps in all of them: same input, same bits.
 
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for the widest vectors"
+)]
+
 use fearless_simd::prelude::*;
 use fearless_simd::{Simd, f32x16};
 
@@ -48,22 +53,22 @@ pub(super) struct Shared {
 #[inline(always)]
 pub(super) fn products<S: Simd>(simd: S, first: Window<'_>, second: Window<'_>) -> f64 {
     let zero = f32x16::splat(simd, 0.0);
-    let (mut sums, mut lanes, mut rest) = ([0.0; LANES], [zero; CHAINS], 0.0);
+    let (mut sums, mut chains, mut rest) = ([0.0; LANES], [zero; CHAINS], 0.0);
     let lines = first.lines(first.kelvin).zip(second.lines(second.kelvin));
     for (number, (a, b)) in lines.enumerate() {
         if number % LINES == 0 {
-            put_down(&mut sums, &mut lanes, zero);
+            put_down(&mut sums, &mut chains, zero);
         }
         let (wide_a, rest_a) = a.as_chunks::<{ LANES * CHAINS }>();
         let (wide_b, rest_b) = b.as_chunks::<{ LANES * CHAINS }>();
         for (a, b) in wide_a.iter().zip(wide_b) {
-            add_products(simd, &mut lanes, a.as_chunks().0, b.as_chunks().0);
+            add_products(simd, &mut chains, a.as_chunks().0, b.as_chunks().0);
         }
         let ((more_a, rest_a), (more_b, rest_b)) = (rest_a.as_chunks(), rest_b.as_chunks());
-        add_products(simd, &mut lanes, more_a, more_b);
+        add_products(simd, &mut chains, more_a, more_b);
         rest += f64::from(rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum::<f32>());
     }
-    put_down(&mut sums, &mut lanes, zero);
+    put_down(&mut sums, &mut chains, zero);
     sums.iter().sum::<f64>() + rest
 }
 
@@ -71,13 +76,13 @@ pub(super) fn products<S: Simd>(simd: S, first: Window<'_>, second: Window<'_>) 
 #[inline(always)]
 pub(super) fn shared<S: Simd>(simd: S, first: Window<'_>, second: Window<'_>) -> Shared {
     let zero = f32x16::splat(simd, 0.0);
-    let (mut sums, mut lanes, mut rest) = ([[0.0; LANES]; 6], [zero; 6], [0.0; 6]);
+    let (mut sums, mut chains, mut rest) = ([[0.0; LANES]; 6], [zero; 6], [0.0; 6]);
     let lines = first.lines(first.kelvin).zip(first.lines(first.shown));
     let others = second.lines(second.kelvin).zip(second.lines(second.shown));
     for (number, ((a, in_a), (b, in_b))) in lines.zip(others).enumerate() {
         if number % LINES == 0 {
-            for (sums, lanes) in sums.iter_mut().zip(&mut lanes) {
-                put_down(sums, std::slice::from_mut(lanes), zero);
+            for (sums, chain) in sums.iter_mut().zip(&mut chains) {
+                put_down(sums, std::slice::from_mut(chain), zero);
             }
         }
         let ((wide_a, rest_a), (wide_in_a, rest_in_a)) = (a.as_chunks(), in_a.as_chunks());
@@ -89,8 +94,8 @@ pub(super) fn shared<S: Simd>(simd: S, first: Window<'_>, second: Window<'_>) ->
         for ((a, in_a), (b, in_b)) in wide {
             let cells = |cells: &[f32; LANES]| f32x16::from_slice(simd, cells);
             let of = terms((cells(a), cells(in_a)), (cells(b), cells(in_b)));
-            for (lanes, term) in lanes.iter_mut().zip(of) {
-                *lanes = *lanes + term;
+            for (chain, term) in chains.iter_mut().zip(of) {
+                *chain += term;
             }
         }
         let left = rest_a
@@ -104,11 +109,11 @@ pub(super) fn shared<S: Simd>(simd: S, first: Window<'_>, second: Window<'_>) ->
         }
     }
     let mut found = [0.0; 6];
-    for (found, ((sums, lanes), rest)) in found
+    for (found, ((sums, chain), rest)) in found
         .iter_mut()
-        .zip(sums.iter_mut().zip(&mut lanes).zip(rest))
+        .zip(sums.iter_mut().zip(&mut chains).zip(rest))
     {
-        put_down(sums, std::slice::from_mut(lanes), zero);
+        put_down(sums, std::slice::from_mut(chain), zero);
         *found = sums.iter().sum::<f64>() + rest;
     }
     let [
@@ -150,7 +155,7 @@ fn add_products<S: Simd>(
     b: &[[f32; LANES]],
 ) {
     for (lanes, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-        *lanes = *lanes + f32x16::from_slice(simd, a) * f32x16::from_slice(simd, b);
+        *lanes += f32x16::from_slice(simd, a) * f32x16::from_slice(simd, b);
     }
 }
 

@@ -7,9 +7,10 @@
 //! and camera, found by small steps, and with the level of the ground where no model tells it (`levels.rs`). What the files say is a prior, each
 //! number with its standard deviation.
 
-use super::least_squares::{Equation, solve};
+use super::least_squares::solve;
 use super::levels::{LEVEL, Levels, lean};
 use super::poses::{CameraCorrection, Stated};
+use super::terms::{Axis, Term, equation};
 use super::ties::Tie;
 use crate::georef::{Correction, Lens, Surface, View};
 use crate::units::Metres;
@@ -221,15 +222,6 @@ pub(super) fn corrected_view(
     }
 }
 
-/// One unknown of a tie.
-struct Term {
-    unknown: usize,
-    /// Metres east and north by which the first frame's place moves from the second's per unit of it.
-    moves: (f64, f64),
-    now: f64,
-    prior: f64,
-}
-
 /// Solves for all numbers at once, `with_levels` those of the ground too.
 pub(super) fn solve_ties(
     unknowns: &mut Unknowns,
@@ -297,7 +289,7 @@ pub(super) fn solve_ties(
             );
         }
         for (axis, offset) in [(Axis::East, tie.offset.0), (Axis::North, tie.offset.1)] {
-            equations.push(equation(&terms, axis, offset, tie.sigma));
+            equations.push(equation::<TERMS>(&terms, axis, offset, tie.sigma));
         }
     }
     if let Some((levels, free)) = &levels {
@@ -323,39 +315,6 @@ pub(super) fn solve_ties(
     unknowns.shared = scaled(shared, unknowns.shared_priors);
     if let Some(levels) = unknowns.levels.as_mut().filter(|_| with_levels) {
         levels.set(&free, of_levels);
-    }
-}
-
-/// Solved for whole corrections, so that the prior holds them to the file and not to the round before.
-fn equation(terms: &[Term], axis: Axis, offset: f64, sigma: f64) -> Equation<TERMS> {
-    let mut equation = Equation {
-        unknowns: [0; TERMS],
-        factors: [0.0; TERMS],
-        target: offset / sigma,
-    };
-    let slots = equation.unknowns.iter_mut().zip(&mut equation.factors);
-    for ((unknown, slot), term) in slots.zip(terms) {
-        let slope = axis.of(term.moves) / sigma;
-        equation.target += slope * term.now;
-        *unknown = u32::try_from(term.unknown).unwrap_or(u32::MAX);
-        *slot = slope * term.prior;
-    }
-    equation
-}
-
-/// Of two directions.
-#[derive(Clone, Copy)]
-enum Axis {
-    East,
-    North,
-}
-
-impl Axis {
-    fn of(self, (east, north): (f64, f64)) -> f64 {
-        match self {
-            Self::East => east,
-            Self::North => north,
-        }
     }
 }
 

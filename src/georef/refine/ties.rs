@@ -4,9 +4,10 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::chart::{Chart, Square};
 use super::kept::{Ground, Kept};
-use super::matching::{Chart, Square, shift};
-use super::overlap::{Overlap, level, patch_over};
+use super::matching::shift;
+use super::overlap::{Overlap, is_seen, level, patch_over};
 use crate::frame::FrameId;
 use crate::georef::{Bounds, Surface, SurfaceError, View};
 use crate::raster::Raster;
@@ -233,6 +234,10 @@ impl Pair {
         };
         let how = (round.by, metres.unwrap_or(0.0));
         let keep = |found: &[Tie]| Some(Kept::of(self.views(), &overlap, ground, how, found));
+        if metres.is_none() && self.shared_squares(&grown, round, ground) < LEAST_MATCHES {
+            *kept = keep(&[]);
+            return Ok(Vec::new());
+        }
         let chart_a = chart(&self.first)?;
         let mut worth: Vec<_> = squares(chart_a.side, round).collect();
         worth.retain(|(square, _)| chart_a.is_worth_matching(*square));
@@ -264,6 +269,38 @@ impl Pair {
         let found: Vec<Tie> = found.into_iter().filter(|_| is_tied).map(tie).collect();
         *kept = keep(&found);
         Ok(found)
+    }
+}
+
+/// Places along each side of a square at which it is asked whether both frames see it.
+const ASKED: usize = 5;
+/// Of them all, the share without which three fifths of a square cannot be shown by both, wherever its edge runs.
+const SHOWN: f64 = 0.4;
+
+impl Pair {
+    /// Squares of which both frames may show enough, as their views tell: what is not counted need not be charted.
+    fn shared_squares(&self, overlap: &Overlap, round: Round, ground: Ground<'_>) -> usize {
+        let (first, second) = self.views();
+        let is_shared = |(square, _): &(Square, (f64, f64))| {
+            #[expect(clippy::cast_precision_loss, reason = "some hundred cells")]
+            let cell = |from: usize, step: usize| {
+                from as f64 + (step as f64 + 0.5) * square.side as f64 / ASKED as f64
+            };
+            let is_seen = |at: &usize| {
+                let (column, row) = (
+                    cell(square.column, at % ASKED),
+                    cell(square.row, at / ASKED),
+                );
+                let place = overlap.place(column, row);
+                let up = level(ground.patch, place.0, place.1);
+                [first, second].iter().all(|view| is_seen(view, place, up))
+            };
+            let seen = (0..ASKED * ASKED).filter(is_seen).count();
+            #[expect(clippy::cast_precision_loss, reason = "25 places")]
+            let share = seen as f64 / (ASKED * ASKED) as f64;
+            share >= SHOWN
+        };
+        squares(overlap.side, round).filter(is_shared).count()
     }
 }
 
