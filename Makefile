@@ -3,6 +3,7 @@
 # make test-tract  the pure-Rust runtime against ONNX Runtime, and the library without features: five minutes to compile
 # make soak-frames  peak memory of 500 against 10,000 frames
 # make soak-area  the same over twenty times the area
+# make bench   the figures of BENCHMARKS.md; make peers only those against other programs
 # make heat-seeds  heat loss of twenty simulated surveys against their truth: twenty minutes on one core
 # make heat-walls  walls of a simulated oblique survey against their truth: some minutes
 # make map-page  a picture of the web tiles in a browser, docs/map.png: needs npm and chromium
@@ -24,7 +25,7 @@
 # make reproducible  two builds in two folders, compared byte for byte
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
-.PHONY: demo setup web test test-web test-tract bench soak-frames soak-area heat-seeds heat-walls map-page report-page
+.PHONY: demo setup web test test-web test-tract bench peers soak-frames soak-area heat-seeds heat-walls map-page report-page
 .PHONY: kill-loop storage-faults power-cuts after-faults noninterference many-files shards intruder coverage mutants fuzz fuzz-short dist reproducible
 
 CARGO ?= cargo
@@ -154,13 +155,8 @@ report-page:
 	npm ci --prefix .setup/page --no-audit --no-fund --ignore-scripts --silent
 	PACKAGES=.setup/page node tests/page/check.mjs report-page report-page/pictures
 
-# Figures of BENCHMARKS.md: about twenty minutes on two free cores.
-bench: setup
-	$(CARGO) build --release --quiet
-	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
-	test -x .setup/bench/bin/python || python3 -m venv .setup/bench
-	.setup/bench/bin/pip install --quiet --disable-pip-version-check onnxruntime==1.32.0 numpy
-	.setup/bench/bin/python benches/peers/onnxruntime_limit.py
+# Figures of BENCHMARKS.md: about half an hour on two free cores.
+bench: peers
 	$(CARGO) bench --bench stages -- --quiet
 	$(CARGO) bench --bench networks
 	$(CARGO) bench --quiet --bench tiles
@@ -168,3 +164,11 @@ bench: setup
 	$(CARGO) bench --quiet --bench log
 	$(CARGO) bench --quiet --bench query
 	$(CARGO) bench --quiet --bench buildings
+
+# heatveil and other programs in turn on the same files, into peers-DATE.md: a quarter of an hour on two free cores.
+peers: SHELL = /bin/bash
+peers: .SHELLFLAGS = -o pipefail -c
+peers: setup
+	$(CARGO) build --release --quiet
+	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
+	benches/peers/run | tee peers-$$(date -u +%F).md

@@ -1,18 +1,14 @@
 """End to end against the limit: `heatveil run` and bare ONNX Runtime in turn, on the same frames and threads.
 
-    make bench
+    make peers
 
-Simulates flights of 30 and 1,000 frames, runs both sides interleaved, and prints the tables of BENCHMARKS.md.
+Simulates a flight of 200 frames, runs both sides interleaved, and prints the tables of BENCHMARKS.md.
 """
 
 import argparse
 import concurrent.futures
-import datetime
 import json
-import os
 import pathlib
-import platform
-import statistics
 import subprocess
 import tempfile
 import time
@@ -20,21 +16,13 @@ import time
 import numpy
 import onnxruntime
 
+from common import HEATVEIL, ROOT, machine, simulate, spread
+
 # What one look at a frame of 640x512 costs by default: both built-in networks in int8, the window's at its card's three scales.
 LOOK = {
     "person-vehicle-bicycle.int8.onnx": [(512, 640)],
     "window.int8.onnx": [(512, 640), (256, 320), (128, 160)],
 }
-ROOT = pathlib.Path(__file__).resolve().parents[2]
-HEATVEIL = ROOT / "target/release/heatveil"
-
-
-def simulate(folder: pathlib.Path, frames: int) -> pathlib.Path:
-    """A simulated DJI flight, kept between calls."""
-    out = folder / f"flight-{frames}"
-    if not (out / "truth").exists():
-        subprocess.run([HEATVEIL, "simulate", "--out", out, "--frames", str(frames)], check=True)
-    return out / "frames"
 
 
 def run(frames: pathlib.Path, out: pathlib.Path, threads: int) -> dict:
@@ -46,8 +34,8 @@ def run(frames: pathlib.Path, out: pathlib.Path, threads: int) -> dict:
     return json.loads((out / "summary.json").read_text())
 
 
-def bare(passes: int, threads: int) -> float:
-    """Seconds for `passes` looks: one session of each network a thread, one thread a session."""
+def bare(looks: int, threads: int) -> float:
+    """Seconds for `looks` looks, each of both networks: one session of each network a thread, one thread a session."""
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     load = lambda name: onnxruntime.InferenceSession(str(ROOT / "models" / name), options, ["CPUExecutionProvider"])
@@ -63,7 +51,7 @@ def bare(passes: int, threads: int) -> float:
                 session.run(None, {"frame": picture})
 
     def work(index: int) -> None:
-        for _ in range(passes // threads + (index < passes % threads)):
+        for _ in range(looks // threads + (index < looks % threads)):
             look(pools[index])
 
     for sessions in pools:
@@ -74,48 +62,43 @@ def bare(passes: int, threads: int) -> float:
     return time.perf_counter() - started
 
 
-def spread(values: list[float], digits: int) -> str:
-    """Median (lowest to highest)."""
-    return f"{statistics.median(values):.{digits}f} ({min(values):.{digits}f} to {max(values):.{digits}f})"
-
-
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--work", type=pathlib.Path, default=pathlib.Path(tempfile.gettempdir()) / "heatveil-bench")
     parser.add_argument("--rounds", type=int, default=5)
+    parser.add_argument("--frames", type=int, default=200)
     given = parser.parse_args()
     given.work.mkdir(exist_ok=True)
     out = given.work / "out"
-    small, large = simulate(given.work, 30), simulate(given.work, 1000)
-    processor = next(l for l in open("/proc/cpuinfo") if l.startswith("model name")).split(":")[1].strip()
-    print(f"{datetime.date.today()}, {processor}, {os.cpu_count()} cores, {platform.system()} {platform.release()},")
-    print(f"ONNX Runtime {onnxruntime.__version__}, {given.rounds} interleaved rounds, median (lowest to highest).\n")
-    print("| threads | heatveil, frames/s | looks a frame | bare networks, looks/s | looks/s of heatveil / bare |")
+    flight = simulate(given.work, given.frames)
+    print(machine(given.rounds) + f" ONNX Runtime {onnxruntime.__version__}.\n")
+    print("| threads | heatveil, frames/s | looks of both networks a frame | bare networks, frames/s | heatveil / bare |")
     print("| --- | --- | --- | --- | --- |")
+    speeds = {}
     for threads in (1, 2):
         ours, limit, ratio, looks = [], [], [], []
         for _ in range(given.rounds):
-            summary = run(small, out, threads)
-            passes = summary["inference_passes"]
-            seconds = bare(passes, threads)
+            summary = run(flight, out, threads)
+            # Each look of each network counts as one pass.
+            looks.append(summary["inference_passes"] // len(LOOK))
+            seconds = bare(looks[-1], threads)
             ours.append(summary["frames_per_second"])
-            limit.append(passes / seconds)
+            limit.append(summary["frames_total"] / seconds)
             ratio.append(seconds / summary["seconds"])
-            looks.append(passes / summary["frames_total"])
-        print(f"| {threads} | {spread(ours, 2)} | {looks[0]:.2f} | {spread(limit, 2)} | {spread(ratio, 2)} |")
-    summary = run(small, out, 2)
-    print("\n| stage | ms a frame |\n| --- | --- |")
-    for stage, seconds in summary["stage_seconds"].items():
+        speeds[threads] = ours
+        print(f"| {threads} | {spread(ours, 2)} | {looks[0] / summary['frames_total']:.2f} | {spread(limit, 2)} | {spread(ratio, 2)} |", flush=True)
+    both = [two / one for one, two in zip(speeds[1], speeds[2])]
+    print(f"\nTwo threads against one: {spread(both, 2)}.")
+    summary = run(flight, out, 1)
+    print("\n| stage, one thread | ms a frame |\n| --- | --- |")
+    stages = summary["stage_seconds"]
+    for stage, seconds in stages.items():
         print(f"| {stage} | {1000 * seconds / summary['frames_total']:.2f} |")
-    print(f"| of it inside the network | {1000 * summary['inference_seconds'] / summary['frames_total']:.2f} |")
-    print("\n| frames | frames/s | mosaic | peak memory |\n| --- | --- | --- | --- |")
-    for frames in (small, large):
-        summary = run(frames, out, 2)
-        mosaic = summary["mosaic"]
-        print(
-            f"| {summary['frames_total']} | {summary['frames_per_second']:.2f} | "
-            f"{mosaic['width']} x {mosaic['height']} | {summary['peak_rss_bytes'] / 2**20:.0f} MiB |"
-        )
+    print(f"| of it inside the networks | {1000 * summary['inference_seconds'] / summary['frames_total']:.2f} |")
+    rest = summary["seconds"] - sum(stages.values())
+    print(f"| the rest: start, log, refinement, map and its files | {1000 * rest / summary['frames_total']:.2f} |")
+    mosaic, peak = summary["mosaic"], summary["peak_rss_bytes"] / 2**20
+    print(f"\n{summary['frames_total']} frames, map of {mosaic['width']} x {mosaic['height']} pixels, peak memory {peak:.0f} MiB.")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,7 @@
 //! A frame as a network sees it: grey, stretched, padded. Its pixels stay inside the crate.
 
+use std::borrow::Cow;
+
 use crate::raster::Raster;
 
 /// A frame as 8-bit-like grey (0 to 255, `f32`), padded to a multiple of the network's stride.
@@ -40,22 +42,27 @@ impl ModelInput {
     pub(crate) fn reduced(&self, factor: f64, multiple_of: usize) -> Self {
         let columns = shares(self.width, factor);
         let rows = shares(self.height, factor);
-        let mut narrow = Vec::with_capacity(self.height);
+        let mut narrow = Vec::with_capacity(self.height * columns.len());
         for row in self.grey.rows().take(self.height) {
-            let mean = |shares: &Shares| shares.mean(|x| row.get(x).copied());
-            narrow.push(columns.iter().map(mean).collect::<Vec<f32>>());
+            narrow.extend(columns.iter().map(|shares| shares.mean(row)));
         }
         let mut samples = Vec::with_capacity(columns.len() * rows.len());
+        let mut sums = vec![0.0; columns.len()];
         for shares in &rows {
-            for x in 0..columns.len() {
-                samples.push(shares.mean(|y| narrow.get(y).and_then(|row| row.get(x)).copied()));
+            sums.fill(0.0);
+            let lines = narrow.chunks_exact(columns.len()).skip(shares.first);
+            for (weight, line) in shares.weights.iter().zip(lines) {
+                for (sum, value) in sums.iter_mut().zip(line) {
+                    *sum += weight * value;
+                }
             }
+            samples.extend(sums.iter().map(|sum| sum / shares.total));
         }
         let picture = Raster::new(columns.len(), rows.len(), samples)
             .expect("one sample for each column of each row, at least one of either");
         Self {
             kelvin_per_grey: self.kelvin_per_grey,
-            ..pad(&picture, multiple_of)
+            ..pad(&picture, |&value| value, multiple_of)
         }
     }
 
@@ -87,7 +94,7 @@ impl ModelInput {
     /// A picture that is 8-bit grey already, for `eval` on labelled sets that carry no temperatures.
     #[must_use]
     pub fn from_grey8(picture: &Raster<u8>, multiple_of: usize) -> Self {
-        pad(&picture.map(|&value| f32::from(value)), multiple_of)
+        pad(picture, |&value| f32::from(value), multiple_of)
     }
 }
 
@@ -138,7 +145,7 @@ pub(super) fn from_celsius(
     let grey = |value: &f32| ((value - low) * scale).clamp(0.0, 255.0);
     ModelInput {
         kelvin_per_grey: Some(scale.recip()),
-        ..pad(&fill_no_data(celsius).map(grey), multiple_of)
+        ..pad(&fill_no_data(celsius), grey, multiple_of)
     }
 }
 
@@ -146,16 +153,25 @@ pub(super) fn from_celsius(
 struct Shares {
     first: usize,
     weights: Vec<f32>,
+    /// Of the weights.
+    total: f32,
 }
 
 impl Shares {
-    fn mean(&self, value: impl Fn(usize) -> Option<f32>) -> f32 {
-        let total: f32 = self.weights.iter().sum();
-        let weighted = self.weights.iter().zip(self.first..);
-        let sum: f32 = weighted
-            .filter_map(|(weight, at)| Some(weight * value(at)?))
-            .sum();
-        sum / total.max(f32::MIN_POSITIVE)
+    fn new(first: usize, weights: Vec<f32>) -> Self {
+        let total: f32 = weights.iter().sum();
+        Self {
+            first,
+            weights,
+            total: total.max(f32::MIN_POSITIVE),
+        }
+    }
+
+    fn mean(&self, row: &[f32]) -> f32 {
+        let values = row.get(self.first..).unwrap_or_default();
+        let weighted = self.weights.iter().zip(values);
+        let sum: f32 = weighted.map(|(weight, value)| weight * value).sum();
+        sum / self.total
     }
 }
 
@@ -174,10 +190,7 @@ fn shares(len: usize, factor: f64) -> Vec<Shares> {
             let (from, to) = (number as f64 * step, (number + 1) as f64 * step);
             let (first, last) = (from as usize, (to.ceil() as usize).min(len));
             let covered = |at: usize| (to.min((at + 1) as f64) - from.max(at as f64)) as f32;
-            Shares {
-                first,
-                weights: (first..last).map(covered).collect(),
-            }
+            Shares::new(first, (first..last).map(covered).collect())
         })
         .collect()
 }
@@ -193,19 +206,21 @@ fn percentile(values: &mut [f32], fraction: f64) -> f32 {
     *values.select_nth_unstable_by(index, f32::total_cmp).1
 }
 
-fn pad(picture: &Raster<f32>, multiple_of: usize) -> ModelInput {
+fn pad<T>(picture: &Raster<T>, grey: impl Fn(&T) -> f32, multiple_of: usize) -> ModelInput {
     let (width, height) = picture.shape();
     let multiple_of = multiple_of.max(1);
     let padded_width = width.next_multiple_of(multiple_of);
     let padded_height = height.next_multiple_of(multiple_of);
-    let mut samples = Vec::with_capacity(padded_width * padded_height);
-    let mut last_row = Vec::new();
+    let mut samples: Vec<f32> = Vec::with_capacity(padded_width * padded_height);
     for row in picture.rows() {
-        last_row.clear();
-        last_row.extend_from_slice(row);
-        last_row.resize(padded_width, row.last().copied().unwrap_or_default());
-        samples.extend_from_slice(&last_row);
+        samples.extend(row.iter().map(&grey));
+        let last = samples.last().copied().unwrap_or_default();
+        samples.extend(std::iter::repeat_n(last, padded_width - width));
     }
+    let last_row = samples
+        .get(samples.len().saturating_sub(padded_width)..)
+        .unwrap_or_default()
+        .to_vec();
     for _ in height..padded_height {
         samples.extend_from_slice(&last_row);
     }
@@ -223,15 +238,15 @@ fn pad(picture: &Raster<f32>, multiple_of: usize) -> ModelInput {
 /// the finest one that has data (push), after Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4.
 ///
 /// All zeros when no pixel has data.
-pub(super) fn fill_no_data(celsius: &Raster<f32>) -> Raster<f32> {
+pub(super) fn fill_no_data(celsius: &Raster<f32>) -> Cow<'_, Raster<f32>> {
     if celsius.samples().iter().all(|value| value.is_finite()) {
-        return celsius.clone();
+        return Cow::Borrowed(celsius);
     }
     let (width, height) = celsius.shape();
     let coarse = if width == 1 && height == 1 {
-        return celsius.map(|value| if value.is_finite() { *value } else { 0.0 });
+        return Cow::Owned(celsius.map(|value| if value.is_finite() { *value } else { 0.0 }));
     } else {
-        fill_no_data(&halve(celsius))
+        fill_no_data(&halve(celsius)).into_owned()
     };
     let mut filled = celsius.clone();
     for (y, row) in filled.rows_mut().enumerate() {
@@ -241,7 +256,7 @@ pub(super) fn fill_no_data(celsius: &Raster<f32>) -> Raster<f32> {
             }
         }
     }
-    filled
+    Cow::Owned(filled)
 }
 
 /// Means of 2x2 blocks over their measured pixels; `NAN` where there are none.
@@ -249,18 +264,22 @@ pub(super) fn halve(raster: &Raster<f32>) -> Raster<f32> {
     let (width, height) = (raster.width().div_ceil(2), raster.height().div_ceil(2));
     let mut samples = Vec::with_capacity(width * height);
     for y in 0..height {
-        for x in 0..width {
-            let block = [(0, 0), (1, 0), (0, 1), (1, 1)];
-            let values = block
-                .iter()
-                .filter_map(|&(dx, dy)| raster.get(2 * x + dx, 2 * y + dy));
+        let line = |y: usize| {
+            let from = y * raster.width();
+            raster.samples().get(from..from + raster.width())
+        };
+        let upper = line(2 * y).unwrap_or_default().chunks(2);
+        let lower = line(2 * y + 1).unwrap_or_default();
+        let lower = lower.chunks(2).chain(std::iter::repeat(&[][..]));
+        samples.extend(upper.zip(lower).map(|(upper, lower)| {
+            let values = upper.iter().chain(lower);
             let (sum, count) = values
                 .filter(|value| value.is_finite())
                 .fold((0.0_f32, 0.0_f32), |(sum, count), value| {
                     (sum + value, count + 1.0)
                 });
-            samples.push(if count > 0.0 { sum / count } else { f32::NAN });
-        }
+            if count > 0.0 { sum / count } else { f32::NAN }
+        }));
     }
     Raster::new(width, height, samples).expect("a halved raster has rows and columns")
 }

@@ -296,7 +296,7 @@ fn a_hole_has_the_colours_of_the_blocks_around_it() {
     ] {
         let mut picture = Raster::new(4, 4, whole.clone()).unwrap();
         picture.samples_mut()[at] = f32::NAN;
-        let mut filled = model_input::fill_no_data(&picture);
+        let mut filled = model_input::fill_no_data(&picture).into_owned();
         assert_eq!(bits(&filled.samples()[at..=at]), bits(&[expected]), "{at}");
         filled.samples_mut()[at] = whole[at];
         assert_eq!(filled.samples(), whole, "nothing else changes");

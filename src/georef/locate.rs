@@ -259,6 +259,9 @@ impl Located {
     pub fn beyond(&self, limit: Metres) -> Vec<RowSpan> {
         let mut spans = Vec::new();
         for row in 0..self.camera.height {
+            if self.is_row_within(row, limit) {
+                continue;
+            }
             let mut open = None;
             for x in 0..=self.camera.width {
                 let hidden = x < self.camera.width && !self.is_within(x, row, limit);
@@ -273,6 +276,14 @@ impl Located {
             }
         }
         spans
+    }
+
+    /// Whether a whole row is clearly within, as its ends tell: what is seen within some distance lies in a cone about straight down, which is
+    /// convex, and lines stay straight.
+    fn is_row_within(&self, row: usize, limit: Metres) -> bool {
+        let clearly = Metres(limit.0 * (1.0 - 1e-9));
+        let ends = [0, self.camera.width.saturating_sub(1)];
+        self.local.lens().is_straight() && ends.into_iter().all(|x| self.is_within(x, row, clearly))
     }
 
     fn is_within(&self, x: usize, row: usize, limit: Metres) -> bool {

@@ -47,7 +47,7 @@ pub(super) fn publish(
         ramp: &Ramp::new(min, max)?,
         unit: "\u{b0}C",
     };
-    let mut assets = raster(store, map, layer, journal, TEMPERATURE, &style)?;
+    let mut assets = pool.install(|| raster(store, map, layer, journal, TEMPERATURE, &style))?;
     progress.step();
     let pyramid = pool.install(|| Pyramid::build(map.mosaic, &store.work()))?;
     let description = TileJson::new(&pyramid, style.ramp, ATTRIBUTION);

@@ -29,6 +29,8 @@ impl FileArtifact for Cog<'_> {
         let task = "write the Cloud-Optimized GeoTIFF";
         // The crate has no setter for units; a virtual raster around the working one names them instead.
         let described = Dataset::open(self.description()).task("describe the mosaic")?;
+        // Blocks are compressed beside each other and written in their order: the bytes are those of one thread.
+        let threads = rayon::current_num_threads().to_string();
         let mut options = RasterCreationOptions::new();
         for (name, value) in [
             ("COMPRESS", "DEFLATE"),
@@ -36,7 +38,7 @@ impl FileArtifact for Cog<'_> {
             ("BLOCKSIZE", "512"),
             ("RESAMPLING", "NEAREST"),
             ("BIGTIFF", "IF_SAFER"),
-            ("NUM_THREADS", "1"),
+            ("NUM_THREADS", &threads),
         ] {
             options.set_name_value(name, value).task(task)?;
         }

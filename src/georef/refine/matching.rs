@@ -3,19 +3,10 @@
 //! In: two redacted rasters, resampled to one grid on the ground. Out: by how much the second shows a place elsewhere than the
 //! first. Refuses: places without texture, hidden places, and places that match in two ways.
 
-use wide::f32x8;
+use fearless_simd::{Level, dispatch};
 
-/// A square grid of temperatures on the ground.
-#[derive(Debug, Clone)]
-pub(super) struct Chart {
-    pub(super) side: usize,
-    /// Above the mean of all, 0 where a frame shows nothing: sums need no branch, and single precision is enough for them.
-    kelvin: Plane,
-    squares: Plane,
-    /// 1 where a frame shows something, else 0.
-    shown: Plane,
-    totals: Vec<Totals>,
-}
+use super::chart::{Chart, Columns, LEAST_TEXTURE, Square};
+use super::products::{Shared, products, shared};
 
 /// A displacement in cells of the chart (columns to the right, rows down), and how well it fits.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -25,18 +16,6 @@ pub(super) struct Shift {
     pub(super) score: f64,
 }
 
-/// A square window of a chart.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(super) struct Square {
-    pub(super) column: usize,
-    pub(super) row: usize,
-    pub(super) side: usize,
-    /// Cells that both must show, at least.
-    pub(super) least: u32,
-}
-
-/// Least standard deviation of a window in K: below, noise is matched with noise.
-const LEAST_TEXTURE: f64 = 0.12;
 /// Least correlation of a match.
 const LEAST_SCORE: f64 = 0.5;
 /// By how much the best match must beat any that is not beside it.
@@ -51,35 +30,10 @@ pub(super) fn shift(
     around: (i64, i64),
     reach: i64,
 ) -> Option<Shift> {
-    let width = 2 * reach + 1;
-    let score =
-        |dx: i64, dy: i64| correlation(first, second, window, (around.0 + dx, around.1 + dy));
-    let scores: Vec<f64> = (-reach..=reach)
-        .flat_map(|dy| (-reach..=reach).map(move |dx| (dx, dy)))
-        .map(|(dx, dy)| score(dx, dy).unwrap_or(f64::NEG_INFINITY))
-        .collect();
-    let at = |dx: i64, dy: i64| -> f64 {
-        let inside = dx.abs() <= reach && dy.abs() <= reach;
-        let index = usize::try_from((dy + reach) * width + dx + reach).unwrap_or(usize::MAX);
-        scores
-            .get(index)
-            .copied()
-            .filter(|_| inside)
-            .unwrap_or(f64::NEG_INFINITY)
-    };
-    let places = || (-reach..=reach).flat_map(|dy| (-reach..=reach).map(move |dx| (dx, dy)));
-    let (dx, dy) = places().fold((0, 0), |best, place| {
-        if at(place.0, place.1) > at(best.0, best.1) {
-            place
-        } else {
-            best
-        }
-    });
-    let best = at(dx, dy);
-    let rival = places()
-        .filter(|(x, y)| (x - dx).abs() > 2 || (y - dy).abs() > 2)
-        .map(|(x, y)| at(x, y))
-        .fold(f64::NEG_INFINITY, f64::max);
+    let scores = correlations((first, second), window, around, reach)?;
+    let at = |dx: i64, dy: i64| scores.at((dx, dy)).unwrap_or(f64::NEG_INFINITY);
+    let (dx, dy) = scores.best?;
+    let (best, rival) = (at(dx, dy), scores.rival);
     // A best match on the border may go on beyond it.
     if dx.abs() == reach || dy.abs() == reach || best < LEAST_SCORE || best - rival < LEAST_LEAD {
         return None;
@@ -111,206 +65,211 @@ pub(super) fn shift(
     })
 }
 
-/// Correlation of the window in `first` with the window moved by `offset` in `second`, over what both show.
-fn correlation(first: &Chart, second: &Chart, window: Square, offset: (i64, i64)) -> Option<f64> {
-    let moved = Square {
-        column: usize::try_from(i64::try_from(window.column).ok()? + offset.0).ok()?,
-        row: usize::try_from(i64::try_from(window.row).ok()? + offset.1).ok()?,
-        ..window
-    };
-    let (alone_a, alone_b) = (first.totals(window)?, second.totals(moved)?);
-    let least = f64::from(window.least.max(2));
-    if alone_a.cells.min(alone_b.cells) < least {
-        return None;
+/// A place among those that are looked at: columns to the right and rows down from the middle one.
+type Place = (i64, i64);
+
+/// Correlations of a window with another moved within reach, as far as they were asked for.
+struct Scores {
+    reach: i64,
+    /// Row by row; `NAN` where nobody asked, negative infinity where the second ends or too little is shown.
+    found: Vec<f64>,
+    /// The highest, and the highest that is not beside it.
+    best: Option<Place>,
+    rival: f64,
+}
+
+impl Scores {
+    fn index(&self, (dx, dy): Place) -> Option<usize> {
+        let inside = dx.abs() <= self.reach && dy.abs() <= self.reach;
+        let index = (dy + self.reach) * (2 * self.reach + 1) + dx + self.reach;
+        usize::try_from(index).ok().filter(|_| inside)
     }
+
+    fn at(&self, place: Place) -> Option<f64> {
+        let found = self.found.get(self.index(place)?).copied()?;
+        (!found.is_nan()).then_some(found)
+    }
+}
+
+/// Every how many cells it is looked for hills; from there upwards. What optics show is smooth over two pixels.
+const LATTICE: i64 = 2;
+/// Hills that are climbed, the highest first.
+const HILLS: usize = 3;
+
+/// Looks for the window of `first` within `reach` of `around` in `second`: hills on a lattice, then the tops of the highest. `None` where there is
+/// nothing to look for.
+fn correlations(
+    (first, second): (&Chart, &Chart),
+    window: Square,
+    around: (i64, i64),
+    reach: i64,
+) -> Option<Scores> {
+    let vectors = Level::new();
+    let room = second.side.checked_sub(window.side)?;
+    let lines = starts(window.row, around.1, reach, room);
+    let columns = starts(window.column, around.0, reach, room);
+    let (first_row, first_column) = (lines.first()?, columns.first()?);
+    let here = first.window((window.column, window.row), window.side)?;
+    let least = f64::from(window.least.max(2));
     #[expect(clippy::cast_precision_loss, reason = "at most 512")]
     let all = (window.side * window.side) as f64;
-    let product = |a: &Plane, b: &Plane| products(a.lines(window), b.lines(moved));
-    // Of cells that both show. Where one hides nothing, which is most often, the sums of the other alone are all that is needed.
-    let is_whole = [alone_a, alone_b].map(|alone| alone.cells >= all);
-    let n = match is_whole {
-        [true, _] => alone_b.cells,
-        [_, true] => alone_a.cells,
-        _ => product(&first.shown, &second.shown),
+    let alone = first.totals(window)?;
+    if alone.cells < least || (alone.cells >= all && alone.is_bare(all)) {
+        return None;
+    }
+    let mut moved = Columns::of(second, first_column.1..columns.last()?.1 + window.side);
+    moved.add(1.0, second, first_row.1..first_row.1 + window.side);
+    let mut others = Vec::with_capacity(lines.len() * columns.len());
+    for (number, (_, row)) in lines.iter().enumerate() {
+        if number > 0 {
+            moved.add(-1.0, second, row - 1..*row);
+            moved.add(1.0, second, row + window.side - 1..row + window.side);
+        }
+        moved.windows(window.side, &mut others);
+    }
+    let score = |(dx, dy): Place| -> Option<f64> {
+        let place = |lines: &[(i64, usize)], at: i64| {
+            let number = usize::try_from(at - lines.first()?.0).ok()?;
+            Some((number, lines.get(number)?.1))
+        };
+        let ((column, left), (row, top)) = (place(&columns, dx)?, place(&lines, dy)?);
+        let other = others.get(row * columns.len() + column)?;
+        if other.cells < least {
+            return None;
+        }
+        let there = second.window((left, top), window.side)?;
+        // Where neither hides anything, which is most often, one sum is all that is left.
+        if alone.cells >= all && other.cells >= all {
+            if other.is_bare(all) {
+                return None;
+            }
+            let both = Shared {
+                cells: all,
+                first: alone.kelvin,
+                first_squares: alone.squares,
+                second: other.kelvin,
+                second_squares: other.squares,
+                products: dispatch!(vectors, simd => products(simd, here, there)),
+            };
+            return correlation(both, least);
+        }
+        correlation(dispatch!(vectors, simd => shared(simd, here, there)), least)
     };
+    let size = usize::try_from((2 * reach + 1) * (2 * reach + 1)).ok()?;
+    let mut scores = Scores {
+        reach,
+        found: vec![f64::NAN; size],
+        best: None,
+        rival: f64::NEG_INFINITY,
+    };
+    scores.climb(score);
+    Some(scores)
+}
+
+impl Scores {
+    fn ask(&mut self, place: Place, score: &impl Fn(Place) -> Option<f64>) -> f64 {
+        let Some(index) = self.index(place) else {
+            return f64::NEG_INFINITY;
+        };
+        match self.found.get_mut(index) {
+            Some(found) if found.is_nan() => {
+                *found = score(place).unwrap_or(f64::NEG_INFINITY);
+                *found
+            }
+            Some(found) => *found,
+            None => f64::NEG_INFINITY,
+        }
+    }
+
+    /// Finds the highest place and its rival.
+    fn climb(&mut self, score: impl Fn(Place) -> Option<f64>) {
+        let reach = self.reach;
+        let lattice = move || (-reach..=reach).filter(move |at| (at + reach) % LATTICE == 0);
+        let mut seen: Vec<(f64, Place)> = Vec::new();
+        for dy in lattice() {
+            for dx in lattice() {
+                seen.push((self.ask((dx, dy), &score), (dx, dy)));
+            }
+        }
+        // The first of equals, as they were asked.
+        seen.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let mut tops: Vec<(f64, Place)> = Vec::new();
+        let mut feet: Vec<Place> = Vec::new();
+        for (foot, place) in seen {
+            let is_new = feet.iter().all(|other| !is_beside(*other, place));
+            if foot == f64::NEG_INFINITY || feet.len() == HILLS || !is_new {
+                continue;
+            }
+            feet.push(place);
+            tops.push(self.top(foot, place, &score));
+        }
+        let best = tops
+            .iter()
+            .copied()
+            .reduce(|a, b| if b.0 > a.0 { b } else { a });
+        let Some((_, best)) = best else { return };
+        self.best = Some(best);
+        let others = (-reach..=reach).flat_map(|dy| (-reach..=reach).map(move |dx| (dx, dy)));
+        let rivals = others.filter(|place| !is_beside(*place, best));
+        self.rival = rivals
+            .filter_map(|place| self.at(place))
+            .fold(f64::NEG_INFINITY, f64::max);
+    }
+
+    /// The top of the hill at `place`.
+    fn top(
+        &mut self,
+        height: f64,
+        place: Place,
+        score: &impl Fn(Place) -> Option<f64>,
+    ) -> (f64, Place) {
+        let mut top = (height, place);
+        loop {
+            let (_, (x, y)) = top;
+            let around = (-1..=1).flat_map(|dy| (-1..=1).map(move |dx| (x + dx, y + dy)));
+            let highest = around.fold(top, |highest, place| {
+                let height = self.ask(place, score);
+                if height > highest.0 {
+                    (height, place)
+                } else {
+                    highest
+                }
+            });
+            if highest.1 == top.1 {
+                return top;
+            }
+            top = highest;
+        }
+    }
+}
+
+/// Whether two places are so near that they are one hill.
+fn is_beside(a: Place, b: Place) -> bool {
+    (a.0 - b.0).abs() <= 2 && (a.1 - b.1).abs() <= 2
+}
+
+/// First lines of a window that starts at `start` and is moved by `around` and up to `reach` either way, `last` at most, each with how far it is moved.
+fn starts(start: usize, around: i64, reach: i64, last: usize) -> Vec<(i64, usize)> {
+    let line = |by: i64| {
+        let at = usize::try_from(i64::try_from(start).ok()? + around + by).ok()?;
+        (at <= last).then_some((by, at))
+    };
+    (-reach..=reach).filter_map(line).collect()
+}
+
+/// `None` where too little is shown, or one of the two is bare.
+fn correlation(both: Shared, least: f64) -> Option<f64> {
+    let n = both.cells;
     if n < least {
         return None;
     }
-    let (sum_a, aa) = if is_whole[1] {
-        (alone_a.kelvin, alone_a.squares)
-    } else {
-        let sum = product(&first.kelvin, &second.shown);
-        (sum, product(&first.squares, &second.shown))
-    };
-    let (sum_b, bb) = if is_whole[0] {
-        (alone_b.kelvin, alone_b.squares)
-    } else {
-        let sum = product(&first.shown, &second.kelvin);
-        (sum, product(&first.shown, &second.squares))
-    };
-    let ab = product(&first.kelvin, &second.kelvin);
-    let (var_a, var_b) = (aa / n - (sum_a / n).powi(2), bb / n - (sum_b / n).powi(2));
-    let covariance = ab / n - sum_a / n * (sum_b / n);
+    let (mean_a, mean_b) = (both.first / n, both.second / n);
+    let (var_a, var_b) = (
+        both.first_squares / n - mean_a.powi(2),
+        both.second_squares / n - mean_b.powi(2),
+    );
+    let covariance = both.products / n - mean_a * mean_b;
     (var_a.min(var_b) > LEAST_TEXTURE * LEAST_TEXTURE).then(|| covariance / (var_a * var_b).sqrt())
-}
-
-/// Cells that are multiplied at once.
-const LANES: usize = 8;
-/// Lines that are summed in single precision.
-const LINES: usize = 8;
-
-/// Sum of the products of two windows, cell by cell.
-fn products<'a>(a: impl Iterator<Item = &'a [f32]>, b: impl Iterator<Item = &'a [f32]>) -> f64 {
-    let (mut sum, mut lanes) = (0.0, [f32x8::ZERO; 2]);
-    for (line, (a, b)) in a.zip(b).enumerate() {
-        if line % LINES == 0 {
-            sum += total(lanes);
-            lanes = [f32x8::ZERO; 2];
-        }
-        let (pairs_a, rest_a) = a.as_chunks::<{ 2 * LANES }>();
-        let (pairs_b, rest_b) = b.as_chunks::<{ 2 * LANES }>();
-        for (a, b) in pairs_a.iter().zip(pairs_b) {
-            let (a, b) = (halves(a), halves(b));
-            lanes = [lanes[0] + a[0] * b[0], lanes[1] + a[1] * b[1]];
-        }
-        let rest = rest_a.iter().zip(rest_b).map(|(a, b)| a * b);
-        sum += f64::from(rest.sum::<f32>());
-    }
-    sum + total(lanes)
-}
-
-fn total([a, b]: [f32x8; 2]) -> f64 {
-    f64::from((a + b).reduce_add())
-}
-
-fn halves(cells: &[f32; 2 * LANES]) -> [f32x8; 2] {
-    let (halves, _) = cells.as_chunks::<LANES>();
-    [halves[0], halves[1]].map(f32x8::new)
-}
-
-/// One number for each cell of a chart.
-#[derive(Debug, Clone)]
-struct Plane {
-    side: usize,
-    cells: Vec<f32>,
-}
-
-impl Plane {
-    /// The lines of a window that lies inside.
-    fn lines(&self, window: Square) -> impl Iterator<Item = &[f32]> {
-        let lines = self.cells.chunks_exact(self.side.max(1));
-        let lines = lines.skip(window.row).take(window.side);
-        lines.filter_map(move |line| line.get(window.column..window.column + window.side))
-    }
-}
-
-/// Sums over the cells of a window that show something.
-#[derive(Debug, Clone, Copy, Default)]
-struct Totals {
-    cells: f64,
-    kelvin: f64,
-    squares: f64,
-}
-
-impl Totals {
-    /// With `sign` 1 or -1.
-    fn add(self, sign: f64, other: Self) -> Self {
-        Self {
-            cells: self.cells + sign * other.cells,
-            kelvin: self.kelvin + sign * other.kelvin,
-            squares: self.squares + sign * other.squares,
-        }
-    }
-
-    /// Summed-area table (Crow 1984), one line and column longer than the chart: each place holds the sums over all that lies before it.
-    fn table(side: usize, kelvin: &[f32], shown: &[f32]) -> Vec<Self> {
-        let width = side + 1;
-        let mut table = vec![Self::default(); width * width];
-        for (row, (kelvin, shown)) in kelvin
-            .chunks_exact(side.max(1))
-            .zip(shown.chunks_exact(side.max(1)))
-            .enumerate()
-        {
-            let (before, from) = table.split_at_mut((row + 1) * width);
-            let above = before.get(row * width + 1..).unwrap_or_default();
-            let here = from.get_mut(1..width).unwrap_or_default();
-            let mut line = Self::default();
-            for ((sum, above), (kelvin, shown)) in
-                here.iter_mut().zip(above).zip(kelvin.iter().zip(shown))
-            {
-                let kelvin = f64::from(*kelvin);
-                let cell = Self {
-                    cells: f64::from(*shown),
-                    kelvin,
-                    squares: kelvin * kelvin,
-                };
-                line = line.add(1.0, cell);
-                *sum = above.add(1.0, line);
-            }
-        }
-        table
-    }
-}
-
-impl Chart {
-    /// From temperatures in °C, `NAN` where a frame shows nothing.
-    pub(super) fn new(side: usize, celsius: &[f32]) -> Self {
-        let known = celsius.iter().filter(|value| value.is_finite());
-        let (sum, count) = known.fold((0.0, 0_u32), |(sum, count), value| {
-            (sum + f64::from(*value), count + 1)
-        });
-        #[expect(clippy::cast_possible_truncation, reason = "a temperature")]
-        let mean = (sum / f64::from(count.max(1))) as f32;
-        let both = celsius.iter().map(|value| {
-            if value.is_finite() {
-                (value - mean, 1.0)
-            } else {
-                (0.0, 0.0)
-            }
-        });
-        let (kelvin, shown): (Vec<f32>, Vec<f32>) = both.unzip();
-        let totals = Totals::table(side, &kelvin, &shown);
-        let squares = kelvin.iter().map(|kelvin| kelvin * kelvin).collect();
-        let [kelvin, squares, shown] = [kelvin, squares, shown].map(|cells| Plane { side, cells });
-        Self {
-            side,
-            kelvin,
-            squares,
-            shown,
-            totals,
-        }
-    }
-
-    /// Sums over a window; `None` where it reaches out of the chart.
-    fn totals(&self, window: Square) -> Option<Totals> {
-        let (right, below) = (window.column + window.side, window.row + window.side);
-        if right > self.side || below > self.side {
-            return None;
-        }
-        let at = |column: usize, row: usize| self.totals.get(row * (self.side + 1) + column);
-        let outer = at(right, below)?.add(1.0, *at(window.column, window.row)?);
-        let inner = at(window.column, below)?.add(1.0, *at(right, window.row)?);
-        Some(outer.add(-1.0, inner))
-    }
-
-    /// Every `by`-th cell in both directions: the mean of those that show something.
-    pub(super) fn coarser(&self, by: usize) -> Self {
-        let side = self.side / by;
-        let cell = |at: usize| {
-            let square = Square {
-                column: at % side * by,
-                row: at / side * by,
-                side: by,
-                least: 0,
-            };
-            let Totals { cells, kelvin, .. } = self.totals(square).unwrap_or_default();
-            #[expect(clippy::cast_possible_truncation, reason = "a temperature")]
-            let mean = (kelvin / cells) as f32;
-            mean
-        };
-        let celsius: Vec<f32> = (0..side * side).map(cell).collect();
-        Self::new(side, &celsius)
-    }
 }
 
 #[cfg(test)]

@@ -6,14 +6,18 @@
 //!
 //! Positions and angles in the files are priors, so the whole flight stays where GPS put it; overlaps say how its frames lie to each other.
 
+mod chart;
+mod kept;
 mod least_squares;
 mod levels;
 mod matching;
 mod overlap;
 mod pairs;
 mod poses;
+mod products;
 mod solve;
 mod temperatures;
+mod terms;
 mod ties;
 mod vignetting;
 

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use super::levels::Levels;
 use super::pairs::Overlaps;
 use super::solve::{Unknowns, corrected_view, solve_ties};
-use super::ties::{ROUNDS, Round, Tie, ties};
+use super::ties::{Matching, ROUNDS, Round, Tie};
 use crate::frame::FrameId;
 use crate::georef::crs::median;
 use crate::georef::{Correction, Lens, Relief, Surface, SurfaceError, View};
@@ -132,7 +132,8 @@ where
         // Obliquely squares lie on walls and roofs as often as on the ground.
         unknowns.levels = None;
     }
-    let look = |unknowns: &Unknowns, round: Round| {
+    let mut matching = Matching::of(&overlaps.pairs);
+    let mut look = |unknowns: &Unknowns, round: Round| {
         let view = |at: usize| {
             let frame = frames.get(at)?;
             Some((
@@ -143,7 +144,7 @@ where
         };
         let ground = unknowns.levels.as_ref().map(Levels::surface);
         let surface = ground.as_ref().unwrap_or(surface);
-        ties(view, &overlaps.pairs, surface, round, &load)
+        matching.ties(view, surface, round, &load)
     };
     let centre = |unknowns: &Unknowns| {
         let views = frames.iter().enumerate();

@@ -7,9 +7,10 @@
 //! and camera, found by small steps, and with the level of the ground where no model tells it (`levels.rs`). What the files say is a prior, each
 //! number with its standard deviation.
 
-use super::least_squares::{Equation, solve};
+use super::least_squares::solve;
 use super::levels::{LEVEL, Levels, lean};
 use super::poses::{CameraCorrection, Stated};
+use super::terms::{Axis, Term, equation};
 use super::ties::Tie;
 use crate::georef::{Correction, Lens, Surface, View};
 use crate::units::Metres;
@@ -32,8 +33,8 @@ const OWN_SIZE: usize = Correction::SIZE;
 const SHARED_SIZE: usize = 7;
 /// Both.
 const NUMBERS: usize = OWN_SIZE + SHARED_SIZE;
-/// Of a tie: both frames, and the levels of the four nodes around its place.
-const TERMS: usize = 2 * NUMBERS + 4;
+/// Of a tie: both frames, what they share, and the levels of the four nodes around its place.
+const TERMS: usize = 2 * OWN_SIZE + SHARED_SIZE + 4;
 /// Fewer matches than this do not tell how the lens bends lines.
 const LEAST_FOR_LENS: usize = 200;
 
@@ -155,6 +156,13 @@ impl Unknowns {
         }
     }
 
+    /// The numbers of all frames, then what they share, each in units of its prior.
+    fn in_priors(&self) -> Vec<f64> {
+        let own = self.own.iter().flatten().zip(self.priors.iter().flatten());
+        let shared = self.shared.iter().zip(&self.shared_priors);
+        own.chain(shared).map(|(now, prior)| now / prior).collect()
+    }
+
     /// All numbers of a frame, its own and those of all.
     fn numbers(&self, index: usize) -> [f64; NUMBERS] {
         joined(
@@ -214,15 +222,6 @@ pub(super) fn corrected_view(
     }
 }
 
-/// One unknown of a tie.
-struct Term {
-    unknown: usize,
-    /// Metres east and north by which the first frame's place moves from the second's per unit of it.
-    moves: (f64, f64),
-    now: f64,
-    prior: f64,
-}
-
 /// Solves for all numbers at once, `with_levels` those of the ground too.
 pub(super) fn solve_ties(
     unknowns: &mut Unknowns,
@@ -239,7 +238,7 @@ pub(super) fn solve_ties(
     for tie in ties {
         let second = (tie.place.0 + tie.offset.0, tie.place.1 + tie.offset.1);
         let sides = [(tie.frames.0, tie.place, 1.0), (tie.frames.1, second, -1.0)];
-        let mut terms = Vec::with_capacity(TERMS);
+        let mut terms: Vec<Term> = Vec::with_capacity(TERMS);
         let mut apart = (0.0, 0.0);
         for (frame, place, sign) in sides {
             let now = unknowns.numbers(frame);
@@ -253,22 +252,28 @@ pub(super) fn solve_ties(
             let Some((moves, lean)) = both else { continue };
             apart = (apart.0 + sign * lean.0, apart.1 + sign * lean.1);
             let numbers = now.into_iter().zip(moves).zip(unknowns.priors(frame));
-            terms.extend(numbers.enumerate().map(|(number, ((now, moves), prior))| {
+            for (number, ((now, moves), prior)) in numbers.enumerate() {
                 let (unknown, is_known) = match number.checked_sub(OWN_SIZE) {
                     None => (frame * OWN_SIZE + number, true),
                     Some(shared) => (shared_from + shared, knows_lens),
                 };
                 let sign = if is_known { sign } else { 0.0 };
                 let moves = (sign * moves.0, sign * moves.1);
-                Term {
-                    unknown,
-                    moves,
-                    now,
-                    prior,
+                // What both frames share moves both: one term.
+                match terms.iter_mut().find(|term| term.unknown == unknown) {
+                    Some(term) => {
+                        term.moves = (term.moves.0 + moves.0, term.moves.1 + moves.1);
+                    }
+                    None => terms.push(Term {
+                        unknown,
+                        moves,
+                        now,
+                        prior,
+                    }),
                 }
-            }));
+            }
         }
-        if terms.len() < 2 * NUMBERS {
+        if terms.len() < NUMBERS + OWN_SIZE {
             continue;
         }
         if let Some((levels, free)) = &levels {
@@ -284,14 +289,21 @@ pub(super) fn solve_ties(
             );
         }
         for (axis, offset) in [(Axis::East, tie.offset.0), (Axis::North, tie.offset.1)] {
-            equations.push(equation(&terms, axis, offset, tie.sigma));
+            equations.push(equation::<TERMS>(&terms, axis, offset, tie.sigma));
         }
     }
     if let Some((levels, free)) = &levels {
         equations.extend(levels.gentle(free, levels_from));
     }
+    // From what the round before found: it is near.
+    let mut start = unknowns.in_priors();
+    let of_levels = levels.iter().flat_map(|(levels, free)| {
+        let level = |node| levels.relief().level(node) / LEVEL;
+        free.keys().copied().map(level)
+    });
+    start.extend(of_levels);
+    let solved = solve(&equations, start);
     let free = levels.map(|(_, free)| free).unwrap_or_default();
-    let solved = solve(&equations, levels_from + free.len());
     let (own, rest) = solved.split_at(shared_from);
     let (shared, of_levels) = rest.split_at(SHARED_SIZE);
     let priors = unknowns.priors.iter();
@@ -303,39 +315,6 @@ pub(super) fn solve_ties(
     unknowns.shared = scaled(shared, unknowns.shared_priors);
     if let Some(levels) = unknowns.levels.as_mut().filter(|_| with_levels) {
         levels.set(&free, of_levels);
-    }
-}
-
-/// Solved for whole corrections, so that the prior holds them to the file and not to the round before.
-fn equation(terms: &[Term], axis: Axis, offset: f64, sigma: f64) -> Equation<TERMS> {
-    let mut equation = Equation {
-        unknowns: [0; TERMS],
-        factors: [0.0; TERMS],
-        target: offset / sigma,
-    };
-    let slots = equation.unknowns.iter_mut().zip(&mut equation.factors);
-    for ((unknown, slot), term) in slots.zip(terms) {
-        let slope = axis.of(term.moves) / sigma;
-        equation.target += slope * term.now;
-        *unknown = u32::try_from(term.unknown).unwrap_or(u32::MAX);
-        *slot = slope * term.prior;
-    }
-    equation
-}
-
-/// Of two directions.
-#[derive(Clone, Copy)]
-enum Axis {
-    East,
-    North,
-}
-
-impl Axis {
-    fn of(self, (east, north): (f64, f64)) -> f64 {
-        match self {
-            Self::East => east,
-            Self::North => north,
-        }
     }
 }
 

@@ -89,6 +89,12 @@ impl Patch {
         }
     }
 
+    /// Side of a cell.
+    #[must_use]
+    pub fn cell(&self) -> Metres {
+        Metres(self.cell)
+    }
+
     /// Levels of the lowest and the highest cell.
     #[must_use]
     pub fn range(&self) -> (f64, f64) {
