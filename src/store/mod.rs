@@ -437,6 +437,9 @@ fn is_private(path: &str) -> bool {
 }
 
 #[cfg(test)]
+mod working_tests;
+
+#[cfg(test)]
 mod tests {
     use super::*;
 
