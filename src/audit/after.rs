@@ -110,6 +110,21 @@ pub fn release(
     })
 }
 
+/// Ends what a command over the finished run in `dir` had begun when it was stopped: its entries are signed or taken back, and proofs are written anew.
+///
+/// # Errors
+///
+/// [`AuditError::Unverified`] where the folder does not verify for another reason; as [`append_after`] otherwise.
+pub fn complete(dir: &Path, log: &Signer) -> Result<(), AuditError> {
+    within(dir, |store| {
+        recover(store, log)?;
+        let options = VerifyOptions::default();
+        let found = super::verify::check(store.root(), &options, false)?;
+        refuse(store, found.result.problems)?;
+        proof::write_all(store, log.verifier(), &found.publications)
+    })
+}
+
 /// Writes the proof of every published file of the run in `dir` under its checkpoint; returns how many entries publish files.
 ///
 /// # Errors

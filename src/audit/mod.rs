@@ -34,7 +34,7 @@ mod tree;
 mod verify;
 
 pub use after::{
-    Release, append_after, append_what, open_finished, prove, refuse_unsigned, release,
+    Release, append_after, append_what, complete, open_finished, prove, refuse_unsigned, release,
     write_proofs,
 };
 pub use begin::{Manifest, ModelId, RunOpened};

@@ -7,10 +7,10 @@ use super::print::{answer, answer_json, tell};
 use super::run::now;
 use super::{Exit, Global};
 use crate::Error;
-use crate::audit::Signer;
+use crate::audit::{self, AuditError, Signer};
 use crate::config::{Args, Config};
 use crate::detect::{DetectError, Engine, Model, Precision};
-use crate::review::{Case, Decision, Desk, Margins, People, Proposal};
+use crate::review::{Case, Decision, Desk, Margins, People, Proposal, ReviewError};
 use crate::seal::IntakeKey;
 use crate::store::{self, Existing, layout};
 
@@ -155,8 +155,8 @@ fn boxed(text: &str) -> Result<[u32; 4], String> {
 
 impl ReviewCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
-        let desk = Desk::open(&self.dir)?;
         let dir = self.dir.as_path();
+        let desk = self.what.desk(dir)?;
         match self.what {
             What::List => list(desk.withheld(), global),
             What::Sample { share, seed } => list(desk.sampled(share, &seed)?.into_iter(), global),
@@ -187,6 +187,33 @@ impl ReviewCommand {
             What::Countersign { proposal, keys } => keys.countersign(desk, dir, &proposal)?,
         }
         Ok(Exit::Done)
+    }
+}
+
+impl What {
+    /// The keys of a decision.
+    fn keys(&self) -> Option<&Keys> {
+        match self {
+            Self::List | Self::Sample { .. } | Self::Show(_) => None,
+            Self::Approve { decide, .. }
+            | Self::Reject { decide }
+            | Self::Release { decide, .. }
+            | Self::Confirm { decide } => Some(&decide.keys),
+            Self::Countersign { keys, .. } => Some(keys),
+        }
+    }
+
+    /// The desk of a folder. Where a command over it was stopped half way, a decision ends that first.
+    fn desk(&self, dir: &Path) -> Result<Desk, Error> {
+        let refused = match Desk::open(dir) {
+            Err(refused @ ReviewError::Audit(AuditError::Unverified { .. })) => refused,
+            opened => return Ok(opened?),
+        };
+        let Some(Ok(log)) = self.keys().map(|keys| keys.signer(dir)) else {
+            return Err(refused.into());
+        };
+        audit::complete(dir, &log)?;
+        Ok(Desk::open(dir)?)
     }
 }
 
@@ -231,9 +258,13 @@ fn models(config: &Config) -> Result<Vec<Model>, DetectError> {
 impl Keys {
     /// The key that signs the log, and the desk with what opens its inputs.
     fn open(&self, desk: Desk, dir: &Path) -> Result<(Signer, Desk), Error> {
+        Ok((self.signer(dir)?, self.opens(desk)?))
+    }
+
+    /// The key that signs the log.
+    fn signer(&self, dir: &Path) -> Result<Signer, AuditError> {
         let own = dir.join(layout::SIGNING_KEY);
-        let signer = Signer::load(self.log_key.as_deref().unwrap_or(&own))?;
-        Ok((signer, self.opens(desk)?))
+        Signer::load(self.log_key.as_deref().unwrap_or(&own))
     }
 
     /// The desk with what opens its inputs.

@@ -102,7 +102,7 @@ impl Intruder {
         let (open, shown) = (map.get("unmasked")?, map.get("published")?);
         Some(Self {
             test: format!(
-                "On {} an attacker was played (`{}`) on a simulated flight of {} that this program had published with these models: {} of people whose \
+                "On {} an attacker was played (\u{201c}{}\u{201d}) on a simulated flight of {} that this program had published with these models: {} of people whose \
                  places are known.",
                 measured.date,
                 measured.command,

@@ -145,7 +145,11 @@ pub fn purge(purge: &Purge<'_>) -> Result<Vec<RawDeleted>, RetentionError> {
     store.clear_work()?;
     drop(log);
     drop(store);
-    if !done.is_empty() {
+    // Those of an earlier purge that was stopped may not have been written.
+    let deleted = entries
+        .iter()
+        .any(|entry| matches!(entry, Entry::Deleted(_)));
+    if deleted || !done.is_empty() {
         // What was changed in the folder is no reason to keep what is due: the deletion is logged, `verify` tells the rest.
         if let Err(error) = audit::prove(folder) {
             tracing::warn!("the proofs of the published files were not written anew: {error}");

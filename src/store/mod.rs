@@ -15,6 +15,7 @@
 //! ```
 
 mod artifact;
+mod begun;
 mod beside;
 mod disk;
 mod error;
@@ -148,25 +149,6 @@ impl Store {
     /// [`StoreError::Io`], naming the folder.
     pub fn sync_names(&self) -> Result<(), StoreError> {
         disk::sync_tree(&self.root)
-    }
-
-    /// Whether a run into `root` was stopped so early that nothing of it can be gone on with, or `root` is an empty folder: there may be keys, and
-    /// a log in which no entry was durable, but nothing that was published or signed.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Io`], naming the folder.
-    pub fn is_unbegun(root: &Path) -> Result<bool, StoreError> {
-        if !root.is_dir() {
-            return Ok(false);
-        }
-        let begins = [LOCK, WORK, layout::AUDIT, layout::PRIVATE];
-        let names = entries(root)?;
-        let is_ours = names.is_empty() || names.iter().any(|name| name == LOCK);
-        let is_early = names
-            .iter()
-            .all(|name| begins.iter().any(|begin| name == begin));
-        Ok(is_ours && is_early && !root.join(layout::CHECKPOINT).exists())
     }
 
     /// The output folder.
@@ -429,6 +411,9 @@ pub fn hash_file(path: &Path) -> Result<([u8; 32], u64), StoreError> {
 fn is_private(path: &str) -> bool {
     Path::new(path).starts_with(layout::PRIVATE)
 }
+
+#[cfg(test)]
+mod working_tests;
 
 #[cfg(test)]
 mod tests {

@@ -1,0 +1,77 @@
+//! Working files, and files that only grow.
+
+use std::borrow::Cow;
+
+use super::*;
+
+struct Text(&'static str);
+
+impl sealed::Sealed for Text {}
+
+impl Artifact for Text {
+    fn bytes(&self) -> Cow<'_, [u8]> {
+        self.0.as_bytes().into()
+    }
+}
+
+fn fill(path: &Path) {
+    write_secret(path, b"x").unwrap();
+}
+
+/// SHA-256 of `abc`: FIPS 180-4, example B.1.
+#[test]
+fn a_working_file_is_read_back_as_what_was_spilled_and_as_nothing_else() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
+    let sha256 = store.spill("frames/a", &Text("abc")).unwrap();
+    let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
+    assert_eq!(crate::hex::encode(&sha256), expected);
+    assert_eq!(store.read_spilled("frames/a", &sha256).unwrap(), b"abc");
+    assert_eq!(store.read_spilled("frames/b", &sha256), None);
+    store.spill("frames/a", &Text("abd")).unwrap();
+    assert_eq!(store.read_spilled("frames/a", &sha256), None);
+    store.clear_work().unwrap();
+    assert!(!store.work().exists());
+}
+
+#[test]
+fn what_was_being_written_is_removed_and_working_files_stay() {
+    let folder = tempfile::tempdir().unwrap();
+    let work = folder.path().join(WORK);
+    for file in [
+        "partial~tiles~a",
+        "partial~tiles~xyz/1.png",
+        "frames/a",
+        "b",
+    ] {
+        fill(&work.join(file));
+    }
+    fill(&folder.path().join(LOCK));
+    let store = Store::open(folder.path(), Existing::Keep).unwrap();
+    let mut left = entries(&store.work()).unwrap();
+    left.sort();
+    assert_eq!(left, ["b", "frames"]);
+}
+
+#[test]
+fn a_folder_that_is_replaced_keeps_nothing_but_its_lock() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in [LOCK, "audit/entries.jsonl", "tiles/a", "summary.json"] {
+        fill(&folder.path().join(file));
+    }
+    let store = Store::open(folder.path(), Existing::Replace).unwrap();
+    store.clear_work().unwrap();
+    assert_eq!(entries(folder.path()).unwrap(), [LOCK]);
+    drop(store);
+    Store::open(folder.path(), Existing::Keep).expect("nobody holds it any more");
+}
+
+#[test]
+fn a_file_that_only_grows_has_all_that_was_appended() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
+    let mut log = store.append("audit/log").unwrap();
+    log.append(b"one\n").unwrap();
+    log.append(b"two\n").unwrap();
+    assert_eq!(log.read().unwrap(), b"one\ntwo\n");
+}
