@@ -63,7 +63,11 @@ def main():
     shards = len(json.loads(plan.read_text())["shards"])
 
     # A shard is not to blame for the machine that was taken away under it.
-    dask.config.set({"distributed.scheduler.allowed-failures": args.retries})
+    dask.config.set({
+        "distributed.scheduler.allowed-failures": args.retries,
+        # A worker that died starts again; on a busy machine that takes longer than the 15 seconds after which Dask gives it up for good.
+        "distributed.deploy.lost-worker-timeout": "1 hour",
+    })
     cluster = None
     if args.scheduler is None:
         cluster = LocalCluster(

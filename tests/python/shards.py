@@ -1,15 +1,17 @@
 """One run against the same run in shards, through the real program: splits, workers killed at random, Dask, overhead.
 
-    python tests/python/shards.py target/release/heatveil shards-work 160
+    python tests/python/shards.py target/release/heatveil shards-work 120 [kills] [dask] [overhead]
 
 Whatever differs between the folders but the durations in summary.json ends it with exit code 1. The table that it prints stands in BENCHMARKS.md.
 """
 
 import concurrent.futures
+import itertools
 import json
 import os
 import pathlib
 import random
+import resource
 import shutil
 import signal
 import statistics
@@ -21,8 +23,10 @@ PROGRAM = pathlib.Path(sys.argv[1]).absolute()
 WORK = pathlib.Path(sys.argv[2]).absolute()
 FRAMES = int(sys.argv[3])
 REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-ROUNDS = 3
+ROUNDS = int(os.environ.get("ROUNDS", "3"))
 SPLITS = [1, 2, 7, 31]
+# Of the overhead: as many as there are workers, so that borders and starts count as they do in a large run.
+SHARDS = 4
 
 # The clock stands still, so that run.opened and run.closed have one time.
 os.environ["SOURCE_DATE_EPOCH"] = "1768516200"
@@ -146,7 +150,7 @@ def dask(dice):
     import psutil
 
     out = WORK / "dask"
-    plan(out, 31)
+    shards = plan(out, 31)["shards"]
     driver = subprocess.Popen(
         [sys.executable, REPOSITORY / "deploy/dask/heatveil_dask.py", out, "--heatveil", PROGRAM, "--workers", "2", "--retries", "20", "--dashboard", "127.0.0.1:0"],
         stderr=subprocess.PIPE, stdout=subprocess.DEVNULL, text=True,
@@ -166,40 +170,46 @@ def dask(dice):
             pass
     if driver.returncode not in (0, 3) or kills == 0:
         sys.exit(f"dask: exit code {driver.returncode} after {kills} kills\n{reader.result()[-3000:]}")
-    print(f"dask, 31 shards: {kills} Dask workers killed", flush=True)
+    print(f"dask, {shards} shards: {kills} Dask workers killed", flush=True)
     same(out)
 
 
+def cpu():
+    """Seconds of processor time of all children that ended: what other work on the machine hardly changes."""
+    used = resource.getrusage(resource.RUSAGE_CHILDREN)
+    return used.ru_utime + used.ru_stime
+
+
 def overhead():
-    """One process of four threads against four workers of one thread each, in turn."""
-    print(f"\n| round | `run --threads 4`, s | plan, s | 4 x `work --threads 1`, s | merge, s | all / run |\n| --- | --- | --- | --- | --- | --- |")
-    ratios, bytes_left = [], []
-    shards = 12
+    """One process of four threads against four workers of one thread each, in turn; clock and processor seconds."""
+    print("\n| round | `run --threads 4`, s (CPU s) | plan | 4 x `work --threads 1` | merge | all / run, by the clock | by CPU seconds |")
+    print("| --- | --- | --- | --- | --- | --- | --- |")
+    ratios = []
     for number in range(ROUNDS):
         shutil.rmtree(WORK / "one", ignore_errors=True)
-        begun = time.monotonic()
-        run(WORK / "one", 4)
-        alone = time.monotonic() - begun
         out = WORK / "four"
-        begun = time.monotonic()
-        planned = plan(out, shards, 4)
-        marks = [time.monotonic()]
+        marks = [(time.monotonic(), cpu())]
+        run(WORK / "one", 4)
+        marks.append((time.monotonic(), cpu()))
+        planned = plan(out, SHARDS, 4)
+        marks.append((time.monotonic(), cpu()))
         with concurrent.futures.ThreadPoolExecutor(4) as pool:
             codes = list(pool.map(lambda shard: work(out, shard).wait(), range(planned["shards"])))
         if any(codes):
             sys.exit(f"exit codes of workers: {codes}")
-        marks.append(time.monotonic())
-        bytes_left = [
-            sum(path.stat().st_size for path in (out / ".work").rglob(pattern)) for pattern in ("*.f32", "*.result.jsonl", "*plan.json*")
-        ]
+        marks.append((time.monotonic(), cpu()))
+        left_there = [sum(path.stat().st_size for path in (out / ".work").rglob(kind)) for kind in ("*.f32", "*.result.jsonl", "*plan.json*")]
         merge(out, 4)
-        marks.append(time.monotonic())
-        ratios.append((marks[2] - begun) / alone)
-        print(f"| {number + 1} | {alone:.1f} | {marks[0] - begun:.1f} | {marks[1] - marks[0]:.1f} | {marks[2] - marks[1]:.1f} | {ratios[-1]:.3f} |", flush=True)
+        marks.append((time.monotonic(), cpu()))
+        one, *others = [(b[0] - a[0], b[1] - a[1]) for a, b in itertools.pairwise(marks)]
+        ratio = [sum(part[kind] for part in others) / one[kind] for kind in (0, 1)]
+        ratios.append(ratio)
+        cells = [f"{clock:.1f} ({used:.1f})" for clock, used in (one, *others)]
+        print(f"| {number + 1} | {' | '.join(cells)} | {ratio[0]:.3f} | {ratio[1]:.3f} |", flush=True)
         same(out)
-    rasters, results, plans = bytes_left
-    neighbours = planned["neighbours"]
-    print(f"\nmedian {statistics.median(ratios):.3f}; {FRAMES} frames in {planned['shards']} shards, {neighbours} first looks beside them at borders")
+    rasters, results, plans = left_there
+    clock, used = (statistics.median(kind) for kind in zip(*ratios))
+    print(f"\nmedian {clock:.3f} by the clock, {used:.3f} by CPU seconds; {FRAMES} frames in {planned['shards']} shards, {planned['neighbours']} first looks beside them")
     print(f"a frame: {rasters / FRAMES / 1e6:.2f} MB of rasters, {results / FRAMES:.0f} bytes of results, {plans / FRAMES:.0f} bytes of plan")
 
 
@@ -214,10 +224,14 @@ def main():
     begun = time.monotonic()
     run(WORK / "whole", 2)
     print(f"{FRAMES} frames in one process: {time.monotonic() - begun:.1f} s", flush=True)
-    killed_splits(dice)
-    killed_merge(dice)
-    dask(dice)
-    overhead()
+    parts = sys.argv[4:] or ["kills", "dask", "overhead"]
+    if "kills" in parts:
+        killed_splits(dice)
+        killed_merge(dice)
+    if "dask" in parts:
+        dask(dice)
+    if "overhead" in parts:
+        overhead()
 
 
 main()
