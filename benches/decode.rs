@@ -36,8 +36,9 @@ fn main() {
             file => files.push(PathBuf::from(file)),
         }
     }
-    if files.is_empty() {
-        println!("give files: see benches/peers/decoders.py");
+    let is_known = ["calibrate", "tiff"].contains(&what.as_str());
+    if files.is_empty() || !is_known {
+        println!("give --what calibrate or tiff, and files: see benches/peers/decoders.py");
         return;
     }
     let pool = rayon::ThreadPoolBuilder::new()
@@ -50,10 +51,10 @@ fn main() {
         let done = numbered.map(|(number, file)| {
             let id = FrameId(u32::try_from(number).unwrap());
             let frame = calibrated(id, file);
-            match what.as_str() {
-                "calibrate" => frame.shape().0 * frame.shape().1,
-                "tiff" => write(frame, out.as_deref().unwrap(), number),
-                other => panic!("no such thing: {other}"),
+            if what == "tiff" {
+                write(frame, out.as_deref().unwrap(), number)
+            } else {
+                frame.shape().0 * frame.shape().1
             }
         });
         done.sum()

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+use super::{DetectError, Provider};
 use crate::hex;
 
 /// Where the runtime's library is expected: beside the executable, else where `ORT_DYLIB_PATH` points.
@@ -61,8 +62,31 @@ pub(super) fn identify(library: &Path, trusts: Option<&str>) -> Result<String, S
     Ok(format!("onnxruntime {version} sha256:{sha256}"))
 }
 
+/// Name of `provider` for the log, with the hash of its library beside `library`, which must be the one that the user `trusts`.
+///
+/// # Errors
+///
+/// [`DetectError::Provider`] saying the hash that was found.
+pub(super) fn identify_provider(
+    provider: Provider,
+    library: &Path,
+    trusts: Option<&str>,
+) -> Result<String, DetectError> {
+    let Some(stem) = provider.library() else {
+        return Ok(provider.name().to_owned());
+    };
+    let library = library.canonicalize().unwrap_or_else(|_| library.into());
+    let (start, end) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
+    let beside = library.with_file_name(format!("{start}{stem}{end}"));
+    let sha256 = trusted(&beside, trusts).map_err(|problem| DetectError::Provider {
+        provider: provider.name(),
+        problem,
+    })?;
+    Ok(format!("{} sha256:{sha256}", provider.name()))
+}
+
 /// SHA-256 of the library of an execution provider, which must be the one that the user `trusts`: none is known here. The words say what is wrong.
-pub(super) fn trusted(library: &Path, trusts: Option<&str>) -> Result<String, String> {
+fn trusted(library: &Path, trusts: Option<&str>) -> Result<String, String> {
     let bytes = fs::read(library)
         .map_err(|error| format!("{} could not be read ({error})", library.display()))?;
     let sha256 = sha256(&bytes);

@@ -77,6 +77,7 @@ fn fp32<'a>(choice: &Choice<'a>) -> Choice<'a> {
 
 #[cfg(feature = "onnx")]
 fn onnxruntime(choice: &Choice<'_>) -> Result<Opened, DetectError> {
+    use super::library::identify_provider;
     use super::{Onnx, Runtime, runtime_library};
     let library = runtime_library(choice.library);
     let runtime = Runtime::load(&library, choice.library_sha256)?;
@@ -88,7 +89,7 @@ fn onnxruntime(choice: &Choice<'_>) -> Result<Opened, DetectError> {
         }
         return Ok((detectors, runtime.version().to_owned()));
     }
-    let name = runtime.provider(provider, &library, choice.provider_sha256)?;
+    let name = identify_provider(provider, &library, choice.provider_sha256)?;
     let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
     let fp32 = fp32(choice);
     for (model, same) in models(&fp32)?.into_iter().zip(models(&fp32)?) {

@@ -99,6 +99,7 @@ pub const SCORES: f32 = 0.01;
 /// The same for the distances to a find's edges, in cells of the network's grid, where either score is above [`SEEN`].
 pub const DISTANCES: f32 = 0.1;
 /// Scores below this are no finds of any card.
+#[cfg(any(test, feature = "onnx"))]
 const SEEN: f32 = 0.05;
 
 /// A network's answer: scores and distances, `channels x rows x columns` each, and how many cells a channel has.
@@ -121,7 +122,7 @@ pub(super) fn difference(here: &Answer, there: &Answer) -> Option<String> {
         return Some("answers have other sizes".into());
     }
     // Also where either is no number.
-    let far = |(a, b): (&f32, &f32), most: f32| !((a - b).abs() <= most);
+    let far = |(a, b): (&f32, &f32), most: f32| (a - b).is_nan() || (a - b).abs() > most;
     let score = here.scores.iter().zip(&there.scores);
     if let Some((a, b)) = score.clone().find(|&pair| far(pair, SCORES)) {
         return Some(format!("a score is {a} on the processor and {b} there"));

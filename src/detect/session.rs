@@ -12,7 +12,7 @@ use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{RunOptions, Session};
 use ort::value::TensorRef;
 
-use super::library::{identify, trusted};
+use super::library::identify;
 use super::network::{Network, grid, other_output};
 use super::postprocess::Grid;
 use super::provider::{self, Answer};
@@ -75,30 +75,6 @@ impl Runtime {
     #[must_use]
     pub fn version(self) -> &'static str {
         &self.0.version
-    }
-
-    /// Name of `provider` for the log, with the hash of its library beside `library`, which must be the one that the user `trusts`.
-    ///
-    /// # Errors
-    ///
-    /// [`DetectError::Provider`] saying the hash that was found.
-    pub(super) fn provider(
-        self,
-        provider: Provider,
-        library: &Path,
-        trusts: Option<&str>,
-    ) -> Result<String, DetectError> {
-        let Some(stem) = provider.library() else {
-            return Ok(provider.name().to_owned());
-        };
-        let library = library.canonicalize().unwrap_or_else(|_| library.into());
-        let (start, end) = (std::env::consts::DLL_PREFIX, std::env::consts::DLL_SUFFIX);
-        let beside = library.with_file_name(format!("{start}{stem}{end}"));
-        let sha256 = trusted(&beside, trusts).map_err(|problem| DetectError::Provider {
-            provider: provider.name(),
-            problem,
-        })?;
-        Ok(format!("{} sha256:{sha256}", provider.name()))
     }
 
     /// A session with one thread, and, on the processor, equal answers for equal input.

@@ -23,12 +23,12 @@ fn fill(path: &Path) {
 fn a_working_file_is_read_back_as_what_was_spilled_and_as_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-    let sha256 = store.spill("frames/a", &Text("abc")).unwrap();
+    let sha256 = store.spill(|_| "frames/a".into(), &Text("abc")).unwrap();
     let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert_eq!(crate::hex::encode(&sha256), expected);
     assert_eq!(store.read_spilled("frames/a", &sha256).unwrap(), b"abc");
     assert_eq!(store.read_spilled("frames/b", &sha256), None);
-    store.spill("frames/a", &Text("abd")).unwrap();
+    store.spill(|_| "frames/a".into(), &Text("abd")).unwrap();
     assert_eq!(store.read_spilled("frames/a", &sha256), None);
     store.clear_work().unwrap();
     assert!(!store.work().exists());
