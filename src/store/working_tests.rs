@@ -75,3 +75,16 @@ fn a_file_that_only_grows_has_all_that_was_appended() {
     log.append(b"two\n").unwrap();
     assert_eq!(log.read().unwrap(), b"one\ntwo\n");
 }
+
+#[cfg(unix)]
+#[test]
+fn what_is_private_is_read_by_its_owner_alone() {
+    use std::os::unix::fs::PermissionsExt;
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
+    let staged = store.stage("private/list", &Text("abc")).unwrap();
+    let receipt = staged.commit().unwrap();
+    assert_eq!((receipt.path.as_str(), receipt.bytes), ("private/list", 3));
+    let found = fs::metadata(folder.path().join("private/list")).unwrap();
+    assert_eq!(found.permissions().mode() & 0o777, 0o600);
+}

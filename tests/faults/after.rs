@@ -261,7 +261,7 @@ fn attack(step: usize, ways: &[usize]) {
 
 #[test]
 fn what_is_done_after_a_run_survives_a_kill() {
-    attack(11, &[0]);
+    attack(23, &[0]);
 }
 
 #[test]
