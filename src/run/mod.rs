@@ -293,7 +293,7 @@ impl Run {
             .stage_file(layout::FOOTPRINTS, &footprints)?
             .commit()?;
         summary.checkpoint = journal.close()?;
-        finish(store, started, &mut summary)?;
+        summary::finish(store, started, &mut summary)?;
         journal.sign()?;
         store.clear_work()?;
         Ok(summary)
@@ -436,20 +436,6 @@ impl Run {
             ]),
         }
     }
-}
-
-/// Writes the summary: before the log is signed, since a run that was signed to its end is not gone on with.
-fn finish(store: &Store, started: Instant, summary: &mut Summary) -> Result<(), RunError> {
-    summary.seconds = started.elapsed().as_secs_f64();
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "frame counts are far below 2^52"
-    )]
-    let frames = summary.frames_total as f64;
-    summary.frames_per_second = frames / summary.seconds.max(1e-9);
-    summary.peak_rss_bytes = summary::peak_rss_bytes();
-    store.stage(layout::SUMMARY, summary)?.commit()?;
-    Ok(())
 }
 
 /// Items alive at a time, per worker: enough that no worker waits for a slow neighbour.

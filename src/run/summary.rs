@@ -4,13 +4,14 @@ use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::io;
 use std::path::{Path, PathBuf};
+use std::time::Instant;
 
 use serde::Serialize;
 
 use super::processed::Times;
-use super::{Cause, Counts, Outcome};
+use super::{Cause, Counts, Outcome, RunError};
 use crate::frame::FrameId;
-use crate::store::{Artifact, layout, sealed};
+use crate::store::{Artifact, Store, layout, sealed};
 
 /// Totals of a run: `summary.json`, and the last line of `run --json`. Fields are only ever added.
 #[derive(Debug, Clone, Serialize)]
@@ -261,10 +262,27 @@ impl Summary {
 }
 
 /// Largest resident memory of this process so far in bytes; 0 where the system does not say.
-#[must_use]
-pub(super) fn peak_rss_bytes() -> u64 {
+fn peak_rss_bytes() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
     let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"));
     let kibibytes = line.and_then(|line| line.trim().trim_end_matches(" kB").parse::<u64>().ok());
     kibibytes.unwrap_or_default() * 1024
+}
+
+/// Writes the summary: before the log is signed, since a run that was signed to its end is not gone on with.
+pub(super) fn finish(
+    store: &Store,
+    started: Instant,
+    summary: &mut Summary,
+) -> Result<(), RunError> {
+    summary.seconds = started.elapsed().as_secs_f64();
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "frame counts are far below 2^52"
+    )]
+    let frames = summary.frames_total as f64;
+    summary.frames_per_second = frames / summary.seconds.max(1e-9);
+    summary.peak_rss_bytes = peak_rss_bytes();
+    store.stage(layout::SUMMARY, summary)?.commit()?;
+    Ok(())
 }
