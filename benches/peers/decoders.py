@@ -74,7 +74,8 @@ def main() -> None:
     out.mkdir()
     fixtures = ROOT / "fixtures/flight/frames"
     real = {name: sorted((DATA / "flights" / name).rglob("*.[jJ][pP]*[gG]")) for name in ("xt2", "m2ea")}
-    flir = {"FLIR, fixtures": copies(sorted(fixtures.glob("*_R.JPG")), given.work / "flir", 40)}
+    # flyr reads the one with a PNG inside and not the plain one.
+    flir = {"FLIR, fixture": copies([fixtures / "DJI_20260115223002_0003_R.JPG"], given.work / "flir", 40)}
     dji = {}
     if real["xt2"]:
         flir["FLIR, XT2 flight"] = real["xt2"]
