@@ -52,7 +52,7 @@ impl KeptFrame<'_> {
         let (width, height) = (self.celsius.width(), self.celsius.height());
         let side =
             |pixels: usize| u32::try_from(pixels).map_err(|_too_large| TiffError::IntSizeError);
-        let deflate = Compression::Deflate(DeflateLevel::Balanced);
+        let deflate = Compression::Deflate(DeflateLevel::Fast);
         let mut tiff = TiffEncoder::new(file)?.with_compression(deflate);
         let (longitude, latitude) = self.place;
         let mut gps = tiff.extra_directory()?;
