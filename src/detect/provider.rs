@@ -96,7 +96,7 @@ pub(super) use sessions::on;
 
 /// How far two answers of one network to one picture may lie apart in any score. Scores go to the log in thousandths.
 pub const SCORES: f32 = 0.01;
-/// The same for the distances to a find's edges, in cells of the network's grid, where either score is above [`SEEN`].
+/// The same for the distances to a find's edges, in cells of the network's grid, where either score is 0.05 or more.
 pub const DISTANCES: f32 = 0.1;
 /// Scores below this are no finds of any card.
 #[cfg(any(test, feature = "onnx"))]
