@@ -3,6 +3,7 @@
 //! Before version 3.7 GDAL closes a file without a word when its last bytes did not reach the disk (its functions return nothing). Its messages are
 //! all there is: they are counted, so that a file is not published that lacks a part. Refuses: to go on where anything was not written meanwhile.
 
+use std::borrow::Cow;
 use std::io;
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
@@ -25,7 +26,7 @@ static FAILURES: Mutex<Failures> = Mutex::new(Failures {
 });
 
 /// Parts of GDAL's, libtiff's and SQLite's messages about writing, in lower case. Others are about reading, which has an answer of its own.
-const WRITING: [&str; 9] = [
+const WRITING: [&str; 10] = [
     "writ",
     "flush",
     "disk",
@@ -35,6 +36,8 @@ const WRITING: [&str; 9] = [
     "input/output",
     "read-only",
     "truncat",
+    // SQLite's words for a journal that it cannot make.
+    "unable to open database",
 ];
 
 /// From here to [`Watch::end`] nothing may fail to be written, in whichever thread.
@@ -92,6 +95,7 @@ fn failures() -> MutexGuard<'static, Failures> {
 }
 
 fn listen(kind: CplErrType, number: i32, text: &str) {
+    let text = &*without_statement(text);
     tracing::debug!("GDAL {kind:?} {number}: {text}");
     failures().hear(kind, text);
 }
@@ -103,6 +107,23 @@ impl Failures {
             self.number += 1;
             text.clone_into(&mut self.last);
         }
+    }
+}
+
+/// GDAL repeats a statement that SQLite refused, with the values in it: `sqlite3_step(INSERT ...): words`.
+fn without_statement(text: &str) -> Cow<'_, str> {
+    let statement = text
+        .find("sqlite3_")
+        .and_then(|at| Some(at + text.get(at..)?.find('(')?));
+    let words = text.rfind("):").map(|at| at + 1);
+    match statement.zip(words) {
+        Some((start, end)) if start < end => format!(
+            "{}(...){}",
+            text.get(..start).unwrap_or_default(),
+            text.get(end..).unwrap_or_default()
+        )
+        .into(),
+        _ => text.into(),
     }
 }
 
@@ -135,6 +156,21 @@ fn ask_the_disk(path: &Path) -> Result<(), StoreError> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// As `make storage-faults` met it.
+    #[test]
+    fn a_statement_is_not_repeated_and_what_sqlite_could_not_make_counts() {
+        let told = "In ExecuteSQL(): sqlite3_step(INSERT INTO metadata VALUES ('bounds','-2.45,54.59')):\n  unable to open database file";
+        let said = without_statement(told);
+        assert_eq!(
+            said,
+            "In ExecuteSQL(): sqlite3_step(...):\n  unable to open database file"
+        );
+        assert!(is_about_writing(&said));
+        for other in ["no statement (at all): none", "sqlite3_open() failed", ""] {
+            assert_eq!(without_statement(other), other);
+        }
+    }
 
     #[test]
     fn a_path_says_nothing_about_writing() {
