@@ -33,12 +33,12 @@ def simulate(costs, total, size, workers, seed):
     """Makespan of the shards (s), share of the workers' time that first attempts needed, attempts lost, second copies."""
     chance = random.Random(seed)
     waiting = list(reversed(list(enumerate(chunks(total, size)))))
-    running, done, copies = {}, set(), {}
+    running, done = {}, set()
     events, free, clock, number = [], [], 0.0, 0
     lost = twice = 0
 
     def start(worker, shard, at):
-        nonlocal number, lost
+        nonlocal number
         number += 1
         needed = looks(costs, shard[1], workers) * chance.lognormvariate(0.0, costs["spread"])
         if chance.random() < costs["straggler_share"]:
@@ -47,7 +47,6 @@ def simulate(costs, total, size, workers, seed):
         ends, broken = (at + needed, False) if needed <= breaks else (at + breaks, True)
         heapq.heappush(events, (ends, number, worker, shard, broken))
         running.setdefault(shard[0], []).append((at, worker))
-        copies[shard[0]] = copies.get(shard[0], 0) + 1
 
     def next_for(worker, at):
         nonlocal twice

@@ -219,11 +219,7 @@ impl What {
 
 impl Show {
     fn execute(self, desk: &Desk) -> Result<(), Error> {
-        let file = match &self.config {
-            Some(path) => Args::read(path)?,
-            None => Args::default(),
-        };
-        let config = self.settings.or(file).resolve()?;
+        let config = self.settings.over(self.config.as_deref())?.resolve()?;
         let models = models(&config)?;
         let margins = Margins::of(models.iter().map(Model::card));
         let Some(out) = &self.out else {

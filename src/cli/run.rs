@@ -52,10 +52,7 @@ pub(super) struct RunCommand {
 
 impl RunCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
-        let file = match &self.config {
-            Some(path) => Args::read(path)?,
-            None => Args::default(),
-        };
+        let settings = self.settings.over(self.config.as_deref())?;
         let run = Run {
             inputs: inputs(&self.inputs)?,
             reviewed: self.reviewed,
@@ -64,7 +61,7 @@ impl RunCommand {
                 (_, true) => Existing::Replace,
                 _ => Existing::Refuse,
             },
-            ..prepare(self.settings.or(file), self.threads, self.out)?
+            ..prepare(settings, self.threads, self.out)?
         };
         if self.dry_run {
             show_plan(&run.plan()?, global);

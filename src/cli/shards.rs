@@ -45,11 +45,7 @@ pub(super) struct PlanCommand {
 
 impl PlanCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
-        let file = match &self.config {
-            Some(path) => Args::read(path)?,
-            None => Args::default(),
-        };
-        let settings = self.settings.or(file);
+        let settings = self.settings.over(self.config.as_deref())?;
         let text = toml::to_string(&settings).unwrap_or_default();
         let run = Run {
             inputs: inputs(&self.inputs)?,

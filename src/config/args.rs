@@ -1,10 +1,10 @@
 //! Settings as the user writes them: every one optional, the same words in TOML and on the command line.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
-use super::{BuildingsArgs, DetectArgs, RunArgs, SurveyArgs, Walls, WeatherArgs};
+use super::{BuildingsArgs, ConfigError, DetectArgs, RunArgs, SurveyArgs, Walls, WeatherArgs};
 use crate::georef::YawSource;
 use crate::redact::Policy;
 
@@ -355,6 +355,18 @@ pub struct AuditArgs {
 }
 
 impl Args {
+    /// The settings of `self`, and where it has none those of `file`, where one is given.
+    ///
+    /// # Errors
+    ///
+    /// As [`Args::read`].
+    pub fn over(self, file: Option<&Path>) -> Result<Self, ConfigError> {
+        match file {
+            Some(path) => Ok(self.or(Self::read(path)?)),
+            None => Ok(self),
+        }
+    }
+
     /// The settings of `self`, and where it has none those of `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {

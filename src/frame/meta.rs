@@ -42,6 +42,29 @@ pub struct FrameMeta {
     pub leaks: Vec<Leak>,
 }
 
+#[cfg(test)]
+impl FrameMeta {
+    /// Of a file that says nothing but temperatures in °C.
+    pub(crate) fn bare(format: Format) -> Self {
+        Self {
+            format,
+            width: 0,
+            height: 0,
+            camera: CameraName::default(),
+            captured_at: None,
+            position: None,
+            relative_altitude: None,
+            absolute_altitude: None,
+            exif_position: None,
+            gimbal: None,
+            flight: None,
+            focal_length_mm: None,
+            radiometry: Radiometry::Celsius,
+            leaks: Vec::new(),
+        }
+    }
+}
+
 /// File formats that carry temperatures.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash, Serialize, Deserialize)]
 pub enum Format {

@@ -7,14 +7,10 @@ use crate::units::{Celsius, Degrees, Fraction, Metres};
 
 fn meta() -> FrameMeta {
     FrameMeta {
-        format: Format::TiffF32,
-        width: 0,
-        height: 0,
         camera: CameraName {
             make: "Maker".into(),
             model: "Model".into(),
         },
-        captured_at: None,
         position: Some(Position {
             latitude: Degrees(52.6),
             longitude: Degrees(1.7),
@@ -23,13 +19,7 @@ fn meta() -> FrameMeta {
             vertical_accuracy: None,
         }),
         relative_altitude: Some(Metres(60.0)),
-        absolute_altitude: None,
-        exif_position: None,
-        gimbal: None,
-        flight: None,
-        focal_length_mm: None,
-        radiometry: Radiometry::Celsius,
-        leaks: vec![],
+        ..FrameMeta::bare(Format::TiffF32)
     }
 }
 

@@ -172,7 +172,7 @@ pub(super) fn as_f64(side: usize) -> f64 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::frame::{Attitude, CameraName, Format, Position, PositionSource, Radiometry};
+    use crate::frame::{Attitude, CameraName, Format, Position, PositionSource};
     use crate::units::{Degrees, Metres};
 
     pub(crate) fn meta(model: &str) -> FrameMeta {
@@ -182,14 +182,12 @@ pub(super) mod tests {
             roll: Degrees(0.0),
         };
         FrameMeta {
-            format: Format::DjiRjpeg,
             width: 640,
             height: 512,
             camera: CameraName {
                 make: "DJI".into(),
                 model: model.into(),
             },
-            captured_at: None,
             position: Some(Position {
                 latitude: Degrees(52.658_007_833),
                 longitude: Degrees(1.716_073_973),
@@ -198,13 +196,9 @@ pub(super) mod tests {
                 vertical_accuracy: None,
             }),
             relative_altitude: Some(Metres(60.0)),
-            absolute_altitude: None,
-            exif_position: None,
             gimbal: Some(attitude(10.0, -90.0)),
             flight: Some(attitude(63.0, -5.0)),
-            focal_length_mm: None,
-            radiometry: Radiometry::Celsius,
-            leaks: Vec::new(),
+            ..FrameMeta::bare(Format::DjiRjpeg)
         }
     }
 

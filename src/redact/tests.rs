@@ -2,9 +2,7 @@
 
 use super::*;
 use crate::detect::{BoxPx, Class, Detection, Detections, Line, Padding};
-use crate::frame::{
-    Calibration, CameraName, Format, Frame, FrameId, FrameMeta, Radiometry, Samples,
-};
+use crate::frame::{Calibration, Format, Frame, FrameId, FrameMeta, Samples};
 use crate::raster::Raster;
 use crate::units::Metres;
 
@@ -137,22 +135,7 @@ fn only_a_model_that_looked_at_this_very_frame_makes_a_mask() {
 
 #[test]
 fn a_window_is_levelled_and_what_stands_before_it_is_removed() {
-    let meta = FrameMeta {
-        format: Format::TiffF32,
-        width: 4,
-        height: 1,
-        camera: CameraName::default(),
-        captured_at: None,
-        position: None,
-        relative_altitude: None,
-        absolute_altitude: None,
-        exif_position: None,
-        gimbal: None,
-        flight: None,
-        focal_length_mm: None,
-        radiometry: Radiometry::Celsius,
-        leaks: vec![],
-    };
+    let meta = FrameMeta::bare(Format::TiffF32);
     let samples = Samples::F32(Raster::new(4, 1, vec![1.0, 3.0, 5.0, 7.0]).unwrap());
     let frame = Frame::raw(FrameId(0), meta, samples)
         .calibrate(&Calibration::Celsius)

@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use serde::{Deserialize, Serialize};
+
 use super::Outcome;
 use super::window::Seen;
 use crate::audit::DecidedMask;
@@ -111,7 +113,8 @@ impl Processed {
 }
 
 /// Wall-clock time that one frame took, by stage.
-#[derive(Debug, Clone, Copy, Default)]
+#[derive(Debug, Clone, Copy, Default, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub(super) struct Times {
     pub(super) read: Duration,
     pub(super) decode: Duration,

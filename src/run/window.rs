@@ -184,7 +184,7 @@ fn near(seen: &Seen, other: &Arc<Seen>, config: &CarryConfig) -> Option<Neighbou
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::frame::{Attitude, Format, Position, PositionSource, Radiometry};
+    use crate::frame::{Attitude, Format, Position, PositionSource};
     use crate::georef::{CameraOverrides, locate};
     use crate::units::{Degrees, Metres};
 
@@ -206,7 +206,6 @@ pub(super) mod tests {
             model: "M3T".into(),
         };
         let meta = FrameMeta {
-            format: Format::DjiRjpeg,
             width: 640,
             height: 512,
             camera: camera.clone(),
@@ -219,13 +218,8 @@ pub(super) mod tests {
                 vertical_accuracy: None,
             }),
             relative_altitude: Some(Metres(60.0)),
-            absolute_altitude: None,
-            exif_position: None,
             gimbal: Some(down),
-            flight: None,
-            focal_length_mm: None,
-            radiometry: Radiometry::Celsius,
-            leaks: Vec::new(),
+            ..FrameMeta::bare(Format::DjiRjpeg)
         };
         Arc::new(Seen {
             id: FrameId(id),

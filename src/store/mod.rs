@@ -419,7 +419,8 @@ mod working_tests;
 mod tests {
     use super::*;
 
-    struct Note(&'static str);
+    /// A text as a file.
+    pub(super) struct Note(pub(super) &'static str);
     impl sealed::Sealed for Note {}
     impl Artifact for Note {
         fn bytes(&self) -> std::borrow::Cow<'_, [u8]> {

@@ -130,16 +130,9 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Existing, sealed};
+    use super::super::Existing;
+    use super::super::tests::Note;
     use super::*;
-
-    struct Note(&'static str);
-    impl sealed::Sealed for Note {}
-    impl Artifact for Note {
-        fn bytes(&self) -> std::borrow::Cow<'_, [u8]> {
-            self.0.as_bytes().into()
-        }
-    }
 
     #[test]
     fn workers_share_a_folder_that_no_run_holds_alone() {

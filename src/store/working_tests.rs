@@ -1,18 +1,7 @@
 //! Working files, and files that only grow.
 
-use std::borrow::Cow;
-
+use super::tests::Note;
 use super::*;
-
-struct Text(&'static str);
-
-impl sealed::Sealed for Text {}
-
-impl Artifact for Text {
-    fn bytes(&self) -> Cow<'_, [u8]> {
-        self.0.as_bytes().into()
-    }
-}
 
 fn fill(path: &Path) {
     write_secret(path, b"x").unwrap();
@@ -23,12 +12,12 @@ fn fill(path: &Path) {
 fn a_working_file_is_read_back_as_what_was_spilled_and_as_nothing_else() {
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-    let sha256 = store.spill(|_| "frames/a".into(), &Text("abc")).unwrap();
+    let sha256 = store.spill(|_| "frames/a".into(), &Note("abc")).unwrap();
     let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert_eq!(crate::hex::encode(&sha256), expected);
     assert_eq!(store.read_spilled("frames/a", &sha256).unwrap(), b"abc");
     assert_eq!(store.read_spilled("frames/b", &sha256), None);
-    store.spill(|_| "frames/a".into(), &Text("abd")).unwrap();
+    store.spill(|_| "frames/a".into(), &Note("abd")).unwrap();
     assert_eq!(store.read_spilled("frames/a", &sha256), None);
     store.clear_work().unwrap();
     assert!(!store.work().exists());
@@ -82,7 +71,7 @@ fn what_is_private_is_read_by_its_owner_alone() {
     use std::os::unix::fs::PermissionsExt;
     let folder = tempfile::tempdir().unwrap();
     let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-    let staged = store.stage("private/list", &Text("abc")).unwrap();
+    let staged = store.stage("private/list", &Note("abc")).unwrap();
     let receipt = staged.commit().unwrap();
     assert_eq!((receipt.path.as_str(), receipt.bytes), ("private/list", 3));
     let found = fs::metadata(folder.path().join("private/list")).unwrap();

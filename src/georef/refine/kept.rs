@@ -174,26 +174,13 @@ impl Kept {
 
 #[cfg(test)]
 mod tests {
+    use super::super::made_view;
     use super::*;
-    use crate::frame::Attitude;
-    use crate::georef::{Bounds, Intrinsics};
-    use crate::units::{Degrees, Metres};
+    use crate::georef::Bounds;
+    use crate::units::Degrees;
 
     fn view(centre: (f64, f64), pitch: f64) -> View {
-        let camera = Intrinsics {
-            width: 640,
-            height: 512,
-            fx: 760.0,
-            fy: 760.0,
-            cx: 320.0,
-            cy: 256.0,
-        };
-        let attitude = Attitude {
-            yaw: Degrees(30.0),
-            pitch: Degrees(pitch),
-            roll: Degrees(0.0),
-        };
-        View::new(camera, centre, Metres(60.0), attitude)
+        made_view(centre, 60.0, 30.0, pitch)
     }
 
     /// Ties are in metres of ground: a camera that is put 0.3 m further east shows all that it sees 0.3 m further east.

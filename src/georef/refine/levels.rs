@@ -151,28 +151,15 @@ pub(super) fn lean(view: &View, (east, north): (f64, f64), up: f64) -> (f64, f64
 
 #[cfg(test)]
 mod tests {
+    use super::super::made_view;
     use super::super::poses::Stated;
     use super::super::solve::{Unknowns, solve_ties};
     use super::*;
-    use crate::frame::{Attitude, FrameId};
-    use crate::georef::{Bounds, Intrinsics, Patch};
-    use crate::units::{Degrees, Metres};
+    use crate::frame::FrameId;
+    use crate::georef::{Bounds, Patch};
 
     fn view(centre: (f64, f64), pitch: f64) -> View {
-        let camera = Intrinsics {
-            width: 640,
-            height: 512,
-            fx: 760.0,
-            fy: 760.0,
-            cx: 320.0,
-            cy: 256.0,
-        };
-        let attitude = Attitude {
-            yaw: Degrees(20.0),
-            pitch: Degrees(pitch),
-            roll: Degrees(0.0),
-        };
-        View::new(camera, centre, Metres(60.0), attitude)
+        made_view(centre, 60.0, 20.0, pitch)
     }
 
     fn patch(relief: &Relief) -> Patch {

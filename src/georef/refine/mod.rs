@@ -24,3 +24,22 @@ mod vignetting;
 pub use poses::{CameraCorrection, Offsets, Poses, Stated, refine_poses};
 pub use temperatures::{Radiometric, Temperatures, match_temperatures};
 pub use vignetting::Vignetting;
+
+/// For tests: the view of a camera of 640x512 pixels without distortion, `up` metres above level 0, angles in degrees.
+#[cfg(test)]
+fn made_view(centre: (f64, f64), up: f64, yaw: f64, pitch: f64) -> super::View {
+    let camera = super::Intrinsics {
+        width: 640,
+        height: 512,
+        fx: 760.0,
+        fy: 760.0,
+        cx: 320.0,
+        cy: 256.0,
+    };
+    let attitude = crate::frame::Attitude {
+        yaw: crate::units::Degrees(yaw),
+        pitch: crate::units::Degrees(pitch),
+        roll: crate::units::Degrees(0.0),
+    };
+    super::View::new(camera, centre, crate::units::Metres(up), attitude)
+}

@@ -352,10 +352,9 @@ fn moves(
 
 #[cfg(test)]
 mod tests {
+    use super::super::made_view;
     use super::*;
-    use crate::frame::{Attitude, FrameId};
-    use crate::georef::Intrinsics;
-    use crate::units::Degrees;
+    use crate::frame::FrameId;
 
     const TRUE_UP: f64 = 60.0;
 
@@ -366,25 +365,12 @@ mod tests {
     /// Twenty frames 20 m apart, whose files are off by fixed amounts up to 1.5 m.
     fn stated() -> Vec<Stated> {
         let off = [0.9, -1.3, 0.4, 1.5, -0.6, -1.1, 0.2];
-        let camera = Intrinsics {
-            width: 640,
-            height: 512,
-            fx: 760.0,
-            fy: 760.0,
-            cx: 320.0,
-            cy: 256.0,
-        };
         let frame = |at: u8| {
             let ((east, north), off) = (place(at), off[usize::from(at) % off.len()]);
-            let attitude = Attitude {
-                yaw: Degrees(0.0),
-                pitch: Degrees(-90.0),
-                roll: Degrees(0.0),
-            };
             let centre = (east + off, north - 0.8 * off);
             Stated {
                 id: FrameId(at.into()),
-                view: View::new(camera, centre, Metres(TRUE_UP), attitude),
+                view: made_view(centre, TRUE_UP, 0.0, -90.0),
                 accuracy: (None, None),
             }
         };

@@ -5,7 +5,6 @@
 
 use std::collections::BTreeMap;
 use std::num::NonZeroUsize;
-use std::time::Duration;
 
 use rayon::ThreadPool;
 use serde::{Deserialize, Serialize};
@@ -51,9 +50,7 @@ struct FrameText {
     entries: Vec<Entry>,
     /// TOML, in which every number comes back as it was, to the last bit.
     meta: Option<String>,
-    /// Times by stage and inside the networks.
-    micros: [u64; 7],
-    looks: u32,
+    times: Times,
 }
 
 /// The last line: SHA-256 of those before it, hex.
@@ -92,8 +89,7 @@ pub(super) fn write(
         let line = FrameText {
             entries: done.entries.clone(),
             meta,
-            micros: micros(&done.times),
-            looks: done.times.looks,
+            times: done.times,
         };
         text.extend(serde_json::to_vec(&line).ok()?);
         text.push(b'\n');
@@ -209,7 +205,7 @@ fn done(id: FrameId, line: FrameText, manifest: &Line, plan: &ShardPlan) -> Opti
         meta,
         outcome,
         output_sha256,
-        times: times(line.micros, line.looks),
+        times: line.times,
         entries: line.entries,
     })
 }
@@ -236,39 +232,4 @@ pub(super) fn check_rasters(
             "the redacted raster of frame {id} is gone or damaged"
         ))
     })
-}
-
-fn micros(times: &Times) -> [u64; 7] {
-    [
-        times.read,
-        times.decode,
-        times.calibrate,
-        times.detect,
-        times.redact,
-        times.self_check,
-        times.inference,
-    ]
-    .map(|time| u64::try_from(time.as_micros()).unwrap_or(u64::MAX))
-}
-
-fn times(micros: [u64; 7], looks: u32) -> Times {
-    let [
-        read,
-        decode,
-        calibrate,
-        detect,
-        redact,
-        self_check,
-        inference,
-    ] = micros.map(Duration::from_micros);
-    Times {
-        read,
-        decode,
-        calibrate,
-        detect,
-        redact,
-        self_check,
-        inference,
-        looks,
-    }
 }
