@@ -17,6 +17,7 @@ const LONGEST_CARD: u64 = 1 << 20;
 const LONGEST_MODEL: u64 = 1 << 30;
 
 /// A card and one of the files that belong to it.
+#[derive(Clone)]
 pub struct Model {
     card: ModelCard,
     precision: Precision,

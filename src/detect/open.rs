@@ -79,25 +79,26 @@ fn fp32<'a>(choice: &Choice<'a>) -> Choice<'a> {
 fn onnxruntime(choice: &Choice<'_>) -> Result<Opened, DetectError> {
     use super::library::identify_provider;
     use super::{Onnx, Runtime, runtime_library};
+    let provider = choice.provider;
+    let is_elsewhere = provider != Provider::Cpu;
+    let models = models(&if is_elsewhere { fp32(choice) } else { *choice })?;
     let library = runtime_library(choice.library);
     let runtime = Runtime::load(&library, choice.library_sha256)?;
-    let provider = choice.provider;
-    if provider == Provider::Cpu {
-        let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
-        for model in models(choice)? {
-            detectors.push(Box::new(Onnx::new(runtime, model, choice.workers)?));
-        }
-        return Ok((detectors, runtime.version().to_owned()));
+    let mut name = runtime.version().to_owned();
+    if is_elsewhere {
+        name += " on ";
+        name += &identify_provider(provider, &library, choice.provider_sha256)?;
     }
-    let name = identify_provider(provider, &library, choice.provider_sha256)?;
     let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
-    let fp32 = fp32(choice);
-    for (model, same) in models(&fp32)?.into_iter().zip(models(&fp32)?) {
-        let there = Onnx::on(provider, runtime, model, choice.workers)?;
-        there.agrees_with(&Onnx::new(runtime, same, 1)?)?;
-        detectors.push(Box::new(there));
+    for model in models {
+        let here = is_elsewhere.then(|| Onnx::new(runtime, model.clone(), 1));
+        let detector = Onnx::on(provider, runtime, model, choice.workers)?;
+        if let Some(here) = here {
+            detector.agrees_with(&here?)?;
+        }
+        detectors.push(Box::new(detector));
     }
-    Ok((detectors, format!("{} on {name}", runtime.version())))
+    Ok((detectors, name))
 }
 
 #[cfg(not(feature = "onnx"))]
