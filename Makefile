@@ -20,7 +20,7 @@
 # make intruder   an attacker looks for people in what was published: ten minutes, into intruder/
 # make mutants    small changes to MODULES="frame redact store audit", each of which must fail a unit test: two hours on a free core, into target/mutants/crate/mutants.out
 # make coverage   lines of kernel, redaction, store and log that tests reach: twenty minutes, needs LLVM of rustc's version (apt)
-# make fuzz   every reader of others' bytes for SECONDS=1800 each; make fuzz-short for 30 each   (fuzz/README.md)
+# make fuzz   every reader of others' bytes for SECONDS=1800 each; make fuzz-short for 30 each, which CI does   (fuzz/README.md)
 # make dist   what is handed on, into dist/: program, runtime, bill of materials, hashes
 # make reproducible  two builds in two folders, compared byte for byte
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
@@ -134,7 +134,7 @@ fuzz:
 	@.ci/fuzz $(or $(SECONDS),1800)
 
 fuzz-short:
-	@.ci/fuzz 30
+	@.ci/fuzz short 30
 
 dist: setup web
 	@.ci/dist

@@ -33,7 +33,7 @@ use crate::run::FrameFootprint;
 use crate::seal::{self, IntakeKey};
 use crate::tiles::Probe;
 use crate::units::Metres;
-use crate::{audit, detect, ingest, radiometry};
+use crate::{audit, detect, ingest, radiometry, run};
 
 /// Takes any bytes.
 pub type Target = fn(&[u8]);
@@ -55,6 +55,7 @@ pub const TARGETS: &[(&str, Target)] = &[
     ("postprocess", detect::fuzzing::postprocess),
     ("proof", proof),
     ("sealed", sealed),
+    ("shards", run::fuzzing::shards),
     ("statement", audit::fuzzing::state),
     ("tags", ingest::fuzzing::tags),
 ];

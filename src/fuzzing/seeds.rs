@@ -12,7 +12,7 @@ use sha2::{Digest, Sha256};
 
 use super::files;
 use crate::georef::Crs;
-use crate::{audit, hex};
+use crate::{audit, hex, run};
 
 /// Bytes that look like chance, the same on every machine.
 fn chance(number: u32, length: usize) -> Vec<u8> {
@@ -109,6 +109,7 @@ fn seeds(target: &str) -> Vec<Vec<u8>> {
         "postprocess" => (0..8).map(|number| chance(number, 800)).collect(),
         "proof" => vec![audit::fuzzing::true_proof().1],
         "sealed" => vec![BASE64_STANDARD.decode(SEALED).unwrap(), super::SECRET.into()],
+        "shards" => run::fuzzing::seeds(),
         "statement" => vec![br#"{"predicate":{"resolvedDependencies":[{"content":"bm90ZQ==","name":"audit/checkpoint"}]}}"#.to_vec()],
         "tags" => {
             let exif = b"II*\0\x08\0\0\0\x01\0\x25\x88\x04\0\x01\0\0\0\x1a\0\0\0\0\0\0\0\x02\0\x05\0\x01\0\x01\0\0\0\0\0\0\0\x06\0\x05\0\x01\0\0\0\x38\0\0\0\0\0\0\0\x01\0\0\0\x01\0\0\0";

@@ -68,6 +68,9 @@ pub(crate) use frame_task::options;
 pub(crate) use keys::intake_key;
 pub(crate) use summary::{PUBLISHED, REJECTED, WITHHELD, frame_files};
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) use shards::fuzzing;
+
 pub(crate) use carry::{overlaps, unanswered};
 pub(crate) use ordered::Ordered;
 pub(crate) use window::{Find, Neighbour, Seen, Window};

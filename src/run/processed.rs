@@ -129,15 +129,17 @@ pub(super) struct Times {
 }
 
 impl Times {
+    /// Holds at the most that there is: a worker's result may say anything.
     pub(super) fn add(&mut self, other: &Self) {
-        self.read += other.read;
-        self.decode += other.decode;
-        self.calibrate += other.calibrate;
-        self.detect += other.detect;
-        self.redact += other.redact;
-        self.self_check += other.self_check;
-        self.inference += other.inference;
-        self.looks += other.looks;
+        let add = |sum: &mut Duration, more: Duration| *sum = sum.saturating_add(more);
+        add(&mut self.read, other.read);
+        add(&mut self.decode, other.decode);
+        add(&mut self.calibrate, other.calibrate);
+        add(&mut self.detect, other.detect);
+        add(&mut self.redact, other.redact);
+        add(&mut self.self_check, other.self_check);
+        add(&mut self.inference, other.inference);
+        self.looks = self.looks.saturating_add(other.looks);
     }
 
     /// Stages by name; `detect` and `self-check` hold the time inside the networks too.

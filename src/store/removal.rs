@@ -199,6 +199,38 @@ mod tests {
         assert_eq!(Plain::find(folder.path()).unwrap(), Lies::Other);
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_destroyed_key_is_zeros_for_who_still_has_it_open() {
+        use std::io::Read;
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        write_secret(&path, b"secret").unwrap();
+        let mut open = fs::File::open(&path).unwrap();
+        let found = plain(&path);
+        assert_eq!(found.bytes(), 6);
+        found.destroy().unwrap();
+        assert_eq!(Plain::find(&path).unwrap(), Lies::Nothing);
+        let mut left = Vec::new();
+        open.read_to_end(&mut left).unwrap();
+        assert_eq!(left, [0; 6]);
+        assert!(found.destroy().is_err());
+        assert!(sync_folder(&path).is_ok());
+        assert!(sync_folder(&folder.path().join("nowhere/a")).is_err());
+    }
+
+    #[test]
+    fn working_files_are_all_below_the_work_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        assert!(working_files(folder.path()).unwrap().is_empty());
+        let files = ["a", "frames/b"].map(|name| folder.path().join(WORK).join(name));
+        for file in &files {
+            write_secret(file, b"x").unwrap();
+        }
+        write_secret(&folder.path().join("tiles/c"), b"x").unwrap();
+        assert_eq!(working_files(folder.path()).unwrap(), files);
+    }
+
     #[test]
     fn lists_are_all_that_is_private_but_keys() {
         let folder = tempfile::tempdir().unwrap();

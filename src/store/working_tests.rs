@@ -63,6 +63,29 @@ fn a_file_that_only_grows_has_all_that_was_appended() {
     log.append(b"one\n").unwrap();
     log.append(b"two\n").unwrap();
     assert_eq!(log.read().unwrap(), b"one\ntwo\n");
+    // Half of the second line goes, and what comes next follows the first.
+    log.truncate(4).unwrap();
+    log.append(b"three\n").unwrap();
+    log.sync().unwrap();
+    assert_eq!(
+        fs::read(folder.path().join("audit/log")).unwrap(),
+        b"one\nthree\n"
+    );
+}
+
+/// A million times `a`: FIPS 180-2, example B.3.
+#[test]
+fn a_file_longer_than_a_piece_is_hashed_whole() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a");
+    write_secret(&path, &vec![b'a'; 1_000_000]).unwrap();
+    let (sha256, len) = hash_file(&path).unwrap();
+    let expected = "cdc76e5c9914fb9281a1c7e284d73e67f1809a48a497200e046d39ccc7112cd0";
+    assert_eq!(
+        (crate::hex::encode(&sha256).as_str(), len),
+        (expected, 1_000_000)
+    );
+    assert!(hash_file(&folder.path().join("b")).is_err());
 }
 
 #[cfg(unix)]

@@ -132,7 +132,7 @@ impl Tally {
 /// About a second and a half of one core for each kill.
 #[test]
 fn a_run_that_is_killed_at_any_instant_leaks_nothing_and_is_completed() {
-    kill_loop(20);
+    kill_loop(60);
 }
 
 #[test]

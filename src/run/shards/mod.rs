@@ -12,6 +12,8 @@
 //! these. It never writes to the log. What it leaves in the work folder is what a run leaves there and in its log: redacted rasters, named by
 //! their SHA-256, and one file with entries and the metadata of frames.
 
+#[cfg(any(test, feature = "fuzzing"))]
+pub(crate) mod fuzzing;
 mod merge;
 mod plan;
 mod result;

@@ -190,12 +190,17 @@ impl ShardPlan {
         let Some(text) = store.read_kept(layout::PLAN)? else {
             return Ok(None);
         };
-        let plan = serde_json::from_slice::<Self>(&text).ok();
-        let mut plan = plan
-            .filter(|plan| plan.version == VERSION && plan.is_whole())
-            .ok_or_else(|| damaged(store, "it is not one that this version of heatveil made"))?;
-        plan.sha256 = hex::encode(&Sha256::digest(&text));
+        let plan = Self::parse(&text);
+        let plan =
+            plan.ok_or_else(|| damaged(store, "it is not one that this version of heatveil made"))?;
         Ok(Some(plan))
+    }
+
+    /// `None` where it is not a plan of this version with every frame in one shard.
+    pub(super) fn parse(text: &[u8]) -> Option<Self> {
+        let mut plan = serde_json::from_slice::<Self>(text).ok()?;
+        plan.sha256 = hex::encode(&Sha256::digest(text));
+        (plan.version == VERSION && plan.is_whole()).then_some(plan)
     }
 
     /// Whether every frame is in one shard.
@@ -239,7 +244,7 @@ impl ShardPlan {
         })?;
         let text = store.read_kept(&layout::shard_plan(number))?;
         let text = text.filter(|text| hex::encode(&Sha256::digest(text)) == shard.sha256);
-        let lines = text.and_then(|text| parse(&text));
+        let lines = text.and_then(|text| parse_list(&text));
         let lines = lines.filter(|lines| lines.len() == shard.to - shard.from);
         let lines =
             lines.ok_or_else(|| damaged(store, &format!("the lines of shard {number} changed")))?;
@@ -318,7 +323,7 @@ fn around(folders: &[PathBuf], own: &Range<usize>, lines: usize) -> Range<usize>
 }
 
 /// The list of the lines in a range.
-fn list(manifest: &Manifest, range: &Range<usize>) -> Result<Vec<u8>, RunError> {
+pub(super) fn list(manifest: &Manifest, range: &Range<usize>) -> Result<Vec<u8>, RunError> {
     let mut text = Vec::new();
     for line in manifest.lines().get(range.clone()).unwrap_or_default() {
         let line = LineText {
@@ -334,7 +339,8 @@ fn list(manifest: &Manifest, range: &Range<usize>) -> Result<Vec<u8>, RunError> 
     Ok(text)
 }
 
-fn parse(text: &[u8]) -> Option<Vec<Line>> {
+/// `None` where it is not such a list.
+pub(super) fn parse_list(text: &[u8]) -> Option<Vec<Line>> {
     let lines = text.strip_suffix(b"\n")?.split(|&byte| byte == b'\n');
     let parse = |line: &[u8]| {
         let line: LineText = serde_json::from_slice(line).ok()?;
