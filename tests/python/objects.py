@@ -1,0 +1,415 @@
+"""Shards whose frames and results lie in an object store that fails, through the real programs: against one run on files.
+
+    python tests/python/objects.py target/release/heatveil objects-work 48 [faults] [exhausted] [merges] [scheduler] [slurm]
+
+An S3 server (moto) and a proxy that spoils what it passes on (s3_faults.py) listen on loopback. Whatever differs from the run but the durations in
+summary.json ends it with exit code 1. What it prints stands in docs/assurance.md.
+"""
+
+import collections
+import hashlib
+import json
+import os
+import pathlib
+import random
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import botocore.session
+import psutil
+from s3_faults import FaultyStore
+
+PROGRAM, WORK = pathlib.Path(sys.argv[1]).absolute(), pathlib.Path(sys.argv[2]).absolute()
+FRAMES = int(sys.argv[3])
+REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
+TOOL = REPOSITORY / "deploy/objects/heatveil_objects.py"
+DRIVER = REPOSITORY / "deploy/dask/heatveil_dask.py"
+SCRATCH = WORK / "scratch"
+DICE = random.Random(int(os.environ.get("SEED", "1")))
+SHARDS = 7
+STALL_SECONDS = 3
+CHANCES = {"503": 0.04, "500": 0.03, "cut": 0.03, "short": 0.02, "flipped": 0.02, "dropped": 0.02, "stalled": 0.01, "half put": 0.02, "lost answer": 0.02}
+
+os.environ.setdefault("ORT_DYLIB_PATH", str(REPOSITORY / ".setup/onnxruntime/libonnxruntime.so"))
+os.environ |= {"SOURCE_DATE_EPOCH": "1768516200", "AWS_ACCESS_KEY_ID": "loopback", "AWS_SECRET_ACCESS_KEY": "loopback", "HEATVEIL_SCRATCH": str(SCRATCH)}
+for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
+    os.environ.pop(name, None)
+LIMITS = ["--tries", "8", "--stall-seconds", str(STALL_SECONDS)]
+KEYS = ["--log-key", str(WORK / "log.key"), "--commitment-key", str(WORK / "commitment.key")]
+
+
+def check(is_so, what):
+    if not is_so:
+        sys.exit(f"not so: {what}")
+
+
+def free_port():
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        return probe.getsockname()[1]
+
+
+def heatveil(*arguments, codes=(0,), cwd=None):
+    done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, cwd=cwd)
+    check(done.returncode in codes, f"{arguments}: exit code {done.returncode}\n{done.stderr}")
+
+
+def tool(*arguments, url, codes=(0,), limits=LIMITS, **environment):
+    """The command, its exit code, its answer and what it said."""
+    command = [sys.executable, TOOL, *map(str, arguments)]
+    if arguments[0] != "clear":
+        command += [*limits, "--heatveil", PROGRAM]
+    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"AWS_ENDPOINT_URL": url} | environment)
+    check(done.returncode in codes, f"{arguments[:4]}: exit code {done.returncode} is none of {codes}\n{done.stdout}\n{done.stderr}")
+    return done.returncode, json.loads(done.stdout or "{}"), done.stderr
+
+
+class Bucket:
+    """What is really there, past the proxy."""
+
+    def __init__(self, port):
+        session = botocore.session.Session()
+        self.s3 = session.create_client("s3", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}")
+        self.s3.create_bucket(Bucket="survey")
+
+    def put(self, key, data):
+        self.s3.put_object(Bucket="survey", Key=key, Body=data)
+
+    def get(self, key):
+        return self.s3.get_object(Bucket="survey", Key=key)["Body"].read()
+
+    def remove(self, key):
+        self.s3.delete_object(Bucket="survey", Key=key)
+
+    def keys(self, prefix=""):
+        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket="survey", Prefix=prefix)
+        return sorted(found["Key"] for page in pages for found in page.get("Contents", []))
+
+
+class Survey:
+    def __init__(self):
+        heatveil("simulate", "--out", WORK / "flight", "--frames", FRAMES)
+        (WORK / "commitment.key").write_text("07" * 32)
+        heatveil("keygen", "--name", "test.example/heatveil", "--out", WORK / "log.key")
+        heatveil("run", "frames", "--out", WORK / "whole", "--threads", 2, *KEYS, "--progress", "none", codes=(0, 3), cwd=WORK / "flight")
+        self.port = free_port()
+        moto = pathlib.Path(sys.executable).with_name("moto_server")
+        with open(WORK / "moto.log", "wb") as log:
+            self.server = subprocess.Popen([moto, "-H", "127.0.0.1", "-p", str(self.port)], stdout=log, stderr=log)
+        for _ in range(100):
+            with socket.socket() as probe:
+                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
+                    break
+            time.sleep(0.2)
+        self.bucket = Bucket(self.port)
+        self.raw = {}
+        for path in sorted((WORK / "flight/frames").iterdir()):
+            self.bucket.put(f"flight/{path.name}", path.read_bytes())
+            self.raw[hashlib.sha256(path.read_bytes()).hexdigest()] = path.name
+
+    @property
+    def direct(self):
+        return f"http://127.0.0.1:{self.port}"
+
+    def proxy(self, chances):
+        return FaultyStore(f"127.0.0.1:{self.port}", DICE, chances, STALL_SECONDS + 2)
+
+    def same(self, work, out):
+        """Every published file byte for byte, the operator's own beside the results, nothing else, no raw frame anywhere."""
+        whole = {str(path.relative_to(WORK / "whole")): path.read_bytes() for path in (WORK / "whole").rglob("*") if path.is_file()}
+        released = {key.removeprefix(out): self.bucket.get(key) for key in self.bucket.keys(out)}
+        own = {key.removeprefix(work): self.bucket.get(key) for key in self.bucket.keys(f"{work}private/")}
+        there = released | own
+        for files in (whole, there):
+            files.pop("summary.json")
+        whole = {name: data for name, data in whole.items() if not name.startswith(".")}
+        differ = sorted(name for name in whole.keys() | there.keys() if whole.get(name) != there.get(name))
+        check(not differ, f"{out} differs from the whole run: {differ[:9]}")
+        check(not any(name.startswith("private/") for name in released), f"{out} holds what is the operator's own")
+        self.no_raw()
+        return len(there)
+
+    def no_raw(self):
+        for key in self.bucket.keys():
+            if not key.startswith("flight/"):
+                check(hashlib.sha256(self.bucket.get(key)).hexdigest() not in self.raw, f"{key} is a raw frame")
+
+
+def scratch_is_private():
+    """Modes of what lies there now; how many frames."""
+    frames = 0
+    if SCRATCH.exists():
+        check(SCRATCH.stat().st_mode & 0o777 == 0o700, "scratch folder 0700")
+        for path in SCRATCH.glob("job-*/base/frames/*"):
+            try:
+                check(path.stat().st_mode & 0o777 == 0o600, f"{path} 0600")
+                frames += 1
+            except FileNotFoundError:
+                pass
+    return frames
+
+
+def scratch_is_empty():
+    tool("clear", url="http://127.0.0.1:1")
+    check(not list(SCRATCH.iterdir()), "what killed commands left is cleared at the next start")
+
+
+def shards_at_work(pid):
+    """Dask's processes under the driver that run `heatveil work` now."""
+    try:
+        children = psutil.Process(pid).children(recursive=True)
+        return [child.parent() for child in children if child.name().startswith("heatveil") and "work" in child.cmdline()[1:2]]
+    except psutil.Error:
+        return []
+
+
+def kill_under(driver, most, between):
+    """Kills processes of Dask at random until the driver ends; how many, and the most raw frames seen lying about."""
+    kills = seen = 0
+    while driver.poll() is None:
+        time.sleep(DICE.uniform(*between))
+        seen = max(seen, scratch_is_private())
+        workers = [worker for worker in shards_at_work(driver.pid) if worker]
+        if workers and kills < most:
+            try:
+                DICE.choice(workers).kill()
+                kills += 1
+            except psutil.Error:
+                pass
+    return kills, seen
+
+
+def dask(survey, url, *arguments, log):
+    with open(WORK / log, "wb") as file:
+        command = [sys.executable, DRIVER, *arguments, *LIMITS, "--heatveil", PROGRAM, "--retries", "20", "--dashboard", "127.0.0.1:0"]
+        return subprocess.Popen(list(map(str, command)), stderr=file, stdout=file, env=os.environ | {"AWS_ENDPOINT_URL": url})
+
+
+def faults(survey):
+    """Everything fails now and then, and Dask's workers are killed."""
+    proxy = survey.proxy(CHANCES)
+    # Nobody knows the hash of a frame that is read for the first time: TLS keeps its bytes on the way to the plan, not this.
+    planned = lambda: "tonight/plan.json" in survey.bucket.keys("tonight/plan.json")
+    proxy.spare = lambda path, fault: fault == "flipped" and "/flight/" in path and not planned()
+    driver = dask(
+        survey, proxy.url, "s3://survey/tonight", "--frames", "s3://survey/flight", "--out", "s3://survey/release", "--shards", SHARDS, *KEYS, "--workers", "3", log="dask.log"
+    )
+    kills, seen = kill_under(driver, 6, (0.5, 3))
+    check(driver.returncode in (0, 3), f"dask: exit code {driver.returncode} after {kills} kills\n{(WORK / 'dask.log').read_text()[-3000:]}")
+    check(kills > 0 and seen > 0, "workers were killed and frames seen")
+    files = survey.same("tonight/", "release/")
+    done = ", ".join(f"{what} {number}" for what, number in sorted(proxy.done.items()))
+    check(len(proxy.done) >= 7, f"most kinds of faults came: {done}")
+    print(f"faults: {FRAMES} frames, {SHARDS} shards, {kills} Dask workers killed, {proxy.requests} requests ({done}): {files} files as in the run", flush=True)
+    scratch_is_empty()
+    code, answer, _ = tool("merge", "s3://survey/tonight", "--out", "s3://survey/release", url=survey.direct, codes=(0, 3))
+    check(answer["was_done"] and answer["put"] == 0, "a merge that was done does nothing")
+    code, answer, _ = tool("work", "s3://survey/tonight", "--shard", 3, url=survey.direct)
+    check(answer["was_done"] and answer["put"] == 0, "a shard that was done is not done again")
+    proxy.shutdown()
+
+
+def exhausted(survey):
+    """Retries used up: exit code, words, and that the same command goes on afterwards."""
+    proxy = survey.proxy({})
+    tool("plan", "s3://survey/later", "--frames", "s3://survey/flight", "--shards", 2, *KEYS, url=survey.direct)
+    shard = ["work", "s3://survey/later", "--shard", "0", "--threads", "1"]
+    frame = survey.bucket.keys("flight/")[1]
+    few = ["--tries", "3", "--stall-seconds", "1"]
+    said = {}
+    for fault, words in {
+        "503": "the store answered 503 SlowDown to GetObject (the last of 3 tries",
+        "500": "the store answered 500 InternalError to GetObject (the last of 3 tries",
+        "cut": "bytes came where|IncompleteRead|more expected",
+        "short": "bytes came where",
+        "flipped": "its SHA-256 is",
+        "stalled": "timed out|Read timeout",
+        "dropped": "closed",
+        "403": "are the credentials",
+    }.items():
+        proxy.always = {frame: fault}
+        _, _, text = tool(*shard, url=proxy.url, codes=(1,), limits=few)
+        check(f"s3://survey/{frame}" in text and any(word in text for word in words.split("|")), f"{fault}: {text}")
+        check("Traceback" not in text, text)
+        said[fault] = text.splitlines()[0]
+    proxy.always = {}
+    data = survey.bucket.get(frame)
+    survey.bucket.put(frame, data[:-1] + bytes([data[-1] ^ 1]))
+    _, _, text = tool(*shard, url=proxy.url, codes=(1,), limits=few)
+    check("if it was changed for good, plan anew" in text, text)
+    said["changed"] = text.splitlines()[0]
+    survey.bucket.remove(frame)
+    _, _, text = tool(*shard, url=proxy.url, codes=(1,), limits=few)
+    check("no such object" in text and frame in text, text)
+    said["removed"] = text.splitlines()[0]
+    survey.bucket.put(frame, data)
+    _, _, text = tool(*shard, url=proxy.url, codes=(2,), AWS_ACCESS_KEY_ID="")
+    check("AWS_ACCESS_KEY_ID" in text, text)
+    check(not survey.bucket.keys("later/done/"), "nothing counts of what failed")
+    _, _, text = tool("merge", "s3://survey/later", "--out", "s3://survey/later-release", url=proxy.url, codes=(1,))
+    check("2 of 2 shards are not done, the first is 0" in text, text)
+
+    # The list cannot be put: what it would name lies there, and is not put twice.
+    proxy.always = {"done/00000.json": "503"}
+    tool(*shard, url=proxy.url, codes=(1,), limits=few)
+    blobs = set(survey.bucket.keys("later/blobs/"))
+    proxy.always = {}
+    _, answer, _ = tool(*shard, url=proxy.url)
+    added = set(survey.bucket.keys("later/blobs/")) - blobs
+    # Times of frames are in the result, which is another file each time.
+    check(not answer["was_done"] and len(added) <= 1, f"rasters are not put again: {added}")
+    # A result that went bad in the store.
+    tool("work", "s3://survey/later", "--shard", 1, "--threads", 1, url=proxy.url)
+    raster = next(file for name, file in json.loads(survey.bucket.get("later/done/00001.json"))["files"].items() if name.endswith(".f32"))
+    key = f"later/blobs/{raster[1][:2]}/{raster[1]}"
+    survey.bucket.put(key, bytes(raster[0]))
+    _, _, text = tool("merge", "s3://survey/later", "--out", "s3://survey/later-release", url=proxy.url, codes=(1,), limits=few)
+    check(key in text and "--shard 1 --again" in text, text)
+    check(not survey.bucket.keys("later-release/"), "nothing is released of what is doubtful")
+    tool("work", "s3://survey/later", "--shard", 1, "--threads", 1, "--again", url=proxy.url)
+    proxy.always = {"audit/checkpoint": "503"}
+    tool("merge", "s3://survey/later", "--out", "s3://survey/later-release", url=proxy.url, codes=(1,), limits=few)
+    check("later-release/audit/checkpoint" not in survey.bucket.keys("later-release/"), "no checkpoint")
+    proxy.always = {}
+    tool("merge", "s3://survey/later", "--out", "s3://survey/later-release", url=proxy.url, codes=(0, 3))
+    survey.same("later/", "later-release/")
+    survey.bucket.put("busy/notes.txt", b"another's")
+    _, _, text = tool("merge", "s3://survey/later", "--out", "s3://survey/busy", url=proxy.url, codes=(1,))
+    check("busy/notes.txt is not of this release" in text and survey.bucket.keys("busy/") == ["busy/notes.txt"], text)
+    print(f"exhausted: {len(said)} ways to fail, each with its words and exit code 1; resumed, and as in the run", flush=True)
+    for fault, text in said.items():
+        print(f"  {fault}: {text}")
+    proxy.shutdown()
+    scratch_is_empty()
+
+
+def merges(survey):
+    """`plan`, `work` and `merge` killed at random by hand; a released checkpoint is always the last of whole files."""
+    kills = collections.Counter()
+    steps = [["plan", "s3://survey/killed", "--frames", "s3://survey/flight", "--shards", "2", *KEYS]]
+    steps += [["work", "s3://survey/killed", "--shard", str(shard), "--threads", "1"] for shard in (0, 1)]
+    steps += [["merge", "s3://survey/killed", "--out", "s3://survey/killed-release"]]
+    for step in steps:
+        longest = None
+        for number in range(7):
+            begun = time.monotonic()
+            command = [sys.executable, TOOL, *step, *LIMITS, "--heatveil", PROGRAM]
+            child = subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True, env=os.environ | {"AWS_ENDPOINT_URL": survey.direct})
+            try:
+                child.wait(timeout=DICE.uniform(0.5, longest or 5) if number < 6 else None)
+            except subprocess.TimeoutExpired:
+                how = DICE.choice([signal.SIGKILL, signal.SIGTERM])
+                child.send_signal(how)
+                child.wait()
+                kills[f"{step[0]} {how.name}"] += 1
+                longest = min(15, 2 * (time.monotonic() - begun) + 2)
+            if "audit/checkpoint" in "".join(survey.bucket.keys("killed-release/audit/checkpoint")):
+                survey.same("killed/", "killed-release/")
+            if child.returncode in (0, 3):
+                break
+        check(child.returncode in (0, 3) or (step[0] == "plan" and child.returncode == 2), f"{step}: exit code {child.returncode}\n{child.stderr.read()}")
+    survey.same("killed/", "killed-release/")
+    scratch_is_empty()
+    print(f"kills by hand: {', '.join(f'{what} {number}' for what, number in sorted(kills.items()))}: as in the run", flush=True)
+
+
+def scheduler(survey):
+    """A scheduler and workers that were there before, in both ways of keeping a plan; workers killed."""
+    port = free_port()
+    bin_folder = pathlib.Path(sys.executable).parent
+    address = f"tcp://127.0.0.1:{port}"
+    environment = os.environ | {"AWS_ENDPOINT_URL": survey.direct}
+    log = open(WORK / "scheduler.log", "wb")
+    away = WORK / "elsewhere"
+    away.mkdir()
+    start = lambda *command: subprocess.Popen(list(map(str, command)), stdout=log, stderr=log, env=environment, cwd=away)
+    running = [start(bin_folder / "dask", "scheduler", "--host", "127.0.0.1", "--port", port, "--dashboard-address", "127.0.0.1:0")]
+    worker = lambda: start(bin_folder / "dask", "worker", address, "--nthreads", 1, "--resources", "heatveil=1", "--local-directory", WORK / "dask-local", "--no-dashboard")
+    running += [worker(), worker()]
+    try:
+        for where in ("objects", "folder"):
+            if where == "objects":
+                arguments = ["s3://survey/cluster", "--frames", "s3://survey/flight", "--out", "s3://survey/cluster-release", "--shards", SHARDS, *KEYS]
+            else:
+                heatveil("plan", "frames", "--out", WORK / "cluster", "--shards", SHARDS, *KEYS, "--progress", "none", cwd=WORK / "flight")
+                arguments = [WORK / "cluster"]
+            driver = dask(survey, survey.direct, *arguments, "--scheduler", address, log=f"cluster-{where}.log")
+            kills = 0
+            while driver.poll() is None:
+                time.sleep(DICE.uniform(1, 4))
+                under = [found for process in running[1:] for found in shards_at_work(process.pid) if found]
+                if under and kills < 3:
+                    DICE.choice(under).kill()
+                    kills += 1
+                    if kills == 2:
+                        # A machine that goes away for good, and one that comes.
+                        gone = running.pop(1)
+                        for process in [*psutil.Process(gone.pid).children(recursive=True), gone]:
+                            process.kill()
+                        running.append(worker())
+            check(driver.returncode in (0, 3), f"{where}: exit code {driver.returncode}\n{(WORK / f'cluster-{where}.log').read_text()[-3000:]}")
+            check(kills > 0, f"{where}: workers were killed")
+            if where == "objects":
+                files = survey.same("cluster/", "cluster-release/")
+            else:
+                files = same_folder(WORK / "cluster")
+            print(f"scheduler, {where}: {kills} kills, one worker gone for good: {files} files as in the run", flush=True)
+    finally:
+        for process in running:
+            for child in [*psutil.Process(process.pid).children(recursive=True), process]:
+                child.kill()
+            process.wait()
+    scratch_is_empty()
+
+
+def same_folder(folder):
+    left = lambda of: {path.relative_to(of): path.read_bytes() for path in of.rglob("*") if path.is_file() and path.name != "summary.json"}
+    whole, there = left(WORK / "whole"), left(folder)
+    check(whole == there, f"{folder} differs: {sorted(str(name) for name in whole.keys() | there.keys() if whole.get(name) != there.get(name))[:9]}")
+    return len(there)
+
+
+def slurm(survey):
+    """The array's script as SLURM would run it, once for each index, in both ways of keeping a plan."""
+    tools = WORK / "bin"
+    tools.mkdir()
+    (tools / "heatveil").symlink_to(PROGRAM)
+    (tools / "python3").symlink_to(sys.executable)
+    heatveil("plan", "frames", "--out", WORK / "array", "--shards", SHARDS, *KEYS, "--progress", "none", cwd=WORK / "flight")
+    tool("plan", "s3://survey/array", "--frames", "s3://survey/flight", "--shards", SHARDS, *KEYS, url=survey.direct)
+    for where in (str(WORK / "array"), "s3://survey/array"):
+        for index in range(SHARDS):
+            # sbatch runs a copy of the script in a folder of its own.
+            copied = WORK / f"slurm_script_{index}"
+            shutil.copy(REPOSITORY / "deploy/slurm/array.sh", copied)
+            environment = os.environ | {
+                "AWS_ENDPOINT_URL": survey.direct, "SLURM_ARRAY_TASK_ID": str(index), "SLURM_CPUS_PER_TASK": "1",
+                "PATH": f"{tools}:{pathlib.Path(sys.executable).parent}:{os.environ['PATH']}", "HEATVEIL_DEPLOY": str(REPOSITORY / "deploy"),
+            }  # fmt: skip
+            done = subprocess.run(["bash", copied, where], capture_output=True, text=True, env=environment)
+            check(done.returncode == 0, f"array.sh {where}, index {index}: exit code {done.returncode}\n{done.stderr}")
+    heatveil("merge", WORK / "array", "--progress", "none", codes=(0, 3))
+    tool("merge", "s3://survey/array", "--out", "s3://survey/array-release", url=survey.direct, codes=(0, 3))
+    same_folder(WORK / "array")
+    survey.same("array/", "array-release/")
+    print(f"slurm: array.sh for indices 0 to {SHARDS - 1}, on a folder and on a store: as in the run", flush=True)
+
+
+def main():
+    shutil.rmtree(WORK, ignore_errors=True)
+    WORK.mkdir(parents=True)
+    survey = Survey()
+    try:
+        parts = {part.__name__: part for part in (faults, exhausted, merges, scheduler, slurm)}
+        for name in sys.argv[4:] or parts:
+            parts[name](survey)
+    finally:
+        survey.server.kill()
+        survey.server.wait()
+
+
+main()
