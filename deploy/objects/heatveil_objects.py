@@ -221,7 +221,8 @@ def plan(options):
             (folder / pathlib.Path(name).name).write_text(json.dumps(part, sort_keys=True))
         shards = list(put_all(store, work, folder, [pathlib.Path(name).name for name in lists]).values())
         common = {name: where for name, where in listed.items() if name not in lists}
-        put_list(store, work / "plan.json", {"version": VERSION, "files": common, "inputs": {name: inputs[name] for name in files}, "shards": shards})
+        others = {name: inputs[name] for name in files}
+        put_list(store, work / "plan.json", {"version": VERSION, "frames": str(frames), "files": common, "inputs": others, "shards": shards})
     return answer | {"out": str(work)} | store.moved
 
 
@@ -308,9 +309,18 @@ def merge(options):
         fetch_inputs(store, base, described["inputs"])
         key = ["--log-key", options.log_key.absolute()] if options.log_key else []
         code, summary = heatveil(options, lock, "merge", out, "--base", base, *key, *heatveil_flags(options, described), codes=(0, 3))
+        name_frames(out / "private/frames.jsonl", os.path.realpath(base / "frames"), described["frames"])
         files = release(store, place, released, out)
         put_list(store, place / "merged.json", {"version": VERSION, "plan": plan_sha256, "out": str(released), "code": code, "summary": summary, "files": files})
     return code, summary | store.moved
+
+
+def name_frames(path, folder, url):
+    """The operator's list of what became of each file tells where it lies, not where it lay for a while."""
+    lines = [json.loads(line) for line in path.read_text().splitlines()]
+    for line in lines:
+        line["file"] = url + line["file"].removeprefix(f"{folder}/")
+    path.write_text("".join(json.dumps(line, separators=(",", ":"), ensure_ascii=False) + "\n" for line in lines))
 
 
 def release(store, place, released, out):

@@ -288,4 +288,4 @@ def judge(place, error):
         raise Failure(f"{place}: {text}; {hint}") from error
     if isinstance(error, (botocore.exceptions.ParamValidationError, botocore.exceptions.NoCredentialsError, botocore.exceptions.PartialCredentialsError)):
         raise Failure(f"{place}: {error}") from error
-    return f"{type(error).__name__}: {error}" if not isinstance(error, Broken) else str(error)
+    return str(error).rstrip(".") or type(error).__name__

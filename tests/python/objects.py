@@ -1,6 +1,6 @@
 """Shards whose frames and results lie in an object store that fails, through the real programs: against one run on files.
 
-    python tests/python/objects.py target/release/heatveil objects-work 48 [faults] [exhausted] [merges] [scheduler] [slurm]
+    python tests/python/objects.py target/release/heatveil objects-work 48 [faults] [exhausted] [parts] [merges] [scheduler] [slurm]
 
 An S3 server (moto) and a proxy that spoils what it passes on (s3_faults.py) listen on loopback. Whatever differs from the run but the durations in
 summary.json ends it with exit code 1. What it prints stands in docs/assurance.md.
@@ -127,6 +127,8 @@ class Survey:
         for files in (whole, there):
             files.pop("summary.json")
         whole = {name: data for name, data in whole.items() if not name.startswith(".")}
+        # Where each frame lies is another place.
+        whole["private/frames.jsonl"] = whole["private/frames.jsonl"].replace(f"{WORK}/flight/frames/".encode(), b"s3://survey/flight/")
         differ = sorted(name for name in whole.keys() | there.keys() if whole.get(name) != there.get(name))
         check(not differ, f"{out} differs from the whole run: {differ[:9]}")
         check(not any(name.startswith("private/") for name in released), f"{out} holds what is the operator's own")
@@ -224,16 +226,16 @@ def exhausted(survey):
     for fault, words in {
         "503": "the store answered 503 SlowDown to GetObject (the last of 3 tries",
         "500": "the store answered 500 InternalError to GetObject (the last of 3 tries",
-        "cut": "bytes came where|IncompleteRead|more expected",
+        "cut": "read, but total bytes expected",
         "short": "bytes came where",
         "flipped": "its SHA-256 is",
-        "stalled": "timed out|Read timeout",
-        "dropped": "closed",
+        "stalled": "Read timeout",
+        "dropped": "Connection was closed",
         "403": "are the credentials",
     }.items():
-        proxy.always = {frame: fault}
+        proxy.always = {(None, frame): fault}
         _, _, text = tool(*shard, url=proxy.url, codes=(1,), limits=few)
-        check(f"s3://survey/{frame}" in text and any(word in text for word in words.split("|")), f"{fault}: {text}")
+        check(f"s3://survey/{frame}" in text and words in text, f"{fault}: {text}")
         check("Traceback" not in text, text)
         said[fault] = text.splitlines()[0]
     proxy.always = {}
@@ -254,7 +256,7 @@ def exhausted(survey):
     check("2 of 2 shards are not done, the first is 0" in text, text)
 
     # The list cannot be put: what it would name lies there, and is not put twice.
-    proxy.always = {"done/00000.json": "503"}
+    proxy.always = {("PUT", "done/00000.json"): "503"}
     tool(*shard, url=proxy.url, codes=(1,), limits=few)
     blobs = set(survey.bucket.keys("later/blobs/"))
     proxy.always = {}
@@ -271,7 +273,7 @@ def exhausted(survey):
     check(key in text and "--shard 1 --again" in text, text)
     check(not survey.bucket.keys("later-release/"), "nothing is released of what is doubtful")
     tool("work", "s3://survey/later", "--shard", 1, "--threads", 1, "--again", url=proxy.url)
-    proxy.always = {"audit/checkpoint": "503"}
+    proxy.always = {("PUT", "audit/checkpoint"): "503"}
     tool("merge", "s3://survey/later", "--out", "s3://survey/later-release", url=proxy.url, codes=(1,), limits=few)
     check("later-release/audit/checkpoint" not in survey.bucket.keys("later-release/"), "no checkpoint")
     proxy.always = {}
@@ -285,6 +287,59 @@ def exhausted(survey):
         print(f"  {fault}: {text}")
     proxy.shutdown()
     scratch_is_empty()
+
+
+def parts(survey):
+    """A file in parts: whole or not there, through faults; and what does not belong into a folder."""
+    sys.path.insert(0, str(TOOL.parent))
+    import object_store
+    from object_store import Failure, ObjectStore, Place, sha256_of
+
+    object_store.PART = 5 << 20
+    proxy = survey.proxy({"503": 0.1, "half put": 0.1, "lost answer": 0.1, "cut": 0.2, "flipped": 0.2})
+    os.environ["AWS_ENDPOINT_URL"] = proxy.url
+    store = ObjectStore(4, 12, STALL_SECONDS)
+    large, back = WORK / "large", WORK / "large-back"
+    large.write_bytes(DICE.randbytes(17_000_001))
+    size, sha256 = sha256_of(large)
+    place = Place.object("s3://survey/parts/large")
+    for _ in range(5):
+        survey.bucket.remove(place.key)
+        store.put(place, large, sha256, size)
+        check(store.fetch(place, back) == (size, sha256) and sha256_of(back) == (size, sha256), "a file in parts comes back")
+        check(store.size(place, sha256) == size and store.size(place, "0" * 64) is None, "it is known by its hash")
+    survey.bucket.remove(place.key)
+    proxy.chances = {"503": 0.7}
+    few = ObjectStore(4, 2, STALL_SECONDS)
+    failed = 0
+    while failed < 5:
+        try:
+            few.put(place, large, sha256, size)
+            survey.bucket.remove(place.key)
+        except Failure:
+            failed += 1
+            check(not survey.bucket.keys("parts/"), "an upload that failed is not there")
+    again, done = store.moved["tried_again"], dict(proxy.done)
+    proxy.shutdown()
+
+    del os.environ["AWS_ENDPOINT_URL"]
+    for key in ("odd/../../etc/x.jpg", "odd//x.jpg", "odd/a\\b.jpg"):
+        survey.bucket.put(key, b"x")
+        _, _, text = tool("plan", "s3://survey/odd-work", "--frames", "s3://survey/odd", "--shards", 2, *KEYS, url=survey.direct, codes=(2,))
+        check("rename the object" in text, text)
+        survey.bucket.remove(key)
+    _, _, text = tool("plan", "s3://survey/odd-work", "--frames", "s3://survey/none", "--shards", 2, *KEYS, url=survey.direct, codes=(2,))
+    check("no objects there" in text, text)
+    _, _, text = tool("plan", "s3://survey/flight/work", "--frames", "s3://survey/flight", "--shards", 2, *KEYS, url=survey.direct, codes=(2,))
+    check("one lies in the other" in text, text)
+    _, _, text = tool("work", "s3://nobucket/x", "--shard", 2, url=survey.direct, codes=(2,))
+    check("holds no plan" in text, text)
+    open_to_all = WORK / "open-to-all"
+    open_to_all.mkdir()
+    open_to_all.chmod(0o755)
+    _, _, text = tool("plan", "s3://survey/odd-work", "--frames", "s3://survey/flight", "--shards", 2, *KEYS, "--scratch", open_to_all, url=survey.direct, codes=(2,))
+    check("mode 0700" in text, text)
+    print(f"parts: five files of four parts, and five that failed, {again} requests again, faults {done}", flush=True)
 
 
 def merges(survey):
@@ -404,7 +459,7 @@ def main():
     WORK.mkdir(parents=True)
     survey = Survey()
     try:
-        parts = {part.__name__: part for part in (faults, exhausted, merges, scheduler, slurm)}
+        parts = {part.__name__: part for part in (faults, exhausted, parts, merges, scheduler, slurm)}
         for name in sys.argv[4:] or parts:
             parts[name](survey)
     finally:

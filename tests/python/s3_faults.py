@@ -1,7 +1,7 @@
 """An S3 server that fails: a proxy on loopback in front of another one, which now and then answers with an error, stalls, cuts or spoils what it passes on.
 
-In: the address of the other, chances of each fault, dice. Out: what was done to how many requests. A fault that `always` is given for requests whose path
-ends with a text is done to each of these.
+In: the address of the other, chances of each fault, dice. Out: what was done to how many requests. A fault in `always` is done to every request of that
+method, or any, whose path ends with that text.
 """
 
 import collections
@@ -43,8 +43,8 @@ class FaultyStore(http.server.ThreadingHTTPServer):
         key, _, query = path.partition("?")
         with self.lock:
             self.requests += 1
-            for end, fault in self.always.items():
-                if key.endswith(end) and (fault not in OF_OBJECTS or method == "GET"):
+            for (only, end), fault in self.always.items():
+                if key.endswith(end) and only in (None, method) and (fault not in OF_OBJECTS or method == "GET"):
                     self.done[fault] += 1
                     return fault
             drawn = self.dice.random()
