@@ -1,6 +1,6 @@
 """Shards whose frames and results lie in an object store that fails, through the real programs: against one run on files.
 
-    python tests/python/objects.py target/release/heatveil objects-work 48 [faults] [exhausted] [parts] [merges] [scheduler] [slurm]
+    python tests/python/objects.py target/release/heatveil objects-work 48 [faults] [exhausted] [parts] [merges] [scheduler] [slurm] [manifests]
 
 An S3 server (moto) and a proxy that spoils what it passes on (s3_faults.py) listen on loopback. Whatever differs from the run but the durations in
 summary.json ends it with exit code 1. What it prints stands in docs/assurance.md.
@@ -454,14 +454,36 @@ def slurm(survey):
     print(f"slurm: array.sh for indices 0 to {SHARDS - 1}, on a folder and on a store: as in the run", flush=True)
 
 
+def manifests(_):
+    """Kubernetes' manifests by its own schemas, and their arguments by the programs that they start."""
+    files = sorted((REPOSITORY / "deploy/kubernetes").glob("*.yaml"))
+    validate = pathlib.Path(sys.executable).with_name("kubernetes-validate")
+    for version in ("1.29", "1.33", "1.37"):
+        done = subprocess.run([validate, "--strict", "-k", version, *files], capture_output=True, text=True)
+        check(done.returncode == 0, f"{version}: {done.stdout}{done.stderr}")
+    sys.path.insert(0, str(TOOL.parent))
+    import heatveil_objects
+    import yaml
+
+    for file in files:
+        [container] = yaml.safe_load(file.read_text())["spec"]["template"]["spec"]["containers"]
+        arguments = [text.replace("$(JOB_COMPLETION_INDEX)", "3") for text in container["args"]]
+        if "objects" in file.name:
+            check(heatveil_objects.parse(arguments).shard == 3, file)
+        else:
+            done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True)
+            check("/survey/tonight" in done.stderr and done.returncode == 1, f"{file}: {done}")
+    print(f"manifests: {', '.join(file.name for file in files)} pass the schemas of 1.29, 1.33 and 1.37", flush=True)
+
+
 def main():
     shutil.rmtree(WORK, ignore_errors=True)
     WORK.mkdir(parents=True)
     survey = Survey()
     try:
-        parts = {part.__name__: part for part in (faults, exhausted, parts, merges, scheduler, slurm)}
-        for name in sys.argv[4:] or parts:
-            parts[name](survey)
+        every = {part.__name__: part for part in (faults, exhausted, parts, merges, scheduler, slurm, manifests)}
+        for name in sys.argv[4:] or every:
+            every[name](survey)
     finally:
         survey.server.kill()
         survey.server.wait()
