@@ -37,8 +37,8 @@ CHECKPOINT = "audit/checkpoint"
 GRACE_SECONDS = 25
 
 
-# Under WORK, plan.json and what it names by SHA-256 is the plan; done/K.json and what it names is shard K; merged.json is written last of all.
-# A list is put when all that it names is there, so that what nobody lists never counts.
+# Under WORK, plan.json and what it names by SHA-256 is the plan; done/K.json and what it names is shard K; merged.json is written last of all,
+# and then the results are removed. A list is put when all that it names is there, so that what nobody lists never counts.
 def blob(work, sha256):
     return work / f"blobs/{sha256[:2]}/{sha256}"
 
@@ -260,6 +260,8 @@ def work(options):
     number, shards = options.shard, len(described["shards"])
     if not 0 <= number < shards:
         raise Failure(f"{place}: its plan has shards 0 to {shards - 1}, not {number}", code=2)
+    if is_merged(store, place, plan_sha256):
+        return {"shard": number, "was_done": True} | store.moved
     done_at = place / f"done/{number:05}.json"
     done, _ = read_list(store, done_at)
     if done and not options.again and done["plan"] == plan_sha256:
@@ -289,10 +291,14 @@ def merge(options):
     described, plan_sha256 = read_plan(store, place)
     numbers = range(len(described["shards"]))
     merged, _ = read_list(store, place / "merged.json")
-    if merged and merged["plan"] == plan_sha256 and merged["out"] == str(released):
+    if merged and merged["plan"] == plan_sha256:
+        if merged["out"] != str(released):
+            raise Failure(f"{place} was merged into {merged['out']} before; copy that, or plan anew")
         is_there = store.each(lambda item: store.size(released / item[0], item[1][1]) == item[1][0], merged["files"].items())
         if all(is_there):
+            remove_results(store, place)
             return merged["code"], merged["summary"] | {"was_done": True} | store.moved
+        raise Failure(f"{released} was whole once, and is not what it was; its results are gone: plan anew into another prefix")
     lists = store.each(lambda number: read_list(store, place / f"done/{number:05}.json")[0], numbers)
     missing = [number for number, done in zip(numbers, lists) if done is None or done["plan"] != plan_sha256]
     if missing:
@@ -312,7 +318,19 @@ def merge(options):
         name_frames(out / "private/frames.jsonl", os.path.realpath(base / "frames"), described["frames"])
         files = release(store, place, released, out)
         put_list(store, place / "merged.json", {"version": VERSION, "plan": plan_sha256, "out": str(released), "code": code, "summary": summary, "files": files})
+    remove_results(store, place)
     return code, summary | store.moved
+
+
+def is_merged(store, place, plan_sha256):
+    merged, _ = read_list(store, place / "merged.json")
+    return merged is not None and merged["plan"] == plan_sha256
+
+
+def remove_results(store, place):
+    """As `heatveil merge` removes its working files: rasters of every frame, with times and places."""
+    for kind in ("done/", "blobs/"):
+        store.each(store.remove, [place / kind / name for name in store.list(place / kind)])
 
 
 def name_frames(path, folder, url):

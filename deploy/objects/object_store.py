@@ -204,6 +204,9 @@ class ObjectStore:
         self._there(place, once)
         self._count("put", size)
 
+    def remove(self, place):
+        self._tried(place, lambda: self._s3.delete_object(Bucket=place.bucket, Key=place.key))
+
     def _put_parts(self, where, body, sha256):
         begun = self._s3.create_multipart_upload(**where, Metadata={"sha256": sha256})
         upload = {**where, "UploadId": begun["UploadId"]}

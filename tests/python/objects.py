@@ -7,157 +7,20 @@ summary.json ends it with exit code 1. What it prints stands in docs/assurance.m
 """
 
 import collections
-import hashlib
 import json
 import os
 import pathlib
-import random
 import shutil
 import signal
-import socket
 import subprocess
 import sys
 import time
 
-import botocore.session
 import psutil
-from s3_faults import FaultyStore
-
-PROGRAM, WORK = pathlib.Path(sys.argv[1]).absolute(), pathlib.Path(sys.argv[2]).absolute()
-FRAMES = int(sys.argv[3])
-REPOSITORY = pathlib.Path(__file__).resolve().parents[2]
-TOOL = REPOSITORY / "deploy/objects/heatveil_objects.py"
-DRIVER = REPOSITORY / "deploy/dask/heatveil_dask.py"
-SCRATCH = WORK / "scratch"
-DICE = random.Random(int(os.environ.get("SEED", "1")))
-SHARDS = 7
-STALL_SECONDS = 3
-CHANCES = {"503": 0.04, "500": 0.03, "cut": 0.03, "short": 0.02, "flipped": 0.02, "dropped": 0.02, "stalled": 0.01, "half put": 0.02, "lost answer": 0.02}
-
-os.environ.setdefault("ORT_DYLIB_PATH", str(REPOSITORY / ".setup/onnxruntime/libonnxruntime.so"))
-os.environ |= {"SOURCE_DATE_EPOCH": "1768516200", "AWS_ACCESS_KEY_ID": "loopback", "AWS_SECRET_ACCESS_KEY": "loopback", "HEATVEIL_SCRATCH": str(SCRATCH)}
-for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
-    os.environ.pop(name, None)
-LIMITS = ["--tries", "8", "--stall-seconds", str(STALL_SECONDS)]
-KEYS = ["--log-key", str(WORK / "log.key"), "--commitment-key", str(WORK / "commitment.key")]
-
-
-def check(is_so, what):
-    if not is_so:
-        sys.exit(f"not so: {what}")
-
-
-def free_port():
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return probe.getsockname()[1]
-
-
-def heatveil(*arguments, codes=(0,), cwd=None):
-    done = subprocess.run([PROGRAM, *map(str, arguments)], capture_output=True, text=True, cwd=cwd)
-    check(done.returncode in codes, f"{arguments}: exit code {done.returncode}\n{done.stderr}")
-
-
-def tool(*arguments, url, codes=(0,), limits=LIMITS, **environment):
-    """The command, its exit code, its answer and what it said."""
-    command = [sys.executable, TOOL, *map(str, arguments)]
-    if arguments[0] != "clear":
-        command += [*limits, "--heatveil", PROGRAM]
-    done = subprocess.run(command, capture_output=True, text=True, env=os.environ | {"AWS_ENDPOINT_URL": url} | environment)
-    check(done.returncode in codes, f"{arguments[:4]}: exit code {done.returncode} is none of {codes}\n{done.stdout}\n{done.stderr}")
-    return done.returncode, json.loads(done.stdout or "{}"), done.stderr
-
-
-class Bucket:
-    """What is really there, past the proxy."""
-
-    def __init__(self, port):
-        session = botocore.session.Session()
-        self.s3 = session.create_client("s3", region_name="us-east-1", endpoint_url=f"http://127.0.0.1:{port}")
-        self.s3.create_bucket(Bucket="survey")
-
-    def put(self, key, data):
-        self.s3.put_object(Bucket="survey", Key=key, Body=data)
-
-    def get(self, key):
-        return self.s3.get_object(Bucket="survey", Key=key)["Body"].read()
-
-    def remove(self, key):
-        self.s3.delete_object(Bucket="survey", Key=key)
-
-    def keys(self, prefix=""):
-        pages = self.s3.get_paginator("list_objects_v2").paginate(Bucket="survey", Prefix=prefix)
-        return sorted(found["Key"] for page in pages for found in page.get("Contents", []))
-
-
-class Survey:
-    def __init__(self):
-        heatveil("simulate", "--out", WORK / "flight", "--frames", FRAMES)
-        (WORK / "commitment.key").write_text("07" * 32)
-        heatveil("keygen", "--name", "test.example/heatveil", "--out", WORK / "log.key")
-        heatveil("run", "frames", "--out", WORK / "whole", "--threads", 2, *KEYS, "--progress", "none", codes=(0, 3), cwd=WORK / "flight")
-        self.port = free_port()
-        moto = pathlib.Path(sys.executable).with_name("moto_server")
-        with open(WORK / "moto.log", "wb") as log:
-            self.server = subprocess.Popen([moto, "-H", "127.0.0.1", "-p", str(self.port)], stdout=log, stderr=log)
-        for _ in range(100):
-            with socket.socket() as probe:
-                if probe.connect_ex(("127.0.0.1", self.port)) == 0:
-                    break
-            time.sleep(0.2)
-        self.bucket = Bucket(self.port)
-        self.raw = {}
-        for path in sorted((WORK / "flight/frames").iterdir()):
-            self.bucket.put(f"flight/{path.name}", path.read_bytes())
-            self.raw[hashlib.sha256(path.read_bytes()).hexdigest()] = path.name
-
-    @property
-    def direct(self):
-        return f"http://127.0.0.1:{self.port}"
-
-    def proxy(self, chances):
-        return FaultyStore(f"127.0.0.1:{self.port}", DICE, chances, STALL_SECONDS + 2)
-
-    def same(self, work, out):
-        """Every published file byte for byte, the operator's own beside the results, nothing else, no raw frame anywhere."""
-        whole = {str(path.relative_to(WORK / "whole")): path.read_bytes() for path in (WORK / "whole").rglob("*") if path.is_file()}
-        released = {key.removeprefix(out): self.bucket.get(key) for key in self.bucket.keys(out)}
-        own = {key.removeprefix(work): self.bucket.get(key) for key in self.bucket.keys(f"{work}private/")}
-        there = released | own
-        for files in (whole, there):
-            files.pop("summary.json")
-        whole = {name: data for name, data in whole.items() if not name.startswith(".")}
-        # Where each frame lies is another place.
-        whole["private/frames.jsonl"] = whole["private/frames.jsonl"].replace(f"{WORK}/flight/frames/".encode(), b"s3://survey/flight/")
-        differ = sorted(name for name in whole.keys() | there.keys() if whole.get(name) != there.get(name))
-        check(not differ, f"{out} differs from the whole run: {differ[:9]}")
-        check(not any(name.startswith("private/") for name in released), f"{out} holds what is the operator's own")
-        self.no_raw()
-        return len(there)
-
-    def no_raw(self):
-        for key in self.bucket.keys():
-            if not key.startswith("flight/"):
-                check(hashlib.sha256(self.bucket.get(key)).hexdigest() not in self.raw, f"{key} is a raw frame")
-
-
-def scratch_is_private():
-    """Modes of what lies there now; how many frames."""
-    frames = 0
-    if SCRATCH.exists():
-        check(SCRATCH.stat().st_mode & 0o777 == 0o700, "scratch folder 0700")
-        for path in SCRATCH.glob("job-*/base/frames/*"):
-            try:
-                check(path.stat().st_mode & 0o777 == 0o600, f"{path} 0600")
-                frames += 1
-            except FileNotFoundError:
-                pass
-    return frames
-
-
-def scratch_is_empty():
-    tool("clear", url="http://127.0.0.1:1")
-    check(not list(SCRATCH.iterdir()), "what killed commands left is cleared at the next start")
+from object_survey import (
+    CHANCES, DICE, DRIVER, FRAMES, KEYS, LIMITS, PROGRAM, REPOSITORY, SHARDS, STALL_SECONDS, TOOL, WORK, Survey, check, free_port, heatveil, same_folder,
+    scratch_is_empty, scratch_is_private, tool,
+)  # fmt: skip
 
 
 def shards_at_work(pid):
@@ -204,6 +67,7 @@ def faults(survey):
     check(driver.returncode in (0, 3), f"dask: exit code {driver.returncode} after {kills} kills\n{(WORK / 'dask.log').read_text()[-3000:]}")
     check(kills > 0 and seen > 0, "workers were killed and frames seen")
     files = survey.same("tonight/", "release/")
+    survey.cleared("tonight/")
     done = ", ".join(f"{what} {number}" for what, number in sorted(proxy.done.items()))
     check(len(proxy.done) >= 7, f"most kinds of faults came: {done}")
     print(f"faults: {FRAMES} frames, {SHARDS} shards, {kills} Dask workers killed, {proxy.requests} requests ({done}): {files} files as in the run", flush=True)
@@ -211,7 +75,12 @@ def faults(survey):
     code, answer, _ = tool("merge", "s3://survey/tonight", "--out", "s3://survey/release", url=survey.direct, codes=(0, 3))
     check(answer["was_done"] and answer["put"] == 0, "a merge that was done does nothing")
     code, answer, _ = tool("work", "s3://survey/tonight", "--shard", 3, url=survey.direct)
-    check(answer["was_done"] and answer["put"] == 0, "a shard that was done is not done again")
+    check(answer["was_done"] and answer["put"] == 0, "a shard that was merged is not done again")
+    survey.bucket.remove("release/tiles/tilejson.json")
+    _, _, text = tool("merge", "s3://survey/tonight", "--out", "s3://survey/release", url=survey.direct, codes=(1,))
+    check("is not what it was" in text, text)
+    _, _, text = tool("merge", "s3://survey/tonight", "--out", "s3://survey/other", url=survey.direct, codes=(1,))
+    check("was merged into s3://survey/release/ before" in text, text)
     proxy.shutdown()
 
 
@@ -261,6 +130,8 @@ def exhausted(survey):
     blobs = set(survey.bucket.keys("later/blobs/"))
     proxy.always = {}
     _, answer, _ = tool(*shard, url=proxy.url)
+    _, again, _ = tool(*shard, url=proxy.url)
+    check(again["was_done"] and again["put"] == 0, "a shard that was done is not done again")
     added = set(survey.bucket.keys("later/blobs/")) - blobs
     # Times of frames are in the result, which is another file each time.
     check(not answer["was_done"] and len(added) <= 1, f"rasters are not put again: {added}")
@@ -273,15 +144,15 @@ def exhausted(survey):
     check(key in text and "--shard 1 --again" in text, text)
     check(not survey.bucket.keys("later-release/"), "nothing is released of what is doubtful")
     tool("work", "s3://survey/later", "--shard", 1, "--threads", 1, "--again", url=proxy.url)
+    survey.bucket.put("busy/notes.txt", b"another's")
+    _, _, text = tool("merge", "s3://survey/later", "--out", "s3://survey/busy", url=proxy.url, codes=(1,))
+    check("busy/notes.txt is not of this release" in text and survey.bucket.keys("busy/") == ["busy/notes.txt"], text)
     proxy.always = {("PUT", "audit/checkpoint"): "503"}
     tool("merge", "s3://survey/later", "--out", "s3://survey/later-release", url=proxy.url, codes=(1,), limits=few)
     check("later-release/audit/checkpoint" not in survey.bucket.keys("later-release/"), "no checkpoint")
     proxy.always = {}
     tool("merge", "s3://survey/later", "--out", "s3://survey/later-release", url=proxy.url, codes=(0, 3))
     survey.same("later/", "later-release/")
-    survey.bucket.put("busy/notes.txt", b"another's")
-    _, _, text = tool("merge", "s3://survey/later", "--out", "s3://survey/busy", url=proxy.url, codes=(1,))
-    check("busy/notes.txt is not of this release" in text and survey.bucket.keys("busy/") == ["busy/notes.txt"], text)
     print(f"exhausted: {len(said)} ways to fail, each with its words and exit code 1; resumed, and as in the run", flush=True)
     for fault, text in said.items():
         print(f"  {fault}: {text}")
@@ -368,6 +239,7 @@ def merges(survey):
                 break
         check(child.returncode in (0, 3) or (step[0] == "plan" and child.returncode == 2), f"{step}: exit code {child.returncode}\n{child.stderr.read()}")
     survey.same("killed/", "killed-release/")
+    survey.cleared("killed/")
     scratch_is_empty()
     print(f"kills by hand: {', '.join(f'{what} {number}' for what, number in sorted(kills.items()))}: as in the run", flush=True)
 
@@ -421,13 +293,6 @@ def scheduler(survey):
     scratch_is_empty()
 
 
-def same_folder(folder):
-    left = lambda of: {path.relative_to(of): path.read_bytes() for path in of.rglob("*") if path.is_file() and path.name != "summary.json"}
-    whole, there = left(WORK / "whole"), left(folder)
-    check(whole == there, f"{folder} differs: {sorted(str(name) for name in whole.keys() | there.keys() if whole.get(name) != there.get(name))[:9]}")
-    return len(there)
-
-
 def slurm(survey):
     """The array's script as SLURM would run it, once for each index, in both ways of keeping a plan."""
     tools = WORK / "bin"
@@ -472,7 +337,7 @@ def manifests(_):
             check(heatveil_objects.parse(arguments).shard == 3, file)
         else:
             done = subprocess.run([PROGRAM, *arguments], capture_output=True, text=True)
-            check("/survey/tonight" in done.stderr and done.returncode == 1, f"{file}: {done}")
+            check("/survey/tonight holds no plan" in done.stderr, f"{file}: {done}")
     print(f"manifests: {', '.join(file.name for file in files)} pass the schemas of 1.29, 1.33 and 1.37", flush=True)
 
 
