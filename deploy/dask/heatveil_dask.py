@@ -99,6 +99,7 @@ class InObjects:
             if None in (args.frames, args.shards, args.log_key, args.commitment_key):
                 sys.exit(f"error: {args.folder} holds no plan; to make one, give --frames, --shards, --log-key and --commitment-key")
             planning = ["plan", args.folder, *options, "--frames", args.frames, "--shards", str(args.shards), *key, "--commitment-key", args.commitment_key]
+            planning += ["--config", args.config] if args.config else []
             self.shards = self.call(heatveil_objects.plan, [*planning, *self.flags])["shards"]
 
     def call(self, does, arguments):
@@ -109,7 +110,7 @@ class InObjects:
             sys.exit(failure.code)
 
     def prepare(self, client):
-        for name in ("object_store.py", "heatveil_objects.py"):
+        for name in ("object_store.py", "local_run.py", "heatveil_objects.py"):
             client.upload_file(str(OBJECTS / name))
 
     def task(self, shard):
@@ -135,6 +136,7 @@ def main():
     objects.add_argument("--frames", metavar="URL", help="s3://BUCKET/PREFIX of the thermal frames, where nobody planned yet")
     objects.add_argument("--out", metavar="URL", help="s3://BUCKET/PREFIX of the release")
     objects.add_argument("--shards", type=int, metavar="N", help="parts to divide the frames into, where nobody planned yet")
+    objects.add_argument("--config", metavar="FILE", help="settings of heatveil, where nobody planned yet")
     objects.add_argument("--log-key", metavar="FILE", help="key that signs the log; workers do not need it")
     objects.add_argument("--commitment-key", metavar="FILE", help="key of the input commitments, under the same path on every worker")
     objects.add_argument("--scratch", metavar="DIR", help="folder for raw frames, on every worker")

@@ -9,32 +9,25 @@ heatveil itself never talks to a network: this moves the bytes and runs `heatvei
 is gone when the command ends, or, if that was killed, when the next one starts. Frames are fetched and never put. Credentials come from the environment
 (AWS_ACCESS_KEY_ID, AWS_SECRET_ACCESS_KEY, AWS_SESSION_TOKEN; AWS_ENDPOINT_URL and AWS_REGION say where) and are not handed on to heatveil.
 
-Flags for heatveil follow after --; those of `plan` hold for all. A flag's value that is an s3:// URL is fetched as a file. Paths are absolute ones.
+Flags for heatveil follow after --; those of `plan` hold for all. A value that is an s3:// URL is fetched as a file. Paths are absolute ones.
 Exit codes are heatveil's: 0 done, 1 failed, 2 wrong flags, 3 (`merge`) finished with frames withheld, 130 interrupted.
 """
 
 import argparse
-import contextlib
-import ctypes
-import fcntl
 import hashlib
 import json
 import os
 import pathlib
+import re
 import shutil
 import signal
-import stat
-import subprocess
 import sys
-import tempfile
 
+from local_run import heatveil, private_folder
 from object_store import Failure, ObjectStore, Place, is_name, sha256_of
 
 VERSION = 1
-PR_SET_PDEATHSIG = 1
 CHECKPOINT = "audit/checkpoint"
-# How long heatveil may take to stop where it is.
-GRACE_SECONDS = 25
 
 
 # Under WORK, plan.json and what it names by SHA-256 is the plan; done/K.json and what it names is shard K; merged.json is written last of all,
@@ -91,88 +84,25 @@ def read_plan(store, work):
     return plan, sha256
 
 
-@contextlib.contextmanager
-def private_folder(root):
-    """A folder that nobody else can enter, for as long as it is used; removes those of commands that are no more."""
-    root = pathlib.Path(root or os.environ.get("HEATVEIL_SCRATCH") or pathlib.Path(tempfile.gettempdir(), f"heatveil-{os.getuid()}"))
-    root.mkdir(mode=0o700, parents=True, exist_ok=True)
-    is_whose = root.lstat()
-    if not stat.S_ISDIR(is_whose.st_mode) or is_whose.st_uid != os.getuid() or is_whose.st_mode & 0o077:
-        raise Failure(f"{root} is to hold raw frames, and others may enter it; give --scratch a folder of your own with mode 0700", code=2)
-    door = os.open(root, os.O_RDONLY)
-    try:
-        # Whoever comes or clears holds the door, so that no folder is seen between its making and its lock.
-        fcntl.flock(door, fcntl.LOCK_EX)
-        for stale in root.glob("job-*"):
-            with contextlib.suppress(BlockingIOError, FileNotFoundError):
-                lock = os.open(stale, os.O_RDONLY)
-                try:
-                    fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                    shutil.rmtree(stale)
-                finally:
-                    os.close(lock)
-        folder = pathlib.Path(tempfile.mkdtemp(prefix="job-", dir=root))
-        lock = os.open(folder, os.O_RDONLY)
-        fcntl.flock(lock, fcntl.LOCK_EX)
-    finally:
-        os.close(door)
-    try:
-        # heatveil inherits the lock: the folder is in use until it has ended too.
-        yield folder, lock
-    finally:
-        shutil.rmtree(folder)
-        os.close(lock)
-
-
-def die_with_parent():
-    """Whoever kills this kills heatveil too (Linux); elsewhere that runs on, in vain and harmlessly."""
-    with contextlib.suppress(AttributeError, OSError):
-        ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
-
-
-def heatveil(options, lock, *arguments, codes=(0,), cwd=None):
-    """Runs the program, without this one's credentials; its exit code and the last line of its answer."""
-    command = [os.path.abspath(shutil.which(options.heatveil) or options.heatveil), *map(str, arguments), "--json", "--progress", options.progress]
-    environment = {name: value for name, value in os.environ.items() if not name.startswith("AWS_")}
-    quiet = options.progress == "none"
-    try:
-        child = subprocess.Popen(
-            command,
-            cwd=cwd,
-            env=environment,
-            pass_fds=[lock],
-            preexec_fn=die_with_parent,
-            text=True,
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE if quiet else None,
-        )
-    except OSError as error:
-        raise Failure(f"could not start {options.heatveil}: {error.strerror}; say where it is with --heatveil", code=2) from error
-    try:
-        answer, said = child.communicate()
-    except BaseException:
-        child.terminate()
-        with contextlib.suppress(subprocess.TimeoutExpired):
-            child.communicate(timeout=GRACE_SECONDS)
-        child.kill()
-        raise
-    if child.returncode not in codes:
-        raise Failure(f"`heatveil {arguments[0]}`: exit code {child.returncode}\n{(said or '').strip()[-3000:]}".rstrip(), code=child.returncode if child.returncode > 0 else 1)
-    lines = answer.splitlines()
-    return child.returncode, json.loads(lines[-1]) if lines else {}
+def local_file(url, inputs):
+    """Where the object of a flag or setting lies, below the base, when it is fetched."""
+    path = "files/" + url.removeprefix("s3://")
+    inputs[path] = url
+    return path
 
 
 def local_flags(flags, inputs):
     """Flags for heatveil, in which URLs became the files that were, or will be, fetched."""
-    local = []
-    for flag in flags:
-        name, is_both, value = flag.partition("=") if flag.startswith("--") else ("", "", flag)
-        if value.startswith("s3://"):
-            path = f"files/{hashlib.sha256(value.encode()).hexdigest()[:8]}/{value.rpartition('/')[2]}"
-            inputs[path] = value
-            value = path
-        local.append(name + is_both + value)
-    return local
+    return [re.sub("^(--[a-z0-9-]+=)?(s3://.*)$", lambda found: (found[1] or "") + local_file(found[2], inputs), flag) for flag in flags]
+
+
+def local_settings(file, folder, inputs):
+    """A copy of a settings file in which the strings that are URLs became files; as a flag."""
+    if file is None:
+        return []
+    text = re.sub("""(["'])(s3://.*?)\\1""", lambda found: found[1] + local_file(found[2], inputs) + found[1], file.read_text())
+    (folder / file.name).write_text(text)
+    return ["--config", folder / file.name]
 
 
 def threads(options):
@@ -196,13 +126,13 @@ def plan(options):
     with private_folder(options.scratch) as (folder, lock):
         base, out = folder / "base", folder / "out"
         files = {}
-        flags = local_flags(options.flags, files)
+        flags = [*local_settings(options.config, folder, files), *local_flags(options.flags, files)]
         keys = ["--log-key", options.log_key.absolute(), "--commitment-key", options.commitment_key.absolute()]
 
         def fetch(item):
             name, (place, size) = item
             if not is_name(name):
-                raise Failure(f"{place}: a URL without the name of a file", code=2)
+                raise Failure(f"{place}: its key is no path of a file; rename the object", code=2)
             return name, [str(place), *store.fetch(place, base / name, size)]
 
         wanted = {f"frames/{name}": (frames / name, size) for name, size in sizes.items()}
@@ -396,6 +326,7 @@ def parse(arguments=None):
         command.add_argument("--stall-seconds", type=float, default=20, metavar="S", help="silence that ends a request [default: 20]")
     every["plan"].add_argument("--frames", required=True, metavar="URL", help="s3://BUCKET/PREFIX of the thermal frames")
     every["plan"].add_argument("--shards", required=True, type=int, metavar="N", help="parts to divide the frames into, at most")
+    every["plan"].add_argument("--config", type=pathlib.Path, metavar="FILE", help="settings of heatveil; files that they name by an s3:// URL are fetched")
     every["plan"].add_argument("--log-key", required=True, type=pathlib.Path, metavar="FILE", help="key that signs the log; workers do not need it")
     every["plan"].add_argument("--commitment-key", required=True, type=pathlib.Path, metavar="FILE", help="key of the input commitments, under the same path on every worker")
     every["work"].add_argument("--shard", required=True, type=int, metavar="K", help="number of the shard, from 0 on")

@@ -8,6 +8,7 @@ import json
 import os
 import pathlib
 import random
+import shutil
 import socket
 import subprocess
 import sys
@@ -33,6 +34,8 @@ os.environ |= {"SOURCE_DATE_EPOCH": "1768516200", "AWS_ACCESS_KEY_ID": "loopback
 for name in ("AWS_PROFILE", "AWS_ENDPOINT_URL", "http_proxy", "https_proxy", "HTTP_PROXY", "HTTPS_PROXY"):
     os.environ.pop(name, None)
 LIMITS = ["--tries", "8", "--stall-seconds", str(STALL_SECONDS)]
+# Settings of a survey of heat loss, with outlines and a surface model as files and as objects.
+LOCAL, REMOTE = WORK / "local.toml", WORK / "remote.toml"
 KEYS = ["--log-key", str(WORK / "log.key"), "--commitment-key", str(WORK / "commitment.key")]
 
 
@@ -89,7 +92,14 @@ class Survey:
         heatveil("simulate", "--out", WORK / "flight", "--frames", FRAMES)
         (WORK / "commitment.key").write_text("07" * 32)
         heatveil("keygen", "--name", "test.example/heatveil", "--out", WORK / "log.key")
-        heatveil("run", "frames", "--out", WORK / "whole", "--threads", 2, *KEYS, "--progress", "none", codes=(0, 3), cwd=WORK / "flight")
+        settings = (REPOSITORY / "tests/heat.toml").read_text().replace("xyz = true\n", "").replace("fixtures/flight/", "") + '[georef]\ndsm = "truth/dsm.tif"\n'
+        check(settings.count('"truth/') == 2, "two files in the settings")
+        # Their paths are part of the settings' digest, in the log.
+        shutil.copytree(WORK / "flight/truth", WORK / "flight/files/survey/truth")
+        LOCAL.write_text(settings.replace('"truth/', '"files/survey/truth/'))
+        REMOTE.write_text(settings.replace('"truth/', '"s3://survey/truth/'))
+        heatveil("run", "frames", "--config", LOCAL, "--out", WORK / "whole", "--threads", 2, *KEYS, "--progress", "none", codes=(0, 3), cwd=WORK / "flight")
+        check((WORK / "whole/buildings/buildings.csv").exists(), "buildings")
         self.port = free_port()
         moto = pathlib.Path(sys.executable).with_name("moto_server")
         with open(WORK / "moto.log", "wb") as log:
@@ -100,6 +110,8 @@ class Survey:
                     break
             time.sleep(0.2)
         self.bucket = Bucket(self.port)
+        for name in ("buildings.geojson", "dsm.tif"):
+            self.bucket.put(f"truth/{name}", (WORK / "flight/truth" / name).read_bytes())
         self.raw = {}
         for path in sorted((WORK / "flight/frames").iterdir()):
             self.bucket.put(f"flight/{path.name}", path.read_bytes())

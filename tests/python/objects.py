@@ -18,7 +18,7 @@ import time
 
 import psutil
 from object_survey import (
-    CHANCES, DICE, DRIVER, FRAMES, KEYS, LIMITS, PROGRAM, REPOSITORY, SHARDS, STALL_SECONDS, TOOL, WORK, Survey, check, free_port, heatveil, same_folder,
+    CHANCES, DICE, DRIVER, FRAMES, KEYS, LIMITS, LOCAL, PROGRAM, REMOTE, REPOSITORY, SHARDS, STALL_SECONDS, TOOL, WORK, Survey, check, free_port, heatveil, same_folder,
     scratch_is_empty, scratch_is_private, tool,
 )  # fmt: skip
 
@@ -61,7 +61,7 @@ def faults(survey):
     planned = lambda: "tonight/plan.json" in survey.bucket.keys("tonight/plan.json")
     proxy.spare = lambda path, fault: fault == "flipped" and "/flight/" in path and not planned()
     driver = dask(
-        survey, proxy.url, "s3://survey/tonight", "--frames", "s3://survey/flight", "--out", "s3://survey/release", "--shards", SHARDS, *KEYS, "--workers", "3", log="dask.log"
+        survey, proxy.url, "s3://survey/tonight", "--frames", "s3://survey/flight", "--out", "s3://survey/release", "--shards", SHARDS, *KEYS, "--config", REMOTE, "--workers", "3", log="dask.log"
     )
     kills, seen = kill_under(driver, 6, (0.5, 3))
     check(driver.returncode in (0, 3), f"dask: exit code {driver.returncode} after {kills} kills\n{(WORK / 'dask.log').read_text()[-3000:]}")
@@ -87,7 +87,7 @@ def faults(survey):
 def exhausted(survey):
     """Retries used up: exit code, words, and that the same command goes on afterwards."""
     proxy = survey.proxy({})
-    tool("plan", "s3://survey/later", "--frames", "s3://survey/flight", "--shards", 2, *KEYS, url=survey.direct)
+    tool("plan", "s3://survey/later", "--frames", "s3://survey/flight", "--shards", 2, *KEYS, "--config", REMOTE, url=survey.direct)
     shard = ["work", "s3://survey/later", "--shard", "0", "--threads", "1"]
     frame = survey.bucket.keys("flight/")[1]
     few = ["--tries", "3", "--stall-seconds", "1"]
@@ -216,7 +216,7 @@ def parts(survey):
 def merges(survey):
     """`plan`, `work` and `merge` killed at random by hand; a released checkpoint is always the last of whole files."""
     kills = collections.Counter()
-    steps = [["plan", "s3://survey/killed", "--frames", "s3://survey/flight", "--shards", "2", *KEYS]]
+    steps = [["plan", "s3://survey/killed", "--frames", "s3://survey/flight", "--shards", "2", *KEYS, "--config", str(REMOTE)]]
     steps += [["work", "s3://survey/killed", "--shard", str(shard), "--threads", "1"] for shard in (0, 1)]
     steps += [["merge", "s3://survey/killed", "--out", "s3://survey/killed-release"]]
     for step in steps:
@@ -260,9 +260,9 @@ def scheduler(survey):
     try:
         for where in ("objects", "folder"):
             if where == "objects":
-                arguments = ["s3://survey/cluster", "--frames", "s3://survey/flight", "--out", "s3://survey/cluster-release", "--shards", SHARDS, *KEYS]
+                arguments = ["s3://survey/cluster", "--frames", "s3://survey/flight", "--out", "s3://survey/cluster-release", "--shards", SHARDS, *KEYS, "--config", REMOTE]
             else:
-                heatveil("plan", "frames", "--out", WORK / "cluster", "--shards", SHARDS, *KEYS, "--progress", "none", cwd=WORK / "flight")
+                heatveil("plan", "frames", "--out", WORK / "cluster", "--shards", SHARDS, *KEYS, "--config", LOCAL, "--progress", "none", cwd=WORK / "flight")
                 arguments = [WORK / "cluster"]
             driver = dask(survey, survey.direct, *arguments, "--scheduler", address, log=f"cluster-{where}.log")
             kills = 0
@@ -299,8 +299,8 @@ def slurm(survey):
     tools.mkdir()
     (tools / "heatveil").symlink_to(PROGRAM)
     (tools / "python3").symlink_to(sys.executable)
-    heatveil("plan", "frames", "--out", WORK / "array", "--shards", SHARDS, *KEYS, "--progress", "none", cwd=WORK / "flight")
-    tool("plan", "s3://survey/array", "--frames", "s3://survey/flight", "--shards", SHARDS, *KEYS, url=survey.direct)
+    heatveil("plan", "frames", "--out", WORK / "array", "--shards", SHARDS, *KEYS, "--config", LOCAL, "--progress", "none", cwd=WORK / "flight")
+    tool("plan", "s3://survey/array", "--frames", "s3://survey/flight", "--shards", SHARDS, *KEYS, "--config", REMOTE, url=survey.direct)
     for where in (str(WORK / "array"), "s3://survey/array"):
         for index in range(SHARDS):
             # sbatch runs a copy of the script in a folder of its own.
