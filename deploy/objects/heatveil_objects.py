@@ -48,12 +48,17 @@ def put_all(store, work, folder, names):
     return dict(store.each(put, sorted(names)))
 
 
+def inside(folder, name):
+    """A file of a list, below the folder that is its place."""
+    if not is_name(name):
+        raise Failure(f"a list in the store names the file {name!r}, which would lie elsewhere; somebody else wrote to it")
+    return folder / name
+
+
 def fetch_all(store, work, folder, files):
     def fetch(item):
         name, (size, sha256) = item
-        if not is_name(name):
-            raise Failure(f"{work}: a list there names the file {name!r}, which would lie elsewhere; somebody else wrote to the store")
-        store.fetch(blob(work, sha256), folder / name, size, sha256)
+        store.fetch(blob(work, sha256), inside(folder, name), size, sha256)
 
     store.each(fetch, files.items())
 
@@ -166,7 +171,7 @@ def fetch_inputs(store, base, inputs):
     def fetch(item):
         name, (url, size, sha256) = item
         try:
-            store.fetch(Place.object(url), base / name, size, sha256)
+            store.fetch(Place.object(url), inside(base, name), size, sha256)
         except Failure as failure:
             raise Failure(f"{failure}\n(the plan read it with {size} bytes and SHA-256 {sha256}; if it was changed for good, plan anew)", failure.code) from failure
 

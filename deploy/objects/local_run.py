@@ -13,6 +13,7 @@ import shutil
 import signal
 import stat
 import subprocess
+import sys
 import tempfile
 
 from object_store import Failure
@@ -89,5 +90,7 @@ def heatveil(options, lock, *arguments, codes=(0,), cwd=None):
         raise
     if child.returncode not in codes:
         raise Failure(f"`heatveil {arguments[0]}`: exit code {child.returncode}\n{(said or '').strip()[-3000:]}".rstrip(), code=child.returncode if child.returncode > 0 else 1)
+    if said:
+        print(said, end="", file=sys.stderr)
     lines = answer.splitlines()
     return child.returncode, json.loads(lines[-1]) if lines else {}

@@ -169,9 +169,14 @@ class ObjectStore:
         """Into a file for its owner alone; returns its length and SHA-256, which are those that were expected, if any were."""
 
         def once():
-            file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
-            with open(file, "wb") as file:
-                return self._receive(place, size, sha256, file.write)
+            try:
+                file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
+                with open(file, "wb") as file:
+                    return self._receive(place, size, sha256, file.write)
+            except (ConnectionError, TimeoutError):
+                raise
+            except OSError as error:
+                raise Failure(f"{place}: could not be written to {path}: {error.strerror}; give --scratch a folder with room for all of it") from error
 
         os.makedirs(os.path.dirname(path), mode=0o700, exist_ok=True)
         return self._there(place, once)

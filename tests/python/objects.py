@@ -120,6 +120,11 @@ def exhausted(survey):
     survey.bucket.put(frame, data)
     _, _, text = tool(*shard, url=proxy.url, codes=(2,), AWS_ACCESS_KEY_ID="")
     check("AWS_ACCESS_KEY_ID" in text, text)
+    # No room: as much as half a frame to each file.
+    command = ["prlimit", f"--fsize={len(data) // 2}", sys.executable, TOOL, *shard, "--heatveil", PROGRAM]
+    done = subprocess.run(list(map(str, command)), capture_output=True, text=True, env=os.environ | {"AWS_ENDPOINT_URL": survey.direct})
+    check(done.returncode == 1 and "give --scratch a folder with room" in done.stderr, done)
+    said["no room"] = done.stderr.splitlines()[0]
     check(not survey.bucket.keys("later/done/"), "nothing counts of what failed")
     _, _, text = tool("merge", "s3://survey/later", "--out", "s3://survey/later-release", url=proxy.url, codes=(1,))
     check("2 of 2 shards are not done, the first is 0" in text, text)
