@@ -16,6 +16,7 @@
 # make after-faults    kills and such faults at every STEP=1st call of release, cosign, review, audit, report and purge
 # make noninterference  CASES=200 random flights with other pixels under their masks
 # make shards     splits 1, 2, 7, 31 against one run, workers and Dask's workers killed at random, overhead: FRAMES=120, half an hour
+# make objects    the same with an object store that fails, workers killed, an existing Dask scheduler, SLURM's script, Kubernetes' schemas: FRAMES=24, ten minutes
 # make many-files  FILES=20000 that are no frames: memory of each
 # make intruder   an attacker looks for people in what was published: ten minutes, into intruder/
 # make mutants    small changes to MODULES="frame redact store audit", each of which must fail a unit test: two hours on a free core, into target/mutants/crate/mutants.out
@@ -26,7 +27,7 @@
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
 .PHONY: demo setup web test test-web test-tract bench peers soak-frames soak-area heat-seeds heat-walls map-page report-page
-.PHONY: kill-loop storage-faults power-cuts after-faults noninterference many-files shards intruder coverage mutants fuzz fuzz-short dist reproducible
+.PHONY: kill-loop storage-faults power-cuts after-faults noninterference many-files shards objects intruder coverage mutants fuzz fuzz-short dist reproducible
 
 CARGO ?= cargo
 
@@ -119,6 +120,14 @@ shards: setup
 	test -x target/dask/bin/python || python3 -m venv target/dask
 	target/dask/bin/python -m pip install --quiet --require-hashes -r deploy/dask/requirements.txt
 	target/dask/bin/python tests/python/shards.py target/release/heatveil shards-work $(or $(FRAMES),120)
+
+# Everything listens on loopback; what it needs lies in target/objects.
+objects: setup
+	$(CARGO) build --release --quiet
+	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
+	test -x target/objects/bin/python || python3 -m venv target/objects
+	target/objects/bin/python -m pip install --quiet --require-hashes -r tests/python/objects.txt
+	target/objects/bin/python tests/python/objects.py target/release/heatveil objects-work $(or $(FRAMES),24)
 
 coverage:
 	@.ci/setup test

@@ -349,3 +349,33 @@ fn what_is_doubtful_is_not_merged() {
         Err(RunError::NoPlan { .. })
     ));
 }
+
+/// Machines that do not see the plan's folder, as where frames come from an object store (`deploy/objects`).
+#[cfg(all(feature = "cli", feature = "onnx"))]
+#[test]
+fn relative_paths_of_a_plan_begin_where_base_says() {
+    let folder = tempfile::tempdir().unwrap();
+    let at = |name: &str| folder.path().join(name);
+    common::good_frames(&at("here/in"), 2);
+    let call = |arguments: &[&str]| {
+        std::process::Command::new(env!("CARGO_BIN_EXE_heatveil"))
+            .args(arguments)
+            .current_dir(at("here"))
+            .env("ORT_DYLIB_PATH", common::onnx_runtime())
+            .output()
+            .unwrap()
+    };
+    let out = at("out").display().to_string();
+    let planned = call(&["plan", "in", "--out", &out, "--shards", "1"]);
+    assert!(planned.status.success(), "{planned:?}");
+    fs::rename(at("here/in"), at("in")).unwrap();
+    let lost = call(&["work", &out, "--shard", "0"]);
+    assert_eq!(lost.status.code(), Some(1), "{lost:?}");
+    let base = folder.path().display().to_string();
+    let found = call(&["work", &out, "--shard", "0", "--base", &base]);
+    assert!(found.status.success(), "{found:?}");
+    let merged = call(&["merge", &out, "--base", &base]);
+    assert!(merged.status.success(), "{merged:?}");
+    let names = fs::read_to_string(at("out/private/frames.jsonl")).unwrap();
+    assert_eq!(names.matches(&format!("{base}/in/")).count(), 2, "{names}");
+}

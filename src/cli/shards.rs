@@ -78,8 +78,7 @@ impl PlanCommand {
 /// Arguments of `heatveil work`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Settings are those of the plan; a flag that is given here wins, for what lies elsewhere on this machine. Relative paths begin in the \
-    folder in which the plan was made."
+    after_help = "Settings are those of the plan; a flag that is given here wins, for what lies elsewhere on this machine. Relative paths begin in --base."
 )]
 pub(super) struct WorkCommand {
     /// Folder of the plan
@@ -91,6 +90,9 @@ pub(super) struct WorkCommand {
     /// Do it even where it is done
     #[arg(long)]
     again: bool,
+    /// Where relative paths begin [default: the folder in which the plan was made]
+    #[arg(long, value_name = "DIR")]
+    base: Option<PathBuf>,
     /// Threads [default: one per core]
     #[arg(short, long, value_name = "N", env = "HEATVEIL_THREADS")]
     threads: Option<NonZeroUsize>,
@@ -100,7 +102,12 @@ pub(super) struct WorkCommand {
 
 impl WorkCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
-        let run = planned(&self.folder, self.settings, self.threads)?;
+        let run = planned(
+            &self.folder,
+            self.base.as_deref(),
+            self.settings,
+            self.threads,
+        )?;
         match run.work(self.shard, self.again, &mut Teller::new(global)) {
             Ok(worked) if global.json => answer_json("worked", &worked),
             Ok(worked) if worked.was_done => answer(&format!(
@@ -134,6 +141,9 @@ pub(super) struct MergeCommand {
     /// Folder of the plan
     #[arg(value_name = "DIR")]
     folder: PathBuf,
+    /// Where relative paths begin [default: the folder in which the plan was made]
+    #[arg(long, value_name = "DIR")]
+    base: Option<PathBuf>,
     /// Threads [default: one per core]
     #[arg(short, long, value_name = "N", env = "HEATVEIL_THREADS")]
     threads: Option<NonZeroUsize>,
@@ -147,7 +157,12 @@ impl MergeCommand {
             tell("it was merged before, and verifies; nothing to do");
             Exit::Done
         };
-        let run = match planned(&self.folder, self.settings, self.threads) {
+        let run = match planned(
+            &self.folder,
+            self.base.as_deref(),
+            self.settings,
+            self.threads,
+        ) {
             Err(Error::Run(RunError::NoPlan { .. })) => {
                 finish_merged(&self.folder)?;
                 return Ok(merged_before());
@@ -171,14 +186,20 @@ impl MergeCommand {
     }
 }
 
-/// The run of a plan, with the plan's settings where none are given, in the folder in which the plan was made.
-fn planned(folder: &Path, given: Args, threads: Option<NonZeroUsize>) -> Result<Run, Error> {
+/// The run of a plan, with the plan's settings where none are given, in `base`, else in the folder in which the plan was made.
+fn planned(
+    folder: &Path,
+    base: Option<&Path>,
+    given: Args,
+    threads: Option<NonZeroUsize>,
+) -> Result<Run, Error> {
     let out = std::path::absolute(folder).unwrap_or_else(|_| folder.to_path_buf());
     let plan = ShardPlan::read(&out)?;
-    if let Err(error) = std::env::set_current_dir(&plan.folder) {
+    let base = base.unwrap_or(&plan.folder);
+    if let Err(error) = std::env::set_current_dir(base) {
         tracing::warn!(
             "{} is not there ({error}): relative paths of the plan will not be found",
-            plan.folder.display()
+            base.display()
         );
     }
     let settings = given.or(Args::parse(&plan.settings, &out)?);
