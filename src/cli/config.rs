@@ -33,7 +33,7 @@ impl ConfigCommand {
             Self::Init => answer(TEMPLATE.trim_end()),
             Self::Show { file } => {
                 let args = Args::read(&file)?;
-                let text = toml::to_string(&args).unwrap_or_default();
+                let text = args.to_toml()?;
                 args.resolve()?;
                 answer(text.trim_end());
             }

@@ -46,7 +46,7 @@ pub(super) struct PlanCommand {
 impl PlanCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
         let settings = self.settings.over(self.config.as_deref())?;
-        let text = toml::to_string(&settings).unwrap_or_default();
+        let text = settings.to_toml()?;
         let run = Run {
             inputs: inputs(&self.inputs)?,
             reviewed: self.reviewed,

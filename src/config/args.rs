@@ -367,6 +367,17 @@ impl Args {
         }
     }
 
+    /// The settings as TOML, which [`Args::read`] reads as the same.
+    ///
+    /// # Errors
+    ///
+    /// [`ConfigError::Unwritable`] where a path is not UTF-8.
+    pub fn to_toml(&self) -> Result<String, ConfigError> {
+        toml::to_string(self).map_err(|error| ConfigError::Unwritable {
+            problem: error.to_string(),
+        })
+    }
+
     /// The settings of `self`, and where it has none those of `other`.
     #[must_use]
     pub fn or(self, other: Self) -> Self {

@@ -25,6 +25,12 @@ pub enum ConfigError {
         /// What is wrong, with line and column.
         problem: String,
     },
+    /// Settings cannot be written as TOML.
+    #[error("these settings cannot be kept: {problem}; name files in UTF-8")]
+    Unwritable {
+        /// Which, and why.
+        problem: String,
+    },
     /// The file of poses cannot be used.
     #[error("georef.poses is refused")]
     Poses {

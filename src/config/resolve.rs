@@ -404,6 +404,17 @@ mod tests {
         assert_eq!(config.redact.vehicle, Policy::NoData);
     }
 
+    #[cfg(unix)]
+    #[test]
+    fn a_path_that_no_toml_can_hold_is_refused() {
+        use std::os::unix::ffi::OsStringExt;
+        let mut args = parse("[tiles]\nmin-celsius = -20").unwrap();
+        assert_eq!(parse(&args.to_toml().unwrap()).unwrap(), args);
+        args.audit.log_key = Some(std::ffi::OsString::from_vec(vec![0xff]).into());
+        let error = args.to_toml().unwrap_err().to_string();
+        assert!(error.contains("UTF-8"), "{error}");
+    }
+
     #[test]
     fn a_number_outside_its_range_is_named() {
         let error = parse("[redact]\npadding-m = -1")
