@@ -13,7 +13,7 @@ use super::{Run, RunError};
 use crate::audit::Placed;
 use crate::frame::FrameId;
 use crate::georef::{
-    Correction, Located, Offsets, Poses, Radiometric, Stated, Surface, Temperatures, View,
+    Correction, Detail, Located, Offsets, Poses, Radiometric, Stated, Surface, Temperatures, View,
     match_temperatures, refine_poses,
 };
 use crate::raster::Raster;
@@ -105,8 +105,15 @@ impl Alignment {
         for flight in flights {
             let view = |id: &FrameId| Some((*id, frames.get(*at.get(id)?)?.view));
             let mut views: Vec<(FrameId, View)> = flight.iter().filter_map(view).collect();
-            let cache = FrameCache::new(CACHE, load);
-            let held = |id| cache.get(id);
+            let (whole, halves) = (
+                FrameCache::new(CACHE / 2, load),
+                FrameCache::new(CACHE / 2, |id| load(id).map(|raster| Detail::Half.of(raster))),
+            );
+            let held = |id| whole.get(id);
+            let detailed = |id, detail| match detail {
+                Detail::Half => halves.get(id),
+                Detail::Full => whole.get(id),
+            };
             let (mut poses, mut temperatures) = (None, None);
             if config.georef.refine {
                 let loose: Vec<Stated> = views
@@ -119,7 +126,7 @@ impl Alignment {
                     })
                     .collect();
                 let mut found: Poses = pool
-                    .install(|| refine_poses(&loose, ground.as_ref().unwrap_or(surface), held))?;
+                    .install(|| refine_poses(&loose, ground.as_ref().unwrap_or(surface), detailed))?;
                 // The next flight goes on from what this one found.
                 let relief = found.relief.clone().filter(|relief| relief.count() > 0);
                 ground = relief.map(Surface::Relief).or(ground);

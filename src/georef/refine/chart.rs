@@ -24,8 +24,15 @@ pub(super) struct Square {
     pub(super) least: u32,
 }
 
+impl Square {
+    /// Column and row of its first cell.
+    pub(super) fn start(self) -> (usize, usize) {
+        (self.column, self.row)
+    }
+}
+
 /// Least standard deviation of a window in K: below, noise is matched with noise.
-pub(super) const LEAST_TEXTURE: f64 = 0.12;
+pub(super) const LEAST_TEXTURE: f64 = 0.06;
 /// Sums over cells that show something.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Totals {

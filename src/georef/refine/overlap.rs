@@ -96,48 +96,65 @@ impl Overlap {
         }
     }
 
-    /// What a frame shows of it.
-    pub(super) fn chart(
-        &self,
-        view: &View,
-        raster: &Raster<f32>,
-        surface: Option<&Patch>,
-    ) -> Chart {
-        let limit = MAX_OFF_NADIR.to_radians().tan().powi(2);
-        let blocks = self.side.div_ceil(HIDDEN);
-        #[expect(clippy::cast_precision_loss, reason = "at most MAX_SIDE")]
-        let middle = |at: usize| ((at * HIDDEN) as f64 + HIDDEN as f64 / 2.0).min(self.side as f64);
-        let hidden: Vec<bool> = (0..blocks * blocks)
-            .map(|at| {
-                let (east, north) = self.place(middle(at % blocks), middle(at / blocks));
-                surface.is_some_and(|patch| is_hidden(patch, view, east, north))
-            })
-            .collect();
-        let is_hidden = |column: usize, row: usize| {
-            let block = row / HIDDEN * blocks + column / HIDDEN;
-            hidden.get(block).copied().unwrap_or(false)
-        };
-        let pixel = |column: f64, row: f64| {
-            let (east, north) = self.place(column, row);
-            let seen = view.tangent_squared(east, north) <= limit;
-            seen.then(|| view.pixel_above(east, north, level(surface, east, north)))?
-        };
-        #[expect(clippy::cast_precision_loss, reason = "at most MAX_SIDE")]
-        let float = |cells: usize| cells as f64;
-        let is_even = surface.is_none_or(|patch| patch.cell().0 >= EVEN * float(BLOCK) * self.cell);
+    /// Which pixels of a frame show it.
+    pub(super) fn mesh(&self, view: &View, surface: Option<&Patch>) -> Mesh {
         let across = self.side.div_ceil(BLOCK);
         let corner = |at: usize| {
             let (column, row) = (at % (across + 1) * BLOCK, at / (across + 1) * BLOCK);
-            pixel(float(column), float(row)).filter(|_| is_even)
+            self.pixel(view, surface, (float(column), float(row)))
         };
+        let camera = view.camera();
+        let (width, height) = camera.size();
         let corners: Vec<Option<(f64, f64)>> = (0..(across + 1).pow(2)).map(corner).collect();
+        let is_inside = |corner: &Option<(f64, f64)>| {
+            corner.is_some_and(|(u, v)| (0.0..width).contains(&u) && (0.0..height).contains(&v))
+        };
+        let inside: Vec<bool> = corners.iter().map(is_inside).collect();
+        let is_shown = |at: usize| {
+            let first = at / across * (across + 1) + at % across;
+            let ends = [first, first + 1, first + across + 1, first + across + 2];
+            ends.iter().any(|end| inside.get(*end) == Some(&true))
+        };
+        Mesh {
+            across,
+            shown: (0..across * across).map(is_shown).collect(),
+            corners,
+        }
+    }
+
+    /// The pixel that shows a place given in cells, where it is seen steeply enough.
+    fn pixel(
+        &self,
+        view: &View,
+        surface: Option<&Patch>,
+        (column, row): (f64, f64),
+    ) -> Option<(f64, f64)> {
+        let (east, north) = self.place(column, row);
+        let limit = MAX_OFF_NADIR.to_radians().tan().powi(2);
+        let is_seen = view.tangent_squared(east, north) <= limit;
+        is_seen.then(|| view.pixel_above(east, north, level(surface, east, north)))?
+    }
+
+    /// What a frame shows of those of its blocks that are `wanted`; the picture is `shrunk` so many times.
+    pub(super) fn chart(
+        &self,
+        (view, mesh): (&View, &Mesh),
+        (raster, shrunk): (&Raster<f32>, f64),
+        surface: Option<&Patch>,
+        wanted: &Blocks,
+    ) -> Chart {
+        let scaled = |(u, v): (f64, f64)| (u / shrunk, v / shrunk);
+        let is_even = surface.is_none_or(|patch| patch.cell().0 >= EVEN * float(BLOCK) * self.cell);
         let mut celsius = vec![f32::NAN; self.side * self.side];
         for (row, line) in celsius.chunks_exact_mut(self.side.max(1)).enumerate() {
             let down = (float(row % BLOCK) + 0.5) / float(BLOCK);
             for (block, cells) in line.chunks_mut(BLOCK).enumerate() {
+                if !wanted.has(block, row / BLOCK) {
+                    continue;
+                }
                 let at = |right: usize, below: usize| {
-                    let at = (row / BLOCK + below) * (across + 1) + block + right;
-                    corners.get(at).copied().flatten()
+                    let corner = mesh.corner(block + right, row / BLOCK + below)?;
+                    is_even.then(|| scaled(corner))
                 };
                 let ends = [0, 1].map(|right| Some(mixed(at(right, 0)?, at(right, 1)?, down)));
                 if let [Some(left), Some(right)] = ends {
@@ -145,22 +162,113 @@ impl Overlap {
                 } else {
                     for (number, cell) in cells.iter_mut().enumerate() {
                         let column = float(block * BLOCK + number) + 0.5;
-                        let found =
-                            pixel(column, float(row) + 0.5).and_then(|at| between(raster, at));
+                        let pixel = self.pixel(view, surface, (column, float(row) + 0.5));
+                        let found = pixel.and_then(|at| between(raster, scaled(at)));
                         *cell = found.unwrap_or(f32::NAN);
-                    }
-                }
-                if surface.is_some() {
-                    for (number, cell) in cells.iter_mut().enumerate() {
-                        if is_hidden(block * BLOCK + number, row) {
-                            *cell = f32::NAN;
-                        }
                     }
                 }
             }
         }
+        if let Some(patch) = surface {
+            self.hide(patch, view, wanted, &mut celsius);
+        }
         Chart::new(self.side, &celsius)
     }
+
+    /// Takes out what something hides, and walls.
+    fn hide(&self, patch: &Patch, view: &View, wanted: &Blocks, celsius: &mut [f32]) {
+        let middle = |at: usize| (float(at * HIDDEN) + float(HIDDEN) / 2.0).min(float(self.side));
+        let squares = self.side.div_ceil(HIDDEN);
+        for (row, column) in (0..squares).flat_map(|row| (0..squares).map(move |at| (row, at))) {
+            let (east, north) = self.place(middle(column), middle(row));
+            let is_wanted = wanted.has(column * HIDDEN / BLOCK, row * HIDDEN / BLOCK);
+            if !is_wanted || !is_hidden(patch, view, east, north) {
+                continue;
+            }
+            let lines = celsius.chunks_mut(self.side).skip(row * HIDDEN);
+            for line in lines.take(HIDDEN) {
+                let cells = line.iter_mut().skip(column * HIDDEN).take(HIDDEN);
+                cells.for_each(|cell| *cell = f32::NAN);
+            }
+        }
+    }
+
+    /// No block of it.
+    pub(super) fn no_blocks(&self) -> Blocks {
+        let across = self.side.div_ceil(BLOCK);
+        Blocks {
+            across,
+            has: vec![false; across * across],
+        }
+    }
+}
+
+/// Which pixels of a frame show the corners of an overlap's blocks.
+pub(super) struct Mesh {
+    across: usize,
+    corners: Vec<Option<(f64, f64)>>,
+    /// Of each block, whether any corner lies within the frame.
+    shown: Vec<bool>,
+}
+
+impl Mesh {
+    fn corner(&self, column: usize, row: usize) -> Option<(f64, f64)> {
+        let at = row * (self.across + 1) + column;
+        self.corners.get(at).copied().flatten()
+    }
+
+    /// Blocks that both frames show.
+    pub(super) fn shared(&self, other: &Self) -> Blocks {
+        let both = self.shown.iter().zip(&other.shown);
+        Blocks {
+            across: self.across,
+            has: both.map(|(a, b)| *a && *b).collect(),
+        }
+    }
+}
+
+/// Some of the blocks of an overlap.
+#[derive(Debug, Clone)]
+pub(super) struct Blocks {
+    across: usize,
+    has: Vec<bool>,
+}
+
+impl Blocks {
+    fn has(&self, column: usize, row: usize) -> bool {
+        self.has.get(row * self.across + column) == Some(&true)
+    }
+
+    /// Blocks that a square of cells touches: columns and rows.
+    fn around(&self, (column, row): (usize, usize), side: usize) -> [std::ops::Range<usize>; 2] {
+        [column, row].map(|from| from / BLOCK..(from + side).div_ceil(BLOCK).min(self.across))
+    }
+
+    /// The share of a square's blocks that are among them.
+    pub(super) fn share(&self, from: (usize, usize), side: usize) -> f64 {
+        let [columns, rows] = self.around(from, side);
+        let blocks = rows.flat_map(|row| columns.clone().map(move |column| (column, row)));
+        let (found, all) = blocks.fold((0_u32, 0_u32), |(found, all), (column, row)| {
+            (found + u32::from(self.has(column, row)), all + 1)
+        });
+        f64::from(found) / f64::from(all.max(1))
+    }
+
+    /// Takes in the blocks of a square that are `among` others.
+    pub(super) fn add(&mut self, from: (usize, usize), side: usize, among: Option<&Self>) {
+        let [columns, rows] = self.around(from, side);
+        for (row, column) in rows.flat_map(|row| columns.clone().map(move |at| (row, at))) {
+            let at = row * self.across + column;
+            if let Some(has) = self.has.get_mut(at) {
+                *has |= among.is_none_or(|others| others.has(column, row));
+            }
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "some hundred cells")]
+fn float(cells: usize) -> f64 {
+    cells as f64
 }
 
 /// `share` of the way from one to the other.

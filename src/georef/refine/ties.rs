@@ -5,20 +5,18 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::chart::{Chart, Square};
+use super::detail::Detail;
 use super::kept::{Ground, Kept};
 use super::matching::shift;
-use super::overlap::{Overlap, is_seen, level, patch_over};
+use super::overlap::{Overlap, level, patch_over};
+use super::pairs::apart;
+use super::rounds::{Round, Untied};
 use crate::frame::FrameId;
 use crate::georef::{Bounds, Surface, SurfaceError, View};
 use crate::raster::Raster;
 
-/// Metres by which two frames may lie apart at first: some three standard deviations of the difference of two positions.
-const SEARCH: f64 = 6.0;
-/// Metres by which two lines may lie apart once the frames of each agree: a camera that is mounted askew by 3 degrees moves lines of
-/// opposite headings 12 m apart at 120 m.
-const FAR: f64 = 20.0;
 /// Cells along the side of the coarse chart, on which the first search runs.
-const COARSE: usize = 96;
+const COARSE: usize = 64;
 /// Pixels along the side of a matched square: smaller ones gave 0.75 px instead of 0.47 on a real flight.
 const SQUARE: usize = 64;
 /// Squares along each side of an overlap.
@@ -27,78 +25,10 @@ const SQUARES: usize = 5;
 const MATCH: f64 = 0.5;
 /// Fewer matches than this are no tie between two frames.
 const LEAST_MATCHES: usize = 3;
-
-/// How one round of matching looks.
-#[derive(Debug, Clone, Copy)]
-pub(super) struct Round {
-    first: Search,
-    /// Pixels along the side of a cell.
-    by: usize,
-    /// Cells around the expected place in which a square is looked for.
-    reach: i64,
-    /// Whether its ties tell the level of the ground: once frames agree but for it.
-    pub(super) tells_levels: bool,
-}
-
-/// What goes before squares are matched.
-#[derive(Debug, Clone, Copy)]
-enum Search {
-    /// Nothing: frames lie where they should but for a few cells.
-    None,
-    /// A coarse search over this many metres.
-    Within(f64),
-    /// The same, for pairs in which no squares match without it.
-    Missing(f64),
-}
-
-/// From far and coarse to near and fine; each uses the views of the one before.
-pub(super) const ROUNDS: [Round; 8] = [
-    wide(Search::Within(SEARCH)),
-    // Once more: what found no neighbour at first may find one that has moved into place.
-    wide(Search::Within(SEARCH)),
-    near(6),
-    wide(Search::Missing(FAR)),
-    near(6),
-    with_levels(5),
-    with_levels(4),
-    with_levels(4),
-];
-
-impl Round {
-    /// Whether what was found of a pair that has not moved since is what this round would find.
-    fn takes(self, kept: &Kept) -> bool {
-        match self.first {
-            Search::None => kept.by == self.by,
-            Search::Within(metres) => kept.by == self.by && kept.searched >= metres,
-            Search::Missing(metres) => !kept.squares.is_empty() || kept.searched >= metres,
-        }
-    }
-}
-
-const fn wide(first: Search) -> Round {
-    Round {
-        first,
-        by: 2,
-        reach: 8,
-        tells_levels: false,
-    }
-}
-
-const fn near(reach: i64) -> Round {
-    Round {
-        first: Search::None,
-        by: 1,
-        reach,
-        tells_levels: false,
-    }
-}
-
-const fn with_levels(reach: i64) -> Round {
-    Round {
-        tells_levels: true,
-        ..near(reach)
-    }
-}
+/// Of a square, the share of its blocks that both frames must show to be tried.
+const SHOWN: f64 = 0.4;
+/// Frames that are tied by so many ties or fewer, one after the other, lie to each other as they should but for a few cells.
+const STEPS: usize = 4;
 
 /// The same ground in two frames.
 #[derive(Debug, Clone, Copy)]
@@ -134,9 +64,14 @@ impl<'a> Matching<'a> {
         view: impl Fn(usize) -> Option<(FrameId, View, Bounds)> + Sync,
         surface: &Surface,
         round: Round,
-        load: &(impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E> + Sync),
+        load: &(impl Fn(FrameId, Detail) -> Result<Arc<Raster<f32>>, E> + Sync),
     ) -> Result<Vec<Tie>, E> {
-        let of_pair = |(pair, kept): (&(usize, usize), &mut Option<Kept>)| {
+        let is_tied: Vec<bool> = self.kept.iter().map(is_tied).collect();
+        let far = match round.untied {
+            Untied::Within(_) => apart(self.pairs, &is_tied, STEPS),
+            Untied::Left | Untied::Near => vec![false; self.pairs.len()],
+        };
+        let of_pair = |((pair, is_far), kept): ((&(usize, usize), bool), &mut Option<Kept>)| {
             let (Some(first), Some(second)) = (view(pair.0), view(pair.1)) else {
                 return Ok(Vec::new());
             };
@@ -148,10 +83,11 @@ impl<'a> Matching<'a> {
                 first,
                 second,
                 overlap,
+                is_far,
             };
             pair.ties(surface, round, load, kept)
         };
-        let pairs = self.pairs.par_iter().zip(&mut self.kept);
+        let pairs = self.pairs.par_iter().zip(far).zip(&mut self.kept);
         let all: Vec<Result<Vec<Tie>, E>> = pairs.map(of_pair).collect();
         let mut ties = Vec::new();
         for found in all {
@@ -161,6 +97,10 @@ impl<'a> Matching<'a> {
     }
 }
 
+fn is_tied(kept: &Option<Kept>) -> bool {
+    kept.as_ref().is_some_and(|kept| !kept.squares.is_empty())
+}
+
 /// Two frames that overlap.
 struct Pair {
     numbers: (usize, usize),
@@ -168,6 +108,8 @@ struct Pair {
     second: (FrameId, View, Bounds),
     /// In cells of a pixel.
     overlap: Overlap,
+    /// Whether nothing ties its frames to each other, not even by way of a few others.
+    is_far: bool,
 }
 
 impl Pair {
@@ -180,31 +122,24 @@ impl Pair {
         &self,
         surface: &Surface,
         round: Round,
-        load: &impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E>,
+        load: &impl Fn(FrameId, Detail) -> Result<Arc<Raster<f32>>, E>,
         kept: &mut Option<Kept>,
     ) -> Result<Vec<Tie>, E> {
+        let metres = match round.untied {
+            _ if is_tied(kept) => None,
+            Untied::Left => return Ok(Vec::new()),
+            Untied::Within(metres) if self.is_far => Some(metres),
+            Untied::Within(_) | Untied::Near => None,
+        };
         if let Some(kept) = kept {
             let patch = patch_over(surface, self.overlap.bounds())?;
             let ground = Ground::of(surface, patch.as_ref());
-            if round.takes(kept) && kept.is_still(self.views(), ground) {
+            let is_enough = kept.by <= round.by && kept.searched >= metres.unwrap_or(0.0);
+            if is_enough && kept.is_still(self.views(), ground) {
                 return Ok(kept.ties(self.numbers, self.views(), ground));
             }
         }
-        let (mut found, mut searched) = match round.first {
-            Search::Within(metres) => (Vec::new(), metres),
-            Search::None | Search::Missing(_) => {
-                (self.matched(surface, round, None, load, kept)?, 0.0)
-            }
-        };
-        if let Search::Missing(metres) = round.first
-            && found.is_empty()
-        {
-            searched = metres;
-        }
-        if searched > 0.0 {
-            found = self.matched(surface, round, Some(searched), load, kept)?;
-        }
-        Ok(found)
+        self.matched(surface, round, metres, load, kept)
     }
 
     /// Matches squares, after a search within some metres where they are given.
@@ -213,7 +148,7 @@ impl Pair {
         surface: &Surface,
         round: Round,
         metres: Option<f64>,
-        load: &impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E>,
+        load: &impl Fn(FrameId, Detail) -> Result<Arc<Raster<f32>>, E>,
         kept: &mut Option<Kept>,
     ) -> Result<Vec<Tie>, E> {
         let overlap = self.overlap.coarser(round.by);
@@ -229,30 +164,55 @@ impl Pair {
         let grown = overlap.grown(margin);
         let patch = patch_over(surface, grown.bounds())?;
         let ground = Ground::of(surface, patch.as_ref());
-        let chart = |(id, view, _): &(FrameId, View, Bounds)| -> Result<Chart, E> {
-            Ok(grown.chart(view, &*load(*id)?, patch.as_ref()))
+        let (first, second) = self.views();
+        let meshes = [first, second].map(|view| grown.mesh(view, patch.as_ref()));
+        let [mesh_a, mesh_b] = &meshes;
+        let mut tried = squares(grown.side, round.reach, SQUARE / round.by);
+        if round.by == 1 && let Some(kept) = kept {
+            // What half the detail did not find, all of it seldom does.
+            tried.retain(|square| kept.found >> square.number & 1 == 1);
+        }
+        let keep = |found: &[(u32, Tie)]| {
+            let how = (round.by, metres.unwrap_or(0.0));
+            Some(Kept::of(self.views(), &overlap, ground, how, found))
         };
-        let how = (round.by, metres.unwrap_or(0.0));
-        let keep = |found: &[Tie]| Some(Kept::of(self.views(), &overlap, ground, how, found));
-        if metres.is_none() && self.shared_squares(&grown, round, ground) < LEAST_MATCHES {
+        let mut wanted = grown.no_blocks();
+        if metres.is_none() {
+            let shared = mesh_a.shared(mesh_b);
+            tried.retain(|try_| shared.share(try_.square.start(), try_.square.side) >= SHOWN);
+            let reach = usize::try_from(round.reach).unwrap_or(0);
+            for Try { square, .. } in &tried {
+                let (column, row) = square.start();
+                let from = (column.saturating_sub(reach), row.saturating_sub(reach));
+                wanted.add(from, square.side + 2 * reach, Some(&shared));
+            }
+        } else {
+            wanted.add((0, 0), grown.side, None);
+        }
+        if tried.len() < LEAST_MATCHES {
             *kept = keep(&[]);
             return Ok(Vec::new());
         }
-        let chart_a = chart(&self.first)?;
-        let mut worth: Vec<_> = squares(chart_a.side, round).collect();
-        worth.retain(|(square, _)| chart_a.is_worth_matching(*square));
-        if worth.len() < LEAST_MATCHES {
+        let detail = Detail::of_cells(round.by);
+        let chart = |(id, view, _): &(FrameId, View, Bounds), mesh| -> Result<Chart, E> {
+            let raster = load(*id, detail)?;
+            let raster = (raster.as_ref(), detail.pixels());
+            Ok(grown.chart((view, mesh), raster, patch.as_ref(), &wanted))
+        };
+        let chart_a = chart(&self.first, mesh_a)?;
+        tried.retain(|try_| chart_a.is_worth_matching(try_.square));
+        if tried.len() < LEAST_MATCHES {
             *kept = keep(&[]);
             return Ok(Vec::new());
         }
-        let chart_b = chart(&self.second)?;
+        let chart_b = chart(&self.second, mesh_b)?;
         let around = if metres.is_none() {
             Some((0, 0))
         } else {
-            coarse_shift(&chart_a, &chart_b, margin)
+            coarse_shift(&chart_a, &chart_b, margin).or(Some((0, 0)))
         };
-        let tie = |((column, row), (right, down)): ((f64, f64), (f64, f64))| {
-            let place = grown.place(column, row);
+        let tie = |Try { middle, .. }: &Try, (right, down): (f64, f64)| {
+            let place = grown.place(middle.0, middle.1);
             Tie {
                 frames: self.numbers,
                 place,
@@ -262,45 +222,16 @@ impl Pair {
                 pixel: self.overlap.cell,
             }
         };
-        let found = around.map_or_else(Vec::new, |around| {
-            matches((&chart_a, &chart_b), &worth, around, round.reach)
-        });
-        let is_tied = found.len() >= LEAST_MATCHES;
-        let found: Vec<Tie> = found.into_iter().filter(|_| is_tied).map(tie).collect();
-        *kept = keep(&found);
-        Ok(found)
-    }
-}
-
-/// Places along each side of a square at which it is asked whether both frames see it.
-const ASKED: usize = 5;
-/// Of them all, the share without which three fifths of a square cannot be shown by both, wherever its edge runs.
-const SHOWN: f64 = 0.4;
-
-impl Pair {
-    /// Squares of which both frames may show enough, as their views tell: what is not counted need not be charted.
-    fn shared_squares(&self, overlap: &Overlap, round: Round, ground: Ground<'_>) -> usize {
-        let (first, second) = self.views();
-        let is_shared = |(square, _): &(Square, (f64, f64))| {
-            #[expect(clippy::cast_precision_loss, reason = "some hundred cells")]
-            let cell = |from: usize, step: usize| {
-                from as f64 + (step as f64 + 0.5) * square.side as f64 / ASKED as f64
-            };
-            let is_seen = |at: &usize| {
-                let (column, row) = (
-                    cell(square.column, at % ASKED),
-                    cell(square.row, at / ASKED),
-                );
-                let place = overlap.place(column, row);
-                let up = level(ground.patch, place.0, place.1);
-                [first, second].iter().all(|view| is_seen(view, place, up))
-            };
-            let seen = (0..ASKED * ASKED).filter(is_seen).count();
-            #[expect(clippy::cast_precision_loss, reason = "25 places")]
-            let share = seen as f64 / (ASKED * ASKED) as f64;
-            share >= SHOWN
+        let of_square = |try_: &Try| {
+            let moved = shift(&chart_a, &chart_b, try_.square, around?, round.reach)?;
+            Some((try_.number, tie(try_, (moved.columns, moved.rows))))
         };
-        squares(overlap.side, round).filter(is_shared).count()
+        let mut found: Vec<(u32, Tie)> = tried.iter().filter_map(of_square).collect();
+        if found.len() < LEAST_MATCHES {
+            found.clear();
+        }
+        *kept = keep(&found);
+        Ok(found.into_iter().map(|(_, tie)| tie).collect())
     }
 }
 
@@ -326,17 +257,24 @@ fn coarse_shift(first: &Chart, second: &Chart, margin: usize) -> Option<(i64, i6
     Some((fine(found.columns), fine(found.rows)))
 }
 
-/// Squares of a chart that are matched, each with its middle.
-fn squares(chart_side: usize, round: Round) -> impl Iterator<Item = (Square, (f64, f64))> {
-    let side = SQUARE / round.by;
+/// A square that is to be matched.
+struct Try {
+    /// Among all of an overlap.
+    number: u32,
+    square: Square,
+    middle: (f64, f64),
+}
+
+/// Squares of a chart, `side` cells each, that are looked for within `reach`.
+fn squares(chart_side: usize, reach: i64, side: usize) -> Vec<Try> {
     let room = chart_side - side;
     // Away from the edges by as far as is looked, where the overlap is large enough for that.
-    let margin = usize::try_from(round.reach).unwrap_or(0).min(room / 3);
-    let start = move |step: usize| margin + step * (room - 2 * margin) / (SQUARES - 1);
+    let margin = usize::try_from(reach).unwrap_or(0).min(room / 3);
+    let start = |step: usize| margin + step * (room - 2 * margin) / (SQUARES - 1);
     let least = u32::try_from(side * side * 3 / 5).unwrap_or(u32::MAX);
     #[expect(clippy::cast_precision_loss, reason = "at most 512")]
-    let middle = move |start: usize| start as f64 + side as f64 / 2.0;
-    (0..SQUARES * SQUARES).map(move |at| {
+    let middle = |start: usize| start as f64 + side as f64 / 2.0;
+    let at = |(number, at): (u32, usize)| {
         let (column, row) = (start(at % SQUARES), start(at / SQUARES));
         let square = Square {
             column,
@@ -344,20 +282,11 @@ fn squares(chart_side: usize, round: Round) -> impl Iterator<Item = (Square, (f6
             side,
             least,
         };
-        (square, (middle(column), middle(row)))
-    })
-}
-
-/// Centres of matched squares in the first chart, and by how many cells (columns, rows) the second shows them elsewhere.
-fn matches(
-    (first, second): (&Chart, &Chart),
-    squares: &[(Square, (f64, f64))],
-    around: (i64, i64),
-    reach: i64,
-) -> Vec<((f64, f64), (f64, f64))> {
-    let matched = |(square, middle): &(Square, (f64, f64))| {
-        let moved = shift(first, second, *square, around, reach)?;
-        Some((*middle, (moved.columns, moved.rows)))
+        Try {
+            number,
+            square,
+            middle: (middle(column), middle(row)),
+        }
     };
-    squares.iter().filter_map(matched).collect()
+    (0..).zip(0..SQUARES * SQUARES).map(at).collect()
 }
