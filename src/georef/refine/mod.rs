@@ -12,6 +12,7 @@ mod kept;
 mod least_squares;
 mod levels;
 mod matching;
+mod normal;
 mod overlap;
 mod pairs;
 mod poses;

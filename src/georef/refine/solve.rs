@@ -302,7 +302,8 @@ pub(super) fn solve_ties(
         free.keys().copied().map(level)
     });
     start.extend(of_levels);
-    let solved = solve(&equations, start);
+    let sizes = std::iter::repeat_n(OWN_SIZE, frames.len()).chain([SHARED_SIZE]);
+    let solved = solve(&equations, start, sizes);
     let free = levels.map(|(_, free)| free).unwrap_or_default();
     let (own, rest) = solved.split_at(shared_from);
     let (shared, of_levels) = rest.split_at(SHARED_SIZE);

@@ -185,7 +185,8 @@ fn solved(frames: usize, samples: &[Sample], size: (f64, f64)) -> Temperatures {
             equation
         })
         .collect();
-    let x = solve(&equations, vec![0.0; frames + NUMBERS]);
+    let sizes = std::iter::repeat_n(1, frames).chain([NUMBERS]);
+    let x = solve(&equations, vec![0.0; frames + NUMBERS], sizes);
     let at = |unknown: usize| x.get(unknown).copied().unwrap_or(0.0);
     let found: [f64; NUMBERS] = std::array::from_fn(|number| at(frames + number));
     let vignetting = Vignetting::of(&numbers, &found);
