@@ -15,33 +15,65 @@ pub enum Detail {
     Full,
 }
 
+/// A frame with fewer pixels.
+#[derive(Debug, Clone)]
+pub(super) struct Picture {
+    pub(super) raster: Arc<Raster<f32>>,
+    /// Pixels of the frame along the side of one of its own.
+    pub(super) shrunk: f64,
+}
+
+impl Picture {
+    /// With a `by`-th of its pixels along each side.
+    pub(super) fn coarser(&self, by: usize) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "a few pixels")]
+        let shrunk = self.shrunk * by as f64;
+        let raster = smaller(&self.raster, by).map_or_else(|| Arc::clone(&self.raster), Arc::new);
+        Self { raster, shrunk }
+    }
+}
+
+/// Means over `by` x `by` samples; `NAN` where any is; `None` where it would have none.
+fn smaller(raster: &Raster<f32>, by: usize) -> Option<Raster<f32>> {
+    let (width, height) = (raster.width() / by, raster.height() / by);
+    #[expect(clippy::cast_precision_loss, reason = "a few pixels")]
+    let share = 1.0 / (by * by) as f32;
+    let mut samples = Vec::with_capacity(width * height);
+    let mut sums = vec![0.0; width * by];
+    for lines in raster.samples().chunks_exact(by * raster.width()) {
+        sums.fill(0.0);
+        for line in lines.chunks_exact(raster.width()) {
+            for (sum, value) in sums.iter_mut().zip(line) {
+                *sum += value;
+            }
+        }
+        let squares = sums.chunks_exact(by);
+        samples.extend(squares.map(|sums| share * sums.iter().sum::<f32>()));
+    }
+    Raster::new(width, height, samples).ok()
+}
+
 impl Detail {
     /// What cells of `by` pixels along the side need.
     pub(super) fn of_cells(by: usize) -> Self {
         if by < 2 { Self::Full } else { Self::Half }
     }
 
-    /// Pixels along the side of one of its own.
-    pub(super) fn pixels(self) -> f64 {
-        match self {
-            Self::Half => 2.0,
-            Self::Full => 1.0,
-        }
-    }
-
     /// What of a raster is needed: no data where any part has none, and without the last row and column where they have no other beside them.
     #[must_use]
     pub fn of(self, raster: Arc<Raster<f32>>) -> Arc<Raster<f32>> {
-        let (width, height) = (raster.width() / 2, raster.height() / 2);
-        if self == Self::Full {
-            return raster;
+        match self {
+            Self::Full => raster,
+            Self::Half => smaller(&raster, 2).map_or(raster, Arc::new),
         }
-        let mut samples = Vec::with_capacity(width * height);
-        for lines in raster.samples().chunks_exact(2 * raster.width()) {
-            let (above, below) = lines.split_at(raster.width());
-            let pairs = above.as_chunks().0.iter().zip(below.as_chunks().0);
-            samples.extend(pairs.map(|([a, b], [c, d])| 0.25 * ((a + b) + (c + d))));
-        }
-        Raster::new(width, height, samples).map_or(raster, Arc::new)
+    }
+
+    /// What came of a frame in this detail.
+    pub(super) fn picture(self, raster: Arc<Raster<f32>>) -> Picture {
+        let shrunk = match self {
+            Self::Half => 2.0,
+            Self::Full => 1.0,
+        };
+        Picture { raster, shrunk }
     }
 }

@@ -1,6 +1,7 @@
 //! Two frames on one grid on the ground.
 
 use super::chart::Chart;
+use super::detail::Picture;
 use crate::georef::{Bounds, Patch, Surface, SurfaceError, View};
 use crate::raster::Raster;
 use crate::units::{Degrees, Metres};
@@ -84,6 +85,22 @@ impl Overlap {
         (self.west + column * self.cell, self.north - row * self.cell)
     }
 
+    /// As much ground, so many cells to the right and down.
+    pub(super) fn moved(self, (right, down): (i64, i64)) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "some hundred cells")]
+        let metres = |cells: i64| cells as f64 * self.cell;
+        Self {
+            west: self.west + metres(right),
+            north: self.north - metres(down),
+            ..self
+        }
+    }
+
+    /// Metres east and north from it to another.
+    pub(super) fn offset(&self, other: Self) -> (f64, f64) {
+        (other.west - self.west, other.north - self.north)
+    }
+
     /// The ground that it covers.
     pub(super) fn bounds(&self) -> Bounds {
         #[expect(clippy::cast_precision_loss, reason = "at most MAX_SIDE")]
@@ -135,34 +152,34 @@ impl Overlap {
         is_seen.then(|| view.pixel_above(east, north, level(surface, east, north)))?
     }
 
-    /// What a frame shows of those of its blocks that are `wanted`; the picture is `shrunk` so many times.
+    /// What a frame shows of those of its blocks that are `wanted`.
     pub(super) fn chart(
         &self,
         (view, mesh): (&View, &Mesh),
-        (raster, shrunk): (&Raster<f32>, f64),
+        Picture { raster, shrunk }: &Picture,
         surface: Option<&Patch>,
         wanted: &Blocks,
     ) -> Chart {
         let scaled = |(u, v): (f64, f64)| (u / shrunk, v / shrunk);
         let is_even = surface.is_none_or(|patch| patch.cell().0 >= EVEN * float(BLOCK) * self.cell);
         let mut celsius = vec![f32::NAN; self.side * self.side];
-        for (row, line) in celsius.chunks_exact_mut(self.side.max(1)).enumerate() {
-            let down = (float(row % BLOCK) + 0.5) / float(BLOCK);
-            for (block, cells) in line.chunks_mut(BLOCK).enumerate() {
-                if !wanted.has(block, row / BLOCK) {
+        for (row, lines) in celsius.chunks_mut((BLOCK * self.side).max(1)).enumerate() {
+            for column in (0..mesh.across).filter(|column| wanted.has(*column, row)) {
+                let from = column * BLOCK;
+                let cells = lines.chunks_exact_mut(self.side);
+                let cells = cells.filter_map(|line| {
+                    let to = line.len().min(from + BLOCK);
+                    line.get_mut(from..to)
+                });
+                if let Some(corners) = mesh.corners_of(column, row).filter(|_| is_even) {
+                    evenly(raster, corners.map(scaled), cells);
                     continue;
                 }
-                let at = |right: usize, below: usize| {
-                    let corner = mesh.corner(block + right, row / BLOCK + below)?;
-                    is_even.then(|| scaled(corner))
-                };
-                let ends = [0, 1].map(|right| Some(mixed(at(right, 0)?, at(right, 1)?, down)));
-                if let [Some(left), Some(right)] = ends {
-                    evenly(raster, left, right, cells);
-                } else {
-                    for (number, cell) in cells.iter_mut().enumerate() {
-                        let column = float(block * BLOCK + number) + 0.5;
-                        let pixel = self.pixel(view, surface, (column, float(row) + 0.5));
+                for (number, line) in cells.enumerate() {
+                    let down = float(row * BLOCK + number) + 0.5;
+                    for (number, cell) in line.iter_mut().enumerate() {
+                        let right = float(from + number) + 0.5;
+                        let pixel = self.pixel(view, surface, (right, down));
                         let found = pixel.and_then(|at| between(raster, scaled(at)));
                         *cell = found.unwrap_or(f32::NAN);
                     }
@@ -212,9 +229,12 @@ pub(super) struct Mesh {
 }
 
 impl Mesh {
-    fn corner(&self, column: usize, row: usize) -> Option<(f64, f64)> {
-        let at = row * (self.across + 1) + column;
-        self.corners.get(at).copied().flatten()
+    /// North-west, north-east, south-west, south-east.
+    fn corners_of(&self, column: usize, row: usize) -> Option<[(f64, f64); 4]> {
+        let first = row * (self.across + 1) + column;
+        let below = first + self.across + 1;
+        let at = |corner: usize| self.corners.get(corner).copied().flatten();
+        Some([at(first)?, at(first + 1)?, at(below)?, at(below + 1)?])
     }
 
     /// Blocks that both frames show.
@@ -255,12 +275,12 @@ impl Blocks {
     }
 
     /// Takes in the blocks of a square that are `among` others.
-    pub(super) fn add(&mut self, from: (usize, usize), side: usize, among: Option<&Self>) {
+    pub(super) fn add(&mut self, from: (usize, usize), side: usize, among: &Self) {
         let [columns, rows] = self.around(from, side);
         for (row, column) in rows.flat_map(|row| columns.clone().map(move |at| (row, at))) {
             let at = row * self.across + column;
             if let Some(has) = self.has.get_mut(at) {
-                *has |= among.is_none_or(|others| others.has(column, row));
+                *has |= among.has(column, row);
             }
         }
     }
@@ -269,14 +289,6 @@ impl Blocks {
 #[expect(clippy::cast_precision_loss, reason = "some hundred cells")]
 fn float(cells: usize) -> f64 {
     cells as f64
-}
-
-/// `share` of the way from one to the other.
-fn mixed(from: (f64, f64), to: (f64, f64), share: f64) -> (f64, f64) {
-    (
-        from.0 + share * (to.0 - from.0),
-        from.1 + share * (to.1 - from.1),
-    )
 }
 
 /// Whether a frame shows a place, steeply enough to be compared.
@@ -292,61 +304,86 @@ pub(super) fn is_seen(view: &View, (east, north): (f64, f64), up: f64) -> bool {
         && view.pixel_above(east, north, up).is_some_and(inside)
 }
 
-/// The cells of a block's line, whose pixels lie evenly between those at its ends.
-fn evenly(raster: &Raster<f32>, left: (f64, f64), right: (f64, f64), cells: &mut [f32]) {
-    #[expect(clippy::cast_precision_loss, reason = "eight cells")]
-    let cells_along = BLOCK as f64;
-    let step = (
-        (right.0 - left.0) / cells_along,
-        (right.1 - left.1) / cells_along,
-    );
-    let at = |cell: f64| {
-        let along = cell + 0.5;
-        (left.0 + along * step.0, left.1 + along * step.1)
-    };
+/// The cells of a block, line by line, whose pixels lie evenly between those at its corners.
+fn evenly<'a>(
+    raster: &Raster<f32>,
+    [north_west, north_east, south_west, south_east]: [(f64, f64); 4],
+    cells: impl Iterator<Item = &'a mut [f32]>,
+) {
+    let all = [north_west, north_east, south_west, south_east];
     let (width, height) = raster.shape();
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "sides of rasters lie far below 2^52"
-    )]
-    let inside = |(u, v): (f64, f64)| {
-        (0.5..width as f64 - 0.501).contains(&u) && (0.5..height as f64 - 0.501).contains(&v)
+    let inside = |(u, v): &(f64, f64)| {
+        (0.5..float(width) - 0.501).contains(u) && (0.5..float(height) - 0.501).contains(v)
     };
-    if !(inside(at(0.0)) && inside(at(cells_along - 1.0))) {
-        for (number, cell) in (0_u32..).zip(cells) {
-            *cell = between(raster, at(f64::from(number))).unwrap_or(f32::NAN);
+    let is_inside = all.iter().all(inside);
+    let share = |number: usize| (float(number) + 0.5) / float(BLOCK);
+    for (number, cells) in cells.enumerate() {
+        let down = share(number);
+        let (left, right) = (
+            mixed(north_west, south_west, down),
+            mixed(north_east, south_east, down),
+        );
+        if is_inside {
+            line(raster, left, right, cells);
+            continue;
         }
-        return;
+        for (number, cell) in cells.iter_mut().enumerate() {
+            let found = between(raster, mixed(left, right, share(number)));
+            *cell = found.unwrap_or(f32::NAN);
+        }
     }
-    // All within the raster: no step needs a question, and most can be taken together.
-    let (u, v) = at(0.0);
+}
+
+/// `share` of the way from one to the other.
+fn mixed(from: (f64, f64), to: (f64, f64), share: f64) -> (f64, f64) {
+    (
+        from.0 + share * (to.0 - from.0),
+        from.1 + share * (to.1 - from.1),
+    )
+}
+
+/// Cells between two places in a raster: no step needs a question, and most can be taken together.
+fn line(raster: &Raster<f32>, left: (f64, f64), right: (f64, f64), cells: &mut [f32]) {
     #[expect(
         clippy::cast_possible_truncation,
         reason = "ten-thousandths of a pixel"
     )]
-    let (x, y, right, down) = (
-        (u - 0.5) as f32,
-        (v - 0.5) as f32,
-        step.0 as f32,
-        step.1 as f32,
+    let single = |value: f64| value as f32;
+    let eighth = 1.0 / float(BLOCK);
+    let (u, v) = (
+        single((right.0 - left.0) * eighth),
+        single((right.1 - left.1) * eighth),
     );
-    let (mut places, mut shares) = ([0_usize; BLOCK], [(0.0_f32, 0.0_f32); BLOCK]);
+    let (x, y) = (
+        single(left.0 - 0.5) + 0.5 * u,
+        single(left.1 - 0.5) + 0.5 * v,
+    );
+    let width = raster.width();
+    let (mut places, mut shares) = ([0_u32; BLOCK], [(0.0_f32, 0.0_f32); BLOCK]);
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "not negative, and far below 2^24"
+    )]
     for (number, (place, share)) in (0_u8..).zip(places.iter_mut().zip(&mut shares)) {
-        let (x, y) = (x + f32::from(number) * right, y + f32::from(number) * down);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "not negative, and far below 2^24"
-        )]
-        {
-            let (column, row) = (x as i32, y as i32);
-            *share = (x - column as f32, y - row as f32);
-            *place = row as usize * width + column as usize;
-        }
+        let (x, y) = (x + f32::from(number) * u, y + f32::from(number) * v);
+        let (column, row) = (x as i32, y as i32);
+        *share = (x - column as f32, y - row as f32);
+        *place = (row * width as i32 + column) as u32;
     }
-    for (cell, (place, share)) in cells.iter_mut().zip(places.into_iter().zip(shares)) {
-        *cell = four(raster, place, share).unwrap_or(f32::NAN);
+    let samples = raster.samples();
+    for (cell, (place, (right, below))) in cells.iter_mut().zip(places.into_iter().zip(shares)) {
+        let place = place as usize;
+        // The sample, the one to its right and the two below.
+        let Some(&[.., c, d]) = samples.get(place..place + width + 2) else {
+            continue;
+        };
+        let Some(&[a, b, ..]) = samples.get(place..place + width + 2) else {
+            continue;
+        };
+        let (above, under) = (a + (b - a) * right, c + (d - c) * right);
+        *cell = above + (under - above) * below;
     }
 }
 
@@ -406,24 +443,28 @@ mod tests {
 
     /// Between four pixels of `2 u + 3 v` lies what this says, wherever the block lies.
     #[test]
-    fn a_block_shows_what_lies_between_its_ends() {
+    fn a_block_shows_what_lies_between_its_corners() {
         let value = |at: u16| 2.0 * f32::from(at % 40) + 3.0 * f32::from(at / 40);
         let raster = Raster::new(40, 30, (0..1200).map(value).collect()).unwrap();
-        for (left, right) in [
-            ((3.0, 4.0), (11.5, 6.0)),
-            ((20.0, 25.0), (17.0, 9.5)),
-            ((0.2, 0.1), (9.0, 3.0)),
-            ((35.0, 28.0), (43.0, 31.0)),
+        for corners in [
+            [(3.0, 4.0), (11.5, 6.0), (2.0, 12.0), (10.0, 14.0)],
+            [(20.0, 25.0), (17.0, 9.5), (26.0, 24.0), (24.0, 8.0)],
+            [(0.2, 0.1), (9.0, 3.0), (-4.0, 9.0), (6.0, 11.0)],
+            [(35.0, 28.0), (43.0, 31.0), (31.0, 36.0), (39.0, 38.0)],
         ] {
-            let mut cells = [f32::NAN; BLOCK];
-            evenly(&raster, left, right, &mut cells);
-            for (number, cell) in (0_u8..).zip(cells) {
-                let along = (f64::from(number) + 0.5) / 8.0;
-                let (u, v) = mixed(left, right, along);
-                let is_inside = (0.5..39.5).contains(&u) && (0.5..29.5).contains(&v);
-                assert_eq!(cell.is_finite(), is_inside, "{u} {v}");
-                let expected = 2.0 * (u - 0.5) + 3.0 * (v - 0.5);
-                assert!(!is_inside || (f64::from(cell) - expected).abs() < 1e-3);
+            let mut cells = [[f32::NAN; BLOCK]; BLOCK];
+            evenly(&raster, corners, cells.iter_mut().map(<[f32; BLOCK]>::as_mut_slice));
+            let [a, b, c, d] = corners;
+            for (row, line) in (0_u8..).zip(cells) {
+                for (column, cell) in (0_u8..).zip(line) {
+                    let share = |at: u8| (f64::from(at) + 0.5) / 8.0;
+                    let ends = (mixed(a, c, share(row)), mixed(b, d, share(row)));
+                    let (u, v) = mixed(ends.0, ends.1, share(column));
+                    let is_inside = (0.5..39.5).contains(&u) && (0.5..29.5).contains(&v);
+                    assert_eq!(cell.is_finite(), is_inside, "{u} {v}");
+                    let expected = 2.0 * (u - 0.5) + 3.0 * (v - 0.5);
+                    assert!(!is_inside || (f64::from(cell) - expected).abs() < 1e-3);
+                }
             }
         }
     }

@@ -27,20 +27,20 @@ pub(super) enum Untied {
     Left,
     /// Their squares are looked for as those of others are.
     Near,
-    /// The same, but after a coarse search over this many metres where no ties connect the two frames by way of a few others.
+    /// The same, after a coarse search over this many metres, where no ties connect the two frames by way of a few others.
     Within(f64),
 }
 
 /// Each uses the views of the one before.
 pub(super) const ROUNDS: [Round; 8] = [
-    wide(8, Untied::Within(SEARCH)),
+    half(8, Untied::Within(SEARCH)),
     // Once more: what found no neighbour at first may find one that has moved into place.
-    wide(8, Untied::Within(SEARCH)),
-    wide(3, Untied::Left),
-    wide(8, Untied::Within(FAR)),
-    wide(3, Untied::Near),
-    with_levels(wide(3, Untied::Left)),
-    with_levels(wide(3, Untied::Left)),
+    half(6, Untied::Near),
+    half(3, Untied::Left),
+    half(8, Untied::Within(FAR)),
+    half(3, Untied::Near),
+    with_levels(half(3, Untied::Left)),
+    with_levels(half(3, Untied::Left)),
     with_levels(FINE),
 ];
 
@@ -52,7 +52,7 @@ pub(super) const FINE: Round = Round {
     tells_levels: false,
 };
 
-const fn wide(reach: i64, untied: Untied) -> Round {
+const fn half(reach: i64, untied: Untied) -> Round {
     Round {
         by: 2,
         reach,

@@ -4,19 +4,22 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::chart::{Chart, Square};
-use super::detail::Detail;
+use super::chart::Square;
+use super::detail::{Detail, Picture};
 use super::kept::{Ground, Kept};
 use super::matching::shift;
-use super::overlap::{Overlap, level, patch_over};
+use super::overlap::{Blocks, Overlap, level, patch_over};
 use super::pairs::apart;
 use super::rounds::{Round, Untied};
 use crate::frame::FrameId;
-use crate::georef::{Bounds, Surface, SurfaceError, View};
+use crate::georef::{Bounds, Patch, Surface, SurfaceError, View};
 use crate::raster::Raster;
+use crate::units::Metres;
 
-/// Cells along the side of the coarse chart, on which the first search runs.
-const COARSE: usize = 64;
+/// Pixels along the side of a cell in the search that goes before squares.
+const COARSE: usize = 8;
+/// Cells of half the detail along it.
+const HALF_CELLS: f64 = 4.0;
 /// Pixels along the side of a matched square: smaller ones gave 0.75 px instead of 0.47 on a real flight.
 const SQUARE: usize = 64;
 /// Squares along each side of an overlap.
@@ -127,9 +130,9 @@ impl Pair {
     ) -> Result<Vec<Tie>, E> {
         let metres = match round.untied {
             _ if is_tied(kept) => None,
-            Untied::Left => return Ok(Vec::new()),
+            Untied::Near => None,
             Untied::Within(metres) if self.is_far => Some(metres),
-            Untied::Within(_) | Untied::Near => None,
+            Untied::Left | Untied::Within(_) => return Ok(Vec::new()),
         };
         if let Some(kept) = kept {
             let patch = patch_over(surface, self.overlap.bounds())?;
@@ -155,76 +158,74 @@ impl Pair {
         if overlap.side < SQUARE / round.by + 2 {
             return Ok(Vec::new());
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "some hundred cells"
-        )]
-        let margin = (metres.unwrap_or(0.0) / overlap.cell).ceil() as usize;
-        let grown = overlap.grown(margin);
-        let patch = patch_over(surface, grown.bounds())?;
-        let ground = Ground::of(surface, patch.as_ref());
+        let patch = patch_over(surface, overlap.bounds().grown(Metres(metres.unwrap_or(0.0))))?;
+        let patch = patch.as_ref();
         let (first, second) = self.views();
-        let meshes = [first, second].map(|view| grown.mesh(view, patch.as_ref()));
-        let [mesh_a, mesh_b] = &meshes;
-        let mut tried = squares(grown.side, round.reach, SQUARE / round.by);
-        if round.by == 1 && let Some(kept) = kept {
-            // What half the detail did not find, all of it seldom does.
-            tried.retain(|square| kept.found >> square.number & 1 == 1);
+        let detail = Detail::of_cells(round.by);
+        let picture = |id| Ok::<_, E>(detail.picture(load(id, detail)?));
+        // How the second lies to the first as a whole, in cells.
+        let mut around = (0, 0);
+        if let Some(metres) = metres {
+            let pictures = (&picture(self.first.0)?, &picture(self.second.0)?);
+            let coarse = self.overlap.coarser(COARSE);
+            let found = coarse_shift(coarse, self.views(), pictures, patch, metres);
+            // What nothing is found of may lie where it should.
+            around = found.unwrap_or_default();
         }
+        let there = overlap.moved(around);
+        let meshes = (overlap.mesh(first, patch), there.mesh(second, patch));
+        let shared = meshes.0.shared(&meshes.1);
+        let mut tried = squares(overlap.side, round.reach, SQUARE / round.by);
+        if let (1, Some(kept)) = (round.by, &kept) {
+            // What half the detail did not find, all of it seldom does.
+            tried.retain(|tried| kept.found >> tried.number & 1 == 1);
+        }
+        tried.retain(|Try { square, .. }| shared.share(square.start(), square.side) >= SHOWN);
+        let ground = Ground::of(surface, patch);
         let keep = |found: &[(u32, Tie)]| {
             let how = (round.by, metres.unwrap_or(0.0));
             Some(Kept::of(self.views(), &overlap, ground, how, found))
         };
-        let mut wanted = grown.no_blocks();
-        if metres.is_none() {
-            let shared = mesh_a.shared(mesh_b);
-            tried.retain(|try_| shared.share(try_.square.start(), try_.square.side) >= SHOWN);
-            let reach = usize::try_from(round.reach).unwrap_or(0);
-            for Try { square, .. } in &tried {
-                let (column, row) = square.start();
-                let from = (column.saturating_sub(reach), row.saturating_sub(reach));
-                wanted.add(from, square.side + 2 * reach, Some(&shared));
-            }
-        } else {
-            wanted.add((0, 0), grown.side, None);
-        }
         if tried.len() < LEAST_MATCHES {
             *kept = keep(&[]);
             return Ok(Vec::new());
         }
-        let detail = Detail::of_cells(round.by);
-        let chart = |(id, view, _): &(FrameId, View, Bounds), mesh| -> Result<Chart, E> {
-            let raster = load(*id, detail)?;
-            let raster = (raster.as_ref(), detail.pixels());
-            Ok(grown.chart((view, mesh), raster, patch.as_ref(), &wanted))
-        };
-        let chart_a = chart(&self.first, mesh_a)?;
-        tried.retain(|try_| chart_a.is_worth_matching(try_.square));
+        let wanted = around_squares(&overlap, &tried, round.reach, &shared);
+        let chart_a = overlap.chart(
+            (first, &meshes.0),
+            &picture(self.first.0)?,
+            patch,
+            &wanted,
+        );
+        tried.retain(|tried| chart_a.is_worth_matching(tried.square));
         if tried.len() < LEAST_MATCHES {
             *kept = keep(&[]);
             return Ok(Vec::new());
         }
-        let chart_b = chart(&self.second, mesh_b)?;
-        let around = if metres.is_none() {
-            Some((0, 0))
-        } else {
-            coarse_shift(&chart_a, &chart_b, margin).or(Some((0, 0)))
-        };
-        let tie = |Try { middle, .. }: &Try, (right, down): (f64, f64)| {
-            let place = grown.place(middle.0, middle.1);
+        let chart_b = there.chart(
+            (second, &meshes.1),
+            &picture(self.second.0)?,
+            patch,
+            &wanted,
+        );
+        let offset = overlap.offset(there);
+        let tie = |tried: &Try, (right, down): (f64, f64)| {
+            let place = overlap.place(tried.middle.0, tried.middle.1);
             Tie {
                 frames: self.numbers,
                 place,
-                offset: (right * grown.cell, -down * grown.cell),
-                up: level(patch.as_ref(), place.0, place.1),
-                sigma: MATCH * grown.cell,
+                offset: (
+                    offset.0 + right * overlap.cell,
+                    offset.1 - down * overlap.cell,
+                ),
+                up: level(patch, place.0, place.1),
+                sigma: MATCH * overlap.cell,
                 pixel: self.overlap.cell,
             }
         };
-        let of_square = |try_: &Try| {
-            let moved = shift(&chart_a, &chart_b, try_.square, around?, round.reach)?;
-            Some((try_.number, tie(try_, (moved.columns, moved.rows))))
+        let of_square = |tried: &Try| {
+            let moved = shift(&chart_a, &chart_b, tried.square, (0, 0), round.reach)?;
+            Some((tried.number, tie(tried, (moved.columns, moved.rows))))
         };
         let mut found: Vec<(u32, Tie)> = tried.iter().filter_map(of_square).collect();
         if found.len() < LEAST_MATCHES {
@@ -235,12 +236,28 @@ impl Pair {
     }
 }
 
-/// By how many cells, `margin` at most, the second chart is shifted as a whole.
-fn coarse_shift(first: &Chart, second: &Chart, margin: usize) -> Option<(i64, i64)> {
-    let by = (first.side / COARSE).max(1);
-    let (first, second) = (first.coarser(by), second.coarser(by));
-    let search = margin / by;
-    let side = first.side.saturating_sub(2 * search);
+/// By how many cells of half the detail, some metres at most, the second frame shows the overlap elsewhere, as a whole.
+fn coarse_shift(
+    overlap: Overlap,
+    views: (&View, &View),
+    pictures: (&Picture, &Picture),
+    patch: Option<&Patch>,
+    metres: f64,
+) -> Option<(i64, i64)> {
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "some dozen cells"
+    )]
+    let search = (metres / overlap.cell).ceil() as usize;
+    let grown = overlap.grown(search);
+    let chart = |view: &View, picture: &Picture| {
+        let mesh = grown.mesh(view, patch);
+        let wanted = mesh.shared(&mesh);
+        grown.chart((view, &mesh), &picture.coarser(COARSE / 2), patch, &wanted)
+    };
+    let (first, second) = (chart(views.0, pictures.0), chart(views.1, pictures.1));
+    let side = overlap.side;
     let window = Square {
         column: search,
         row: search,
@@ -248,12 +265,9 @@ fn coarse_shift(first: &Chart, second: &Chart, margin: usize) -> Option<(i64, i6
         // Footprints are not square: a quarter of the window is enough.
         least: u32::try_from(side * side / 4).unwrap_or(u32::MAX),
     };
-    let search = i64::try_from(search).ok()?;
-    let found = shift(&first, &second, window, (0, 0), search)?;
-    #[expect(clippy::cast_precision_loss, reason = "a few cells")]
-    let by = by as f64;
+    let found = shift(&first, &second, window, (0, 0), i64::try_from(search).ok()?)?;
     #[expect(clippy::cast_possible_truncation, reason = "some hundred cells")]
-    let fine = |cells: f64| (cells * by).round() as i64;
+    let fine = |cells: f64| (cells * HALF_CELLS).round() as i64;
     Some((fine(found.columns), fine(found.rows)))
 }
 
@@ -263,6 +277,18 @@ struct Try {
     number: u32,
     square: Square,
     middle: (f64, f64),
+}
+
+/// Blocks that squares and what they are looked for in touch, of those that both frames show.
+fn around_squares(overlap: &Overlap, squares: &[Try], reach: i64, shared: &Blocks) -> Blocks {
+    let reach = usize::try_from(reach).unwrap_or(0);
+    let mut wanted = overlap.no_blocks();
+    for Try { square, .. } in squares {
+        let (column, row) = square.start();
+        let from = (column.saturating_sub(reach), row.saturating_sub(reach));
+        wanted.add(from, square.side + 2 * reach, shared);
+    }
+    wanted
 }
 
 /// Squares of a chart, `side` cells each, that are looked for within `reach`.
