@@ -11,6 +11,8 @@ use crate::georef::{Patch, Surface, View};
 
 /// Cells by which two frames may have moved against each other since they were matched.
 const STILL: f64 = 0.5;
+/// The same for cells of several pixels, which are matched again in all detail later.
+const STILL_COARSE: f64 = 1.0;
 /// Places along each side of what both show at which that is asked.
 const PROBES: usize = 5;
 /// Steps from a level to the place that a pixel shows on ground that rises gently, and back.
@@ -146,8 +148,9 @@ impl Kept {
 
     /// Whether the frames still lie to each other as they did.
     pub(super) fn is_still(&self, views: (&View, &View), ground: Ground<'_>) -> bool {
+        let still = if self.by > 1 { STILL_COARSE } else { STILL };
         let has_moved = |probe: &Sight| match probe.seen(views, ground) {
-            Some(Seen { offset, .. }) => offset.0.hypot(offset.1) > STILL * self.cell,
+            Some(Seen { offset, .. }) => offset.0.hypot(offset.1) > still * self.cell,
             None => true,
         };
         !self.probes.iter().any(has_moved)

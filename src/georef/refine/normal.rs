@@ -267,7 +267,8 @@ impl Chunk {
 
     /// Their groups, the later first.
     fn joined(&self) -> impl Iterator<Item = (usize, usize)> {
-        self.pairs().map(|(a, b)| (a.group.max(b.group), a.group.min(b.group)))
+        self.pairs()
+            .map(|(a, b)| (a.group.max(b.group), a.group.min(b.group)))
     }
 }
 

@@ -162,50 +162,43 @@ impl Overlap {
     ) -> Chart {
         let scaled = |(u, v): (f64, f64)| (u / shrunk, v / shrunk);
         let is_even = surface.is_none_or(|patch| patch.cell().0 >= EVEN * float(BLOCK) * self.cell);
-        let mut celsius = vec![f32::NAN; self.side * self.side];
-        for (row, lines) in celsius.chunks_mut((BLOCK * self.side).max(1)).enumerate() {
-            for column in (0..mesh.across).filter(|column| wanted.has(*column, row)) {
-                let from = column * BLOCK;
-                let cells = lines.chunks_exact_mut(self.side);
-                let cells = cells.filter_map(|line| {
-                    let to = line.len().min(from + BLOCK);
-                    line.get_mut(from..to)
+        let mut chart = Chart::blank(self.side, mesh.typical(raster, *shrunk));
+        let blocks = (0..mesh.across).flat_map(|row| (0..mesh.across).map(move |at| (row, at)));
+        for (row, column) in blocks.filter(|(row, column)| wanted.has(*column, *row)) {
+            let (top, left) = (row * BLOCK, column * BLOCK);
+            if let Some(corners) = mesh.corners_of(column, row).filter(|_| is_even) {
+                evenly(raster, corners.map(scaled), |line, cells| {
+                    chart.put((left, top + line), &cells);
                 });
-                if let Some(corners) = mesh.corners_of(column, row).filter(|_| is_even) {
-                    evenly(raster, corners.map(scaled), cells);
-                    continue;
-                }
-                for (number, line) in cells.enumerate() {
-                    let down = float(row * BLOCK + number) + 0.5;
-                    for (number, cell) in line.iter_mut().enumerate() {
-                        let right = float(from + number) + 0.5;
-                        let pixel = self.pixel(view, surface, (right, down));
-                        let found = pixel.and_then(|at| between(raster, scaled(at)));
-                        *cell = found.unwrap_or(f32::NAN);
-                    }
-                }
+                continue;
+            }
+            for line in 0..BLOCK {
+                let cell = |number: usize| {
+                    let place = (float(left + number) + 0.5, float(top + line) + 0.5);
+                    let pixel = self.pixel(view, surface, place)?;
+                    between(raster, scaled(pixel))
+                };
+                let cells: [f32; BLOCK] = std::array::from_fn(|at| cell(at).unwrap_or(f32::NAN));
+                chart.put((left, top + line), &cells);
             }
         }
         if let Some(patch) = surface {
-            self.hide(patch, view, wanted, &mut celsius);
+            self.hide(patch, view, wanted, &mut chart);
         }
-        Chart::new(self.side, &celsius)
+        chart
     }
 
     /// Takes out what something hides, and walls.
-    fn hide(&self, patch: &Patch, view: &View, wanted: &Blocks, celsius: &mut [f32]) {
+    fn hide(&self, patch: &Patch, view: &View, wanted: &Blocks, chart: &mut Chart) {
         let middle = |at: usize| (float(at * HIDDEN) + float(HIDDEN) / 2.0).min(float(self.side));
         let squares = self.side.div_ceil(HIDDEN);
         for (row, column) in (0..squares).flat_map(|row| (0..squares).map(move |at| (row, at))) {
             let (east, north) = self.place(middle(column), middle(row));
             let is_wanted = wanted.has(column * HIDDEN / BLOCK, row * HIDDEN / BLOCK);
-            if !is_wanted || !is_hidden(patch, view, east, north) {
-                continue;
-            }
-            let lines = celsius.chunks_mut(self.side).skip(row * HIDDEN);
-            for line in lines.take(HIDDEN) {
-                let cells = line.iter_mut().skip(column * HIDDEN).take(HIDDEN);
-                cells.for_each(|cell| *cell = f32::NAN);
+            if is_wanted && is_hidden(patch, view, east, north) {
+                for line in row * HIDDEN..(row + 1) * HIDDEN {
+                    chart.put((column * HIDDEN, line), &[f32::NAN; HIDDEN]);
+                }
             }
         }
     }
@@ -235,6 +228,22 @@ impl Mesh {
         let below = first + self.across + 1;
         let at = |corner: usize| self.corners.get(corner).copied().flatten();
         Some([at(first)?, at(first + 1)?, at(below)?, at(below + 1)?])
+    }
+
+    /// Mean of what a raster, shrunk so many times, shows at the corners.
+    fn typical(&self, raster: &Raster<f32>, shrunk: f64) -> f32 {
+        let seen = self.corners.iter().flatten().filter_map(|(u, v)| {
+            #[expect(
+                clippy::cast_possible_truncation,
+                clippy::cast_sign_loss,
+                reason = "`as` saturates; samples outside are none"
+            )]
+            let pixel = |at: f64| (at >= 0.0).then_some((at / shrunk) as usize);
+            let celsius = *raster.get(pixel(*u)?, pixel(*v)?)?;
+            celsius.is_finite().then_some(celsius)
+        });
+        let (sum, count) = seen.fold((0.0, 0.0), |(sum, count), seen| (sum + seen, count + 1.0));
+        sum / f32::max(count, 1.0)
     }
 
     /// Blocks that both frames show.
@@ -305,32 +314,29 @@ pub(super) fn is_seen(view: &View, (east, north): (f64, f64), up: f64) -> bool {
 }
 
 /// The cells of a block, line by line, whose pixels lie evenly between those at its corners.
-fn evenly<'a>(
+fn evenly(
     raster: &Raster<f32>,
-    [north_west, north_east, south_west, south_east]: [(f64, f64); 4],
-    cells: impl Iterator<Item = &'a mut [f32]>,
+    corners: [(f64, f64); 4],
+    mut put: impl FnMut(usize, [f32; BLOCK]),
 ) {
-    let all = [north_west, north_east, south_west, south_east];
     let (width, height) = raster.shape();
     let inside = |(u, v): &(f64, f64)| {
         (0.5..float(width) - 0.501).contains(u) && (0.5..float(height) - 0.501).contains(v)
     };
-    let is_inside = all.iter().all(inside);
+    let is_inside = width.max(height) <= PIXELS && corners.iter().all(inside);
+    let [north_west, north_east, south_west, south_east] = corners;
     let share = |number: usize| (float(number) + 0.5) / float(BLOCK);
-    for (number, cells) in cells.enumerate() {
+    for number in 0..BLOCK {
         let down = share(number);
-        let (left, right) = (
-            mixed(north_west, south_west, down),
-            mixed(north_east, south_east, down),
-        );
-        if is_inside {
-            line(raster, left, right, cells);
-            continue;
-        }
-        for (number, cell) in cells.iter_mut().enumerate() {
-            let found = between(raster, mixed(left, right, share(number)));
-            *cell = found.unwrap_or(f32::NAN);
-        }
+        let left = mixed(north_west, south_west, down);
+        let right = mixed(north_east, south_east, down);
+        let cells = if is_inside {
+            line(raster, left, right)
+        } else {
+            let cell = |number| between(raster, mixed(left, right, share(number)));
+            std::array::from_fn(|number| cell(number).unwrap_or(f32::NAN))
+        };
+        put(number, cells);
     }
 }
 
@@ -342,49 +348,45 @@ fn mixed(from: (f64, f64), to: (f64, f64), share: f64) -> (f64, f64) {
     )
 }
 
-/// Cells between two places in a raster: no step needs a question, and most can be taken together.
-fn line(raster: &Raster<f32>, left: (f64, f64), right: (f64, f64), cells: &mut [f32]) {
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "ten-thousandths of a pixel"
-    )]
-    let single = |value: f64| value as f32;
+/// Parts of a pixel, as whole numbers count them.
+const PARTS: i32 = 1 << 16;
+/// Pixels along the side of a raster that is read so.
+const PIXELS: usize = 1 << 14;
+
+/// Cells between two places in a raster. In whole parts of a pixel no step needs a question, and all can be taken together.
+fn line(raster: &Raster<f32>, left: (f64, f64), right: (f64, f64)) -> [f32; BLOCK] {
+    #[expect(clippy::cast_possible_truncation, reason = "within a raster")]
+    let parts = |pixels: f64| (pixels * f64::from(PARTS)) as i32;
     let eighth = 1.0 / float(BLOCK);
-    let (u, v) = (
-        single((right.0 - left.0) * eighth),
-        single((right.1 - left.1) * eighth),
-    );
+    let step = (eighth * (right.0 - left.0), eighth * (right.1 - left.1));
     let (x, y) = (
-        single(left.0 - 0.5) + 0.5 * u,
-        single(left.1 - 0.5) + 0.5 * v,
+        parts(left.0 - 0.5 + 0.5 * step.0),
+        parts(left.1 - 0.5 + 0.5 * step.1),
     );
+    let (u, v) = (parts(step.0), parts(step.1));
     let width = raster.width();
-    let (mut places, mut shares) = ([0_u32; BLOCK], [(0.0_f32, 0.0_f32); BLOCK]);
+    let (mut places, mut shares) = ([0_usize; BLOCK], [(0.0_f32, 0.0_f32); BLOCK]);
     #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
         clippy::cast_precision_loss,
-        reason = "not negative, and far below 2^24"
+        clippy::cast_sign_loss,
+        reason = "not negative, shares below 2^16"
     )]
-    for (number, (place, share)) in (0_u8..).zip(places.iter_mut().zip(&mut shares)) {
-        let (x, y) = (x + f32::from(number) * u, y + f32::from(number) * v);
-        let (column, row) = (x as i32, y as i32);
-        *share = (x - column as f32, y - row as f32);
-        *place = (row * width as i32 + column) as u32;
+    for (number, (place, (right, below))) in (0..).zip(places.iter_mut().zip(&mut shares)) {
+        let (x, y) = (x + number * u, y + number * v);
+        let share = |at: i32| (at & (PARTS - 1)) as f32 * (1.0 / PARTS as f32);
+        (*right, *below) = (share(x), share(y));
+        *place = (y >> 16) as usize * width + (x >> 16) as usize;
     }
     let samples = raster.samples();
+    let mut cells = [f32::NAN; BLOCK];
     for (cell, (place, (right, below))) in cells.iter_mut().zip(places.into_iter().zip(shares)) {
-        let place = place as usize;
         // The sample, the one to its right and the two below.
-        let Some(&[.., c, d]) = samples.get(place..place + width + 2) else {
-            continue;
-        };
-        let Some(&[a, b, ..]) = samples.get(place..place + width + 2) else {
-            continue;
-        };
-        let (above, under) = (a + (b - a) * right, c + (d - c) * right);
-        *cell = above + (under - above) * below;
+        if let Some(&[a, b, .., c, d]) = samples.get(place..place + width + 2) {
+            let (above, under) = (a + (b - a) * right, c + (d - c) * right);
+            *cell = above + (under - above) * below;
+        }
     }
+    cells
 }
 
 /// The surface under an area, with what around it may hide it; `None` on flat ground.
@@ -453,7 +455,7 @@ mod tests {
             [(35.0, 28.0), (43.0, 31.0), (31.0, 36.0), (39.0, 38.0)],
         ] {
             let mut cells = [[f32::NAN; BLOCK]; BLOCK];
-            evenly(&raster, corners, cells.iter_mut().map(<[f32; BLOCK]>::as_mut_slice));
+            evenly(&raster, corners, |line, found| cells[line] = found);
             let [a, b, c, d] = corners;
             for (row, line) in (0_u8..).zip(cells) {
                 for (column, cell) in (0_u8..).zip(line) {

@@ -5,8 +5,8 @@ use std::sync::Arc;
 use super::detail::Detail;
 use super::levels::Levels;
 use super::pairs::Overlaps;
+use super::rounds::{FOUND, ROUNDS, Round};
 use super::solve::{Unknowns, corrected_view, solve_ties};
-use super::rounds::{FINE, ROUNDS, Round};
 use super::ties::{Matching, Tie};
 use crate::frame::FrameId;
 use crate::georef::crs::median;
@@ -175,7 +175,7 @@ where
         };
         unknowns.keep_scale(frames, &matches, level);
     }
-    let ties = look(&unknowns, FINE)?;
+    let ties = look(&unknowns, FOUND)?;
     let mut of_tied: Vec<_> = ties.iter().map(|tie| tie.frames).collect();
     of_tied.dedup();
     Ok(Poses {

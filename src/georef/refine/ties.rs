@@ -20,10 +20,16 @@ use crate::units::Metres;
 const COARSE: usize = 8;
 /// Cells of half the detail along it.
 const HALF_CELLS: f64 = 4.0;
+/// Cells around the place that this search found in which a square is looked for.
+const SEARCHED: i64 = 8;
 /// Pixels along the side of a matched square: smaller ones gave 0.75 px instead of 0.47 on a real flight.
 const SQUARE: usize = 64;
 /// Squares along each side of an overlap.
-const SQUARES: usize = 5;
+const SQUARES: u32 = 5;
+/// All of them.
+const ALL: u32 = SQUARES * SQUARES;
+/// Squares of which none matched, after which no other is tried.
+const HOPELESS: usize = 12;
 /// Standard deviation of a match in cells.
 const MATCH: f64 = 0.5;
 /// Fewer matches than this are no tie between two frames.
@@ -72,7 +78,7 @@ impl<'a> Matching<'a> {
         let is_tied: Vec<bool> = self.kept.iter().map(is_tied).collect();
         let far = match round.untied {
             Untied::Within(_) => apart(self.pairs, &is_tied, STEPS),
-            Untied::Left | Untied::Near => vec![false; self.pairs.len()],
+            Untied::Left => vec![false; self.pairs.len()],
         };
         let of_pair = |((pair, is_far), kept): ((&(usize, usize), bool), &mut Option<Kept>)| {
             let (Some(first), Some(second)) = (view(pair.0), view(pair.1)) else {
@@ -101,7 +107,7 @@ impl<'a> Matching<'a> {
 }
 
 fn is_tied(kept: &Option<Kept>) -> bool {
-    kept.as_ref().is_some_and(|kept| !kept.squares.is_empty())
+    kept.as_ref().is_some_and(|kept| kept.found > 0)
 }
 
 /// Two frames that overlap.
@@ -130,15 +136,14 @@ impl Pair {
     ) -> Result<Vec<Tie>, E> {
         let metres = match round.untied {
             _ if is_tied(kept) => None,
-            Untied::Near => None,
-            Untied::Within(metres) if self.is_far => Some(metres),
-            Untied::Left | Untied::Within(_) => return Ok(Vec::new()),
+            Untied::Within(metres) => Some(metres).filter(|_| self.is_far),
+            Untied::Left => return Ok(Vec::new()),
         };
         if let Some(kept) = kept {
             let patch = patch_over(surface, self.overlap.bounds())?;
             let ground = Ground::of(surface, patch.as_ref());
             let is_enough = kept.by <= round.by && kept.searched >= metres.unwrap_or(0.0);
-            if is_enough && kept.is_still(self.views(), ground) {
+            if is_enough && (!round.again || kept.is_still(self.views(), ground)) {
                 return Ok(kept.ties(self.numbers, self.views(), ground));
             }
         }
@@ -158,7 +163,10 @@ impl Pair {
         if overlap.side < SQUARE / round.by + 2 {
             return Ok(Vec::new());
         }
-        let patch = patch_over(surface, overlap.bounds().grown(Metres(metres.unwrap_or(0.0))))?;
+        let patch = patch_over(
+            surface,
+            overlap.bounds().grown(Metres(metres.unwrap_or(0.0))),
+        )?;
         let patch = patch.as_ref();
         let (first, second) = self.views();
         let detail = Detail::of_cells(round.by);
@@ -175,11 +183,11 @@ impl Pair {
         let there = overlap.moved(around);
         let meshes = (overlap.mesh(first, patch), there.mesh(second, patch));
         let shared = meshes.0.shared(&meshes.1);
-        let mut tried = squares(overlap.side, round.reach, SQUARE / round.by);
-        if let (1, Some(kept)) = (round.by, &kept) {
-            // What half the detail did not find, all of it seldom does.
-            tried.retain(|tried| kept.found >> tried.number & 1 == 1);
-        }
+        let reach = metres.map_or(round.reach, |_| SEARCHED);
+        let mut tried = squares(overlap.side, reach, SQUARE / round.by);
+        // What half the detail did not find, all of it seldom does; what all of it did not find once agrees with nothing.
+        let before = kept.as_ref().filter(|_| round.by == 1);
+        tried.retain(|tried| before.is_none_or(|kept| kept.found >> tried.number & 1 == 1));
         tried.retain(|Try { square, .. }| shared.share(square.start(), square.side) >= SHOWN);
         let ground = Ground::of(surface, patch);
         let keep = |found: &[(u32, Tie)]| {
@@ -190,13 +198,8 @@ impl Pair {
             *kept = keep(&[]);
             return Ok(Vec::new());
         }
-        let wanted = around_squares(&overlap, &tried, round.reach, &shared);
-        let chart_a = overlap.chart(
-            (first, &meshes.0),
-            &picture(self.first.0)?,
-            patch,
-            &wanted,
-        );
+        let wanted = around_squares(&overlap, &tried, reach, &shared);
+        let chart_a = overlap.chart((first, &meshes.0), &picture(self.first.0)?, patch, &wanted);
         tried.retain(|tried| chart_a.is_worth_matching(tried.square));
         if tried.len() < LEAST_MATCHES {
             *kept = keep(&[]);
@@ -224,10 +227,16 @@ impl Pair {
             }
         };
         let of_square = |tried: &Try| {
-            let moved = shift(&chart_a, &chart_b, tried.square, (0, 0), round.reach)?;
+            let moved = shift(&chart_a, &chart_b, tried.square, (0, 0), reach)?;
             Some((tried.number, tie(tried, (moved.columns, moved.rows))))
         };
-        let mut found: Vec<(u32, Tie)> = tried.iter().filter_map(of_square).collect();
+        let mut found: Vec<(u32, Tie)> = Vec::new();
+        for (number, tried) in tried.iter().enumerate() {
+            if found.len() >= round.enough || (number >= HOPELESS && found.is_empty()) {
+                break;
+            }
+            found.extend(of_square(tried));
+        }
         if found.len() < LEAST_MATCHES {
             found.clear();
         }
@@ -296,12 +305,15 @@ fn squares(chart_side: usize, reach: i64, side: usize) -> Vec<Try> {
     let room = chart_side - side;
     // Away from the edges by as far as is looked, where the overlap is large enough for that.
     let margin = usize::try_from(reach).unwrap_or(0).min(room / 3);
-    let start = |step: usize| margin + step * (room - 2 * margin) / (SQUARES - 1);
+    let start = |step: usize| margin + step * (room - 2 * margin) / 4;
     let least = u32::try_from(side * side * 3 / 5).unwrap_or(u32::MAX);
     #[expect(clippy::cast_precision_loss, reason = "at most 512")]
     let middle = |start: usize| start as f64 + side as f64 / 2.0;
-    let at = |(number, at): (u32, usize)| {
-        let (column, row) = (start(at % SQUARES), start(at / SQUARES));
+    let at = |step: u32| {
+        // Far from the one before, so that the first few lie all over the overlap.
+        let number = step * 7 % ALL;
+        let at = |number: u32| start(usize::try_from(number).unwrap_or(0));
+        let (column, row) = (at(number % SQUARES), at(number / SQUARES));
         let square = Square {
             column,
             row,
@@ -314,5 +326,5 @@ fn squares(chart_side: usize, reach: i64, side: usize) -> Vec<Try> {
             middle: (middle(column), middle(row)),
         }
     };
-    (0..).zip(0..SQUARES * SQUARES).map(at).collect()
+    (0..ALL).map(at).collect()
 }
