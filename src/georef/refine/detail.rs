@@ -68,12 +68,17 @@ impl Detail {
         }
     }
 
-    /// What came of a frame in this detail.
-    pub(super) fn picture(self, raster: Arc<Raster<f32>>) -> Picture {
-        let shrunk = match self {
-            Self::Half => 2.0,
-            Self::Full => 1.0,
+    /// A frame in this detail, for cells of `by` pixels.
+    pub(super) fn picture(self, raster: Arc<Raster<f32>>, by: usize) -> Picture {
+        let (shrunk, pixels) = match self {
+            Self::Half => (2.0, 2),
+            Self::Full => (1.0, 1),
         };
-        Picture { raster, shrunk }
+        let picture = Picture { raster, shrunk };
+        if by > pixels {
+            picture.coarser(by / pixels)
+        } else {
+            picture
+        }
     }
 }

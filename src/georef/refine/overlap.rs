@@ -14,6 +14,12 @@ const MAX_SIDE: f64 = 384.0;
 const HIDDEN: usize = 4;
 /// Cells along the side of a block: between the pixels that show its corners those of its cells lie evenly, to a hundredth of a pixel.
 const BLOCK: usize = 8;
+/// Binary digits of a part of a pixel, as whole numbers count them.
+const SHIFT: u32 = 18;
+/// Pixels along the side of a raster that is read so.
+const PIXELS: usize = 1 << 12;
+/// Binary digits of [`BLOCK`] in half cells.
+const BLOCK_SHIFT: u32 = 4;
 /// Blocks along the side of a cell of a surface that is as good as even in one.
 const EVEN: f64 = 16.0;
 /// Metres around an overlap from which something may hide it.
@@ -321,22 +327,28 @@ fn evenly(
 ) {
     let (width, height) = raster.shape();
     let inside = |(u, v): &(f64, f64)| {
-        (0.5..float(width) - 0.501).contains(u) && (0.5..float(height) - 0.501).contains(v)
+        (0.51..float(width) - 0.51).contains(u) && (0.51..float(height) - 0.51).contains(v)
     };
-    let is_inside = width.max(height) <= PIXELS && corners.iter().all(inside);
+    if width.max(height) <= PIXELS && corners.iter().all(inside) {
+        let corners = corners.map(|(u, v)| (parts(u - 0.5), parts(v - 0.5)));
+        let [north_west, north_east, south_west, south_east] = corners;
+        for (number, odd) in (0..BLOCK).zip((1..).step_by(2)) {
+            let left = between_parts(north_west, south_west, odd);
+            let right = between_parts(north_east, south_east, odd);
+            put(number, line(raster, left, right));
+        }
+        return;
+    }
     let [north_west, north_east, south_west, south_east] = corners;
     let share = |number: usize| (float(number) + 0.5) / float(BLOCK);
     for number in 0..BLOCK {
-        let down = share(number);
-        let left = mixed(north_west, south_west, down);
-        let right = mixed(north_east, south_east, down);
-        let cells = if is_inside {
-            line(raster, left, right)
-        } else {
-            let cell = |number| between(raster, mixed(left, right, share(number)));
-            std::array::from_fn(|number| cell(number).unwrap_or(f32::NAN))
-        };
-        put(number, cells);
+        let left = mixed(north_west, south_west, share(number));
+        let right = mixed(north_east, south_east, share(number));
+        let cell = |number| between(raster, mixed(left, right, share(number)));
+        put(
+            number,
+            std::array::from_fn(|number| cell(number).unwrap_or(f32::NAN)),
+        );
     }
 }
 
@@ -348,41 +360,42 @@ fn mixed(from: (f64, f64), to: (f64, f64), share: f64) -> (f64, f64) {
     )
 }
 
-/// Parts of a pixel, as whole numbers count them.
-const PARTS: i32 = 1 << 16;
-/// Pixels along the side of a raster that is read so.
-const PIXELS: usize = 1 << 14;
+/// Pixels in whole parts.
+#[expect(clippy::cast_possible_truncation, reason = "within a raster")]
+fn parts(pixels: f64) -> i32 {
+    (pixels * f64::from(1 << SHIFT)) as i32
+}
+
+/// So many half cells of a block from one to the other.
+fn between_parts(from: (i32, i32), to: (i32, i32), halves: i32) -> (i32, i32) {
+    let axis = |from: i32, to: i32| from + (((to - from) * halves) >> BLOCK_SHIFT);
+    (axis(from.0, to.0), axis(from.1, to.1))
+}
 
 /// Cells between two places in a raster. In whole parts of a pixel no step needs a question, and all can be taken together.
-fn line(raster: &Raster<f32>, left: (f64, f64), right: (f64, f64)) -> [f32; BLOCK] {
-    #[expect(clippy::cast_possible_truncation, reason = "within a raster")]
-    let parts = |pixels: f64| (pixels * f64::from(PARTS)) as i32;
-    let eighth = 1.0 / float(BLOCK);
-    let step = (eighth * (right.0 - left.0), eighth * (right.1 - left.1));
-    let (x, y) = (
-        parts(left.0 - 0.5 + 0.5 * step.0),
-        parts(left.1 - 0.5 + 0.5 * step.1),
-    );
-    let (u, v) = (parts(step.0), parts(step.1));
+fn line(raster: &Raster<f32>, left: (i32, i32), right: (i32, i32)) -> [f32; BLOCK] {
+    const PARTS: i32 = 1 << SHIFT;
     let width = raster.width();
     let (mut places, mut shares) = ([0_usize; BLOCK], [(0.0_f32, 0.0_f32); BLOCK]);
     #[expect(
         clippy::cast_precision_loss,
         clippy::cast_sign_loss,
-        reason = "not negative, shares below 2^16"
+        reason = "not negative, shares below 2^18"
     )]
-    for (number, (place, (right, below))) in (0..).zip(places.iter_mut().zip(&mut shares)) {
-        let (x, y) = (x + number * u, y + number * v);
+    for (odd, (place, (right_of, below))) in
+        (1..).step_by(2).zip(places.iter_mut().zip(&mut shares))
+    {
+        let (x, y) = between_parts(left, right, odd);
         let share = |at: i32| (at & (PARTS - 1)) as f32 * (1.0 / PARTS as f32);
-        (*right, *below) = (share(x), share(y));
-        *place = (y >> 16) as usize * width + (x >> 16) as usize;
+        (*right_of, *below) = (share(x), share(y));
+        *place = (y >> SHIFT) as usize * width + (x >> SHIFT) as usize;
     }
     let samples = raster.samples();
     let mut cells = [f32::NAN; BLOCK];
-    for (cell, (place, (right, below))) in cells.iter_mut().zip(places.into_iter().zip(shares)) {
+    for (cell, (place, (right_of, below))) in cells.iter_mut().zip(places.into_iter().zip(shares)) {
         // The sample, the one to its right and the two below.
         if let Some(&[a, b, .., c, d]) = samples.get(place..place + width + 2) {
-            let (above, under) = (a + (b - a) * right, c + (d - c) * right);
+            let (above, under) = (a + (b - a) * right_of, c + (d - c) * right_of);
             *cell = above + (under - above) * below;
         }
     }
@@ -456,12 +469,12 @@ mod tests {
         ] {
             let mut cells = [[f32::NAN; BLOCK]; BLOCK];
             evenly(&raster, corners, |line, found| cells[line] = found);
-            let [a, b, c, d] = corners;
             for (row, line) in (0_u8..).zip(cells) {
                 for (column, cell) in (0_u8..).zip(line) {
                     let share = |at: u8| (f64::from(at) + 0.5) / 8.0;
-                    let ends = (mixed(a, c, share(row)), mixed(b, d, share(row)));
-                    let (u, v) = mixed(ends.0, ends.1, share(column));
+                    let ends =
+                        [0, 1].map(|side| mixed(corners[side], corners[side + 2], share(row)));
+                    let (u, v) = mixed(ends[0], ends[1], share(column));
                     let is_inside = (0.5..39.5).contains(&u) && (0.5..29.5).contains(&v);
                     assert_eq!(cell.is_finite(), is_inside, "{u} {v}");
                     let expected = 2.0 * (u - 0.5) + 3.0 * (v - 0.5);

@@ -16,8 +16,6 @@ pub(super) struct Round {
     /// Cells around the expected place in which a square is looked for.
     pub(super) reach: i64,
     pub(super) untied: Untied,
-    /// Squares of a pair that are enough: the first rounds need few.
-    pub(super) enough: usize,
     /// Whether pairs that have moved are matched again.
     pub(super) again: bool,
     /// Whether its ties tell the level of the ground: once frames agree but for it.
@@ -29,21 +27,19 @@ pub(super) struct Round {
 pub(super) enum Untied {
     /// Nothing.
     Left,
-    /// Their squares are looked for as those of others are; where no ties connect the two frames by way of a few others, after a coarse search over
-    /// this many metres.
+    /// Their squares are looked for as those of others are.
+    Near,
+    /// Where no ties connect the two frames by way of a few others either, they are searched for over this many metres.
     Within(f64),
 }
 
 /// Each uses the views of the one before.
 pub(super) const ROUNDS: [Round; 7] = [
-    Round {
-        enough: 8,
-        ..half(8, Untied::Within(SEARCH))
-    },
+    half(4, Untied::Within(SEARCH)),
     half(6, Untied::Left),
-    // Once more: what found no neighbour at first may find one that has moved into place.
     half(3, Untied::Within(FAR)),
-    half(3, Untied::Left),
+    // What found no neighbour at first may find one that has moved into place.
+    half(4, Untied::Near),
     with_levels(half(3, Untied::Left)),
     with_levels(FINE),
     with_levels(FINE),
@@ -54,7 +50,6 @@ const FINE: Round = Round {
     by: 1,
     reach: 4,
     untied: Untied::Left,
-    enough: usize::MAX,
     again: true,
     tells_levels: false,
 };

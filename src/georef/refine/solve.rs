@@ -235,8 +235,8 @@ pub(super) fn solve_ties(
     let levels = unknowns.levels.as_ref().filter(|_| with_levels);
     let levels = levels.map(|levels| (levels, levels.free(ties)));
     let views = frames.iter().enumerate();
-    let views: Vec<Stepped> = views
-        .map(|(at, stated)| Stepped::of(&stated.view, unknowns.numbers(at)))
+    let views: Vec<Steps> = views
+        .map(|(at, stated)| Steps::of(&stated.view, unknowns.numbers(at)))
         .collect();
     let mut equations = Vec::with_capacity(2 * ties.len());
     for tie in ties {
@@ -335,13 +335,13 @@ fn scaled<const N: usize>(solved: &[f64], priors: [f64; N]) -> [f64; N] {
 }
 
 /// A frame's view, and views with each of its numbers a little larger.
-struct Stepped {
+struct Steps {
     now: View,
     numbers: [f64; NUMBERS],
     stepped: [View; NUMBERS],
 }
 
-impl Stepped {
+impl Steps {
     const STEP: f64 = 1e-4;
 
     fn of(view: &View, numbers: [f64; NUMBERS]) -> Self {

@@ -18,10 +18,40 @@ use crate::units::Metres;
 
 /// Pixels along the side of a cell in the search that goes before squares.
 const COARSE: usize = 8;
-/// Cells of half the detail along it.
-const HALF_CELLS: f64 = 4.0;
-/// Cells around the place that this search found in which a square is looked for.
-const SEARCHED: i64 = 8;
+/// Cells of large squares along it.
+const LARGE_CELLS: f64 = 2.0;
+/// How squares are matched.
+#[derive(Debug, Clone, Copy)]
+struct Squares {
+    /// Pixels along the side of a cell.
+    by: usize,
+    /// Cells along the side of a square.
+    side: usize,
+    /// Cells around the expected place in which a square is looked for.
+    reach: i64,
+    /// Squares of a pair that are enough.
+    enough: usize,
+}
+
+/// After a search, which is right to a few pixels: large squares, and not many, because poses are wrong still.
+const SEARCHED: Squares = Squares {
+    by: 4,
+    side: 32,
+    reach: 4,
+    enough: 8,
+};
+
+impl Squares {
+    fn of(round: Round) -> Self {
+        Self {
+            by: round.by,
+            side: SQUARE / round.by,
+            reach: round.reach,
+            enough: usize::MAX,
+        }
+    }
+}
+
 /// Pixels along the side of a matched square: smaller ones gave 0.75 px instead of 0.47 on a real flight.
 const SQUARE: usize = 64;
 /// Squares along each side of an overlap.
@@ -75,10 +105,14 @@ impl<'a> Matching<'a> {
         round: Round,
         load: &(impl Fn(FrameId, Detail) -> Result<Arc<Raster<f32>>, E> + Sync),
     ) -> Result<Vec<Tie>, E> {
-        let is_tied: Vec<bool> = self.kept.iter().map(is_tied).collect();
+        let is_tied: Vec<bool> = self
+            .kept
+            .iter()
+            .map(|kept| is_tied(kept.as_ref()))
+            .collect();
         let far = match round.untied {
             Untied::Within(_) => apart(self.pairs, &is_tied, STEPS),
-            Untied::Left => vec![false; self.pairs.len()],
+            Untied::Left | Untied::Near => vec![false; self.pairs.len()],
         };
         let of_pair = |((pair, is_far), kept): ((&(usize, usize), bool), &mut Option<Kept>)| {
             let (Some(first), Some(second)) = (view(pair.0), view(pair.1)) else {
@@ -106,8 +140,8 @@ impl<'a> Matching<'a> {
     }
 }
 
-fn is_tied(kept: &Option<Kept>) -> bool {
-    kept.as_ref().is_some_and(|kept| kept.found > 0)
+fn is_tied(kept: Option<&Kept>) -> bool {
+    kept.is_some_and(|kept| kept.found > 0)
 }
 
 /// Two frames that overlap.
@@ -135,9 +169,10 @@ impl Pair {
         kept: &mut Option<Kept>,
     ) -> Result<Vec<Tie>, E> {
         let metres = match round.untied {
-            _ if is_tied(kept) => None,
-            Untied::Within(metres) => Some(metres).filter(|_| self.is_far),
-            Untied::Left => return Ok(Vec::new()),
+            _ if is_tied(kept.as_ref()) => None,
+            Untied::Near => None,
+            Untied::Within(metres) if self.is_far => Some(metres),
+            Untied::Left | Untied::Within(_) => return Ok(Vec::new()),
         };
         if let Some(kept) = kept {
             let patch = patch_over(surface, self.overlap.bounds())?;
@@ -159,8 +194,13 @@ impl Pair {
         load: &impl Fn(FrameId, Detail) -> Result<Arc<Raster<f32>>, E>,
         kept: &mut Option<Kept>,
     ) -> Result<Vec<Tie>, E> {
-        let overlap = self.overlap.coarser(round.by);
-        if overlap.side < SQUARE / round.by + 2 {
+        let how = if metres.is_some() {
+            SEARCHED
+        } else {
+            Squares::of(round)
+        };
+        let overlap = self.overlap.coarser(how.by);
+        if overlap.side < how.side + 2 {
             return Ok(Vec::new());
         }
         let patch = patch_over(
@@ -169,37 +209,43 @@ impl Pair {
         )?;
         let patch = patch.as_ref();
         let (first, second) = self.views();
-        let detail = Detail::of_cells(round.by);
-        let picture = |id| Ok::<_, E>(detail.picture(load(id, detail)?));
+        let detail = Detail::of_cells(how.by);
+        let picture = |id| Ok::<_, E>(detail.picture(load(id, detail)?, how.by));
+        let mut pictures = (None, None);
         // How the second lies to the first as a whole, in cells.
         let mut around = (0, 0);
         if let Some(metres) = metres {
-            let pictures = (&picture(self.first.0)?, &picture(self.second.0)?);
+            let (one, other) = (picture(self.first.0)?, picture(self.second.0)?);
             let coarse = self.overlap.coarser(COARSE);
-            let found = coarse_shift(coarse, self.views(), pictures, patch, metres);
+            let found = coarse_shift(coarse, self.views(), (&one, &other), patch, metres);
             // What nothing is found of may lie where it should.
             around = found.unwrap_or_default();
+            pictures = (Some(one), Some(other));
         }
         let there = overlap.moved(around);
         let meshes = (overlap.mesh(first, patch), there.mesh(second, patch));
         let shared = meshes.0.shared(&meshes.1);
-        let reach = metres.map_or(round.reach, |_| SEARCHED);
-        let mut tried = squares(overlap.side, reach, SQUARE / round.by);
+        let mut tried = squares(overlap.side, how);
         // What half the detail did not find, all of it seldom does; what all of it did not find once agrees with nothing.
         let before = kept.as_ref().filter(|_| round.by == 1);
         tried.retain(|tried| before.is_none_or(|kept| kept.found >> tried.number & 1 == 1));
         tried.retain(|Try { square, .. }| shared.share(square.start(), square.side) >= SHOWN);
         let ground = Ground::of(surface, patch);
         let keep = |found: &[(u32, Tie)]| {
-            let how = (round.by, metres.unwrap_or(0.0));
+            let how = (how.by, metres.unwrap_or(0.0));
             Some(Kept::of(self.views(), &overlap, ground, how, found))
         };
         if tried.len() < LEAST_MATCHES {
             *kept = keep(&[]);
             return Ok(Vec::new());
         }
-        let wanted = around_squares(&overlap, &tried, reach, &shared);
-        let chart_a = overlap.chart((first, &meshes.0), &picture(self.first.0)?, patch, &wanted);
+        let wanted = around_squares(&overlap, &tried, how.reach, &shared);
+        let chart_a = overlap.chart(
+            (first, &meshes.0),
+            &pictures.0.map_or_else(|| picture(self.first.0), Ok)?,
+            patch,
+            &wanted,
+        );
         tried.retain(|tried| chart_a.is_worth_matching(tried.square));
         if tried.len() < LEAST_MATCHES {
             *kept = keep(&[]);
@@ -207,7 +253,7 @@ impl Pair {
         }
         let chart_b = there.chart(
             (second, &meshes.1),
-            &picture(self.second.0)?,
+            &pictures.1.map_or_else(|| picture(self.second.0), Ok)?,
             patch,
             &wanted,
         );
@@ -227,12 +273,12 @@ impl Pair {
             }
         };
         let of_square = |tried: &Try| {
-            let moved = shift(&chart_a, &chart_b, tried.square, (0, 0), reach)?;
+            let moved = shift(&chart_a, &chart_b, tried.square, (0, 0), how.reach)?;
             Some((tried.number, tie(tried, (moved.columns, moved.rows))))
         };
         let mut found: Vec<(u32, Tie)> = Vec::new();
         for (number, tried) in tried.iter().enumerate() {
-            if found.len() >= round.enough || (number >= HOPELESS && found.is_empty()) {
+            if found.len() >= how.enough || (number >= HOPELESS && found.is_empty()) {
                 break;
             }
             found.extend(of_square(tried));
@@ -263,7 +309,12 @@ fn coarse_shift(
     let chart = |view: &View, picture: &Picture| {
         let mesh = grown.mesh(view, patch);
         let wanted = mesh.shared(&mesh);
-        grown.chart((view, &mesh), &picture.coarser(COARSE / 2), patch, &wanted)
+        grown.chart(
+            (view, &mesh),
+            &picture.coarser(COARSE / SEARCHED.by),
+            patch,
+            &wanted,
+        )
     };
     let (first, second) = (chart(views.0, pictures.0), chart(views.1, pictures.1));
     let side = overlap.side;
@@ -276,7 +327,7 @@ fn coarse_shift(
     };
     let found = shift(&first, &second, window, (0, 0), i64::try_from(search).ok()?)?;
     #[expect(clippy::cast_possible_truncation, reason = "some hundred cells")]
-    let fine = |cells: f64| (cells * HALF_CELLS).round() as i64;
+    let fine = |cells: f64| (cells * LARGE_CELLS).round() as i64;
     Some((fine(found.columns), fine(found.rows)))
 }
 
@@ -300,8 +351,8 @@ fn around_squares(overlap: &Overlap, squares: &[Try], reach: i64, shared: &Block
     wanted
 }
 
-/// Squares of a chart, `side` cells each, that are looked for within `reach`.
-fn squares(chart_side: usize, reach: i64, side: usize) -> Vec<Try> {
+/// Squares of a chart.
+fn squares(chart_side: usize, Squares { side, reach, .. }: Squares) -> Vec<Try> {
     let room = chart_side - side;
     // Away from the edges by as far as is looked, where the overlap is large enough for that.
     let margin = usize::try_from(reach).unwrap_or(0).min(room / 3);
