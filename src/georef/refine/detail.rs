@@ -82,3 +82,22 @@ impl Detail {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn half_the_detail_is_the_mean_of_four_and_nothing_where_one_lacks() {
+        // Five columns and three rows: the last of each has no other beside it.
+        let mut samples: Vec<f32> = (0..15_u8).map(f32::from).collect();
+        samples[8] = f32::NAN;
+        let whole = Arc::new(Raster::new(5, 3, samples).unwrap());
+        let half = Detail::Half.of(Arc::clone(&whole));
+        assert_eq!(half.shape(), (2, 1));
+        // Of 0, 1, 5 and 6.
+        assert_eq!(half.samples()[0].to_bits(), 3.0_f32.to_bits());
+        assert!(half.samples()[1].is_nan());
+        assert!(Arc::ptr_eq(&whole, &Detail::Full.of(Arc::clone(&whole))));
+    }
+}

@@ -9,7 +9,7 @@
 use super::normal::{Normal, dot};
 
 /// Rounds of robust weights at most.
-const ROUNDS: usize = 6;
+const ROUNDS: usize = 4;
 /// Standard deviations of its prior by which an unknown may still have moved in the last of them.
 const SETTLED: f64 = 1e-4;
 /// Steps of conjugate gradients at most.

@@ -6,6 +6,7 @@
 //!
 //! Positions and angles in the files are priors, so the whole flight stays where GPS put it; overlaps say how its frames lie to each other.
 
+mod blocks;
 mod chart;
 mod detail;
 mod kept;
@@ -18,6 +19,7 @@ mod pairs;
 mod poses;
 mod products;
 mod rounds;
+mod sampling;
 mod solve;
 mod temperatures;
 mod terms;

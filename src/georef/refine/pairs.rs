@@ -121,4 +121,14 @@ mod tests {
         assert!(pairs.iter().all(|&(a, b)| a < b && b < 20));
         assert!(pairs.len() <= 20 * NEIGHBOURS);
     }
+
+    #[test]
+    fn frames_are_apart_where_no_short_way_of_ties_leads() {
+        // A chain 0-1-2-3 is tied; 0-3, 3-4 and 0-4 are not.
+        let pairs = [(0, 1), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4)];
+        let is_tied = [true, false, false, true, true, false];
+        let at = |steps| apart(&pairs, &is_tied, steps);
+        assert_eq!(at(2), [false, true, true, false, false, true]);
+        assert_eq!(at(3), [false, false, true, false, false, true]);
+    }
 }

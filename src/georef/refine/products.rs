@@ -62,24 +62,24 @@ pub(super) fn products<S: Simd>(simd: S, first: Window<'_>, second: Window<'_>) 
         }
         let ((a, rest_a), (b, rest_b)) = (a.as_chunks(), b.as_chunks());
         let [first, second, third, fourth] = &mut chains;
-        let times = |a: &[f32; LANES], b: &[f32; LANES]| {
-            f32x16::from_slice(simd, a) * f32x16::from_slice(simd, b)
+        let times = |pair: (&[f32; LANES], &[f32; LANES])| {
+            f32x16::from_slice(simd, pair.0) * f32x16::from_slice(simd, pair.1)
         };
         // Squares have one of the first two widths: sums that are named stay in registers.
         match (a, b) {
             ([a, more_a], [b, more_b]) => {
-                *first += times(a, b);
-                *second += times(more_a, more_b);
+                *first += times((a, b));
+                *second += times((more_a, more_b));
             }
-            ([a, b, c, d], [e, f, g, h]) => {
-                *first += times(a, e);
-                *second += times(b, f);
-                *third += times(c, g);
-                *fourth += times(d, h);
+            ([a, a2, a3, a4], [b, b2, b3, b4]) => {
+                *first += times((a, b));
+                *second += times((a2, b2));
+                *third += times((a3, b3));
+                *fourth += times((a4, b4));
             }
             _ => {
-                for (a, b) in a.iter().zip(b) {
-                    *first += times(a, b);
+                for pair in a.iter().zip(b) {
+                    *first += times(pair);
                 }
             }
         }

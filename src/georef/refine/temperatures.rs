@@ -357,6 +357,22 @@ mod tests {
     }
 
     #[test]
+    fn half_the_detail_tells_the_same() {
+        let (views, rasters) = flight();
+        let load = |id: FrameId| {
+            let raster = Arc::clone(&rasters[id.0 as usize]);
+            Ok::<_, Failure>(super::super::Detail::Half.of(raster))
+        };
+        let found = match_temperatures(&views, &Surface::Flat, load).unwrap();
+        assert!(found.after.unwrap() < 0.15, "{:?}", found.after);
+        let mean = (0..16).map(drift).sum::<f64>() / 16.0;
+        for (at, frame) in (0..16).zip(&found.frames) {
+            let error = f64::from(frame.offset) + drift(at) - mean;
+            assert!(error.abs() < 0.3, "{at}: {error}");
+        }
+    }
+
+    #[test]
     fn what_no_other_frame_sees_is_left_as_it_was() {
         let (mut views, rasters) = flight();
         views.truncate(1);

@@ -4,11 +4,12 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
+use super::blocks::Blocks;
 use super::chart::Square;
 use super::detail::{Detail, Picture};
 use super::kept::{Ground, Kept};
 use super::matching::shift;
-use super::overlap::{Blocks, Overlap, level, patch_over};
+use super::overlap::{Overlap, level, patch_over};
 use super::pairs::apart;
 use super::rounds::{Round, Untied};
 use crate::frame::FrameId;
@@ -239,7 +240,7 @@ impl Pair {
             *kept = keep(&[]);
             return Ok(Vec::new());
         }
-        let wanted = around_squares(&overlap, &tried, how.reach, &shared);
+        let wanted = around_squares(&tried, how.reach, &shared);
         let chart_a = overlap.chart(
             (first, &meshes.0),
             &pictures.0.map_or_else(|| picture(self.first.0), Ok)?,
@@ -340,9 +341,9 @@ struct Try {
 }
 
 /// Blocks that squares and what they are looked for in touch, of those that both frames show.
-fn around_squares(overlap: &Overlap, squares: &[Try], reach: i64, shared: &Blocks) -> Blocks {
+fn around_squares(squares: &[Try], reach: i64, shared: &Blocks) -> Blocks {
     let reach = usize::try_from(reach).unwrap_or(0);
-    let mut wanted = overlap.no_blocks();
+    let mut wanted = shared.none();
     for Try { square, .. } in squares {
         let (column, row) = square.start();
         let from = (column.saturating_sub(reach), row.saturating_sub(reach));
