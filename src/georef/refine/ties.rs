@@ -19,8 +19,6 @@ use crate::units::Metres;
 
 /// Pixels along the side of a cell in the search that goes before squares.
 const COARSE: usize = 8;
-/// Cells of large squares along it.
-const LARGE_CELLS: f64 = 2.0;
 /// How squares are matched.
 #[derive(Debug, Clone, Copy)]
 struct Squares {
@@ -34,14 +32,6 @@ struct Squares {
     enough: usize,
 }
 
-/// After a search, which is right to a few pixels: large squares, and not many, because poses are wrong still.
-const SEARCHED: Squares = Squares {
-    by: 4,
-    side: 32,
-    reach: 4,
-    enough: 8,
-};
-
 impl Squares {
     fn of(round: Round) -> Self {
         Self {
@@ -49,6 +39,20 @@ impl Squares {
             side: SQUARE / round.by,
             reach: round.reach,
             enough: usize::MAX,
+        }
+    }
+
+    /// After a search, which is right to a few pixels: not many, because poses are wrong still, and large ones where an overlap has room.
+    fn searched(overlap: &Overlap) -> Self {
+        let (by, reach) = match overlap.side {
+            side if side < 2 * SQUARE + 8 => (2, 8),
+            _ => (4, 4),
+        };
+        Self {
+            by,
+            side: 32,
+            reach,
+            enough: 8,
         }
     }
 }
@@ -186,6 +190,47 @@ impl Pair {
         self.matched(surface, round, metres, load, kept)
     }
 
+    /// By how many cells of `by` pixels, some metres at most, the second frame shows the overlap elsewhere, as a whole.
+    fn coarse_shift(
+        &self,
+        pictures: (&Picture, &Picture),
+        patch: Option<&Patch>,
+        metres: f64,
+        by: usize,
+    ) -> Option<(i64, i64)> {
+        let overlap = self.overlap.coarser(COARSE);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "some dozen cells"
+        )]
+        let search = (metres / overlap.cell).ceil() as usize;
+        let grown = overlap.grown(search);
+        let chart = |view: &View, picture: &Picture| {
+            let mesh = grown.mesh(view, patch);
+            let wanted = mesh.shared(&mesh);
+            grown.chart((view, &mesh), &picture.coarser(COARSE / by), patch, &wanted)
+        };
+        let first = chart(self.views().0, pictures.0);
+        let second = chart(self.views().1, pictures.1);
+        let side = overlap.side;
+        let window = Square {
+            column: search,
+            row: search,
+            side,
+            // Footprints are not square: a quarter of the window is enough.
+            least: u32::try_from(side * side / 4).unwrap_or(u32::MAX),
+        };
+        let found = shift(&first, &second, window, (0, 0), i64::try_from(search).ok()?)?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "some hundred cells"
+        )]
+        let cells = |coarse: f64| (coarse * (COARSE / by) as f64).round() as i64;
+        Some((cells(found.columns), cells(found.rows)))
+    }
+
     /// Matches squares, after a search within some metres where they are given.
     fn matched<E: From<SurfaceError>>(
         &self,
@@ -195,10 +240,9 @@ impl Pair {
         load: &impl Fn(FrameId, Detail) -> Result<Arc<Raster<f32>>, E>,
         kept: &mut Option<Kept>,
     ) -> Result<Vec<Tie>, E> {
-        let how = if metres.is_some() {
-            SEARCHED
-        } else {
-            Squares::of(round)
+        let how = match metres {
+            Some(_) => Squares::searched(&self.overlap),
+            None => Squares::of(round),
         };
         let overlap = self.overlap.coarser(how.by);
         if overlap.side < how.side + 2 {
@@ -217,8 +261,7 @@ impl Pair {
         let mut around = (0, 0);
         if let Some(metres) = metres {
             let (one, other) = (picture(self.first.0)?, picture(self.second.0)?);
-            let coarse = self.overlap.coarser(COARSE);
-            let found = coarse_shift(coarse, self.views(), (&one, &other), patch, metres);
+            let found = self.coarse_shift((&one, &other), patch, metres, how.by);
             // What nothing is found of may lie where it should.
             around = found.unwrap_or_default();
             pictures = (Some(one), Some(other));
@@ -290,46 +333,6 @@ impl Pair {
         *kept = keep(&found);
         Ok(found.into_iter().map(|(_, tie)| tie).collect())
     }
-}
-
-/// By how many cells of half the detail, some metres at most, the second frame shows the overlap elsewhere, as a whole.
-fn coarse_shift(
-    overlap: Overlap,
-    views: (&View, &View),
-    pictures: (&Picture, &Picture),
-    patch: Option<&Patch>,
-    metres: f64,
-) -> Option<(i64, i64)> {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "some dozen cells"
-    )]
-    let search = (metres / overlap.cell).ceil() as usize;
-    let grown = overlap.grown(search);
-    let chart = |view: &View, picture: &Picture| {
-        let mesh = grown.mesh(view, patch);
-        let wanted = mesh.shared(&mesh);
-        grown.chart(
-            (view, &mesh),
-            &picture.coarser(COARSE / SEARCHED.by),
-            patch,
-            &wanted,
-        )
-    };
-    let (first, second) = (chart(views.0, pictures.0), chart(views.1, pictures.1));
-    let side = overlap.side;
-    let window = Square {
-        column: search,
-        row: search,
-        side,
-        // Footprints are not square: a quarter of the window is enough.
-        least: u32::try_from(side * side / 4).unwrap_or(u32::MAX),
-    };
-    let found = shift(&first, &second, window, (0, 0), i64::try_from(search).ok()?)?;
-    #[expect(clippy::cast_possible_truncation, reason = "some hundred cells")]
-    let fine = |cells: f64| (cells * LARGE_CELLS).round() as i64;
-    Some((fine(found.columns), fine(found.rows)))
 }
 
 /// A square that is to be matched.
