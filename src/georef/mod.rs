@@ -34,7 +34,7 @@ pub use lens::Lens;
 pub use locate::{Located, Locator, level, locate};
 pub use poses::{KnownPose, KnownPoses, PoseError, geo_txt};
 pub use refine::{
-    CameraCorrection, Offsets, Poses, Radiometric, Stated, Temperatures, Vignetting,
+    CameraCorrection, Detail, Offsets, Poses, Radiometric, Stated, Temperatures, Vignetting,
     match_temperatures, refine_poses,
 };
 pub use sources::exif_offset;

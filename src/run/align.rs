@@ -13,7 +13,7 @@ use super::{Run, RunError};
 use crate::audit::Placed;
 use crate::frame::FrameId;
 use crate::georef::{
-    Correction, Located, Offsets, Poses, Radiometric, Stated, Surface, Temperatures, View,
+    Correction, Detail, Located, Offsets, Poses, Radiometric, Stated, Surface, Temperatures, View,
     match_temperatures, refine_poses,
 };
 use crate::raster::Raster;
@@ -21,7 +21,7 @@ use crate::tiles::{FrameCache, MosaicFrame};
 use crate::units::Metres;
 
 /// Bytes of rasters held while they are compared.
-const CACHE: usize = 128 << 20;
+const CACHE: usize = 160 << 20;
 
 /// Standard deviation of a position without RTK, in metres, and of a compass, in radians: what refinement takes them for.
 const GPS: f64 = 1.0;
@@ -105,8 +105,13 @@ impl Alignment {
         for flight in flights {
             let view = |id: &FrameId| Some((*id, frames.get(*at.get(id)?)?.view));
             let mut views: Vec<(FrameId, View)> = flight.iter().filter_map(view).collect();
-            let cache = FrameCache::new(CACHE, load);
-            let held = |id| cache.get(id);
+            let whole = FrameCache::new(CACHE / 2, load);
+            let halves = FrameCache::new(CACHE / 2, |id| Ok(Detail::Half.of(load(id)?)));
+            let half = |id| halves.get(id);
+            let detailed = |id, detail| match detail {
+                Detail::Half => half(id),
+                Detail::Full => whole.get(id),
+            };
             let (mut poses, mut temperatures) = (None, None);
             if config.georef.refine {
                 let loose: Vec<Stated> = views
@@ -118,8 +123,9 @@ impl Alignment {
                         accuracy: accuracy(&id),
                     })
                     .collect();
-                let mut found: Poses = pool
-                    .install(|| refine_poses(&loose, ground.as_ref().unwrap_or(surface), held))?;
+                let mut found: Poses = pool.install(|| {
+                    refine_poses(&loose, ground.as_ref().unwrap_or(surface), detailed)
+                })?;
                 // The next flight goes on from what this one found.
                 let relief = found.relief.clone().filter(|relief| relief.count() > 0);
                 ground = relief.map(Surface::Relief).or(ground);
@@ -132,7 +138,7 @@ impl Alignment {
             }
             if config.tiles.match_temperatures {
                 let found = pool.install(|| {
-                    match_temperatures(&views, ground.as_ref().unwrap_or(surface), held)
+                    match_temperatures(&views, ground.as_ref().unwrap_or(surface), half)
                 })?;
                 temperatures = Some(found);
             }

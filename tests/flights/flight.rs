@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use heatveil::frame::{FrameId, FrameMeta};
 use heatveil::georef::{
-    CameraOverrides, Crs, GeorefError, Located, Poses, Projector, Stated, Surface, Temperatures,
-    View, YawChoice, YawSource, choose_yaw, locate, match_temperatures, refine_poses,
+    CameraOverrides, Crs, Detail, GeorefError, Located, Poses, Projector, Stated, Surface,
+    Temperatures, View, YawChoice, YawSource, choose_yaw, locate, match_temperatures, refine_poses,
 };
 use heatveil::raster::Raster;
 use heatveil::tiles::{MosaicFrame, MosaicOptions, MosaicReport, TilesError, build, build_on};
@@ -145,7 +145,8 @@ impl Flight {
         let views: Vec<_> = self.frames.iter().map(views).collect();
         let rasters = &self.rasters;
         let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&rasters[id.0 as usize]));
-        let poses = refine_poses(&stated(&views), &Surface::Flat, load).unwrap();
+        let detailed = |id, detail: Detail| load(id).map(|raster| detail.of(raster));
+        let poses = refine_poses(&stated(&views), &Surface::Flat, detailed).unwrap();
         let refined: Vec<_> = (0..)
             .zip(&views)
             .map(|(at, (id, view))| (*id, poses.view(at, view)))

@@ -98,7 +98,8 @@ fn the_frames_and_lines_of_the_m2ea_flight_come_to_fit() {
     // Fields, an orchard, a river with trees on its banks: nothing deeper or higher than that.
     let (low, high) = relief.range();
     assert!(relief.count() >= 40 && low.0 > -3.0 && (3.0..15.0).contains(&high.0));
-    assert!(after.matches > 1200 && found.poses.tied * 100 >= found.poses.pairs * 85);
+    // 1305 squares before only those were looked for in all detail that half of it had found: fewer, and nearer to each other.
+    assert!(after.matches > 1100 && found.poses.tied * 100 >= found.poses.pairs * 85);
     // A barrel, as wide thermal lenses are.
     let camera = found.poses.camera;
     assert!((-0.35..-0.15).contains(&camera.lens.k1), "{camera:?}");

@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use heatveil::frame::{Attitude, FrameId};
-use heatveil::georef::{Intrinsics, Poses, Stated, Surface, SurfaceError, View, refine_poses};
+use heatveil::georef::{
+    Detail, Intrinsics, Poses, Stated, Surface, SurfaceError, View, refine_poses,
+};
 use heatveil::raster::Raster;
 use heatveil::units::{Degrees, Metres};
 
@@ -129,7 +131,8 @@ fn over_rolling_ground_places_come_nearer_than_exact_poses_put_them_on_flat_grou
         .collect();
     let rasters: Vec<_> = truth.iter().map(picture).collect();
     let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&rasters[id.0 as usize]));
-    let found: Poses = refine_poses(&stated, &Surface::Flat, load).unwrap();
+    let detailed = |id, detail: Detail| load(id).map(|raster| detail.of(raster));
+    let found: Poses = refine_poses(&stated, &Surface::Flat, detailed).unwrap();
     let relief = found.relief.clone().unwrap();
     let (low, high) = relief.range();
     let ground = Surface::Relief(relief);

@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use heatveil::frame::{Attitude, FrameId};
 use heatveil::georef::{
-    Bounds, CameraOverrides, Crs, Lens, Located, Projector, Stated, Surface, SurfaceError,
+    Bounds, CameraOverrides, Crs, Detail, Lens, Located, Projector, Stated, Surface, SurfaceError,
     Temperatures, View, YawSource, locate, match_temperatures, refine_poses,
 };
 use heatveil::raster::Raster;
@@ -185,7 +185,8 @@ fn keep_refined(frames: &[Frame], surface: &Surface, kept: &Path) {
         })
         .collect();
     let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&frames[id.0 as usize].raster));
-    let poses = refine_poses(&stated, surface, load).unwrap();
+    let detailed = |id, detail: Detail| load(id).map(|raster| detail.of(raster));
+    let poses = refine_poses(&stated, surface, detailed).unwrap();
     println!(
         "refined: before {:?} after {:?}, tied {} of {}, {:?}",
         poses.before, poses.after, poses.tied, poses.pairs, poses.camera

@@ -8,7 +8,9 @@ use super::products::Window;
 #[derive(Debug, Clone)]
 pub(super) struct Chart {
     pub(super) side: usize,
-    /// Above the mean of all, 0 where a frame shows nothing: sums need no branch, and single precision is enough for them.
+    /// What is about the mean of all, in °C.
+    typical: f32,
+    /// Above that, 0 where a frame shows nothing: sums need no branch, and single precision is enough for them.
     kelvin: Vec<f32>,
     /// 1 where a frame shows something, else 0.
     shown: Vec<f32>,
@@ -24,8 +26,15 @@ pub(super) struct Square {
     pub(super) least: u32,
 }
 
+impl Square {
+    /// Column and row of its first cell.
+    pub(super) fn start(self) -> (usize, usize) {
+        (self.column, self.row)
+    }
+}
+
 /// Least standard deviation of a window in K: below, noise is matched with noise.
-pub(super) const LEAST_TEXTURE: f64 = 0.12;
+pub(super) const LEAST_TEXTURE: f64 = 0.06;
 /// Sums over cells that show something.
 #[derive(Debug, Clone, Copy, Default)]
 pub(super) struct Totals {
@@ -109,26 +118,45 @@ impl Columns {
 }
 
 impl Chart {
-    /// From temperatures in °C, `NAN` where a frame shows nothing.
-    pub(super) fn new(side: usize, celsius: &[f32]) -> Self {
-        // Eight sums, so that none waits for the one before.
-        let (mut sums, mut counts) = ([0.0; 8], [0_u32; 8]);
-        for cells in celsius.chunks(8) {
-            for ((sum, count), value) in sums.iter_mut().zip(&mut counts).zip(cells) {
-                let is_finite = value.is_finite();
-                *sum += f64::from(if is_finite { *value } else { 0.0 });
-                *count += u32::from(is_finite);
-            }
-        }
-        let count: u32 = counts.iter().sum();
-        #[expect(clippy::cast_possible_truncation, reason = "a temperature")]
-        let mean = (sums.iter().sum::<f64>() / f64::from(count.max(1))) as f32;
-        let is_shown = |value: &f32| f32::from(u8::from(value.is_finite()));
-        let above = |value: &f32| if value.is_finite() { value - mean } else { 0.0 };
+    /// Of a frame that shows nothing yet, and what it shows about `typical` °C.
+    pub(super) fn blank(side: usize, typical: f32) -> Self {
         Self {
             side,
-            kelvin: celsius.iter().map(above).collect(),
-            shown: celsius.iter().map(is_shown).collect(),
+            typical,
+            kelvin: vec![0.0; side * side],
+            shown: vec![0.0; side * side],
+        }
+    }
+
+    /// From temperatures in °C, `NAN` where a frame shows nothing.
+    #[cfg(test)]
+    pub(super) fn new(side: usize, celsius: &[f32]) -> Self {
+        let typical = celsius.iter().find(|celsius| celsius.is_finite());
+        let mut chart = Self::blank(side, typical.copied().unwrap_or_default());
+        for (row, line) in celsius.chunks_exact(side).enumerate() {
+            chart.put((0, row), line);
+        }
+        chart
+    }
+
+    /// Puts in temperatures in °C, `NAN` where the frame shows nothing, from a place to the right; what would lie outside is left out.
+    pub(super) fn put(&mut self, (column, row): (usize, usize), celsius: &[f32]) {
+        let len = celsius.len().min(self.side.saturating_sub(column));
+        let from = row * self.side + column;
+        let (Some(kelvin), Some(shown)) = (
+            self.kelvin.get_mut(from..from + len),
+            self.shown.get_mut(from..from + len),
+        ) else {
+            return;
+        };
+        for ((kelvin, shown), celsius) in kelvin.iter_mut().zip(shown).zip(celsius) {
+            let is_shown = celsius.is_finite();
+            *kelvin = if is_shown {
+                celsius - self.typical
+            } else {
+                0.0
+            };
+            *shown = f32::from(u8::from(is_shown));
         }
     }
 
@@ -161,25 +189,5 @@ impl Chart {
             stride: self.side,
             side,
         })
-    }
-
-    /// Every `by`-th cell in both directions: the mean of those that show something.
-    pub(super) fn coarser(&self, by: usize) -> Self {
-        let side = self.side / by;
-        let mut celsius = Vec::with_capacity(side * side);
-        for row in 0..side {
-            let mut sums = Columns::of(self, 0..side * by);
-            sums.add(1.0, self, row * by..(row + 1) * by);
-            let squares = sums
-                .kelvin
-                .chunks_exact(by)
-                .zip(sums.cells.chunks_exact(by));
-            celsius.extend(squares.map(|(kelvin, cells)| {
-                #[expect(clippy::cast_possible_truncation, reason = "a temperature")]
-                let mean = (kelvin.iter().sum::<f64>() / cells.iter().sum::<f64>()) as f32;
-                mean
-            }));
-        }
-        Self::new(side, &celsius)
     }
 }

@@ -11,6 +11,8 @@ use crate::georef::{Patch, Surface, View};
 
 /// Cells by which two frames may have moved against each other since they were matched.
 const STILL: f64 = 0.5;
+/// The same for cells of several pixels, which are matched again in all detail later.
+const STILL_COARSE: f64 = 1.0;
 /// Places along each side of what both show at which that is asked.
 const PROBES: usize = 5;
 /// Steps from a level to the place that a pixel shows on ground that rises gently, and back.
@@ -29,6 +31,8 @@ pub(super) struct Kept {
     /// Places that both show, evenly spread.
     probes: Vec<Sight>,
     pub(super) squares: Vec<Sight>,
+    /// Which of the overlap's squares these are, a bit each.
+    pub(super) found: u32,
 }
 
 /// One place: the pixel of each frame that shows it, and its level.
@@ -112,7 +116,7 @@ impl Kept {
         overlap: &Overlap,
         ground: Ground<'_>,
         (by, searched): (usize, f64),
-        found: &[Tie],
+        found: &[(u32, Tie)],
     ) -> Self {
         let place = |at: usize| {
             #[expect(clippy::cast_precision_loss, reason = "some hundred cells")]
@@ -126,7 +130,7 @@ impl Kept {
                 .all(|view| is_seen(view, place, ground.level(place)));
             is_shown.then(|| Sight::of(views, [place, place], ground))?
         };
-        let square = |tie: &Tie| {
+        let square = |(_, tie): &(u32, Tie)| {
             let there = (tie.place.0 + tie.offset.0, tie.place.1 + tie.offset.1);
             Sight::of(views, [tie.place, there], ground)
         };
@@ -134,8 +138,9 @@ impl Kept {
             by,
             searched,
             cell: overlap.cell,
-            pixel: found.first().map_or(overlap.cell, |tie| tie.pixel),
-            sigma: found.first().map_or(overlap.cell, |tie| tie.sigma),
+            pixel: found.first().map_or(overlap.cell, |(_, tie)| tie.pixel),
+            sigma: found.first().map_or(overlap.cell, |(_, tie)| tie.sigma),
+            found: found.iter().fold(0, |bits, (number, _)| bits | 1 << number),
             probes: (0..PROBES * PROBES).filter_map(probe).collect(),
             squares: found.iter().filter_map(square).collect(),
         }
@@ -143,8 +148,9 @@ impl Kept {
 
     /// Whether the frames still lie to each other as they did.
     pub(super) fn is_still(&self, views: (&View, &View), ground: Ground<'_>) -> bool {
+        let still = if self.by > 1 { STILL_COARSE } else { STILL };
         let has_moved = |probe: &Sight| match probe.seen(views, ground) {
-            Some(Seen { offset, .. }) => offset.0.hypot(offset.1) > STILL * self.cell,
+            Some(Seen { offset, .. }) => offset.0.hypot(offset.1) > still * self.cell,
             None => true,
         };
         !self.probes.iter().any(has_moved)
@@ -201,7 +207,7 @@ mod tests {
                 sigma: 0.04,
                 pixel: 0.08,
             };
-            let kept = Kept::of((&first, &second), &overlap, ground, (1, 0.0), &[tie]);
+            let kept = Kept::of((&first, &second), &overlap, ground, (1, 0.0), &[(7, tie)]);
             assert!(!kept.probes.is_empty());
             let moved = |metres: f64| view((8.0 + metres, 4.0), -90.0);
             for (metres, is_still) in [(0.0, true), (0.02, true), (0.3, false)] {

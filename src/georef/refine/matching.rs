@@ -94,7 +94,9 @@ impl Scores {
 /// Every how many cells it is looked for hills; from there upwards. What optics show is smooth over two pixels.
 const LATTICE: i64 = 2;
 /// Hills that are climbed, the highest first.
-const HILLS: usize = 3;
+const HILLS: usize = 2;
+/// Least correlation at the foot of a hill that is climbed: tops stand higher, but not by much more than twice.
+const FOOT: f64 = 0.25;
 
 /// Looks for the window of `first` within `reach` of `around` in `second`: hills on a lattice, then the tops of the highest. `None` where there is
 /// nothing to look for.
@@ -197,7 +199,7 @@ impl Scores {
         let mut feet: Vec<Place> = Vec::new();
         for (foot, place) in seen {
             let is_new = feet.iter().all(|other| !is_beside(*other, place));
-            if foot == f64::NEG_INFINITY || feet.len() == HILLS || !is_new {
+            if foot < FOOT || feet.len() == HILLS || !is_new {
                 continue;
             }
             feet.push(place);

@@ -6,21 +6,27 @@
 //!
 //! Positions and angles in the files are priors, so the whole flight stays where GPS put it; overlaps say how its frames lie to each other.
 
+mod blocks;
 mod chart;
+mod detail;
 mod kept;
 mod least_squares;
 mod levels;
 mod matching;
+mod normal;
 mod overlap;
 mod pairs;
 mod poses;
 mod products;
+mod rounds;
+mod sampling;
 mod solve;
 mod temperatures;
 mod terms;
 mod ties;
 mod vignetting;
 
+pub use detail::Detail;
 pub use poses::{CameraCorrection, Offsets, Poses, Stated, refine_poses};
 pub use temperatures::{Radiometric, Temperatures, match_temperatures};
 pub use vignetting::Vignetting;

@@ -1,8 +1,10 @@
 //! Two frames on one grid on the ground.
 
+use super::blocks::{Blocks, Mesh};
 use super::chart::Chart;
+use super::detail::Picture;
+use super::sampling::{BLOCK, between, evenly, float};
 use crate::georef::{Bounds, Patch, Surface, SurfaceError, View};
-use crate::raster::Raster;
 use crate::units::{Degrees, Metres};
 
 /// Ground is compared where both frames see it this steeply.
@@ -11,10 +13,8 @@ pub(super) const MAX_OFF_NADIR: Degrees = Degrees(60.0);
 const MAX_SIDE: f64 = 384.0;
 /// Cells along the side of the squares for which it is asked whether something hides them.
 const HIDDEN: usize = 4;
-/// Cells along the side of a block: between the pixels that show its corners those of its cells lie evenly, to a hundredth of a pixel.
-const BLOCK: usize = 8;
 /// Blocks along the side of a cell of a surface that is as good as even in one.
-const EVEN: f64 = 16.0;
+const EVEN: f64 = 8.0;
 /// Metres around an overlap from which something may hide it.
 const REACH: Metres = Metres(25.0);
 
@@ -84,6 +84,22 @@ impl Overlap {
         (self.west + column * self.cell, self.north - row * self.cell)
     }
 
+    /// As much ground, so many cells to the right and down.
+    pub(super) fn moved(self, (right, down): (i64, i64)) -> Self {
+        #[expect(clippy::cast_precision_loss, reason = "some hundred cells")]
+        let metres = |cells: i64| cells as f64 * self.cell;
+        Self {
+            west: self.west + metres(right),
+            north: self.north - metres(down),
+            ..self
+        }
+    }
+
+    /// Metres east and north from it to another.
+    pub(super) fn offset(&self, other: Self) -> (f64, f64) {
+        (other.west - self.west, other.north - self.north)
+    }
+
     /// The ground that it covers.
     pub(super) fn bounds(&self) -> Bounds {
         #[expect(clippy::cast_precision_loss, reason = "at most MAX_SIDE")]
@@ -96,79 +112,80 @@ impl Overlap {
         }
     }
 
-    /// What a frame shows of it.
-    pub(super) fn chart(
-        &self,
-        view: &View,
-        raster: &Raster<f32>,
-        surface: Option<&Patch>,
-    ) -> Chart {
-        let limit = MAX_OFF_NADIR.to_radians().tan().powi(2);
-        let blocks = self.side.div_ceil(HIDDEN);
-        #[expect(clippy::cast_precision_loss, reason = "at most MAX_SIDE")]
-        let middle = |at: usize| ((at * HIDDEN) as f64 + HIDDEN as f64 / 2.0).min(self.side as f64);
-        let hidden: Vec<bool> = (0..blocks * blocks)
-            .map(|at| {
-                let (east, north) = self.place(middle(at % blocks), middle(at / blocks));
-                surface.is_some_and(|patch| is_hidden(patch, view, east, north))
-            })
-            .collect();
-        let is_hidden = |column: usize, row: usize| {
-            let block = row / HIDDEN * blocks + column / HIDDEN;
-            hidden.get(block).copied().unwrap_or(false)
-        };
-        let pixel = |column: f64, row: f64| {
-            let (east, north) = self.place(column, row);
-            let seen = view.tangent_squared(east, north) <= limit;
-            seen.then(|| view.pixel_above(east, north, level(surface, east, north)))?
-        };
-        #[expect(clippy::cast_precision_loss, reason = "at most MAX_SIDE")]
-        let float = |cells: usize| cells as f64;
-        let is_even = surface.is_none_or(|patch| patch.cell().0 >= EVEN * float(BLOCK) * self.cell);
+    /// Which pixels of a frame show it.
+    pub(super) fn mesh(&self, view: &View, surface: Option<&Patch>) -> Mesh {
         let across = self.side.div_ceil(BLOCK);
         let corner = |at: usize| {
             let (column, row) = (at % (across + 1) * BLOCK, at / (across + 1) * BLOCK);
-            pixel(float(column), float(row)).filter(|_| is_even)
+            self.pixel(view, surface, (float(column), float(row)))
         };
-        let corners: Vec<Option<(f64, f64)>> = (0..(across + 1).pow(2)).map(corner).collect();
-        let mut celsius = vec![f32::NAN; self.side * self.side];
-        for (row, line) in celsius.chunks_exact_mut(self.side.max(1)).enumerate() {
-            let down = (float(row % BLOCK) + 0.5) / float(BLOCK);
-            for (block, cells) in line.chunks_mut(BLOCK).enumerate() {
-                let at = |right: usize, below: usize| {
-                    let at = (row / BLOCK + below) * (across + 1) + block + right;
-                    corners.get(at).copied().flatten()
+        let corners = (0..(across + 1).pow(2)).map(corner).collect();
+        Mesh::of(across, corners, view.camera().size())
+    }
+
+    /// The pixel that shows a place given in cells, where it is seen steeply enough.
+    fn pixel(
+        &self,
+        view: &View,
+        surface: Option<&Patch>,
+        (column, row): (f64, f64),
+    ) -> Option<(f64, f64)> {
+        let (east, north) = self.place(column, row);
+        let limit = MAX_OFF_NADIR.to_radians().tan().powi(2);
+        let is_seen = view.tangent_squared(east, north) <= limit;
+        is_seen.then(|| view.pixel_above(east, north, level(surface, east, north)))?
+    }
+
+    /// What a frame shows of those of its blocks that are `wanted`.
+    pub(super) fn chart(
+        &self,
+        (view, mesh): (&View, &Mesh),
+        Picture { raster, shrunk }: &Picture,
+        surface: Option<&Patch>,
+        wanted: &Blocks,
+    ) -> Chart {
+        let scaled = |(u, v): (f64, f64)| (u / shrunk, v / shrunk);
+        let is_even = surface.is_none_or(|patch| patch.cell().0 >= EVEN * float(BLOCK) * self.cell);
+        let mut chart = Chart::blank(self.side, mesh.typical(raster, *shrunk));
+        let blocks = mesh.places();
+        for (row, column) in blocks.filter(|(row, column)| wanted.has(*column, *row)) {
+            let (top, left) = (row * BLOCK, column * BLOCK);
+            if let Some(corners) = mesh.corners_of(column, row).filter(|_| is_even) {
+                evenly(raster, corners.map(scaled), |line, cells| {
+                    chart.put((left, top + line), &cells);
+                });
+                continue;
+            }
+            for line in 0..BLOCK {
+                let cell = |number: usize| {
+                    let place = (float(left + number) + 0.5, float(top + line) + 0.5);
+                    let pixel = self.pixel(view, surface, place)?;
+                    between(raster, scaled(pixel))
                 };
-                let ends = [0, 1].map(|right| Some(mixed(at(right, 0)?, at(right, 1)?, down)));
-                if let [Some(left), Some(right)] = ends {
-                    evenly(raster, left, right, cells);
-                } else {
-                    for (number, cell) in cells.iter_mut().enumerate() {
-                        let column = float(block * BLOCK + number) + 0.5;
-                        let found =
-                            pixel(column, float(row) + 0.5).and_then(|at| between(raster, at));
-                        *cell = found.unwrap_or(f32::NAN);
-                    }
-                }
-                if surface.is_some() {
-                    for (number, cell) in cells.iter_mut().enumerate() {
-                        if is_hidden(block * BLOCK + number, row) {
-                            *cell = f32::NAN;
-                        }
-                    }
+                let cells: [f32; BLOCK] = std::array::from_fn(|at| cell(at).unwrap_or(f32::NAN));
+                chart.put((left, top + line), &cells);
+            }
+        }
+        if let Some(patch) = surface {
+            self.hide(patch, view, wanted, &mut chart);
+        }
+        chart
+    }
+
+    /// Takes out what something hides, and walls.
+    fn hide(&self, patch: &Patch, view: &View, wanted: &Blocks, chart: &mut Chart) {
+        let middle = |at: usize| (float(at * HIDDEN) + float(HIDDEN) / 2.0).min(float(self.side));
+        let squares = self.side.div_ceil(HIDDEN);
+        for (row, column) in (0..squares).flat_map(|row| (0..squares).map(move |at| (row, at))) {
+            let (east, north) = self.place(middle(column), middle(row));
+            let is_wanted = wanted.has(column * HIDDEN / BLOCK, row * HIDDEN / BLOCK);
+            if is_wanted && is_hidden(patch, view, east, north) {
+                for line in row * HIDDEN..(row + 1) * HIDDEN {
+                    chart.put((column * HIDDEN, line), &[f32::NAN; HIDDEN]);
                 }
             }
         }
-        Chart::new(self.side, &celsius)
     }
-}
-
-/// `share` of the way from one to the other.
-fn mixed(from: (f64, f64), to: (f64, f64), share: f64) -> (f64, f64) {
-    (
-        from.0 + share * (to.0 - from.0),
-        from.1 + share * (to.1 - from.1),
-    )
 }
 
 /// Whether a frame shows a place, steeply enough to be compared.
@@ -184,64 +201,6 @@ pub(super) fn is_seen(view: &View, (east, north): (f64, f64), up: f64) -> bool {
         && view.pixel_above(east, north, up).is_some_and(inside)
 }
 
-/// The cells of a block's line, whose pixels lie evenly between those at its ends.
-fn evenly(raster: &Raster<f32>, left: (f64, f64), right: (f64, f64), cells: &mut [f32]) {
-    #[expect(clippy::cast_precision_loss, reason = "eight cells")]
-    let cells_along = BLOCK as f64;
-    let step = (
-        (right.0 - left.0) / cells_along,
-        (right.1 - left.1) / cells_along,
-    );
-    let at = |cell: f64| {
-        let along = cell + 0.5;
-        (left.0 + along * step.0, left.1 + along * step.1)
-    };
-    let (width, height) = raster.shape();
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "sides of rasters lie far below 2^52"
-    )]
-    let inside = |(u, v): (f64, f64)| {
-        (0.5..width as f64 - 0.501).contains(&u) && (0.5..height as f64 - 0.501).contains(&v)
-    };
-    if !(inside(at(0.0)) && inside(at(cells_along - 1.0))) {
-        for (number, cell) in (0_u32..).zip(cells) {
-            *cell = between(raster, at(f64::from(number))).unwrap_or(f32::NAN);
-        }
-        return;
-    }
-    // All within the raster: no step needs a question, and most can be taken together.
-    let (u, v) = at(0.0);
-    #[expect(
-        clippy::cast_possible_truncation,
-        reason = "ten-thousandths of a pixel"
-    )]
-    let (x, y, right, down) = (
-        (u - 0.5) as f32,
-        (v - 0.5) as f32,
-        step.0 as f32,
-        step.1 as f32,
-    );
-    let (mut places, mut shares) = ([0_usize; BLOCK], [(0.0_f32, 0.0_f32); BLOCK]);
-    for (number, (place, share)) in (0_u8..).zip(places.iter_mut().zip(&mut shares)) {
-        let (x, y) = (x + f32::from(number) * right, y + f32::from(number) * down);
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "not negative, and far below 2^24"
-        )]
-        {
-            let (column, row) = (x as i32, y as i32);
-            *share = (x - column as f32, y - row as f32);
-            *place = row as usize * width + column as usize;
-        }
-    }
-    for (cell, (place, share)) in cells.iter_mut().zip(places.into_iter().zip(shares)) {
-        *cell = four(raster, place, share).unwrap_or(f32::NAN);
-    }
-}
-
 /// The surface under an area, with what around it may hide it; `None` on flat ground.
 pub(super) fn patch_over(surface: &Surface, area: Bounds) -> Result<Option<Patch>, SurfaceError> {
     surface.patch(area.grown(REACH))
@@ -253,70 +212,9 @@ pub(super) fn is_hidden(patch: &Patch, view: &View, east: f64, north: f64) -> bo
     patch.is_wall(east, north) || !patch.visible(view, east, north, up)
 }
 
-/// Between the centres of four pixels that all show something: a shift of less than a pixel must show.
-fn between(raster: &Raster<f32>, (u, v): (f64, f64)) -> Option<f32> {
-    let (x, y) = (u - 0.5, v - 0.5);
-    if !(x >= 0.0 && y >= 0.0) {
-        return None;
-    }
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative; `as` saturates and `get` checks the other end"
-    )]
-    let (column, row) = (x as u32 as usize, y as u32 as usize);
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_precision_loss,
-        reason = "shares of a pixel; columns and rows lie far below 2^52"
-    )]
-    let (right, below) = ((x - column as f64) as f32, (y - row as f64) as f32);
-    if column + 1 >= raster.width() {
-        return None;
-    }
-    four(raster, row * raster.width() + column, (right, below))
-}
-
-/// Between the sample at `first`, the one to its right and the two below, `right` and `below` as shares of the way.
-fn four(raster: &Raster<f32>, first: usize, (right, below): (f32, f32)) -> Option<f32> {
-    let pair = |from: usize| raster.samples().get(from..)?.first_chunk::<2>();
-    let along = |[from, to]: &[f32; 2]| from * (1.0 - right) + to * right;
-    let (above, under) = (along(pair(first)?), along(pair(first + raster.width())?));
-    Some(above * (1.0 - below) + under * below)
-}
-
 /// Level of the surface at a place; 0 on flat ground and where it is unknown.
 pub(super) fn level(surface: Option<&Patch>, east: f64, north: f64) -> f64 {
     surface
         .and_then(|patch| patch.height(east, north))
         .unwrap_or(0.0)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    /// Between four pixels of `2 u + 3 v` lies what this says, wherever the block lies.
-    #[test]
-    fn a_block_shows_what_lies_between_its_ends() {
-        let value = |at: u16| 2.0 * f32::from(at % 40) + 3.0 * f32::from(at / 40);
-        let raster = Raster::new(40, 30, (0..1200).map(value).collect()).unwrap();
-        for (left, right) in [
-            ((3.0, 4.0), (11.5, 6.0)),
-            ((20.0, 25.0), (17.0, 9.5)),
-            ((0.2, 0.1), (9.0, 3.0)),
-            ((35.0, 28.0), (43.0, 31.0)),
-        ] {
-            let mut cells = [f32::NAN; BLOCK];
-            evenly(&raster, left, right, &mut cells);
-            for (number, cell) in (0_u8..).zip(cells) {
-                let along = (f64::from(number) + 0.5) / 8.0;
-                let (u, v) = mixed(left, right, along);
-                let is_inside = (0.5..39.5).contains(&u) && (0.5..29.5).contains(&v);
-                assert_eq!(cell.is_finite(), is_inside, "{u} {v}");
-                let expected = 2.0 * (u - 0.5) + 3.0 * (v - 0.5);
-                assert!(!is_inside || (f64::from(cell) - expected).abs() < 1e-3);
-            }
-        }
-    }
 }

@@ -1,6 +1,6 @@
 //! Which frames are compared.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::overlap::MAX_OFF_NADIR;
 use crate::georef::{Bounds, Surface, View};
@@ -63,6 +63,37 @@ fn pairs(bounds: &[Option<Bounds>]) -> Vec<(usize, usize)> {
     found.into_iter().collect()
 }
 
+/// Of each pair, whether no way of `steps` tied pairs or fewer leads from one of its frames to the other.
+pub(super) fn apart(pairs: &[(usize, usize)], is_tied: &[bool], steps: usize) -> Vec<bool> {
+    let mut beside: BTreeMap<usize, Vec<usize>> = BTreeMap::new();
+    for (&(a, b), _) in pairs.iter().zip(is_tied).filter(|(_, tied)| **tied) {
+        beside.entry(a).or_default().push(b);
+        beside.entry(b).or_default().push(a);
+    }
+    let around = |frame: usize| {
+        let mut reached = BTreeSet::from([frame]);
+        let mut edge = vec![frame];
+        for _ in 0..steps {
+            let next = edge.iter().filter_map(|at| beside.get(at)).flatten();
+            edge = next.copied().filter(|at| reached.insert(*at)).collect();
+        }
+        reached
+    };
+    let mut from: Option<(usize, BTreeSet<usize>)> = None;
+    let is_apart = |(&(a, b), tied): (&(usize, usize), &bool)| {
+        if *tied {
+            return false;
+        }
+        // Pairs are sorted: those of one frame follow each other.
+        if from.as_ref().is_none_or(|(frame, _)| *frame != a) {
+            from = Some((a, around(a)));
+        }
+        from.as_ref()
+            .is_none_or(|(_, reached)| !reached.contains(&b))
+    };
+    pairs.iter().zip(is_tied).map(is_apart).collect()
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -89,5 +120,15 @@ mod tests {
         assert!(pairs.contains(&(0, 1)) && pairs.contains(&(0, 10)));
         assert!(pairs.iter().all(|&(a, b)| a < b && b < 20));
         assert!(pairs.len() <= 20 * NEIGHBOURS);
+    }
+
+    #[test]
+    fn frames_are_apart_where_no_short_way_of_ties_leads() {
+        // A chain 0-1-2-3 is tied; 0-3, 3-4 and 0-4 are not.
+        let pairs = [(0, 1), (0, 3), (0, 4), (1, 2), (2, 3), (3, 4)];
+        let is_tied = [true, false, false, true, true, false];
+        let at = |steps| apart(&pairs, &is_tied, steps);
+        assert_eq!(at(2), [false, true, true, false, false, true]);
+        assert_eq!(at(3), [false, false, true, false, false, true]);
     }
 }

@@ -2,10 +2,12 @@
 
 use std::sync::Arc;
 
+use super::detail::Detail;
 use super::levels::Levels;
 use super::pairs::Overlaps;
+use super::rounds::{FOUND, ROUNDS, Round};
 use super::solve::{Unknowns, corrected_view, solve_ties};
-use super::ties::{Matching, ROUNDS, Round, Tie};
+use super::ties::{Matching, Tie};
 use crate::frame::FrameId;
 use crate::georef::crs::median;
 use crate::georef::{Correction, Lens, Relief, Surface, SurfaceError, View};
@@ -111,7 +113,7 @@ pub struct Offsets {
 
 /// Brings the frames of one flight into agreement.
 ///
-/// `load` gives redacted temperatures in °C, with `NAN` where there is none; it is called from many threads. Rounds of matching and
+/// `load` gives redacted temperatures in °C, with `NAN` where there is none, in the detail asked for (`Detail::of`); it is called from many threads. Rounds of matching and
 /// solving, each on the views of the round before.
 ///
 /// # Errors
@@ -120,7 +122,7 @@ pub struct Offsets {
 pub fn refine_poses<E>(
     frames: &[Stated],
     surface: &Surface,
-    load: impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E> + Sync,
+    load: impl Fn(FrameId, Detail) -> Result<Arc<Raster<f32>>, E> + Sync,
 ) -> Result<Poses, E>
 where
     E: From<SurfaceError> + Send,
@@ -173,8 +175,7 @@ where
         };
         unknowns.keep_scale(frames, &matches, level);
     }
-    let [.., last] = ROUNDS;
-    let ties = look(&unknowns, last)?;
+    let ties = look(&unknowns, FOUND)?;
     let mut of_tied: Vec<_> = ties.iter().map(|tie| tie.frames).collect();
     of_tied.dedup();
     Ok(Poses {
@@ -302,7 +303,9 @@ mod tests {
     }
 
     fn refined(stated: &[Stated], rasters: &[Arc<Raster<f32>>]) -> Poses {
-        let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&rasters[id.0 as usize]));
+        let load = |id: FrameId, detail: Detail| {
+            Ok::<_, Failure>(detail.of(Arc::clone(&rasters[id.0 as usize])))
+        };
         refine_poses(stated, &Surface::Flat, load).unwrap()
     }
 

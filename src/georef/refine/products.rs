@@ -16,8 +16,8 @@ use fearless_simd::{Simd, f32x16};
 const LANES: usize = 16;
 /// Sums that go on beside each other, so that none waits for the one before.
 const CHAINS: usize = 4;
-/// Lines that are summed in single precision.
-const LINES: usize = 8;
+/// Lines that are summed in single precision: no sum of its own goes over more than 64 products.
+const LINES: usize = 32;
 
 /// A square window of a chart: its cells from the first on, and how far it is from line to line.
 #[derive(Debug, Clone, Copy)]
@@ -57,18 +57,37 @@ pub(super) fn products<S: Simd>(simd: S, first: Window<'_>, second: Window<'_>) 
     let lines = first.lines(first.kelvin).zip(second.lines(second.kelvin));
     for (number, (a, b)) in lines.enumerate() {
         if number % LINES == 0 {
-            put_down(&mut sums, &mut chains, zero);
+            put_down(&mut sums, &chains);
+            chains = [zero; CHAINS];
         }
-        let (wide_a, rest_a) = a.as_chunks::<{ LANES * CHAINS }>();
-        let (wide_b, rest_b) = b.as_chunks::<{ LANES * CHAINS }>();
-        for (a, b) in wide_a.iter().zip(wide_b) {
-            add_products(simd, &mut chains, a.as_chunks().0, b.as_chunks().0);
+        let ((a, rest_a), (b, rest_b)) = (a.as_chunks(), b.as_chunks());
+        let [first, second, third, fourth] = &mut chains;
+        let times = |pair: (&[f32; LANES], &[f32; LANES])| {
+            f32x16::from_slice(simd, pair.0) * f32x16::from_slice(simd, pair.1)
+        };
+        // Squares have one of the first two widths: sums that are named stay in registers.
+        match (a, b) {
+            ([a, more_a], [b, more_b]) => {
+                *first += times((a, b));
+                *second += times((more_a, more_b));
+            }
+            ([a, a2, a3, a4], [b, b2, b3, b4]) => {
+                *first += times((a, b));
+                *second += times((a2, b2));
+                *third += times((a3, b3));
+                *fourth += times((a4, b4));
+            }
+            _ => {
+                for pair in a.iter().zip(b) {
+                    *first += times(pair);
+                }
+            }
         }
-        let ((more_a, rest_a), (more_b, rest_b)) = (rest_a.as_chunks(), rest_b.as_chunks());
-        add_products(simd, &mut chains, more_a, more_b);
-        rest += f64::from(rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum::<f32>());
+        if !rest_a.is_empty() {
+            rest += f64::from(rest_a.iter().zip(rest_b).map(|(a, b)| a * b).sum::<f32>());
+        }
     }
-    put_down(&mut sums, &mut chains, zero);
+    put_down(&mut sums, &chains);
     sums.iter().sum::<f64>() + rest
 }
 
@@ -82,7 +101,8 @@ pub(super) fn shared<S: Simd>(simd: S, first: Window<'_>, second: Window<'_>) ->
     for (number, ((a, in_a), (b, in_b))) in lines.zip(others).enumerate() {
         if number % LINES == 0 {
             for (sums, chain) in sums.iter_mut().zip(&mut chains) {
-                put_down(sums, std::slice::from_mut(chain), zero);
+                put_down(sums, std::slice::from_ref(chain));
+                *chain = zero;
             }
         }
         let ((wide_a, rest_a), (wide_in_a, rest_in_a)) = (a.as_chunks(), in_a.as_chunks());
@@ -109,11 +129,10 @@ pub(super) fn shared<S: Simd>(simd: S, first: Window<'_>, second: Window<'_>) ->
         }
     }
     let mut found = [0.0; 6];
-    for (found, ((sums, chain), rest)) in found
-        .iter_mut()
-        .zip(sums.iter_mut().zip(&mut chains).zip(rest))
+    for (found, ((sums, chain), rest)) in
+        found.iter_mut().zip(sums.iter_mut().zip(&chains).zip(rest))
     {
-        put_down(sums, std::slice::from_mut(chain), zero);
+        put_down(sums, std::slice::from_ref(chain));
         *found = sums.iter().sum::<f64>() + rest;
     }
     let [
@@ -147,28 +166,16 @@ fn terms<T: Copy + std::ops::Mul<Output = T>>((a, in_a): (T, T), (b, in_b): (T, 
     ]
 }
 
-#[inline(always)]
-fn add_products<S: Simd>(
-    simd: S,
-    lanes: &mut [f32x16<S>; CHAINS],
-    a: &[[f32; LANES]],
-    b: &[[f32; LANES]],
-) {
-    for (lanes, (a, b)) in lanes.iter_mut().zip(a.iter().zip(b)) {
-        *lanes += f32x16::from_slice(simd, a) * f32x16::from_slice(simd, b);
-    }
-}
-
 /// From single to double precision.
 #[inline(always)]
-fn put_down<S: Simd>(sums: &mut [f64; LANES], lanes: &mut [f32x16<S>], zero: f32x16<S>) {
-    for lanes in lanes {
-        let mut values = [0.0; LANES];
-        lanes.store_slice(&mut values);
-        for (sum, value) in sums.iter_mut().zip(values) {
-            *sum += f64::from(value);
-        }
-        *lanes = zero;
+fn put_down<S: Simd>(sums: &mut [f64; LANES], chains: &[f32x16<S>]) {
+    let Some(all) = chains.iter().copied().reduce(|a, b| a + b) else {
+        return;
+    };
+    let mut values = [0.0; LANES];
+    all.store_slice(&mut values);
+    for (sum, value) in sums.iter_mut().zip(values) {
+        *sum += f64::from(value);
     }
 }
 

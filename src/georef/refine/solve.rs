@@ -234,6 +234,10 @@ pub(super) fn solve_ties(
     let levels_from = shared_from + SHARED_SIZE;
     let levels = unknowns.levels.as_ref().filter(|_| with_levels);
     let levels = levels.map(|levels| (levels, levels.free(ties)));
+    let views = frames.iter().enumerate();
+    let views: Vec<Steps> = views
+        .map(|(at, stated)| Steps::of(&stated.view, unknowns.numbers(at)))
+        .collect();
     let mut equations = Vec::with_capacity(2 * ties.len());
     for tie in ties {
         let second = (tie.place.0 + tie.offset.0, tie.place.1 + tie.offset.1);
@@ -241,17 +245,19 @@ pub(super) fn solve_ties(
         let mut terms: Vec<Term> = Vec::with_capacity(TERMS);
         let mut apart = (0.0, 0.0);
         for (frame, place, sign) in sides {
-            let now = unknowns.numbers(frame);
-            let both = frames.get(frame).and_then(|stated| {
-                let view = unknowns.view(frame, &stated.view);
-                Some((
-                    moves(&stated.view, now, place, tie.up)?,
-                    lean(&view, place, tie.up),
-                ))
+            let both = views.get(frame).and_then(|view| {
+                let lean = lean(&view.now, place, tie.up);
+                Some((view, view.moves(place, tie.up)?, lean))
             });
-            let Some((moves, lean)) = both else { continue };
+            let Some((view, moves, lean)) = both else {
+                continue;
+            };
             apart = (apart.0 + sign * lean.0, apart.1 + sign * lean.1);
-            let numbers = now.into_iter().zip(moves).zip(unknowns.priors(frame));
+            let numbers = view
+                .numbers
+                .into_iter()
+                .zip(moves)
+                .zip(unknowns.priors(frame));
             for (number, ((now, moves), prior)) in numbers.enumerate() {
                 let (unknown, is_known) = match number.checked_sub(OWN_SIZE) {
                     None => (frame * OWN_SIZE + number, true),
@@ -302,7 +308,8 @@ pub(super) fn solve_ties(
         free.keys().copied().map(level)
     });
     start.extend(of_levels);
-    let solved = solve(&equations, start);
+    let sizes = std::iter::repeat_n(OWN_SIZE, frames.len()).chain([SHARED_SIZE]);
+    let solved = solve(&equations, start, sizes);
     let free = levels.map(|(_, free)| free).unwrap_or_default();
     let (own, rest) = solved.split_at(shared_from);
     let (shared, of_levels) = rest.split_at(SHARED_SIZE);
@@ -327,27 +334,48 @@ fn scaled<const N: usize>(solved: &[f64], priors: [f64; N]) -> [f64; N] {
     numbers
 }
 
-/// Metres east and north by which a place on level `up` moves per unit of each number.
-fn moves(
-    view: &View,
-    now: [f64; NUMBERS],
-    (east, north): (f64, f64),
-    up: f64,
-) -> Option<[(f64, f64); NUMBERS]> {
+/// A frame's view, and views with each of its numbers a little larger.
+struct Steps {
+    now: View,
+    numbers: [f64; NUMBERS],
+    stepped: [View; NUMBERS],
+}
+
+impl Steps {
     const STEP: f64 = 1e-4;
-    let with = |numbers: &[f64; NUMBERS]| {
-        let [_, _, _, _, _, _, shared @ ..] = numbers;
-        corrected_view(view, &correction(numbers), &camera(shared))
-    };
-    let (u, v) = with(&now).pixel_above(east, north, up)?;
-    let mut moves = [(0.0, 0.0); NUMBERS];
-    for (number, moved) in moves.iter_mut().enumerate() {
-        let mut stepped = now;
-        *stepped.get_mut(number)? += STEP;
-        let (to_east, to_north) = with(&stepped).above_ground(u, v, up)?;
-        *moved = ((to_east - east) / STEP, (to_north - north) / STEP);
+
+    fn of(view: &View, numbers: [f64; NUMBERS]) -> Self {
+        let with = |numbers: &[f64; NUMBERS]| {
+            let [_, _, _, _, _, _, shared @ ..] = numbers;
+            corrected_view(view, &correction(numbers), &camera(shared))
+        };
+        let stepped = |number: usize| {
+            let mut stepped = numbers;
+            if let Some(value) = stepped.get_mut(number) {
+                *value += Self::STEP;
+            }
+            with(&stepped)
+        };
+        Self {
+            now: with(&numbers),
+            numbers,
+            stepped: std::array::from_fn(stepped),
+        }
     }
-    Some(moves)
+
+    /// Metres east and north by which a place on level `up` moves per unit of each number.
+    fn moves(&self, (east, north): (f64, f64), up: f64) -> Option<[(f64, f64); NUMBERS]> {
+        let (u, v) = self.now.pixel_above(east, north, up)?;
+        let mut moves = [(0.0, 0.0); NUMBERS];
+        for (moved, view) in moves.iter_mut().zip(&self.stepped) {
+            let (to_east, to_north) = view.above_ground(u, v, up)?;
+            *moved = (
+                (to_east - east) / Self::STEP,
+                (to_north - north) / Self::STEP,
+            );
+        }
+        Some(moves)
+    }
 }
 
 #[cfg(test)]

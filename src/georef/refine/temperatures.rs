@@ -87,6 +87,8 @@ struct Sample {
 
 /// Brings the temperatures of one flight's frames (of one camera) into agreement.
 ///
+/// `load` gives redacted temperatures in °C, all pixels of a frame or fewer ([`Detail`](super::Detail)).
+///
 /// # Errors
 ///
 /// What `load` says, or that the surface cannot be read.
@@ -128,8 +130,8 @@ where
                 {
                     return None;
                 }
-                let celsius = view.sample_above(raster, (east, north), up)?;
                 let (u, v) = view.pixel_above(east, north, up)?;
+                let celsius = sample(view, raster, (u, v))?;
                 Some((f64::from(celsius), place(view, u, v)))
             };
             if let (Some(a_seen), Some(b_seen)) =
@@ -185,7 +187,8 @@ fn solved(frames: usize, samples: &[Sample], size: (f64, f64)) -> Temperatures {
             equation
         })
         .collect();
-    let x = solve(&equations, vec![0.0; frames + NUMBERS]);
+    let sizes = std::iter::repeat_n(1, frames).chain([NUMBERS]);
+    let x = solve(&equations, vec![0.0; frames + NUMBERS], sizes);
     let at = |unknown: usize| x.get(unknown).copied().unwrap_or(0.0);
     let found: [f64; NUMBERS] = std::array::from_fn(|number| at(frames + number));
     let vignetting = Vignetting::of(&numbers, &found);
@@ -242,6 +245,23 @@ pub(super) fn to_millikelvin(kelvin: f64) -> f32 {
     #[expect(clippy::cast_possible_truncation, reason = "kelvin")]
     let rounded = ((kelvin * 1e3).round() / 1e3) as f32;
     rounded
+}
+
+/// What a pixel measured, in a raster of its frame or in one with an n-th of its pixels along each side.
+fn sample(view: &View, raster: &Raster<f32>, (u, v): (f64, f64)) -> Option<f32> {
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "sides of rasters lie far below 2^52"
+    )]
+    let shrunk = (view.camera().width as f64 / raster.width() as f64).round();
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "not negative; `as` saturates and `get` checks the other end"
+    )]
+    let pixel = |at: f64| (at >= 0.0).then_some((at / shrunk) as usize);
+    let celsius = *raster.get(pixel(u)?, pixel(v)?)?;
+    celsius.is_finite().then_some(celsius)
 }
 
 /// Place on the sensor, -1 to 1 in both directions.
@@ -329,6 +349,22 @@ mod tests {
             "{}",
             vignetting.peak_to_peak()
         );
+        let mean = (0..16).map(drift).sum::<f64>() / 16.0;
+        for (at, frame) in (0..16).zip(&found.frames) {
+            let error = f64::from(frame.offset) + drift(at) - mean;
+            assert!(error.abs() < 0.3, "{at}: {error}");
+        }
+    }
+
+    #[test]
+    fn half_the_detail_tells_the_same() {
+        let (views, rasters) = flight();
+        let load = |id: FrameId| {
+            let raster = Arc::clone(&rasters[id.0 as usize]);
+            Ok::<_, Failure>(super::super::Detail::Half.of(raster))
+        };
+        let found = match_temperatures(&views, &Surface::Flat, load).unwrap();
+        assert!(found.after.unwrap() < 0.15, "{:?}", found.after);
         let mean = (0..16).map(drift).sum::<f64>() / 16.0;
         for (at, frame) in (0..16).zip(&found.frames) {
             let error = f64::from(frame.offset) + drift(at) - mean;

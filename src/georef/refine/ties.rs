@@ -4,101 +4,75 @@ use std::sync::Arc;
 
 use rayon::prelude::*;
 
-use super::chart::{Chart, Square};
+use super::blocks::Blocks;
+use super::chart::Square;
+use super::detail::{Detail, Picture};
 use super::kept::{Ground, Kept};
 use super::matching::shift;
-use super::overlap::{Overlap, is_seen, level, patch_over};
+use super::overlap::{Overlap, level, patch_over};
+use super::pairs::apart;
+use super::rounds::{Round, Untied};
 use crate::frame::FrameId;
-use crate::georef::{Bounds, Surface, SurfaceError, View};
+use crate::georef::{Bounds, Patch, Surface, SurfaceError, View};
 use crate::raster::Raster;
+use crate::units::Metres;
 
-/// Metres by which two frames may lie apart at first: some three standard deviations of the difference of two positions.
-const SEARCH: f64 = 6.0;
-/// Metres by which two lines may lie apart once the frames of each agree: a camera that is mounted askew by 3 degrees moves lines of
-/// opposite headings 12 m apart at 120 m.
-const FAR: f64 = 20.0;
-/// Cells along the side of the coarse chart, on which the first search runs.
-const COARSE: usize = 96;
-/// Pixels along the side of a matched square: smaller ones gave 0.75 px instead of 0.47 on a real flight.
-const SQUARE: usize = 64;
-/// Squares along each side of an overlap.
-const SQUARES: usize = 5;
-/// Standard deviation of a match in cells.
-const MATCH: f64 = 0.5;
-/// Fewer matches than this are no tie between two frames.
-const LEAST_MATCHES: usize = 3;
-
-/// How one round of matching looks.
+/// Pixels along the side of a cell in the search that goes before squares.
+const COARSE: usize = 8;
+/// How squares are matched.
 #[derive(Debug, Clone, Copy)]
-pub(super) struct Round {
-    first: Search,
+struct Squares {
     /// Pixels along the side of a cell.
     by: usize,
+    /// Cells along the side of a square.
+    side: usize,
     /// Cells around the expected place in which a square is looked for.
     reach: i64,
-    /// Whether its ties tell the level of the ground: once frames agree but for it.
-    pub(super) tells_levels: bool,
+    /// Squares of a pair that are enough.
+    enough: usize,
 }
 
-/// What goes before squares are matched.
-#[derive(Debug, Clone, Copy)]
-enum Search {
-    /// Nothing: frames lie where they should but for a few cells.
-    None,
-    /// A coarse search over this many metres.
-    Within(f64),
-    /// The same, for pairs in which no squares match without it.
-    Missing(f64),
-}
+impl Squares {
+    fn of(round: Round) -> Self {
+        Self {
+            by: round.by,
+            side: SQUARE / round.by,
+            reach: round.reach,
+            enough: usize::MAX,
+        }
+    }
 
-/// From far and coarse to near and fine; each uses the views of the one before.
-pub(super) const ROUNDS: [Round; 8] = [
-    wide(Search::Within(SEARCH)),
-    // Once more: what found no neighbour at first may find one that has moved into place.
-    wide(Search::Within(SEARCH)),
-    near(6),
-    wide(Search::Missing(FAR)),
-    near(6),
-    with_levels(5),
-    with_levels(4),
-    with_levels(4),
-];
-
-impl Round {
-    /// Whether what was found of a pair that has not moved since is what this round would find.
-    fn takes(self, kept: &Kept) -> bool {
-        match self.first {
-            Search::None => kept.by == self.by,
-            Search::Within(metres) => kept.by == self.by && kept.searched >= metres,
-            Search::Missing(metres) => !kept.squares.is_empty() || kept.searched >= metres,
+    /// After a search, which is right to a few pixels: not many, because poses are wrong still, and large ones where an overlap has room.
+    fn searched(overlap: &Overlap) -> Self {
+        let (by, reach) = match overlap.side {
+            side if side < 2 * SQUARE + 8 => (2, 8),
+            _ => (4, 4),
+        };
+        Self {
+            by,
+            side: 32,
+            reach,
+            enough: 8,
         }
     }
 }
 
-const fn wide(first: Search) -> Round {
-    Round {
-        first,
-        by: 2,
-        reach: 8,
-        tells_levels: false,
-    }
-}
-
-const fn near(reach: i64) -> Round {
-    Round {
-        first: Search::None,
-        by: 1,
-        reach,
-        tells_levels: false,
-    }
-}
-
-const fn with_levels(reach: i64) -> Round {
-    Round {
-        tells_levels: true,
-        ..near(reach)
-    }
-}
+/// Pixels along the side of a matched square: smaller ones gave 0.75 px instead of 0.47 on a real flight.
+const SQUARE: usize = 64;
+/// Squares along each side of an overlap.
+const SQUARES: u32 = 5;
+/// All of them.
+const ALL: u32 = SQUARES * SQUARES;
+/// Squares of which none matched, after which no other is tried.
+const HOPELESS: usize = 12;
+/// Standard deviation of a match in cells.
+const MATCH: f64 = 0.5;
+/// Fewer matches than this are no tie between two frames.
+const LEAST_MATCHES: usize = 3;
+/// Of a square, the share of its blocks that both frames must show to be tried.
+const SHOWN: f64 = 0.4;
+/// Frames that are tied by so many ties or fewer, one after the other, lie to each other as they should but for a few cells.
+const STEPS: usize = 4;
 
 /// The same ground in two frames.
 #[derive(Debug, Clone, Copy)]
@@ -134,9 +108,18 @@ impl<'a> Matching<'a> {
         view: impl Fn(usize) -> Option<(FrameId, View, Bounds)> + Sync,
         surface: &Surface,
         round: Round,
-        load: &(impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E> + Sync),
+        load: &(impl Fn(FrameId, Detail) -> Result<Arc<Raster<f32>>, E> + Sync),
     ) -> Result<Vec<Tie>, E> {
-        let of_pair = |(pair, kept): (&(usize, usize), &mut Option<Kept>)| {
+        let is_tied: Vec<bool> = self
+            .kept
+            .iter()
+            .map(|kept| is_tied(kept.as_ref()))
+            .collect();
+        let far = match round.untied {
+            Untied::Within(_) => apart(self.pairs, &is_tied, STEPS),
+            Untied::Left | Untied::Near => vec![false; self.pairs.len()],
+        };
+        let of_pair = |((pair, is_far), kept): ((&(usize, usize), bool), &mut Option<Kept>)| {
             let (Some(first), Some(second)) = (view(pair.0), view(pair.1)) else {
                 return Ok(Vec::new());
             };
@@ -148,10 +131,11 @@ impl<'a> Matching<'a> {
                 first,
                 second,
                 overlap,
+                is_far,
             };
             pair.ties(surface, round, load, kept)
         };
-        let pairs = self.pairs.par_iter().zip(&mut self.kept);
+        let pairs = self.pairs.par_iter().zip(far).zip(&mut self.kept);
         let all: Vec<Result<Vec<Tie>, E>> = pairs.map(of_pair).collect();
         let mut ties = Vec::new();
         for found in all {
@@ -161,6 +145,10 @@ impl<'a> Matching<'a> {
     }
 }
 
+fn is_tied(kept: Option<&Kept>) -> bool {
+    kept.is_some_and(|kept| kept.found > 0)
+}
+
 /// Two frames that overlap.
 struct Pair {
     numbers: (usize, usize),
@@ -168,6 +156,8 @@ struct Pair {
     second: (FrameId, View, Bounds),
     /// In cells of a pixel.
     overlap: Overlap,
+    /// Whether nothing ties its frames to each other, not even by way of a few others.
+    is_far: bool,
 }
 
 impl Pair {
@@ -180,31 +170,65 @@ impl Pair {
         &self,
         surface: &Surface,
         round: Round,
-        load: &impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E>,
+        load: &impl Fn(FrameId, Detail) -> Result<Arc<Raster<f32>>, E>,
         kept: &mut Option<Kept>,
     ) -> Result<Vec<Tie>, E> {
+        let metres = match round.untied {
+            _ if is_tied(kept.as_ref()) => None,
+            Untied::Near => None,
+            Untied::Within(metres) if self.is_far => Some(metres),
+            Untied::Left | Untied::Within(_) => return Ok(Vec::new()),
+        };
         if let Some(kept) = kept {
             let patch = patch_over(surface, self.overlap.bounds())?;
             let ground = Ground::of(surface, patch.as_ref());
-            if round.takes(kept) && kept.is_still(self.views(), ground) {
+            let is_enough = kept.by <= round.by && kept.searched >= metres.unwrap_or(0.0);
+            if is_enough && (!round.again || kept.is_still(self.views(), ground)) {
                 return Ok(kept.ties(self.numbers, self.views(), ground));
             }
         }
-        let (mut found, mut searched) = match round.first {
-            Search::Within(metres) => (Vec::new(), metres),
-            Search::None | Search::Missing(_) => {
-                (self.matched(surface, round, None, load, kept)?, 0.0)
-            }
+        self.matched(surface, round, metres, load, kept)
+    }
+
+    /// By how many cells of `by` pixels, some metres at most, the second frame shows the overlap elsewhere, as a whole.
+    fn coarse_shift(
+        &self,
+        pictures: (&Picture, &Picture),
+        patch: Option<&Patch>,
+        metres: f64,
+        by: usize,
+    ) -> Option<(i64, i64)> {
+        let overlap = self.overlap.coarser(COARSE);
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "some dozen cells"
+        )]
+        let search = (metres / overlap.cell).ceil() as usize;
+        let grown = overlap.grown(search);
+        let chart = |view: &View, picture: &Picture| {
+            let mesh = grown.mesh(view, patch);
+            let wanted = mesh.shared(&mesh);
+            grown.chart((view, &mesh), &picture.coarser(COARSE / by), patch, &wanted)
         };
-        if let Search::Missing(metres) = round.first
-            && found.is_empty()
-        {
-            searched = metres;
-        }
-        if searched > 0.0 {
-            found = self.matched(surface, round, Some(searched), load, kept)?;
-        }
-        Ok(found)
+        let first = chart(self.views().0, pictures.0);
+        let second = chart(self.views().1, pictures.1);
+        let side = overlap.side;
+        let window = Square {
+            column: search,
+            row: search,
+            side,
+            // Footprints are not square: a quarter of the window is enough.
+            least: u32::try_from(side * side / 4).unwrap_or(u32::MAX),
+        };
+        let found = shift(&first, &second, window, (0, 0), i64::try_from(search).ok()?)?;
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "some hundred cells"
+        )]
+        let cells = |coarse: f64| (coarse * (COARSE / by) as f64).round() as i64;
+        Some((cells(found.columns), cells(found.rows)))
     }
 
     /// Matches squares, after a search within some metres where they are given.
@@ -213,151 +237,149 @@ impl Pair {
         surface: &Surface,
         round: Round,
         metres: Option<f64>,
-        load: &impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E>,
+        load: &impl Fn(FrameId, Detail) -> Result<Arc<Raster<f32>>, E>,
         kept: &mut Option<Kept>,
     ) -> Result<Vec<Tie>, E> {
-        let overlap = self.overlap.coarser(round.by);
-        if overlap.side < SQUARE / round.by + 2 {
+        let how = match metres {
+            Some(_) => Squares::searched(&self.overlap),
+            None => Squares::of(round),
+        };
+        let overlap = self.overlap.coarser(how.by);
+        if overlap.side < how.side + 2 {
             return Ok(Vec::new());
         }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "some hundred cells"
-        )]
-        let margin = (metres.unwrap_or(0.0) / overlap.cell).ceil() as usize;
-        let grown = overlap.grown(margin);
-        let patch = patch_over(surface, grown.bounds())?;
-        let ground = Ground::of(surface, patch.as_ref());
-        let chart = |(id, view, _): &(FrameId, View, Bounds)| -> Result<Chart, E> {
-            Ok(grown.chart(view, &*load(*id)?, patch.as_ref()))
+        let patch = patch_over(
+            surface,
+            overlap.bounds().grown(Metres(metres.unwrap_or(0.0))),
+        )?;
+        let patch = patch.as_ref();
+        let (first, second) = self.views();
+        let detail = Detail::of_cells(how.by);
+        let picture = |id| Ok::<_, E>(detail.picture(load(id, detail)?, how.by));
+        let mut pictures = (None, None);
+        // How the second lies to the first as a whole, in cells.
+        let mut around = (0, 0);
+        if let Some(metres) = metres {
+            let (one, other) = (picture(self.first.0)?, picture(self.second.0)?);
+            let found = self.coarse_shift((&one, &other), patch, metres, how.by);
+            // What nothing is found of may lie where it should.
+            around = found.unwrap_or_default();
+            pictures = (Some(one), Some(other));
+        }
+        let there = overlap.moved(around);
+        let meshes = (overlap.mesh(first, patch), there.mesh(second, patch));
+        let shared = meshes.0.shared(&meshes.1);
+        let mut tried = squares(overlap.side, how);
+        // What half the detail did not find, all of it seldom does; what all of it did not find once agrees with nothing.
+        let before = kept.as_ref().filter(|_| round.by == 1);
+        tried.retain(|tried| before.is_none_or(|kept| kept.found >> tried.number & 1 == 1));
+        tried.retain(|Try { square, .. }| shared.share(square.start(), square.side) >= SHOWN);
+        let ground = Ground::of(surface, patch);
+        let keep = |found: &[(u32, Tie)]| {
+            let how = (how.by, metres.unwrap_or(0.0));
+            Some(Kept::of(self.views(), &overlap, ground, how, found))
         };
-        let how = (round.by, metres.unwrap_or(0.0));
-        let keep = |found: &[Tie]| Some(Kept::of(self.views(), &overlap, ground, how, found));
-        if metres.is_none() && self.shared_squares(&grown, round, ground) < LEAST_MATCHES {
+        if tried.len() < LEAST_MATCHES {
             *kept = keep(&[]);
             return Ok(Vec::new());
         }
-        let chart_a = chart(&self.first)?;
-        let mut worth: Vec<_> = squares(chart_a.side, round).collect();
-        worth.retain(|(square, _)| chart_a.is_worth_matching(*square));
-        if worth.len() < LEAST_MATCHES {
+        let wanted = around_squares(&tried, how.reach, &shared);
+        let chart_a = overlap.chart(
+            (first, &meshes.0),
+            &pictures.0.map_or_else(|| picture(self.first.0), Ok)?,
+            patch,
+            &wanted,
+        );
+        tried.retain(|tried| chart_a.is_worth_matching(tried.square));
+        if tried.len() < LEAST_MATCHES {
             *kept = keep(&[]);
             return Ok(Vec::new());
         }
-        let chart_b = chart(&self.second)?;
-        let around = if metres.is_none() {
-            Some((0, 0))
-        } else {
-            coarse_shift(&chart_a, &chart_b, margin)
-        };
-        let tie = |((column, row), (right, down)): ((f64, f64), (f64, f64))| {
-            let place = grown.place(column, row);
+        let chart_b = there.chart(
+            (second, &meshes.1),
+            &pictures.1.map_or_else(|| picture(self.second.0), Ok)?,
+            patch,
+            &wanted,
+        );
+        let offset = overlap.offset(there);
+        let tie = |tried: &Try, (right, down): (f64, f64)| {
+            let place = overlap.place(tried.middle.0, tried.middle.1);
             Tie {
                 frames: self.numbers,
                 place,
-                offset: (right * grown.cell, -down * grown.cell),
-                up: level(patch.as_ref(), place.0, place.1),
-                sigma: MATCH * grown.cell,
+                offset: (
+                    offset.0 + right * overlap.cell,
+                    offset.1 - down * overlap.cell,
+                ),
+                up: level(patch, place.0, place.1),
+                sigma: MATCH * overlap.cell,
                 pixel: self.overlap.cell,
             }
         };
-        let found = around.map_or_else(Vec::new, |around| {
-            matches((&chart_a, &chart_b), &worth, around, round.reach)
-        });
-        let is_tied = found.len() >= LEAST_MATCHES;
-        let found: Vec<Tie> = found.into_iter().filter(|_| is_tied).map(tie).collect();
-        *kept = keep(&found);
-        Ok(found)
-    }
-}
-
-/// Places along each side of a square at which it is asked whether both frames see it.
-const ASKED: usize = 5;
-/// Of them all, the share without which three fifths of a square cannot be shown by both, wherever its edge runs.
-const SHOWN: f64 = 0.4;
-
-impl Pair {
-    /// Squares of which both frames may show enough, as their views tell: what is not counted need not be charted.
-    fn shared_squares(&self, overlap: &Overlap, round: Round, ground: Ground<'_>) -> usize {
-        let (first, second) = self.views();
-        let is_shared = |(square, _): &(Square, (f64, f64))| {
-            #[expect(clippy::cast_precision_loss, reason = "some hundred cells")]
-            let cell = |from: usize, step: usize| {
-                from as f64 + (step as f64 + 0.5) * square.side as f64 / ASKED as f64
-            };
-            let is_seen = |at: &usize| {
-                let (column, row) = (
-                    cell(square.column, at % ASKED),
-                    cell(square.row, at / ASKED),
-                );
-                let place = overlap.place(column, row);
-                let up = level(ground.patch, place.0, place.1);
-                [first, second].iter().all(|view| is_seen(view, place, up))
-            };
-            let seen = (0..ASKED * ASKED).filter(is_seen).count();
-            #[expect(clippy::cast_precision_loss, reason = "25 places")]
-            let share = seen as f64 / (ASKED * ASKED) as f64;
-            share >= SHOWN
+        let of_square = |tried: &Try| {
+            let moved = shift(&chart_a, &chart_b, tried.square, (0, 0), how.reach)?;
+            Some((tried.number, tie(tried, (moved.columns, moved.rows))))
         };
-        squares(overlap.side, round).filter(is_shared).count()
+        let mut found: Vec<(u32, Tie)> = Vec::new();
+        for (number, tried) in tried.iter().enumerate() {
+            if found.len() >= how.enough || (number >= HOPELESS && found.is_empty()) {
+                break;
+            }
+            found.extend(of_square(tried));
+        }
+        if found.len() < LEAST_MATCHES {
+            found.clear();
+        }
+        *kept = keep(&found);
+        Ok(found.into_iter().map(|(_, tie)| tie).collect())
     }
 }
 
-/// By how many cells, `margin` at most, the second chart is shifted as a whole.
-fn coarse_shift(first: &Chart, second: &Chart, margin: usize) -> Option<(i64, i64)> {
-    let by = (first.side / COARSE).max(1);
-    let (first, second) = (first.coarser(by), second.coarser(by));
-    let search = margin / by;
-    let side = first.side.saturating_sub(2 * search);
-    let window = Square {
-        column: search,
-        row: search,
-        side,
-        // Footprints are not square: a quarter of the window is enough.
-        least: u32::try_from(side * side / 4).unwrap_or(u32::MAX),
-    };
-    let search = i64::try_from(search).ok()?;
-    let found = shift(&first, &second, window, (0, 0), search)?;
-    #[expect(clippy::cast_precision_loss, reason = "a few cells")]
-    let by = by as f64;
-    #[expect(clippy::cast_possible_truncation, reason = "some hundred cells")]
-    let fine = |cells: f64| (cells * by).round() as i64;
-    Some((fine(found.columns), fine(found.rows)))
+/// A square that is to be matched.
+struct Try {
+    /// Among all of an overlap.
+    number: u32,
+    square: Square,
+    middle: (f64, f64),
 }
 
-/// Squares of a chart that are matched, each with its middle.
-fn squares(chart_side: usize, round: Round) -> impl Iterator<Item = (Square, (f64, f64))> {
-    let side = SQUARE / round.by;
+/// Blocks that squares and what they are looked for in touch, of those that both frames show.
+fn around_squares(squares: &[Try], reach: i64, shared: &Blocks) -> Blocks {
+    let reach = usize::try_from(reach).unwrap_or(0);
+    let mut wanted = shared.none();
+    for Try { square, .. } in squares {
+        let (column, row) = square.start();
+        let from = (column.saturating_sub(reach), row.saturating_sub(reach));
+        wanted.add(from, square.side + 2 * reach, shared);
+    }
+    wanted
+}
+
+/// Squares of a chart.
+fn squares(chart_side: usize, Squares { side, reach, .. }: Squares) -> Vec<Try> {
     let room = chart_side - side;
     // Away from the edges by as far as is looked, where the overlap is large enough for that.
-    let margin = usize::try_from(round.reach).unwrap_or(0).min(room / 3);
-    let start = move |step: usize| margin + step * (room - 2 * margin) / (SQUARES - 1);
+    let margin = usize::try_from(reach).unwrap_or(0).min(room / 3);
+    let start = |step: usize| margin + step * (room - 2 * margin) / 4;
     let least = u32::try_from(side * side * 3 / 5).unwrap_or(u32::MAX);
     #[expect(clippy::cast_precision_loss, reason = "at most 512")]
-    let middle = move |start: usize| start as f64 + side as f64 / 2.0;
-    (0..SQUARES * SQUARES).map(move |at| {
-        let (column, row) = (start(at % SQUARES), start(at / SQUARES));
+    let middle = |start: usize| start as f64 + side as f64 / 2.0;
+    let at = |step: u32| {
+        // Far from the one before, so that the first few lie all over the overlap.
+        let number = step * 7 % ALL;
+        let at = |number: u32| start(usize::try_from(number).unwrap_or(0));
+        let (column, row) = (at(number % SQUARES), at(number / SQUARES));
         let square = Square {
             column,
             row,
             side,
             least,
         };
-        (square, (middle(column), middle(row)))
-    })
-}
-
-/// Centres of matched squares in the first chart, and by how many cells (columns, rows) the second shows them elsewhere.
-fn matches(
-    (first, second): (&Chart, &Chart),
-    squares: &[(Square, (f64, f64))],
-    around: (i64, i64),
-    reach: i64,
-) -> Vec<((f64, f64), (f64, f64))> {
-    let matched = |(square, middle): &(Square, (f64, f64))| {
-        let moved = shift(first, second, *square, around, reach)?;
-        Some((*middle, (moved.columns, moved.rows)))
+        Try {
+            number,
+            square,
+            middle: (middle(column), middle(row)),
+        }
     };
-    squares.iter().filter_map(matched).collect()
+    (0..ALL).map(at).collect()
 }
