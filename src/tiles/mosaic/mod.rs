@@ -180,6 +180,7 @@ where
         surface,
         options,
         frames,
+        bounds,
     };
     let system = crs.spatial_ref().map_err(TilesError::from)?;
     let (file, output) = RasterFile::create(
