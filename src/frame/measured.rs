@@ -30,11 +30,15 @@ impl Measured {
 
     /// Of counts of which `table` makes temperatures: counted instead of sorted. `None` where more counts are not always warmer.
     pub(super) fn of_counts(counts: &Raster<u16>, table: &[f32; 65_536]) -> Option<Self> {
+        let samples = counts.samples();
+        let least = usize::from(samples.iter().copied().fold(u16::MAX, u16::min));
+        let most = usize::from(samples.iter().copied().fold(0, u16::max));
+        let table = table.get(least..=most)?;
         // Two, in turn: neighbours are often alike, and adding to what was just written has to wait.
         let mut pixels = [vec![0_u32; table.len()], vec![0_u32; table.len()]];
-        for both in counts.samples().chunks(2) {
+        for both in samples.chunks(2) {
             for (pixels, &count) in pixels.iter_mut().zip(both) {
-                if let Some(pixels) = pixels.get_mut(usize::from(count)) {
+                if let Some(pixels) = pixels.get_mut(usize::from(count) - least) {
                     *pixels += 1;
                 }
             }
@@ -65,7 +69,7 @@ impl Measured {
             };
             found.iter().find(reaches).map_or(f32::NAN, |found| found.0)
         };
-        Some(Self::by_rank(len, counts.samples().len() - len, sum, at))
+        Some(Self::by_rank(len, samples.len() - len, sum, at))
     }
 
     /// Of `len` temperatures, each known by how many are colder.

@@ -256,6 +256,39 @@ fn the_stretch_is_from_the_lowest_to_the_highest_thousandth() {
 }
 
 #[test]
+fn a_frame_is_summed_up_alike_whether_or_not_more_counts_are_warmer() {
+    let measured = |celsius: fn(u16) -> f64| {
+        let counts = Raster::new(5, 1, vec![14, 11, 3, 12, 19]).unwrap();
+        let table =
+            Calibration::from_counts(|count| if count < 10 { f64::NAN } else { celsius(count) });
+        let frame = raw(Samples::U16(counts)).calibrate(&table).unwrap();
+        (
+            frame.summary().unwrap(),
+            frame.model_input(1).kelvin_per_grey().unwrap(),
+        )
+    };
+    let summary = |min, median, max, mean| TemperatureSummary {
+        min: Celsius(min),
+        median: Celsius(median),
+        max: Celsius(max),
+        mean: Celsius(mean),
+        no_data: 1,
+    };
+    // 1, 2, 4 and 9 degrees; 1, 6, 8 and 9 where more counts are colder.
+    for (celsius, expected) in [
+        (
+            (|count| f64::from(count) - 10.0) as fn(u16) -> f64,
+            summary(1.0, 4.0, 9.0, 4.0),
+        ),
+        (|count| 20.0 - f64::from(count), summary(1.0, 8.0, 9.0, 6.0)),
+    ] {
+        let (found, level) = measured(celsius);
+        assert_eq!(found, expected);
+        assert!((level - 8.0 / 255.0).abs() < 1e-6, "{level}");
+    }
+}
+
+#[test]
 fn a_pixel_of_a_smaller_picture_has_its_share_of_those_it_cuts() {
     // Five columns to two are 2.5 each: (0 + 10 + 20/2) / 2.5 and (20/2 + 30 + 40) / 2.5.
     let picture = Raster::new(5, 1, vec![0_u8, 10, 20, 30, 40]).unwrap();

@@ -94,8 +94,8 @@ impl RasterFile {
         &self.path
     }
 
-    /// Makes rasters of every second pixel, every fourth and so on, down to sides of at most `side` pixels, in one file beside this one; returns the
-    /// names under which GDAL opens them, the finest first. They are as sparse as this one and not compressed.
+    /// Makes rasters of half its sides, a quarter and so on until none is longer than `side` pixels, of single pixels of this one, in a file beside it;
+    /// returns the names under which GDAL opens them, the finest first. They are as sparse as this one and not compressed.
     pub(super) fn overviews(&self, side: usize) -> Result<Vec<String>, TilesError> {
         const SPARSE: &str = "SPARSE_OK_OVERVIEW";
         let task = "make overviews of a working raster";
