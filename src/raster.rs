@@ -146,6 +146,42 @@ impl<T: Clone> Raster<T> {
     }
 }
 
+impl Raster<f32> {
+    /// Half as many columns and rows, rounded up: means of 2x2 samples over those that are numbers, `NAN` where none is.
+    #[must_use]
+    pub(crate) fn halved(&self) -> Self {
+        let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));
+        let mut samples = Vec::with_capacity(width * height);
+        let below_the_last = vec![f32::NAN; self.width];
+        let mut rows = self.rows();
+        while let Some(upper) = rows.next() {
+            let lower = rows.next().unwrap_or(&below_the_last);
+            let (upper, upper_end) = upper.as_chunks();
+            let (lower, lower_end) = lower.as_chunks();
+            let pairs = upper.iter().zip(lower);
+            samples.extend(pairs.map(|(&[a, b], &[c, d])| measured_mean([a, b, c, d])));
+            let ends = upper_end.iter().zip(lower_end);
+            samples.extend(ends.map(|(&a, &c)| measured_mean([a, f32::NAN, c, f32::NAN])));
+        }
+        Self {
+            width,
+            height,
+            samples,
+        }
+    }
+}
+
+/// The mean of the values that are numbers; `NAN` where none is. Without a branch, so that many are worked out at once.
+fn measured_mean(values: [f32; 4]) -> f32 {
+    let (mut sum, mut count) = (0.0, 0.0);
+    for value in values {
+        let is_measured = value.is_finite();
+        sum += if is_measured { value } else { 0.0 };
+        count += if is_measured { 1.0 } else { 0.0 };
+    }
+    if count > 0.0 { sum / count } else { f32::NAN }
+}
+
 /// Pixels `x0..x1` of row `row`.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub struct RowSpan {

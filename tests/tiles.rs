@@ -274,6 +274,45 @@ fn threads_do_not_change_a_byte() {
 }
 
 #[test]
+fn overviews_of_the_published_raster_hold_what_was_measured_there() {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
+    let frames = flight();
+    let options = MosaicOptions {
+        resolution: Some(Metres(0.07)),
+        ..options()
+    };
+    let hides = |_: f64, north: f64| north < ORIGIN.1 - 4.0;
+    let load = |id: FrameId| Ok::<_, TilesError>(shoot(&frames[id.0 as usize], hides));
+    let mosaic = build(crs(), &frames, &options, &store.work(), load).unwrap();
+    let cog = store.stage_file("tiles/temperature.tif", &Cog(mosaic.layer()));
+    cog.unwrap().commit().unwrap();
+    let dataset = Dataset::open(folder.path().join("tiles/temperature.tif")).unwrap();
+    for number in 1..=3 {
+        let band = dataset.rasterband(number).unwrap();
+        let (width, height) = band.size();
+        let whole = band.read_band_as::<f32>().unwrap();
+        let bits = |value: f32| (!value.is_nan()).then(|| value.to_bits());
+        let at = |x: usize, y: usize| whole.data().get(y * width + x).map(|&value| bits(value));
+        let count = usize::try_from(band.overview_count().unwrap()).unwrap();
+        let mut size = (width, height);
+        for (number, step) in (0..count).zip([2, 4, 8]) {
+            let overview = band.overview(number).unwrap();
+            size = overview.size();
+            assert_eq!(size, (width.div_ceil(step), height.div_ceil(step)));
+            let values = overview.read_band_as::<f32>().unwrap();
+            for (index, value) in values.data().iter().enumerate() {
+                let (x, y) = (index % size.0 * step, index / size.0 * step);
+                let near = |at: usize| at.saturating_sub(step - 1)..at + step;
+                let found = near(y).any(|y| near(x).any(|x| at(x, y) == Some(bits(*value))));
+                assert!(found, "{value} of overview {number} at {x}, {y}");
+            }
+        }
+        assert!(width > 512 && size.0 <= 512 && size.1 <= 512, "{size:?}");
+    }
+}
+
+#[test]
 fn the_published_raster_keeps_temperatures_within_a_hundredth_and_frames_exactly() {
     let folder = tempfile::tempdir().unwrap();
     publish(folder.path(), |east, north| {

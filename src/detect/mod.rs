@@ -4,6 +4,7 @@
 //! only when a look ran to its end. Refuses: a model whose bytes do not match its card, outputs of
 //! another shape, numbers that are not finite. An error is never "nothing found".
 
+mod area_sums;
 mod embedded;
 mod envelope;
 mod error;

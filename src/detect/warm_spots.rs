@@ -8,6 +8,7 @@
 //! enough whatever the stretch, as one hot chimney widens it until people are a few levels above the ground. Warm
 //! pixels that touch form a region; its size in metres decides. Cold spots are not looked for.
 
+use super::area_sums::{STEPS_PER_GREY, Sum, Sums};
 use super::{BoxPx, Class, Detection, Detections, Line, Padding};
 use crate::frame::{FrameId, ModelInput};
 use crate::raster::Raster;
@@ -124,24 +125,42 @@ impl WarmSpots {
         let outer = ((RING_OUTER_M / metres).round() as usize).max(6);
         let inner = ((RING_INNER_M / metres).round() as usize).clamp(3, outer - 1);
         let least = self.least_steps(input);
-        let mut samples = Vec::with_capacity(width * height);
-        for y in 0..height {
+        let mut samples = vec![0.0; width * height];
+        // Around these columns every square is whole, as far as the row allows, so that counts are the same for all.
+        let whole = outer.min(width)..width.saturating_sub(outer).max(outer.min(width));
+        for (y, row) in samples.chunks_exact_mut(width).enumerate() {
             let [near, without, all] = [1, inner, outer].map(|radius| sums.band(y, radius));
-            samples.extend((0..width).map(|x| {
-                let here = near.around(x);
-                let ring = all.around(x) - without.around(x);
-                if !here.exceeds(ring, least) {
-                    return 0.0;
-                }
+            let ring = |x: usize| all.around(x) - without.around(x);
+            let edges = (0..whole.start).chain(whole.end..width);
+            let exceeds = |&x: &usize| near.around(x).exceeds(ring(x), least);
+            let mut warm: Vec<usize> = edges.filter(exceeds).collect();
+            if !whole.is_empty() {
+                let (near_count, ring_count) =
+                    (near.around(whole.start).count, ring(whole.start).count);
+                let [near, without, all] =
+                    [&near, &without, &all].map(|band| band.along(whole.clone()));
+                let sums = whole.clone().zip(near.zip(all.zip(without)));
+                warm.extend(sums.filter_map(|(x, (near, (all, without)))| {
+                    let ground = Sum {
+                        count: ring_count,
+                        sum: all - without,
+                    };
+                    let here = Sum {
+                        count: near_count,
+                        sum: near,
+                    };
+                    here.exceeds(ground, least).then_some(x)
+                }));
+            }
+            for x in warm {
+                let (here, ground) = (near.around(x), ring(x));
                 let squares = all.squares(x) - without.squares(x);
-                let contrast = here.mean() - ring.mean();
-                let deviations = contrast / (ring.deviation(squares) + NOISE_GREY);
+                let contrast = here.mean() - ground.mean();
+                let deviations = contrast / (ground.deviation(squares) + NOISE_GREY);
                 if deviations >= self.config.min_deviations {
-                    deviations as f32
-                } else {
-                    0.0
+                    row[x] = deviations as f32;
                 }
-            }));
+            }
         }
         Raster::new(width, height, samples).expect("one sample for each pixel of the frame")
     }
@@ -176,140 +195,6 @@ impl WarmSpots {
             && pixels * metres * metres <= self.config.max_area_m2
             && pixels >= MIN_FILL * (width * height) as f64
             && long <= MAX_ELONGATION * short
-    }
-}
-
-/// Number and sum of some pixels, in steps of grey.
-#[derive(Debug, Clone, Copy)]
-struct Sum {
-    count: u64,
-    sum: u64,
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "sums of a frame are below 2^52: 2^24 pixels of at most 2^24"
-)]
-impl Sum {
-    /// Whether the mean lies at least `least` steps above that of `ground`: whole numbers only, as most
-    /// pixels need no more than this.
-    fn exceeds(self, ground: Self, least: u64) -> bool {
-        self.sum * ground.count >= (ground.sum + least * ground.count) * self.count
-    }
-
-    /// In grey levels.
-    fn mean(self) -> f64 {
-        self.sum as f64 / self.count.max(1) as f64 / STEPS_PER_GREY
-    }
-
-    /// In grey levels, with the sum of the squared steps.
-    fn deviation(self, squares: u64) -> f64 {
-        let mean = self.mean();
-        let squares = squares as f64 / self.count.max(1) as f64 / (STEPS_PER_GREY * STEPS_PER_GREY);
-        (squares - mean * mean).max(0.0).sqrt()
-    }
-}
-
-impl std::ops::Sub for Sum {
-    type Output = Self;
-
-    fn sub(self, other: Self) -> Self {
-        Self {
-            count: self.count - other.count,
-            sum: self.sum - other.sum,
-        }
-    }
-}
-
-/// Summed-area tables (Crow, Summed-area tables for texture mapping, SIGGRAPH 1984): any rectangle in four
-/// reads. Grey levels are rounded to 1/16, so that all sums are exact integers.
-struct Sums {
-    width: usize,
-    height: usize,
-    /// `[sum, squares]` of all pixels above and left, one more column and row than the frame.
-    table: Vec<[u64; 2]>,
-}
-
-const STEPS_PER_GREY: f64 = 16.0;
-
-impl Sums {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "grey levels from 0 to 255; `as` takes NaN to 0"
-    )]
-    fn of(grey: &Raster<f32>, width: usize, height: usize) -> Self {
-        let mut table = vec![[0, 0]; (width + 1) * (height + 1)];
-        for (y, row) in grey.rows().take(height).enumerate() {
-            let mut line = [0, 0];
-            for (x, &value) in row.iter().take(width).enumerate() {
-                let steps = (f64::from(value).clamp(0.0, 255.0) * STEPS_PER_GREY + 0.5) as u32;
-                let steps = u64::from(steps);
-                line = [line[0] + steps, line[1] + steps * steps];
-                let above = table[y * (width + 1) + x + 1];
-                table[(y + 1) * (width + 1) + x + 1] = [above[0] + line[0], above[1] + line[1]];
-            }
-        }
-        Self {
-            width,
-            height,
-            table,
-        }
-    }
-
-    /// The rows within `radius` of row `y`, as far as they lie in the frame.
-    fn band(&self, y: usize, radius: usize) -> Band<'_> {
-        let (top, bottom) = (y.saturating_sub(radius), (y + radius + 1).min(self.height));
-        let line = |y: usize| &self.table[y * (self.width + 1)..][..=self.width];
-        Band {
-            radius,
-            rows: bottom - top,
-            above: line(top),
-            below: line(bottom),
-        }
-    }
-}
-
-/// Rows of a frame, for sums of squares of pixels that are as high as they are.
-struct Band<'a> {
-    radius: usize,
-    rows: usize,
-    above: &'a [[u64; 2]],
-    below: &'a [[u64; 2]],
-}
-
-impl Band<'_> {
-    /// The columns within `radius` of column `x`, as far as they lie in the frame: the first and the one
-    /// after the last.
-    #[inline]
-    fn columns(&self, x: usize) -> (usize, usize) {
-        let end = self.above.len() - 1;
-        (
-            x.saturating_sub(self.radius),
-            (x + self.radius + 1).min(end),
-        )
-    }
-
-    /// The square of `2 * radius + 1` pixels around column `x`, as far as it lies in the frame.
-    #[inline]
-    fn around(&self, x: usize) -> Sum {
-        let (x0, x1) = self.columns(x);
-        Sum {
-            count: ((x1 - x0) * self.rows) as u64,
-            sum: self.between(x0, x1, 0),
-        }
-    }
-
-    /// The sum of the squares of the same pixels.
-    fn squares(&self, x: usize) -> u64 {
-        let (x0, x1) = self.columns(x);
-        self.between(x0, x1, 1)
-    }
-
-    #[inline]
-    fn between(&self, x0: usize, x1: usize, which: usize) -> u64 {
-        let up_to = |x: usize| self.below[x][which] - self.above[x][which];
-        up_to(x1) - up_to(x0)
     }
 }
 

@@ -1,6 +1,7 @@
 //! A frame with temperatures, still unredacted: a summary and a model's input are all it gives.
 
-use super::model_input::{self, ModelInput, Stretch};
+use super::measured::Measured;
+use super::model_input::{self, ModelInput};
 use super::{Frame, MaskMismatch, Redacted, RedactionMask, redacted};
 use crate::raster::Raster;
 use crate::units::Celsius;
@@ -8,7 +9,7 @@ use crate::units::Celsius;
 /// Stage of a frame whose samples are temperatures of an unredacted scene.
 pub struct Calibrated {
     pub(super) celsius: Raster<f32>,
-    pub(super) stretch: Stretch,
+    pub(super) measured: Measured,
 }
 
 impl std::fmt::Debug for Calibrated {
@@ -44,42 +45,17 @@ impl Frame<Calibrated> {
     /// `None` when no pixel has a temperature.
     #[must_use]
     pub fn summary(&self) -> Option<TemperatureSummary> {
-        let mut values: Vec<f32> = self
-            .stage
-            .celsius
-            .samples()
-            .iter()
-            .copied()
-            .filter(|value| value.is_finite())
-            .collect();
-        let no_data = self.stage.celsius.samples().len() - values.len();
-        let middle = values.len() / 2;
-        let min = values.iter().copied().fold(f32::INFINITY, f32::min);
-        let max = values.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-        let sum: f64 = values.iter().map(|&value| f64::from(value)).sum();
-        #[expect(
-            clippy::cast_precision_loss,
-            reason = "pixel counts are far below 2^52"
-        )]
-        let mean = sum / values.len() as f64;
-        if values.is_empty() {
-            return None;
-        }
-        let (_, median, _) = values.select_nth_unstable_by(middle, f32::total_cmp);
-        let celsius = |value: f32| Celsius(f64::from(value));
-        Some(TemperatureSummary {
-            min: celsius(min),
-            max: celsius(max),
-            mean: Celsius(mean),
-            median: celsius(*median),
-            no_data,
-        })
+        self.stage.measured.summary
     }
 
     /// The frame as a grey picture for a network: see [`ModelInput`].
     #[must_use]
     pub fn model_input(&self, multiple_of: usize) -> ModelInput {
-        model_input::from_celsius(&self.stage.celsius, self.stage.stretch, multiple_of)
+        model_input::from_celsius(
+            &self.stage.celsius,
+            self.stage.measured.stretch,
+            multiple_of,
+        )
     }
 
     /// Replaces every pixel under `mask` by its policy, consuming the unredacted frame.
@@ -96,7 +72,7 @@ impl Frame<Calibrated> {
             self.id,
             self.meta,
             celsius,
-            self.stage.stretch,
+            self.stage.measured.stretch,
         ))
     }
 }

@@ -124,12 +124,8 @@ impl RedactionMask {
         for side in [self.width, self.height] {
             hash.update(u32::try_from(side).unwrap_or(u32::MAX).to_le_bytes());
         }
-        let bytes: Vec<u8> = self
-            .cells
-            .iter()
-            .flat_map(|cell| cell.to_le_bytes())
-            .collect();
-        hash.update(&bytes);
+        let bytes: Vec<[u8; 2]> = self.cells.iter().map(|cell| cell.to_le_bytes()).collect();
+        hash.update(bytes.as_flattened());
         hash.finalize().into()
     }
 
@@ -152,13 +148,15 @@ impl RedactionMask {
     /// Empties and flattens. A region's mean is taken over its own measured pixels, summed in row order.
     pub(super) fn apply(&self, celsius: &mut Raster<f32>) {
         let mut regions = vec![(0.0_f64, 0_u32); usize::from(self.next_mean)];
-        for (&cell, &value) in self.cells.iter().zip(celsius.samples()) {
-            if cell >= FIRST_MEAN
-                && value.is_finite()
-                && let Some((sum, count)) = regions.get_mut(usize::from(cell))
-            {
-                *sum += f64::from(value);
-                *count += 1;
+        for (cells, values) in hidden(&self.cells, celsius.samples().chunks(RUN)) {
+            for (&cell, &value) in cells.iter().zip(values) {
+                if cell >= FIRST_MEAN
+                    && value.is_finite()
+                    && let Some((sum, count)) = regions.get_mut(usize::from(cell))
+                {
+                    *sum += f64::from(value);
+                    *count += 1;
+                }
             }
         }
         #[expect(clippy::cast_possible_truncation, reason = "pixels are f32")]
@@ -172,19 +170,31 @@ impl RedactionMask {
                 }
             })
             .collect();
-        for (&cell, value) in self.cells.iter().zip(celsius.samples_mut()) {
-            match cell {
-                KEEP => {}
-                NO_DATA => *value = Celsius::NO_DATA,
-                region => {
-                    *value = means
-                        .get(usize::from(region))
-                        .copied()
-                        .unwrap_or(Celsius::NO_DATA);
+        for (cells, values) in hidden(&self.cells, celsius.samples_mut().chunks_mut(RUN)) {
+            for (&cell, value) in cells.iter().zip(values) {
+                match cell {
+                    KEEP => {}
+                    NO_DATA => *value = Celsius::NO_DATA,
+                    region => {
+                        let mean = means.get(usize::from(region)).copied();
+                        *value = mean.unwrap_or(Celsius::NO_DATA);
+                    }
                 }
             }
         }
     }
+}
+
+/// Pixels that are looked at together: most runs hide nothing.
+const RUN: usize = 64;
+
+/// Runs of cells that hide anything, with their values.
+fn hidden<V>(cells: &[u16], values: impl Iterator<Item = V>) -> impl Iterator<Item = (&[u16], V)> {
+    let hides = |cells: &[u16]| cells.iter().fold(KEEP, |all, cell| all | cell) != KEEP;
+    cells
+        .chunks(RUN)
+        .zip(values)
+        .filter(move |(cells, _)| hides(cells))
 }
 
 #[cfg(test)]

@@ -79,6 +79,7 @@ mod calibration;
 mod glimpse;
 mod inputs;
 mod mask;
+mod measured;
 mod meta;
 mod model_input;
 mod raw;

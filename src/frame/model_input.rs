@@ -44,7 +44,12 @@ impl ModelInput {
         let rows = shares(self.height, factor);
         let mut narrow = Vec::with_capacity(self.height * columns.len());
         for row in self.grey.rows().take(self.height) {
-            narrow.extend(columns.iter().map(|shares| shares.mean(row)));
+            let row = row.get(..self.width).unwrap_or(row);
+            match self.width / columns.len() {
+                2 if row.len() == 2 * columns.len() => narrow.extend(means::<2>(row)),
+                4 if row.len() == 4 * columns.len() => narrow.extend(means::<4>(row)),
+                _ => narrow.extend(columns.iter().map(|shares| shares.mean(row))),
+            }
         }
         let mut samples = Vec::with_capacity(columns.len() * rows.len());
         let mut sums = vec![0.0; columns.len()];
@@ -114,24 +119,27 @@ pub(super) struct Stretch {
 }
 
 impl Stretch {
-    /// The percentiles of the measured pixels.
-    pub(super) fn of(celsius: &Raster<f32>) -> Self {
-        let finite = celsius
-            .samples()
-            .iter()
-            .copied()
-            .filter(|value| value.is_finite());
-        let mut values: Vec<f32> = finite.collect();
-        if values.is_empty() {
-            return Self {
-                low: 0.0,
-                high: 1.0,
-            };
-        }
-        Self {
-            low: percentile(&mut values, LOW),
-            high: percentile(&mut values, HIGH),
-        }
+    /// Of a frame without a temperature.
+    pub(super) const NONE: Self = Self {
+        low: 0.0,
+        high: 1.0,
+    };
+
+    /// How many of `len` temperatures, one or more, are colder than each of the two.
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        clippy::cast_precision_loss,
+        reason = "indices below the length"
+    )]
+    pub(super) fn ranks(len: usize) -> (usize, usize) {
+        let at = |fraction: f64| ((len - 1) as f64 * fraction).round() as usize;
+        (at(LOW), at(HIGH))
+    }
+
+    /// From the two temperatures.
+    pub(super) fn between(low: f32, high: f32) -> Self {
+        Self { low, high }
     }
 }
 
@@ -195,15 +203,14 @@ fn shares(len: usize, factor: f64) -> Vec<Shares> {
         .collect()
 }
 
-fn percentile(values: &mut [f32], fraction: f64) -> f32 {
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        clippy::cast_precision_loss,
-        reason = "an index below the length"
-    )]
-    let index = ((values.len() - 1) as f64 * fraction).round() as usize;
-    *values.select_nth_unstable_by(index, f32::total_cmp).1
+/// Means of `N` pixels at a time, as [`Shares::mean`] has them where `N` whole pixels become one.
+fn means<const N: usize>(row: &[f32]) -> impl Iterator<Item = f32> {
+    #[expect(clippy::cast_precision_loss, reason = "a few pixels")]
+    let total = N as f32;
+    let (groups, _) = row.as_chunks::<N>();
+    groups
+        .iter()
+        .map(move |group| group.iter().sum::<f32>() / total)
 }
 
 fn pad<T>(picture: &Raster<T>, grey: impl Fn(&T) -> f32, multiple_of: usize) -> ModelInput {
@@ -246,7 +253,7 @@ pub(super) fn fill_no_data(celsius: &Raster<f32>) -> Cow<'_, Raster<f32>> {
     let coarse = if width == 1 && height == 1 {
         return Cow::Owned(celsius.map(|value| if value.is_finite() { *value } else { 0.0 }));
     } else {
-        fill_no_data(&halve(celsius)).into_owned()
+        fill_no_data(&celsius.halved()).into_owned()
     };
     let mut filled = celsius.clone();
     for (y, row) in filled.rows_mut().enumerate() {
@@ -257,31 +264,6 @@ pub(super) fn fill_no_data(celsius: &Raster<f32>) -> Cow<'_, Raster<f32>> {
         }
     }
     Cow::Owned(filled)
-}
-
-/// Means of 2x2 blocks over their measured pixels; `NAN` where there are none.
-pub(super) fn halve(raster: &Raster<f32>) -> Raster<f32> {
-    let (width, height) = (raster.width().div_ceil(2), raster.height().div_ceil(2));
-    let mut samples = Vec::with_capacity(width * height);
-    for y in 0..height {
-        let line = |y: usize| {
-            let from = y * raster.width();
-            raster.samples().get(from..from + raster.width())
-        };
-        let upper = line(2 * y).unwrap_or_default().chunks(2);
-        let lower = line(2 * y + 1).unwrap_or_default();
-        let lower = lower.chunks(2).chain(std::iter::repeat(&[][..]));
-        samples.extend(upper.zip(lower).map(|(upper, lower)| {
-            let values = upper.iter().chain(lower);
-            let (sum, count) = values
-                .filter(|value| value.is_finite())
-                .fold((0.0_f32, 0.0_f32), |(sum, count), value| {
-                    (sum + value, count + 1.0)
-                });
-            if count > 0.0 { sum / count } else { f32::NAN }
-        }));
-    }
-    Raster::new(width, height, samples).expect("a halved raster has rows and columns")
 }
 
 /// The bilinear value of the coarse raster at the centre of fine pixel (x, y).
@@ -304,11 +286,13 @@ fn smooth(coarse: &Raster<f32>, x: usize, y: usize) -> f32 {
 /// A raster of temperatures as a detector gets it, for tests of detectors.
 #[cfg(test)]
 pub(crate) fn of_celsius(celsius: &Raster<f32>) -> ModelInput {
-    from_celsius(celsius, Stretch::of(celsius), 32)
+    use super::measured::Measured;
+    from_celsius(celsius, Measured::of(celsius).stretch, 32)
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::measured::Measured;
     use super::*;
 
     #[test]
@@ -365,14 +349,14 @@ mod tests {
     #[test]
     fn a_flat_frame_does_not_divide_by_zero() {
         let flat = Raster::filled(4, 4, 3.0_f32).unwrap();
-        let input = from_celsius(&flat, Stretch::of(&flat), 4);
+        let input = from_celsius(&flat, Measured::of(&flat).stretch, 4);
         assert!(input.grey().samples().iter().all(|value| value.is_finite()));
     }
 
     #[test]
     fn a_frame_without_any_data_gives_a_flat_picture() {
         let empty = Raster::filled(4, 4, f32::NAN).unwrap();
-        let input = from_celsius(&empty, Stretch::of(&empty), 4);
+        let input = from_celsius(&empty, Measured::of(&empty).stretch, 4);
         assert!(input.grey().samples().iter().all(|value| *value == 0.0));
     }
 }

@@ -1,6 +1,6 @@
 //! A frame as decoded: counts without meaning, and no way to look at them.
 
-use super::model_input::Stretch;
+use super::measured::Measured;
 use super::{Calibrated, Calibration, CalibrationMismatch, Frame, FrameId, FrameMeta};
 use crate::raster::Raster;
 
@@ -59,12 +59,16 @@ impl Frame<Raw> {
         self,
         calibration: &Calibration,
     ) -> Result<Frame<Calibrated>, CalibrationMismatch> {
+        let counted = match (&self.stage.samples, calibration) {
+            (Samples::U16(counts), Calibration::Table(table)) => Measured::of_counts(counts, table),
+            _ => None,
+        };
         let celsius = calibration.apply(self.stage.samples)?;
         Ok(Frame {
             id: self.id,
             meta: self.meta,
             stage: Calibrated {
-                stretch: Stretch::of(&celsius),
+                measured: counted.unwrap_or_else(|| Measured::of(&celsius)),
                 celsius,
             },
         })

@@ -1,6 +1,6 @@
 //! The kernel's numbers, worked out by hand, and what it says of itself.
 
-use super::model_input::Stretch;
+use super::measured::Measured;
 use super::*;
 use crate::raster::Raster;
 use crate::units::{Celsius, Degrees, Fraction, Metres};
@@ -245,7 +245,7 @@ fn the_stretch_is_from_the_lowest_to_the_highest_thousandth() {
     for smaller in [input.reduced(0.5, 1), input.part((3, 3), (4, 4))] {
         assert_eq!(smaller.kelvin_per_grey(), Some(level));
     }
-    let of_nothing = Stretch::of(&Raster::filled(2, 2, f32::NAN).unwrap());
+    let of_nothing = Measured::of(&Raster::filled(2, 2, f32::NAN).unwrap()).stretch;
     let measured = Raster::filled(1, 1, 0.5_f32).unwrap();
     assert_eq!(
         model_input::from_celsius(&measured, of_nothing, 1)
@@ -253,6 +253,39 @@ fn the_stretch_is_from_the_lowest_to_the_highest_thousandth() {
             .samples(),
         [127.5]
     );
+}
+
+#[test]
+fn a_frame_is_summed_up_alike_whether_or_not_more_counts_are_warmer() {
+    let measured = |celsius: fn(u16) -> f64| {
+        let counts = Raster::new(5, 1, vec![14, 11, 3, 12, 19]).unwrap();
+        let table =
+            Calibration::from_counts(|count| if count < 10 { f64::NAN } else { celsius(count) });
+        let frame = raw(Samples::U16(counts)).calibrate(&table).unwrap();
+        (
+            frame.summary().unwrap(),
+            frame.model_input(1).kelvin_per_grey().unwrap(),
+        )
+    };
+    let summary = |min, median, max, mean| TemperatureSummary {
+        min: Celsius(min),
+        median: Celsius(median),
+        max: Celsius(max),
+        mean: Celsius(mean),
+        no_data: 1,
+    };
+    // 1, 2, 4 and 9 degrees; 1, 6, 8 and 9 where more counts are colder.
+    for (celsius, expected) in [
+        (
+            (|count| f64::from(count) - 10.0) as fn(u16) -> f64,
+            summary(1.0, 4.0, 9.0, 4.0),
+        ),
+        (|count| 20.0 - f64::from(count), summary(1.0, 8.0, 9.0, 6.0)),
+    ] {
+        let (found, level) = measured(celsius);
+        assert_eq!(found, expected);
+        assert!((level - 8.0 / 255.0).abs() < 1e-6, "{level}");
+    }
 }
 
 #[test]
@@ -294,7 +327,10 @@ fn a_hole_has_the_colours_of_the_blocks_around_it() {
     let thin = Raster::new(1, 2, vec![f32::NAN, 6.0]).unwrap();
     assert_eq!(model_input::fill_no_data(&thin).samples(), [6.0, 6.0]);
     let halves = |samples: [f32; 3]| {
-        model_input::halve(&Raster::new(3, 1, samples.to_vec()).unwrap()).into_samples()
+        Raster::new(3, 1, samples.to_vec())
+            .unwrap()
+            .halved()
+            .into_samples()
     };
     assert_eq!(bits(&halves([1.0, 3.0, 10.0])), bits(&[2.0, 10.0]));
     assert_eq!(
@@ -302,7 +338,7 @@ fn a_hole_has_the_colours_of_the_blocks_around_it() {
         bits(&[3.0, f32::NAN])
     );
     let tall = Raster::new(2, 3, vec![1.0, 3.0, 5.0, 7.0, 20.0, 30.0]).unwrap();
-    assert_eq!(model_input::halve(&tall).into_samples(), [4.0, 25.0]);
+    assert_eq!(tall.halved().into_samples(), [4.0, 25.0]);
 }
 
 /// Names of the log and of `inspect`: docs/audit-log.md, README.md.

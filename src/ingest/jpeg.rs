@@ -97,9 +97,7 @@ fn is_standalone(marker: u8) -> bool {
 
 /// Whether anything stands after the first end of image in `scan`.
 fn has_trailer(scan: &[u8]) -> bool {
-    let end = scan
-        .windows(2)
-        .position(|pair| pair == [0xFF, END_OF_IMAGE]);
+    let end = memchr::memmem::find(scan, &[0xFF, END_OF_IMAGE]);
     end.is_some_and(|end| end + 2 < scan.len())
 }
 

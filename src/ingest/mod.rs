@@ -40,10 +40,13 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, IngestError> {
         path: path.to_path_buf(),
         source,
     };
-    if !fs::metadata(path).map_err(io)?.is_file() {
+    let metadata = fs::metadata(path).map_err(io)?;
+    if !metadata.is_file() {
         return Err(io(std::io::Error::other("not a regular file")));
     }
-    let mut bytes = Vec::new();
+    // What the file says of its length only saves moving what was read.
+    let len = usize::try_from(metadata.len().min(limits.max_bytes)).unwrap_or_default();
+    let mut bytes = Vec::with_capacity(len);
     let file = fs::File::open(path).map_err(io)?;
     file.take(limits.max_bytes.saturating_add(1))
         .read_to_end(&mut bytes)

@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::journal::Journal;
 use super::nights::Nights;
-use super::outputs::{self, ATTRIBUTION, Catalog, Map, Paths, Web};
+use super::outputs::{Catalog, Forms, Map, Paths};
 use super::surfaces::{Percent, Surfaces};
 use super::walls::Load;
 use super::{Run, RunError};
@@ -23,7 +23,7 @@ use crate::heatloss::{
     drift_reason, slant_range,
 };
 use crate::store::{Store, layout};
-use crate::tiles::{Band, Mosaic, MosaicFrame, Pyramid, Qml, Ramp, TileJson};
+use crate::tiles::{Band, Mosaic, MosaicFrame, Qml, Ramp, TileJson};
 use crate::units::{Fraction, Metres};
 
 /// Bands of the raster.
@@ -142,20 +142,18 @@ pub(super) fn publish(
             })
     })?;
     let ramp = Ramp::new(RAMP.0, RAMP.1)?;
-    let style = Qml {
-        ramp: &ramp,
-        unit: "W/m\u{b2}",
-    };
-    catalog.extend(outputs::raster(store, map, &layer, journal, PATHS, &style)?);
-    let pyramid = pool.install(|| Pyramid::of(&layer, BANDS.len(), &work))?;
-    let description = TileJson::heat_loss(&pyramid, &ramp, ATTRIBUTION);
-    let web = Web {
-        pyramid: &pyramid,
-        ramp: &ramp,
-        description: &description,
+    let forms = Forms {
+        layer: &layer,
+        bands: BANDS.len(),
+        style: Qml {
+            ramp: &ramp,
+            unit: "W/m\u{b2}",
+        },
+        describe: TileJson::heat_loss,
         is_folder_too: run.config.tiles.xyz,
+        paths: PATHS,
     };
-    catalog.extend(web.publish(pool, store, map, journal, PATHS)?);
+    catalog.extend(forms.publish(pool, store, map, journal)?.0);
     Ok(Some(HeatLossSummary { grade, reasons }))
 }
 

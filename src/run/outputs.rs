@@ -7,14 +7,14 @@ use rayon::ThreadPool;
 use super::journal::Journal;
 use super::{Progress, Run, RunError};
 use crate::frame::FrameId;
-use crate::store::{Store, layout};
+use crate::store::{Staged, Store, layout};
 use crate::tiles::{
     Cog, EncodedTiles, Layer, MbTiles, Mosaic, PmTiles, Pyramid, Qml, Ramp, Stac, StacAsset,
     TileJson,
 };
 
 /// Shown on maps.
-pub(super) const ATTRIBUTION: &str = "made with heatveil from redacted thermal frames";
+const ATTRIBUTION: &str = "made with heatveil from redacted thermal frames";
 
 /// What is published, and what the log says about it.
 pub(super) struct Map<'a> {
@@ -26,7 +26,7 @@ pub(super) struct Map<'a> {
 }
 
 /// Steps of the progress that [`publish`] takes.
-pub(super) const STEPS: usize = 2;
+pub(super) const STEPS: usize = 1;
 
 /// Makes and publishes the files of the map; returns what its catalog is to hold.
 pub(super) fn publish(
@@ -37,27 +37,23 @@ pub(super) fn publish(
     journal: &mut Journal<'_>,
     progress: &mut dyn Progress,
 ) -> Result<Catalog, RunError> {
-    let layer = map.mosaic.layer();
     #[expect(
         clippy::cast_possible_truncation,
         reason = "ends of the ramp, checked to be small"
     )]
     let (min, max) = (run.config.tiles.min.0 as f32, run.config.tiles.max.0 as f32);
-    let style = Qml {
-        ramp: &Ramp::new(min, max)?,
-        unit: "\u{b0}C",
-    };
-    let mut assets = pool.install(|| raster(store, map, layer, journal, TEMPERATURE, &style))?;
-    progress.step();
-    let pyramid = pool.install(|| Pyramid::build(map.mosaic, &store.work()))?;
-    let description = TileJson::new(&pyramid, style.ramp, ATTRIBUTION);
-    let web = Web {
-        pyramid: &pyramid,
-        ramp: style.ramp,
-        description: &description,
+    let temperature = Forms {
+        layer: map.mosaic.layer(),
+        bands: 1,
+        style: Qml {
+            ramp: &Ramp::new(min, max)?,
+            unit: "\u{b0}C",
+        },
+        describe: TileJson::new,
         is_folder_too: run.config.tiles.xyz,
+        paths: TEMPERATURE,
     };
-    assets.extend(web.publish(pool, store, map, journal, TEMPERATURE)?);
+    let (assets, pyramid) = temperature.publish(pool, store, map, journal)?;
     progress.step();
     Ok(Catalog { assets, pyramid })
 }
@@ -81,58 +77,65 @@ const TEMPERATURE: &Paths = &Paths {
     tilejson: layout::TILEJSON,
 };
 
-/// Publishes a layer as a raster with its style.
-pub(super) fn raster(
-    store: &Store,
-    map: &Map<'_>,
-    layer: &Layer,
-    journal: &mut Journal<'_>,
-    paths: &Paths,
-    style: &Qml<'_>,
-) -> Result<Vec<StacAsset>, RunError> {
-    let cog = store.stage_file(paths.cog, &Cog(layer))?;
-    let cog = StacAsset {
-        receipt: journal.publish(cog, map.frames)?,
-        bands: layer.bands(),
-    };
-    let style = store.stage(paths.style, style)?;
-    let style = journal.publish(style, map.frames)?;
-    Ok(vec![cog, style.into()])
-}
-
-/// A layer for web maps.
-pub(super) struct Web<'a> {
-    pub(super) pyramid: &'a Pyramid,
-    pub(super) ramp: &'a Ramp,
-    pub(super) description: &'a TileJson,
-    /// Whether it is written as pictures too, besides archives.
+/// A layer of the map, to be published in every form.
+pub(super) struct Forms<'a> {
+    pub(super) layer: &'a Layer,
+    /// Bands that tiles show.
+    pub(super) bands: usize,
+    pub(super) style: Qml<'a>,
+    pub(super) describe: fn(&Pyramid, &Ramp, &str) -> TileJson,
+    /// Whether tiles are written as pictures too, besides archives.
     pub(super) is_folder_too: bool,
+    pub(super) paths: &'static Paths,
 }
 
-impl Web<'_> {
-    /// Encodes and publishes it in every form.
+impl Forms<'_> {
+    /// Encodes and publishes it. Raster and tiles are made beside each other, and the archives too: one thread does much of each.
     pub(super) fn publish(
         &self,
         pool: &ThreadPool,
         store: &Store,
         map: &Map<'_>,
         journal: &mut Journal<'_>,
-        paths: &Paths,
-    ) -> Result<Vec<StacAsset>, RunError> {
-        let work = store.work();
-        let tiles = pool.install(|| EncodedTiles::encode(self.pyramid, self.ramp, &work))?;
-        let (tiles, description) = (&tiles, self.description);
-        let staged = [
-            store.stage_file(paths.pmtiles, &PmTiles { tiles, description })?,
-            store.stage_file(paths.mbtiles, &MbTiles { tiles, description })?,
+    ) -> Result<(Vec<StacAsset>, Pyramid), RunError> {
+        let (paths, work) = (self.paths, store.work());
+        let raster = || -> Result<[Staged; 2], RunError> {
+            let cog = store.stage_file(paths.cog, &Cog(self.layer))?;
+            Ok([cog, store.stage(paths.style, &self.style)?])
+        };
+        let tiles = || -> Result<(Pyramid, EncodedTiles), RunError> {
+            let pyramid = Pyramid::of(self.layer, self.bands, &work)?;
+            let tiles = EncodedTiles::encode(&pyramid, self.style.ramp, &work)?;
+            Ok((pyramid, tiles))
+        };
+        let (raster, tiles) = pool.install(|| rayon::join(raster, tiles));
+        let ([cog, style], (pyramid, tiles)) = (raster?, tiles?);
+        let description = &(self.describe)(&pyramid, self.style.ramp, ATTRIBUTION);
+        let tiles = &tiles;
+        let (pmtiles, mbtiles) = pool.install(|| {
+            rayon::join(
+                || store.stage_file(paths.pmtiles, &PmTiles { tiles, description }),
+                || store.stage_file(paths.mbtiles, &MbTiles { tiles, description }),
+            )
+        });
+        let archives = [
+            pmtiles?,
+            mbtiles?,
             store.stage(paths.tilejson, description)?,
         ];
+        let cog = StacAsset {
+            receipt: journal.publish(cog, map.frames)?,
+            bands: self.layer.bands(),
+        };
+        let mut assets = vec![cog, journal.publish(style, map.frames)?.into()];
         if self.is_folder_too {
             let folder = store.stage_folder(paths.xyz, |folder| tiles.write_xyz(folder))?;
             journal.publish(folder, map.frames)?;
         }
-        let publish = |staged| Ok(journal.publish(staged, map.frames)?.into());
-        staged.into_iter().map(publish).collect()
+        for staged in archives {
+            assets.push(journal.publish(staged, map.frames)?.into());
+        }
+        Ok((assets, pyramid))
     }
 }
 

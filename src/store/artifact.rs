@@ -35,11 +35,8 @@ impl sealed::Sealed for Frame<Redacted> {}
 /// A redacted frame as a working file: float32 °C, little-endian, row by row.
 impl Artifact for Frame<Redacted> {
     fn bytes(&self) -> Cow<'_, [u8]> {
-        self.celsius()
-            .samples()
-            .iter()
-            .flat_map(|value| value.to_le_bytes())
-            .collect::<Vec<_>>()
-            .into()
+        let samples = self.celsius().samples().iter();
+        let bytes: Vec<[u8; 4]> = samples.map(|value| value.to_le_bytes()).collect();
+        bytes.into_flattened().into()
     }
 }

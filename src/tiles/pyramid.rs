@@ -12,6 +12,7 @@ use rayon::prelude::*;
 use super::raster_file::{OpenRaster, RasterFile};
 use super::{Grid, Layer, Mosaic, TilesError};
 use crate::georef::{Bounds, WebMercator};
+use crate::raster::Raster;
 
 /// Side of a tile.
 pub(super) const TILE: usize = 256;
@@ -235,10 +236,12 @@ impl Level {
             || self.file.open(),
             |source, (x, y)| {
                 let at = self.pixel(2 * x, 2 * y);
-                let below = |band| source.read(band, at, (2 * TILE, 2 * TILE));
-                (1..=self.bands)
-                    .map(|band| Ok(halve(&below(band)?)))
-                    .collect()
+                let halve = |band| {
+                    let below = source.read(band, at, (2 * TILE, 2 * TILE))?;
+                    let below = Raster::new(2 * TILE, 2 * TILE, below)?;
+                    Ok(below.halved().into_samples())
+                };
+                (1..=self.bands).map(halve).collect()
             },
         )?;
         output.close()?;
@@ -343,24 +346,23 @@ fn sample_tile(
     let read = |band| source.read(band, origin, size);
     let pixels: Bands = (1..=bands).map(read).collect::<Result<_, _>>()?;
     for row in 0..TILE {
-        for column in 0..TILE {
-            let (east, south) = between(&controls, column, row);
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "within the window by construction; `get` checks"
-            )]
-            let (u, v) = (
-                (east.floor() as i64 - origin.0) as usize,
-                (south.floor() as i64 - origin.1) as usize,
-            );
-            for (target, pixels) in values.iter_mut().zip(&pixels) {
-                if let (Some(target), Some(&value), true) = (
-                    target.get_mut(row * TILE + column),
-                    pixels.get(v * size.0 + u),
-                    u < size.0,
-                ) {
-                    *target = value;
+        let cells =
+            (0..CELLS).map(|cell| (cell * CONTROL, corners(&controls, cell, row / CONTROL)));
+        for (first, corners) in cells {
+            for column in first..first + CONTROL {
+                let (east, south) = between(&corners, column, row);
+                let (u, v) = (floor(east) - origin.0, floor(south) - origin.1);
+                let inside = usize::try_from(u).ok().zip(usize::try_from(v).ok());
+                let Some((u, v)) = inside.filter(|&(u, _)| u < size.0) else {
+                    continue;
+                };
+                for (target, pixels) in values.iter_mut().zip(&pixels) {
+                    if let (Some(target), Some(&value)) = (
+                        target.get_mut(row * TILE + column),
+                        pixels.get(v * size.0 + u),
+                    ) {
+                        *target = value;
+                    }
                 }
             }
         }
@@ -393,43 +395,38 @@ fn controls(
     (0..(CELLS + 1) * (CELLS + 1)).map(corner).collect()
 }
 
+/// The four corners of a control cell; `NAN` where there are none.
+fn corners(controls: &Controls, column: usize, row: usize) -> [(f64, f64); 4] {
+    let first = row * (CELLS + 1) + column;
+    [first, first + 1, first + CELLS + 1, first + CELLS + 2].map(|corner| {
+        let known = controls.get(corner).copied();
+        known.unwrap_or((f64::NAN, f64::NAN))
+    })
+}
+
 /// Where the centre of a tile's pixel lies, between the corners of its control cell.
-fn between(controls: &Controls, column: usize, row: usize) -> (f64, f64) {
+fn between(corners: &[(f64, f64); 4], column: usize, row: usize) -> (f64, f64) {
     #[expect(clippy::cast_precision_loss, reason = "less than a cell")]
     let share = |at: usize| ((at % CONTROL) as f64 + 0.5) / CONTROL as f64;
     let (p, q) = (share(column), share(row));
-    let first = row / CONTROL * (CELLS + 1) + column / CONTROL;
-    let corners = [first, first + 1, first + CELLS + 1, first + CELLS + 2];
     let weights = [(1.0 - p) * (1.0 - q), p * (1.0 - q), (1.0 - p) * q, p * q];
     corners
         .iter()
         .zip(weights)
-        .fold((0.0, 0.0), |sum, (&corner, weight)| {
-            let (east, south) = controls
-                .get(corner)
-                .copied()
-                .unwrap_or((f64::NAN, f64::NAN));
+        .fold((0.0, 0.0), |sum, (&(east, south), weight)| {
             (sum.0 + east * weight, sum.1 + south * weight)
         })
 }
 
-/// 512 x 512 temperatures to 256 x 256: the mean of those that exist.
-fn halve(below: &[f32]) -> Vec<f32> {
-    let mut half = Vec::with_capacity(TILE * TILE);
-    for rows in below.chunks_exact(4 * TILE) {
-        let (upper, lower) = rows.split_at(2 * TILE);
-        for (upper, lower) in upper.chunks_exact(2).zip(lower.chunks_exact(2)) {
-            let (sum, count) = upper
-                .iter()
-                .chain(lower)
-                .filter(|celsius| celsius.is_finite())
-                .fold((0.0, 0.0), |(sum, count), celsius| {
-                    (sum + celsius, count + 1.0)
-                });
-            half.push(if count > 0.0 { sum / count } else { f32::NAN });
-        }
-    }
-    half
+/// The whole number below, without asking the C library, as `f64::floor` does where the processor is taken to be an old one.
+#[expect(
+    clippy::cast_possible_truncation,
+    clippy::cast_precision_loss,
+    reason = "pixels of a map fit 52 bits; `as` saturates"
+)]
+fn floor(value: f64) -> i64 {
+    let whole = value as i64;
+    whole.saturating_sub(i64::from(whole as f64 > value))
 }
 
 #[cfg(test)]
@@ -448,15 +445,5 @@ mod tests {
         ] {
             assert_eq!(finest_zoom(resolution, 52.66), zoom, "{resolution}");
         }
-    }
-
-    #[test]
-    fn a_mean_counts_only_what_exists() {
-        let mut below = vec![f32::NAN; 4 * TILE * TILE];
-        (below[0], below[1], below[2 * TILE]) = (1.0, 2.0, 6.0);
-        let half = halve(&below);
-        assert_eq!(half.len(), TILE * TILE);
-        assert!((half[0] - 3.0).abs() < 1e-6);
-        assert!(half[1..].iter().all(|celsius| celsius.is_nan()));
     }
 }

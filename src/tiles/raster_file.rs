@@ -4,6 +4,7 @@
 
 use std::path::{Path, PathBuf};
 
+use gdal::config::{clear_thread_local_config_option, set_thread_local_config_option};
 use gdal::raster::{Buffer, RasterCreationOptions};
 use gdal::spatial_ref::SpatialRef;
 use gdal::{Dataset, DriverManager};
@@ -91,6 +92,32 @@ impl RasterFile {
     /// Where it lies.
     pub(super) fn path(&self) -> &Path {
         &self.path
+    }
+
+    /// Makes rasters of half its sides, a quarter and so on until none is longer than `side` pixels, of single pixels of this one, in a file beside it;
+    /// returns the names under which GDAL opens them, the finest first. They are as sparse as this one and not compressed.
+    pub(super) fn overviews(&self, side: usize) -> Result<Vec<String>, TilesError> {
+        const SPARSE: &str = "SPARSE_OK_OVERVIEW";
+        let task = "make overviews of a working raster";
+        let mut path = self.path.clone().into_os_string();
+        path.push(".ovr");
+        let path = PathBuf::from(path);
+        store::remove_leftover(&path)?;
+        let mut dataset = Dataset::open(&self.path).task(task)?;
+        let (width, height) = dataset.raster_size();
+        let factors: Vec<i32> = (1..31)
+            .take_while(|power| width.max(height).div_ceil(1 << (power - 1)) > side)
+            .map(|power| 1 << power)
+            .collect();
+        if factors.is_empty() {
+            return Ok(Vec::new());
+        }
+        set_thread_local_config_option(SPARSE, "TRUE").task(task)?;
+        let built = dataset.build_overviews("NEAREST", &factors, &[]);
+        clear_thread_local_config_option(SPARSE).task(task)?;
+        built.and_then(|()| dataset.close()).task(task)?;
+        let name = |number| format!("GTIFF_DIR:{number}:{}", path.display());
+        Ok((1..=factors.len()).map(name).collect())
     }
 
     /// Opens the raster for reading.

@@ -43,7 +43,7 @@ impl FrameDecoder for Dji {
         if !matches!(family.as_deref(), None | Some("iirp")) {
             return Err(refuse(family.unwrap_or_default()));
         }
-        let bytes: Vec<u8> = jpeg.app(3).flatten().copied().collect();
+        let bytes = jpeg.app(3).collect::<Vec<_>>().concat();
         let Some(&(_, width, height)) = SHAPES.iter().find(|shape| shape.0 == bytes.len()) else {
             return Err(if jpeg.truncated {
                 file.truncated("the raw thermal frame")
@@ -52,12 +52,12 @@ impl FrameDecoder for Dji {
             });
         };
         file.shape(width as u64, height as u64, &options.limits)?;
-        let counts: Vec<u16> = bytes
-            .chunks_exact(2)
-            .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
-            .collect();
+        let (pairs, _) = bytes.as_chunks();
+        let counts: Vec<u16> = pairs.iter().copied().map(u16::from_le_bytes).collect();
         // Counts of `iirp` are multiples of 4 (DOMAIN section 1.2); an untagged file whose counts are not is another family.
-        if family.is_none() && (width != 640 || counts.iter().any(|count| count % 4 != 0)) {
+        if family.is_none()
+            && (width != 640 || counts.iter().fold(0, |all, count| all | count) % 4 != 0)
+        {
             return Err(refuse("unknown".into()));
         }
         let counts = Raster::new(width, height, counts)

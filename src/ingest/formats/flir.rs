@@ -99,7 +99,8 @@ fn assemble(file: &File<'_>, jpeg: &Jpeg<'_>) -> Result<Vec<u8>, IngestError> {
             ))
         });
     }
-    Ok(parts.into_iter().flat_map(|part| part.2).copied().collect())
+    let parts: Vec<&[u8]> = parts.into_iter().map(|part| part.2).collect();
+    Ok(parts.concat())
 }
 
 /// Counts of the raw data record: plain, PNG or TIFF.
@@ -119,11 +120,9 @@ fn raw_counts(file: &File<'_>, record: &[u8], limits: &Limits) -> Result<Raster<
     } else if payload.starts_with(b"II*\0") || payload.starts_with(b"MM\0*") {
         tiff::counts(file, payload, limits)?
     } else {
-        let samples: Vec<u16> = payload
-            .chunks_exact(2)
-            .take(width * height)
-            .map(|pair| u16::from_le_bytes([pair[0], pair[1]]))
-            .collect();
+        let (pairs, _) = payload.as_chunks();
+        let samples = pairs.iter().take(width * height);
+        let samples = samples.copied().map(u16::from_le_bytes).collect();
         Raster::new(width, height, samples)
             .map_err(|_short| file.truncated("the raw thermal frame"))?
     };
@@ -162,19 +161,22 @@ fn png_counts(
 
 /// The byte order in which neighbours differ less (DOMAIN section 1.1).
 fn smoother_order(counts: Raster<u16>) -> Raster<u16> {
-    let roughness = |order: fn(u16) -> u16| -> u64 {
-        let row = |row: &[u16]| -> u64 {
-            row.windows(2)
-                .map(|pair| u64::from(order(pair[0]).abs_diff(order(pair[1]))))
-                .sum()
-        };
-        counts.rows().map(row).sum()
-    };
-    if roughness(u16::swap_bytes) < roughness(|count| count) {
+    if roughness(&counts, u16::swap_bytes) < roughness(&counts, |count| count) {
         counts.map(|count| count.swap_bytes())
     } else {
         counts
     }
+}
+
+/// Differences between neighbours in a row, added up.
+fn roughness(counts: &Raster<u16>, order: impl Fn(u16) -> u16) -> u64 {
+    let row = |row: &[u16]| {
+        let neighbours = row.iter().zip(row.iter().skip(1));
+        let differences = neighbours.map(|(&a, &b)| u32::from(order(a).abs_diff(order(b))));
+        // A row is shorter than 2^16 pixels.
+        u64::from(differences.sum::<u32>())
+    };
+    counts.rows().map(row).sum()
 }
 
 /// Constants and parameters of the camera info record (offsets as exiftool documents them, FLIR tags).

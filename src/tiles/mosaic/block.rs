@@ -12,6 +12,8 @@ use crate::units::Metres;
 
 /// Cells of surface around a block in which something may hide it; what stands further off is not asked.
 const MAX_REACH_CELLS: f64 = 1000.0;
+/// Pixels around a part in which what a frame sees must lie for the frame to be asked.
+const MARGIN: u8 = 16;
 
 /// All that a block needs to know.
 #[derive(Debug)]
@@ -21,6 +23,8 @@ pub(super) struct Scene<'a> {
     pub(super) options: &'a MosaicOptions,
     /// Frames that see anything.
     pub(super) frames: Vec<MosaicFrame>,
+    /// What each of them sees.
+    pub(super) bounds: Vec<Bounds>,
     pub(super) index: FootprintIndex,
 }
 
@@ -63,6 +67,30 @@ const NOTHING: Best = Best {
     next: NOBODY,
 };
 
+/// A square of a block that asks frames in an order of its own: the fewer pixels it has, the fewer frames are the nearest for any.
+#[derive(Debug, Clone, Copy)]
+struct Part {
+    /// Column and row of its first pixel in the block.
+    first: (usize, usize),
+    size: (usize, usize),
+}
+
+impl Part {
+    const SIDE: usize = 64;
+
+    /// The parts of a block of this size, row by row.
+    fn all_of((width, height): (usize, usize)) -> impl Iterator<Item = Self> {
+        let rows = (0..height).step_by(Self::SIDE);
+        rows.flat_map(move |row| {
+            let columns = (0..width).step_by(Self::SIDE);
+            columns.map(move |column| Self {
+                first: (column, row),
+                size: (Self::SIDE.min(width - column), Self::SIDE.min(height - row)),
+            })
+        })
+    }
+}
+
 /// The surface under a block's pixels.
 struct Under {
     patch: Patch,
@@ -79,11 +107,12 @@ impl Scene<'_> {
         origin: (usize, usize),
         cache: &FrameCache<impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E>>,
     ) -> Result<Option<Block>, E> {
-        let mut candidates: Vec<&MosaicFrame> = self
-            .index
-            .at(origin)
-            .iter()
-            .filter_map(|&number| self.frames.get(number as usize))
+        let at = self.index.at(origin).iter();
+        let candidates: Vec<(&MosaicFrame, Bounds)> = at
+            .filter_map(|&number| {
+                let frame = self.frames.get(number as usize)?;
+                Some((frame, *self.bounds.get(number as usize)?))
+            })
             .collect();
         if candidates.is_empty() {
             return Ok(None);
@@ -91,37 +120,15 @@ impl Scene<'_> {
         let (column, row) = origin;
         let grid = &self.grid;
         let size = (BLOCK.min(grid.width - column), BLOCK.min(grid.height - row));
-        let (west, north) = grid.centre(column, row);
-        let (east, south) = grid.centre(column + size.0 - 1, row + size.1 - 1);
-        let area = Bounds {
-            west,
-            south,
-            east,
-            north,
-        };
-        // The nearest first: those that follow are then mostly turned away by one comparison. The outcome is that of any
-        // order, because equal angles go to the lower number.
-        let nearest = |frame: &MosaicFrame| distance_squared(frame.view.centre(), area);
-        candidates.sort_by(|a, b| nearest(a).total_cmp(&nearest(b)).then(a.id.cmp(&b.id)));
-        let under = self.under(area, origin, size).map_err(TilesError::from)?;
+        let under = self.under(origin, size).map_err(TilesError::from)?;
         let mut block = Block {
             origin,
             size,
             best: vec![NOTHING; size.0 * size.1],
             unknown: 0,
         };
-        let low = under
-            .as_ref()
-            .map_or(0.0, |under| under.patch.range().0.min(0.0));
-        for frame in candidates {
-            // No pixel of the block is seen more steeply than its nearest corner would be at the lowest level.
-            let drop = frame.view.height().0 - low;
-            let steepest = nearest(frame) / (drop * drop) * (1.0 - 1e-9);
-            if drop <= 0.0 || block.best.iter().all(|best| best.is_steeper(steepest)) {
-                continue;
-            }
-            let raster = cache.get(frame.id)?;
-            block.compete(self, frame, &raster, under.as_ref());
+        for part in Part::all_of(size) {
+            self.draw_part(part, &candidates, under.as_ref(), &mut block, cache)?;
         }
         if let Some(under) = &under {
             let pairs = block.best.iter().zip(&under.levels);
@@ -131,10 +138,58 @@ impl Scene<'_> {
         Ok(Some(block))
     }
 
+    /// Draws one part of a block.
+    fn draw_part<E: From<TilesError>>(
+        &self,
+        part: Part,
+        candidates: &[(&MosaicFrame, Bounds)],
+        under: Option<&Under>,
+        block: &mut Block,
+        cache: &FrameCache<impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E>>,
+    ) -> Result<(), E> {
+        let first = (block.origin.0 + part.first.0, block.origin.1 + part.first.1);
+        let area = self.area(first, part.size);
+        // Bounds are drawn through points of a frame's edge, which a lens bends: a few pixels more than they say may be seen.
+        let reach = area.grown(Metres(self.grid.resolution * f64::from(MARGIN)));
+        let mut near: Vec<(f64, &MosaicFrame)> = candidates
+            .iter()
+            .filter(|(_, bounds)| bounds.intersection(reach).is_some())
+            .map(|(frame, _)| (distance_squared(frame.view.centre(), area), *frame))
+            .collect();
+        // The nearest first: those that follow are then mostly turned away by one comparison. The outcome is that of any
+        // order, because equal angles go to the lower number.
+        near.sort_by(|(a, first), (b, second)| a.total_cmp(b).then(first.id.cmp(&second.id)));
+        let low = under.map_or(0.0, |under| under.patch.range().0.min(0.0));
+        let mut worst = f64::INFINITY;
+        for (distance, frame) in near {
+            // No pixel of the part is seen more steeply than its nearest corner would be at the lowest level.
+            let drop = frame.view.height().0 - low;
+            let steepest = distance / (drop * drop) * (1.0 - 1e-9);
+            if drop <= 0.0 || worst < steepest {
+                continue;
+            }
+            let raster = cache.get(frame.id)?;
+            block.compete(self, part, frame, &raster, under);
+            worst = block.worst(part);
+        }
+        Ok(())
+    }
+
+    /// The middles of the outermost of some pixels.
+    fn area(&self, (column, row): (usize, usize), size: (usize, usize)) -> Bounds {
+        let (west, north) = self.grid.centre(column, row);
+        let (east, south) = self.grid.centre(column + size.0 - 1, row + size.1 - 1);
+        Bounds {
+            west,
+            south,
+            east,
+            north,
+        }
+    }
+
     /// The surface under a block and as far around it as anything can hide it; `None` where the ground is flat.
     fn under(
         &self,
-        area: Bounds,
         (column, row): (usize, usize),
         (width, height): (usize, usize),
     ) -> Result<Option<Under>, crate::georef::SurfaceError> {
@@ -145,6 +200,7 @@ impl Scene<'_> {
         let reach = ((high - low) * self.options.max_off_nadir.to_radians().tan())
             .clamp(0.0, MAX_REACH_CELLS * cell);
         let around = Metres(reach + self.options.clearance.0 + cell);
+        let area = self.area((column, row), (width, height));
         let Some(patch) = self.surface.patch(area.grown(around))? else {
             return Ok(None);
         };
@@ -182,10 +238,19 @@ fn distance_squared((east, north): (f64, f64), area: Bounds) -> f64 {
 }
 
 impl Block {
+    /// What a frame must stay below to take any pixel of a part.
+    fn worst(&self, part: Part) -> f64 {
+        let rows = self.best.chunks_exact(self.size.0);
+        let rows = rows.skip(part.first.1).take(part.size.1);
+        let pixels = rows.flat_map(|row| row.iter().skip(part.first.0).take(part.size.0));
+        pixels.fold(0.0, |worst, best| worst.max(best.next.to_beat()))
+    }
+
     /// Lets one frame take the pixels that it sees better than those before it.
     fn compete(
         &mut self,
         scene: &Scene<'_>,
+        part: Part,
         frame: &MosaicFrame,
         raster: &Raster<f32>,
         under: Option<&Under>,
@@ -193,8 +258,10 @@ impl Block {
         let view = &frame.view;
         let limits = Limits::new(view, scene.options);
         let (camera_east, camera_north) = view.centre();
-        for (row, pixels) in self.best.chunks_exact_mut(self.size.0).enumerate() {
-            for (column, best) in pixels.iter_mut().enumerate() {
+        let rows = self.best.chunks_exact_mut(self.size.0).enumerate();
+        for (row, pixels) in rows.skip(part.first.1).take(part.size.1) {
+            let pixels = pixels.iter_mut().enumerate();
+            for (column, best) in pixels.skip(part.first.0).take(part.size.0) {
                 let (east, north) = scene
                     .grid
                     .centre(self.origin.0 + column, self.origin.1 + row);
@@ -249,6 +316,15 @@ impl Block {
 }
 
 impl Rank {
+    /// Squared tangent that another frame must stay below to take this one's place; without end where any frame that sees freely does.
+    fn to_beat(self) -> f64 {
+        if self.grazes {
+            f64::INFINITY
+        } else {
+            self.tangent
+        }
+    }
+
     /// Whether this one sees more freely, else more steeply; where both are alike the lower number does.
     fn beats(self, other: Self) -> bool {
         if self.grazes != other.grazes {
@@ -294,11 +370,6 @@ impl Best {
     /// Tangent of its off-nadir angle.
     pub(super) fn tangent(&self) -> f64 {
         self.first.tangent.sqrt()
-    }
-
-    /// Whether two frames see it freely and more steeply than any at this squared tangent.
-    fn is_steeper(&self, tangent: f64) -> bool {
-        !self.next.grazes && self.next.tangent < tangent
     }
 
     /// How much the best frame weighs against the next (`MosaicOptions::feather`); `feather` is the width as a tangent.

@@ -29,11 +29,11 @@ use crate::frame::FrameId;
 use crate::georef::{Bounds, Crs, Surface, View};
 use crate::raster::Raster;
 use crate::units::Metres;
-use block::{Block, Scene};
+use block::Scene;
 use index::FootprintIndex;
 use offsets::FrameOffsets;
 pub use options::MosaicOptions;
-use totals::Totals;
+use totals::{Drawn, Totals};
 
 /// Side of a block.
 pub(super) const BLOCK: usize = 512;
@@ -180,6 +180,7 @@ where
         surface,
         options,
         frames,
+        bounds,
     };
     let system = crs.spatial_ref().map_err(TilesError::from)?;
     let (file, output) = RasterFile::create(
@@ -190,18 +191,24 @@ where
         Some((&grid.geo_transform(), &system)),
     )?;
     let cache = FrameCache::new(options.cache_bytes, load);
-    let mut totals = Totals::new(options.feather.map(|feather| feather.0 / heights));
+    let feather = options.feather.map(|feather| feather.0 / heights);
+    let mut totals = Totals::default();
     let batch = BLOCKS_PER_THREAD * rayon::current_num_threads();
     for row in (0..grid.height).step_by(BLOCK) {
         let columns: Vec<usize> = (0..grid.width).step_by(BLOCK).collect();
         for batch in columns.chunks(batch) {
-            let blocks: Vec<Result<Option<Block>, E>> = batch
+            let blocks: Vec<Result<Option<Drawn>, E>> = batch
                 .par_iter()
-                .map(|&column| scene.draw((column, row), &cache))
+                .map(|&column| {
+                    let block = scene.draw((column, row), &cache)?;
+                    Ok(block.map(|block| Drawn::of(&block, feather)))
+                })
                 .collect();
             for block in blocks {
-                if let Some(block) = block? {
-                    totals.add(&block, &output)?;
+                let Some(block) = block? else { continue };
+                totals.add(block.totals);
+                for (number, samples) in (1..).zip(block.bands) {
+                    output.write(number, block.origin, block.size, samples)?;
                 }
             }
         }

@@ -5,8 +5,9 @@
 
 use std::collections::BTreeMap;
 
-/// Side of a place in pixels.
+/// Side of a place in pixels; blocks hold whole places.
 const PLACE: usize = 64;
+const _: () = assert!(super::BLOCK.is_multiple_of(PLACE));
 
 /// Frame drawn and next best.
 type Pair = (u32, u32);
@@ -71,6 +72,11 @@ impl FrameOffsets {
             let pairs = self.places.entry(stretch.place).or_default();
             pairs.entry(stretch.pair).or_default().add(stretch.overlap);
         }
+    }
+
+    /// Adds what was kept of another block: a place lies in one.
+    pub(super) fn join(&mut self, other: Self) {
+        self.places.extend(other.places);
     }
 
     /// Forgets the place of a pixel.

@@ -1,22 +1,28 @@
-//! Blocks to the working raster, and what was drawn in numbers.
+//! Drawn blocks to samples, and what was drawn in numbers.
 
 use std::collections::BTreeSet;
 
 use super::block::{Best, Block};
 use super::offsets::{FrameOffsets, Stretch};
-use super::{Grid, MosaicReport, TilesError};
+use super::{Grid, MosaicReport};
 use crate::frame::FrameId;
-use crate::tiles::raster_file::OpenRaster;
 use crate::units::Metres;
 
 /// Temperatures and angles are kept to 1/64: at most 0.008 °C from what was measured, and noise below that is not
 /// stored, which halves the published file.
 const STEPS_PER_UNIT: f32 = 64.0;
 
+/// A drawn block as the working raster holds it.
+pub(super) struct Drawn {
+    pub(super) origin: (usize, usize),
+    pub(super) size: (usize, usize),
+    pub(super) bands: [Vec<f32>; 3],
+    pub(super) totals: Totals,
+}
+
+/// What was drawn, in one block or in all.
 #[derive(Debug, Default)]
 pub(super) struct Totals {
-    /// Width of the blended band as a tangent.
-    feather: Option<f64>,
     valid: u64,
     offsets: FrameOffsets,
     blended: u64,
@@ -25,40 +31,9 @@ pub(super) struct Totals {
     used: BTreeSet<FrameId>,
 }
 
-impl Totals {
-    pub(super) fn new(feather: Option<f64>) -> Self {
-        Self {
-            feather,
-            ..Self::default()
-        }
-    }
-
-    pub(super) fn add(&mut self, block: &Block, output: &OpenRaster) -> Result<(), TilesError> {
-        self.unknown += block.unknown;
-        let mut last = None;
-        let mut stretch = Stretch::default();
-        let drawn = block.best.iter().enumerate();
-        for (at, best) in drawn.filter(|(_, best)| best.celsius.is_finite()) {
-            self.valid += 1;
-            self.tangents += best.tangent();
-            if last.replace(best.frame()) != Some(best.frame()) {
-                self.used.insert(FrameId(best.frame()));
-            }
-            if best.next_celsius.is_finite() {
-                let difference = f64::from(best.next_celsius - best.celsius);
-                let pixel = (
-                    block.origin.0 + at % block.size.0,
-                    block.origin.1 + at / block.size.0,
-                );
-                let pair = (best.frame(), best.next_frame());
-                self.offsets.add(&mut stretch, pixel, pair, difference);
-            }
-            if best.weight(self.feather) < 1.0 {
-                self.blended += 1;
-                self.used.insert(FrameId(best.next_frame()));
-            }
-        }
-        self.offsets.end(&stretch);
+impl Drawn {
+    /// Works a block out; `feather` is the width of the blended band as a tangent.
+    pub(super) fn of(block: &Block, feather: Option<f64>) -> Self {
         let band = |value: &dyn Fn(&Best) -> f32| -> Vec<f32> {
             let drawn = |best: &Best| {
                 if best.celsius.is_finite() {
@@ -75,14 +50,60 @@ impl Totals {
             reason = "angles need few digits; frame numbers are exact below 2^24, which the docs state"
         )]
         let bands = [
-            band(&|best| quantised(blended(best, self.feather))),
+            band(&|best| quantised(blended(best, feather))),
             band(&|best| quantised(best.tangent().atan().to_degrees() as f32)),
             band(&|best| best.frame() as f32),
         ];
-        for (number, samples) in (1..).zip(bands) {
-            output.write(number, block.origin, block.size, samples)?;
+        Self {
+            origin: block.origin,
+            size: block.size,
+            bands,
+            totals: Totals::of(block, feather),
         }
-        Ok(())
+    }
+}
+
+impl Totals {
+    fn of(block: &Block, feather: Option<f64>) -> Self {
+        let mut totals = Self {
+            unknown: block.unknown,
+            ..Self::default()
+        };
+        let mut last = None;
+        let mut stretch = Stretch::default();
+        let drawn = block.best.iter().enumerate();
+        for (at, best) in drawn.filter(|(_, best)| best.celsius.is_finite()) {
+            totals.valid += 1;
+            totals.tangents += best.tangent();
+            if last.replace(best.frame()) != Some(best.frame()) {
+                totals.used.insert(FrameId(best.frame()));
+            }
+            if best.next_celsius.is_finite() {
+                let difference = f64::from(best.next_celsius - best.celsius);
+                let pixel = (
+                    block.origin.0 + at % block.size.0,
+                    block.origin.1 + at / block.size.0,
+                );
+                let pair = (best.frame(), best.next_frame());
+                totals.offsets.add(&mut stretch, pixel, pair, difference);
+            }
+            if best.weight(feather) < 1.0 {
+                totals.blended += 1;
+                totals.used.insert(FrameId(best.next_frame()));
+            }
+        }
+        totals.offsets.end(&stretch);
+        totals
+    }
+
+    /// Adds those of another block.
+    pub(super) fn add(&mut self, other: Self) {
+        self.valid += other.valid;
+        self.offsets.join(other.offsets);
+        self.blended += other.blended;
+        self.unknown += other.unknown;
+        self.tangents += other.tangents;
+        self.used.extend(other.used);
     }
 
     pub(super) fn report(self, grid: &Grid) -> (MosaicReport, FrameOffsets) {
