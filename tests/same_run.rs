@@ -19,7 +19,7 @@ use common::{dji_frames, files, find, fixture_frames, write, write_keys};
 use heatveil::audit::{Entry, VerifyOptions, verify};
 use heatveil::detect::{Class, Scripted};
 use heatveil::frame::FrameId;
-use heatveil::run::{Outcome, Progress, Run, RunError, ShardPlan, Silent, Summary, Worked};
+use heatveil::run::{Outcome, Progress, Run, RunError, Shard, ShardPlan, Silent, Summary, Worked};
 use heatveil::seal::IntakeKey;
 use heatveil::store::Existing;
 
@@ -171,12 +171,20 @@ fn a_run_in_shards_is_byte_for_byte_the_run() {
         let plan = survey.divide(&out, shards);
         assert_eq!(plan.shards.len(), shards.min(15));
         // Every second one, then the others from the last on; some twice.
+        let mut looked = 0;
         let even = (0..plan.shards.len()).step_by(2);
         let odd = (0..plan.shards.len()).skip(1).step_by(2).rev();
         for shard in even.chain(odd) {
             let worked = survey.work(&out, shard).unwrap();
             assert!(!worked.was_done);
+            looked += worked.neighbours;
         }
+        // Neighbours alone, not all that stands around.
+        let around = plan.shards.iter().map(Shard::neighbours).sum::<usize>();
+        assert!(
+            looked <= around && (shards < 7 || looked < around),
+            "{looked} of {around}"
+        );
         assert!(survey.work(&out, 0).unwrap().was_done);
         let merged = survey.merge(&out).unwrap().unwrap();
         assert_eq!(merged.frames_published, whole.frames_published);

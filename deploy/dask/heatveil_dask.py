@@ -17,6 +17,7 @@ Credentials are those in the environment of each worker.
 """
 
 import argparse
+import collections
 import ctypes
 import json
 import pathlib
@@ -26,6 +27,7 @@ import sys
 
 import dask
 from distributed import Client, LocalCluster, as_completed
+from distributed.scheduler import KilledWorker
 
 # One shard takes all of it, whatever threads the Dask worker has.
 SLOT = {"heatveil": 1}
@@ -147,12 +149,8 @@ def main():
     job = (InObjects if args.folder.startswith("s3://") else InFolder)(args, flags)
     shards = job.shards
 
-    # A shard is not to blame for the machine that was taken away under it.
-    dask.config.set({
-        "distributed.scheduler.allowed-failures": args.retries,
-        # A worker that died starts again; on a busy machine that takes longer than the 15 seconds after which Dask gives it up for good.
-        "distributed.deploy.lost-worker-timeout": "1 hour",
-    })
+    # A worker that died starts again; on a busy machine that takes longer than the 15 seconds after which Dask gives it up for good.
+    dask.config.set({"distributed.deploy.lost-worker-timeout": "1 hour"})
     cluster = None
     if args.scheduler is None:
         cluster = LocalCluster(
@@ -162,19 +160,29 @@ def main():
     with Client(args.scheduler or cluster) as client:
         print(f"{shards} shards; {client.dashboard_link}", file=sys.stderr, flush=True)
         job.prepare(client)
-        futures = {
-            client.submit(*job.task(shard), key=f"shard-{shard}", resources=SLOT, retries=args.retries, pure=False): shard for shard in range(shards)
-        }
-        done = 0
-        for future in as_completed(futures):
-            if future.status == "finished":
+
+        def submit(shard, number=0):
+            return client.submit(*job.task(shard), key=f"shard-{shard}-{number}", resources=SLOT, retries=args.retries, pure=False)
+
+        futures = {submit(shard): shard for shard in range(shards)}
+        done, deaths = 0, collections.Counter()
+        ended = as_completed(futures)
+        for future in ended:
+            shard = futures[future]
+            # The scheduler blames a shard for the workers that died under it, four of them unless it was started otherwise.
+            if future.status == "error" and isinstance(future.exception(), KilledWorker) and deaths[shard] < args.retries:
+                deaths[shard] += 1
+                again = submit(shard, deaths[shard])
+                futures[again] = shard
+                ended.add(again)
+            elif future.status == "finished":
                 done += 1
                 answer = future.result()
                 how = "was done before" if answer["was_done"] else f"{answer['frames_published']} of {answer['frames']} frames"
                 print(f"{done}/{shards}: shard {answer['shard']}, {how}", file=sys.stderr, flush=True)
             else:
-                failed.append(futures[future])
-                print(f"shard {futures[future]} failed: {future.exception()}", file=sys.stderr, flush=True)
+                failed.append(shard)
+                print(f"shard {shard} failed: {future.exception()}", file=sys.stderr, flush=True)
     if cluster is not None:
         cluster.close()
     if failed:

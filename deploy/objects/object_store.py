@@ -173,7 +173,8 @@ class ObjectStore:
                 file = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_TRUNC | os.O_NOFOLLOW, 0o600)
                 with open(file, "wb") as file:
                     return self._receive(place, size, sha256, file.write)
-            except (ConnectionError, TimeoutError):
+            except (botocore.exceptions.BotoCoreError, ConnectionError, TimeoutError):
+                # Some of botocore's errors of the network are OSErrors too.
                 raise
             except OSError as error:
                 raise Failure(f"{place}: could not be written to {path}: {error.strerror}; give --scratch a folder with room for all of it") from error

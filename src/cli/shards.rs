@@ -66,7 +66,7 @@ impl PlanCommand {
             answer_json("planned", &answer);
         } else {
             answer(&format!(
-                "{frames} frames in {shards} shards, with {neighbours} first looks beside them at borders\n\
+                "{frames} frames in {shards} shards, with at most {neighbours} first looks beside them at borders\n\
                  next: `heatveil work {out} --shard K` for each K from 0 to {}, then `heatveil merge {out}`",
                 shards.saturating_sub(1)
             ));

@@ -95,6 +95,16 @@ impl<'a> FrameTask<'a> {
         }
     }
 
+    /// What neighbours need to know of a frame but for what is found there: whether it is one, without a look at it.
+    pub(super) fn blind(&self, input: &Input<'_>) -> Option<Arc<Seen>> {
+        let mut processed = Processed::new(input);
+        let watched = self.watchdog.frame(input.id, input.path);
+        watched.stage("reading and decoding");
+        // What cannot be decoded has no metadata, and is nobody's neighbour.
+        drop(guarded(|| self.decode(input, &mut processed)));
+        self.seen(input, processed.meta.as_ref(), Arc::default())
+    }
+
     /// What neighbours need to know of a frame, by what its file and its entries in the log say.
     pub(super) fn seen(
         &self,

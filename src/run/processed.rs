@@ -44,6 +44,17 @@ pub(super) struct Looked {
     pub(super) seen: Option<Arc<Seen>>,
 }
 
+impl Looked {
+    /// A line that nobody looked at, and that tells nobody anything.
+    pub(super) fn away(input: &Input<'_>) -> Self {
+        Self {
+            processed: Processed::new(input),
+            ready: None,
+            seen: None,
+        }
+    }
+}
+
 /// An unredacted frame that waits for the first looks at its neighbours. It is never written anywhere.
 #[derive(Debug)]
 pub(super) struct Ready {

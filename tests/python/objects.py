@@ -24,12 +24,16 @@ from object_survey import (
 
 
 def shards_at_work(pid):
-    """Dask's processes under the driver that run `heatveil work` now."""
+    """By shard: Dask's processes under the driver that run its `heatveil work` now."""
+    found = {}
     try:
-        children = psutil.Process(pid).children(recursive=True)
-        return [child.parent() for child in children if child.name().startswith("heatveil") and "work" in child.cmdline()[1:2]]
+        for child in psutil.Process(pid).children(recursive=True):
+            line = child.cmdline()
+            if "work" in line[1:2]:
+                found[line[line.index("--shard") + 1]] = child.parent()
     except psutil.Error:
-        return []
+        pass
+    return {shard: worker for shard, worker in found.items() if worker}
 
 
 def kill_under(driver, most, between):
@@ -38,7 +42,7 @@ def kill_under(driver, most, between):
     while driver.poll() is None:
         time.sleep(DICE.uniform(*between))
         seen = max(seen, scratch_is_private())
-        workers = [worker for worker in shards_at_work(driver.pid) if worker]
+        workers = list(shards_at_work(driver.pid).values())
         if workers and kills < most:
             try:
                 DICE.choice(workers).kill()
@@ -270,12 +274,19 @@ def scheduler(survey):
                 heatveil("plan", "frames", "--out", WORK / "cluster", "--shards", SHARDS, *KEYS, "--config", LOCAL, "--progress", "none", cwd=WORK / "flight")
                 arguments = [WORK / "cluster"]
             driver = dask(survey, survey.direct, *arguments, "--scheduler", address, log=f"cluster-{where}.log")
-            kills = 0
+            kills, unlucky = 0, None
             while driver.poll() is None:
-                time.sleep(DICE.uniform(1, 4))
-                under = [found for process in running[1:] for found in shards_at_work(process.pid) if found]
-                if under and kills < 3:
-                    DICE.choice(under).kill()
+                time.sleep(0.2)
+                under = {}
+                for process in running[1:]:
+                    under |= shards_at_work(process.pid)
+                unlucky = unlucky or next(iter(under), None)
+                # One shard loses so many workers that the scheduler would give it up.
+                if unlucky in under and kills < 6:
+                    try:
+                        under[unlucky].kill()
+                    except psutil.Error:
+                        continue
                     kills += 1
                     if kills == 2:
                         # A machine that goes away for good, and one that comes.
@@ -284,12 +295,12 @@ def scheduler(survey):
                             process.kill()
                         running.append(worker())
             check(driver.returncode in (0, 3), f"{where}: exit code {driver.returncode}\n{(WORK / f'cluster-{where}.log').read_text()[-3000:]}")
-            check(kills > 0, f"{where}: workers were killed")
+            check(kills == 6, f"{where}: {kills} workers were killed")
             if where == "objects":
                 files = survey.same("cluster/", "cluster-release/")
             else:
                 files = same_folder(WORK / "cluster")
-            print(f"scheduler, {where}: {kills} kills, one worker gone for good: {files} files as in the run", flush=True)
+            print(f"scheduler, {where}: six workers killed under one shard, one gone for good: {files} files as in the run", flush=True)
     finally:
         for process in running:
             for child in [*psutil.Process(process.pid).children(recursive=True), process]:

@@ -3,7 +3,7 @@
 //! In: frames that have their outcome. Out: a file with their entries and metadata, its own SHA-256 in its last line. Refuses: to be read where a
 //! byte changed, a frame is missing, an entry is not one that a run logs of this line of this manifest, or a redacted raster is not the one of the entries.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::num::NonZeroUsize;
 
 use rayon::ThreadPool;
@@ -145,12 +145,9 @@ pub(super) fn parse(
     }
     let ids = part.manifest.inputs().map(|input| input.id);
     let (own, others): (Vec<_>, Vec<_>) = ids.partition(|id| part.owns(*id));
-    if !others
-        .iter()
-        .map(|id| id.0)
-        .eq(head.neighbours.keys().copied())
-    {
-        return Err("it does not tell of the lines around it".into());
+    let around: BTreeSet<_> = others.iter().map(|id| id.0).collect();
+    if !head.neighbours.keys().all(|frame| around.contains(frame)) {
+        return Err("it tells of lines that are not around it".into());
     }
     let mut frames = Vec::with_capacity(own.len());
     for id in own {

@@ -81,7 +81,11 @@ impl Run {
             let task = FrameTask::new(self, &keys, &decisions, &store, watchdog);
             let beside = Mutex::new(Beside::default());
             let beside = || beside.lock().unwrap_or_else(PoisonError::into_inner);
+            let needed = self.beside(&pool, &task, &part);
             let look = |input: Input<'_>| {
+                if !part.owns(input.id) && !needed.contains(&input.id) {
+                    return Looked::away(&input);
+                }
                 let looked = task.look(&input);
                 let line = part.manifest.line(input.id);
                 match &looked.processed.outcome {
