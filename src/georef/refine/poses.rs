@@ -44,7 +44,7 @@ pub struct Poses {
     /// How far the same ground lay apart in two frames, with the poses of the files; only of squares that were matched, thus no
     /// further than was looked.
     pub before: Option<Offsets>,
-    /// The same with corrections found so far, before the level of the ground was looked for; `None` where it was not: on a surface model, and where cameras look
+    /// The same with corrections found so far, of squares matched in half their detail, before the level of the ground was looked for; `None` where it was not: on a surface model, and where cameras look
     /// obliquely.
     pub on_flat: Option<Offsets>,
     /// The same with all corrections.
