@@ -334,14 +334,19 @@ fn what_is_doubtful_is_not_merged() {
     refused("the lines of shard 2 changed");
     write(&list, text.as_bytes());
 
-    // A worker that does not see a file does not say that the file is bad.
-    let file = survey.path("in/a").join(&dji_frames()[0].0);
+    // A worker that does not see a file, its own or one beside (frame 5 is the first of shard 1), does not say that the file is bad.
+    let own = survey.path("in/a").join(&dji_frames()[0].0);
+    let list = fs::read_to_string(survey.path("out/.work/shards/00000.plan.jsonl")).unwrap();
+    let line: serde_json::Value = serde_json::from_str(list.lines().nth(5).unwrap()).unwrap();
+    let beside = PathBuf::from(line["file"].as_str().unwrap());
     let hidden = survey.path("elsewhere");
-    fs::rename(&file, &hidden).unwrap();
-    let run = survey.run("out", Existing::Refuse);
-    let worked = run.work(0, true, &mut Silent);
-    assert!(matches!(worked, Err(RunError::Input { .. })), "{worked:?}");
-    fs::rename(&hidden, &file).unwrap();
+    for file in [own, beside] {
+        fs::rename(&file, &hidden).unwrap();
+        let run = survey.run("out", Existing::Refuse);
+        let worked = run.work(0, true, &mut Silent);
+        assert!(matches!(worked, Err(RunError::Input { .. })), "{worked:?}");
+        fs::rename(&hidden, &file).unwrap();
+    }
     assert!(matches!(
         survey.work("out", 3),
         Err(RunError::NoShard { .. })

@@ -95,14 +95,19 @@ impl<'a> FrameTask<'a> {
         }
     }
 
-    /// What neighbours need to know of a frame but for what is found there: whether it is one, without a look at it.
-    pub(super) fn blind(&self, input: &Input<'_>) -> Option<Arc<Seen>> {
+    /// A frame before its first look: what neighbours need to know of it but for what is found there, and its outcome if it has one by now.
+    pub(super) fn unlooked(&self, input: &Input<'_>) -> Looked {
         let mut processed = Processed::new(input);
         let watched = self.watchdog.frame(input.id, input.path);
         watched.stage("reading and decoding");
-        // What cannot be decoded has no metadata, and is nobody's neighbour.
-        drop(guarded(|| self.decode(input, &mut processed)));
-        self.seen(input, processed.meta.as_ref(), Arc::default())
+        if let Err(outcome) = guarded(|| self.decode(input, &mut processed).map(drop)) {
+            processed.outcome = outcome;
+        }
+        Looked {
+            seen: self.seen(input, processed.meta.as_ref(), Arc::default()),
+            ready: None,
+            processed,
+        }
     }
 
     /// What neighbours need to know of a frame, by what its file and its entries in the log say.

@@ -1,50 +1,60 @@
 //! Which lines beside a shard its own frames hear of.
 //!
 //! In: the lines of a shard and those around it. Out: those among the latter that are neighbours of its frames, as `window` pairs them. Refuses:
-//! nothing. Who is a neighbour follows from files alone, not from what is found in them: the others need no look.
+//! to take a file that is not there for nobody's neighbour. Who is one follows from files alone, not from what is found in them: the others
+//! need no look.
 
 use std::collections::BTreeSet;
-use std::sync::Arc;
 
 use rayon::ThreadPool;
 
 use super::super::frame_task::FrameTask;
 use super::super::ordered::Ordered;
-use super::super::processed::Input;
-use super::super::window::{self, Seen, Window};
-use super::super::{IN_FLIGHT_PER_THREAD, Run};
+use super::super::processed::{Input, Looked};
+use super::super::window::{self, Window};
+use super::super::{IN_FLIGHT_PER_THREAD, Run, RunError};
 use super::plan::Part;
+use super::work::refuse_lost;
 use crate::frame::FrameId;
-
-/// A line and what neighbours need to know of it.
-type Placed = (FrameId, Option<Arc<Seen>>);
 
 impl Run {
     /// Neighbours of a shard's frames in lines that are other shards'. Decodes these lines, and as many of its own at each end.
+    ///
+    /// # Errors
+    ///
+    /// [`RunError::Input`] where a file among them that the plan read is not there.
     pub(super) fn beside(
         &self,
         pool: &ThreadPool,
         task: &FrameTask<'_>,
         part: &Part,
-    ) -> BTreeSet<FrameId> {
+    ) -> Result<BTreeSet<FrameId>, RunError> {
         let reach = window::lines(self.config.detect.carry);
         let inner = part.own.start + reach..part.own.end.saturating_sub(reach);
         let is_far = |FrameId(frame)| usize::try_from(frame).is_ok_and(|at| inner.contains(&at));
         let place = |input: Input<'_>| {
-            let seen = (!is_far(input.id)).then(|| task.blind(&input)).flatten();
-            (input.id, seen)
+            if is_far(input.id) {
+                Looked::away(&input)
+            } else {
+                task.unlooked(&input)
+            }
         };
         let in_flight = self.threads.saturating_mul(IN_FLIGHT_PER_THREAD);
         pool.in_place_scope_fifo(|scope| {
             let placed = Ordered::new(scope, part.manifest.inputs(), in_flight, &place);
-            Window::new(placed, self.config.detect.carry, |(_, seen): &Placed| {
-                seen.as_ref()
-            })
-            .filter(|((id, _), _)| part.owns(*id))
-            .flat_map(|(_, neighbours)| neighbours)
-            .map(|(neighbour, _)| neighbour.id)
-            .filter(|id| !part.owns(*id))
-            .collect()
+            let window = Window::new(placed, self.config.detect.carry, |placed| {
+                placed.seen.as_ref()
+            });
+            let mut needed = BTreeSet::new();
+            for (placed, neighbours) in window {
+                let id = placed.processed.id;
+                refuse_lost(part, id, &placed.processed.outcome)?;
+                if part.owns(id) {
+                    let ids = neighbours.iter().map(|(neighbour, _)| neighbour.id);
+                    needed.extend(ids.filter(|id| !part.owns(*id)));
+                }
+            }
+            Ok(needed)
         })
     }
 }

@@ -4,7 +4,6 @@
 //! take a file for lost that the plan could read: another machine may still see it.
 
 use std::collections::BTreeMap;
-use std::path::PathBuf;
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
 
@@ -13,9 +12,10 @@ use super::super::frame_task::FrameTask;
 use super::super::processed::{Input, Looked};
 use super::super::reviewed::Decisions;
 use super::super::window::Find;
-use super::super::{Cause, Outcome, Progress, Run, RunError, keys};
-use super::plan::{ShardPlan, Text, join, no_plan};
+use super::super::{Outcome, Progress, Run, RunError, keys};
+use super::plan::{Part, ShardPlan, Text, join, no_plan};
 use super::result::{ShardResult, check_rasters, digest, doubtful, parse, read, write};
+use crate::frame::FrameId;
 use crate::store::layout;
 
 /// Reasons to reject a file that another machine, or this one later, may not have.
@@ -40,7 +40,7 @@ pub struct Worked {
 #[derive(Default)]
 struct Beside {
     neighbours: BTreeMap<u32, String>,
-    lost: Option<(PathBuf, Cause)>,
+    lost: Option<RunError>,
 }
 
 impl Run {
@@ -81,25 +81,17 @@ impl Run {
             let task = FrameTask::new(self, &keys, &decisions, &store, watchdog);
             let beside = Mutex::new(Beside::default());
             let beside = || beside.lock().unwrap_or_else(PoisonError::into_inner);
-            let needed = self.beside(&pool, &task, &part);
+            let needed = self.beside(&pool, &task, &part)?;
             let look = |input: Input<'_>| {
                 if !part.owns(input.id) && !needed.contains(&input.id) {
                     return Looked::away(&input);
                 }
                 let looked = task.look(&input);
-                let line = part.manifest.line(input.id);
-                match &looked.processed.outcome {
-                    Outcome::Rejected(cause)
-                        if line.is_some_and(|line| line.is_read)
-                            && LOST.contains(&cause.reason.as_str()) =>
-                    {
-                        beside().lost = Some((input.path.to_path_buf(), cause.clone()));
-                    }
-                    _ if part.owns(input.id) => {}
-                    _ => {
-                        let finds = digest(&finds(&looked));
-                        beside().neighbours.insert(input.id.0, finds);
-                    }
+                if let Err(lost) = refuse_lost(&part, input.id, &looked.processed.outcome) {
+                    beside().lost = Some(lost);
+                } else if !part.owns(input.id) {
+                    let finds = digest(&finds(&looked));
+                    beside().neighbours.insert(input.id.0, finds);
                 }
                 looked
             };
@@ -112,13 +104,13 @@ impl Run {
                 look,
                 |id| part.owns(id),
                 |done| {
-                    beside().refuse_lost()?;
+                    beside().lost.take().map_or(Ok(()), Err)?;
                     progress.frame(done.id, part.manifest.path(done.id), &done.outcome);
                     frames.push(done);
                     Ok(())
                 },
             );
-            beside().refuse_lost()?;
+            beside().lost.take().map_or(Ok(()), Err)?;
             result?;
             if self.interrupted.load(Ordering::SeqCst) {
                 let (done, total) = (frames.len(), part.own.len());
@@ -147,16 +139,18 @@ impl Run {
     }
 }
 
-impl Beside {
-    fn refuse_lost(&self) -> Result<(), RunError> {
-        match &self.lost {
-            None => Ok(()),
-            Some((path, cause)) => Err(RunError::Input {
-                path: path.clone(),
+/// Refuses to go on without a file that the plan could read.
+pub(super) fn refuse_lost(part: &Part, id: FrameId, outcome: &Outcome) -> Result<(), RunError> {
+    let line = part.manifest.line(id).filter(|line| line.is_read);
+    match (line, outcome) {
+        (Some(line), Outcome::Rejected(cause)) if LOST.contains(&cause.reason.as_str()) => {
+            Err(RunError::Input {
+                path: line.path.clone(),
                 reason: cause.reason.clone(),
                 detail: cause.detail.clone(),
-            }),
+            })
         }
+        _ => Ok(()),
     }
 }
 
