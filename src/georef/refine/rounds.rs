@@ -36,7 +36,7 @@ pub(super) enum Untied {
 /// Each uses the views of the one before.
 pub(super) const ROUNDS: [Round; 7] = [
     half(4, Untied::Within(SEARCH)),
-    half(6, Untied::Left),
+    half(6, Untied::Within(SEARCH)),
     half(3, Untied::Within(FAR)),
     // What found no neighbour at first may find one that has moved into place.
     half(4, Untied::Near),

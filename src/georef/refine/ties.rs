@@ -33,21 +33,20 @@ struct Squares {
 }
 
 impl Squares {
-    fn of(round: Round) -> Self {
+    fn of(round: Round, is_tied: bool) -> Self {
         Self {
             by: round.by,
             side: SQUARE / round.by,
-            reach: round.reach,
+            reach: if is_tied { round.reach } else { UNTIED },
             enough: usize::MAX,
         }
     }
 
-    /// After a search, which is right to a few pixels: not many, because poses are wrong still, and large ones where an overlap has room.
-    fn searched(overlap: &Overlap) -> Self {
-        let (by, reach) = match overlap.side {
-            side if side < 2 * SQUARE + 8 => (2, 8),
-            _ => (4, 4),
-        };
+    /// After a search, which is right to a few pixels: not many, because poses are wrong still, and large ones where an overlap has room and
+    /// nothing that a surface model knows hides parts of them.
+    fn searched(overlap: &Overlap, surface: &Surface) -> Self {
+        let has_room = overlap.side >= 2 * SQUARE + 8 && surface.model().is_none();
+        let (by, reach) = if has_room { (4, 4) } else { (2, UNTIED) };
         Self {
             by,
             side: 32,
@@ -59,6 +58,8 @@ impl Squares {
 
 /// Pixels along the side of a matched square: smaller ones gave 0.75 px instead of 0.47 on a real flight.
 const SQUARE: usize = 64;
+/// Cells around the expected place in which squares of pairs are looked for that nothing has tied yet.
+const UNTIED: i64 = 8;
 /// Squares along each side of an overlap.
 const SQUARES: u32 = 5;
 /// All of them.
@@ -241,8 +242,8 @@ impl Pair {
         kept: &mut Option<Kept>,
     ) -> Result<Vec<Tie>, E> {
         let how = match metres {
-            Some(_) => Squares::searched(&self.overlap),
-            None => Squares::of(round),
+            Some(_) => Squares::searched(&self.overlap, surface),
+            None => Squares::of(round, is_tied(kept.as_ref())),
         };
         let overlap = self.overlap.coarser(how.by);
         if overlap.side < how.side + 2 {
