@@ -63,7 +63,7 @@ fn on_the_xt2_flight_both_yaws_agree() {
     assert!(gimbal.abs_diff(flight) < 30, "{choice:?}");
 }
 
-/// The issue asks for half a pixel on overlaps: a pixel is 0.16 m. Squares matched by refinement come to 0.42 px, 0.16 px across the lines between cameras; on flat
+/// The issue asks for half a pixel on overlaps: a pixel is 0.16 m. Squares matched by refinement come to 0.43 px, 0.16 px across the lines between cameras; on flat
 /// ground, matched in half the detail, to 0.93 px, 0.34 px across: along those lines heights show (trees of 10 m by the river move by 13 px between frames 25 m apart). Measured once, with one
 /// pair in four left out of the solution: half of the squares of these come within 0.66 px, on flat ground within 0.78 px. Measured once outside the repository: a
 /// shift along the track in time, rows that are read one after the other, `p1` and `p2`, and yaws as the gimbal's turns say leave 0.57 px or more on flat ground.
