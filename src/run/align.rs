@@ -21,7 +21,7 @@ use crate::tiles::{FrameCache, MosaicFrame};
 use crate::units::Metres;
 
 /// Bytes of rasters held while they are compared.
-const CACHE: usize = 160 << 20;
+const CACHE: usize = 128 << 20;
 
 /// Standard deviation of a position without RTK, in metres, and of a compass, in radians: what refinement takes them for.
 const GPS: f64 = 1.0;
