@@ -83,8 +83,9 @@ fn compare(small: Peak, large: Peak) {
 }
 
 #[test]
-fn three_times_the_frames_over_the_same_streets_take_no_more_memory_than_their_index() {
-    compare(measure(220.0, 16.0, 32.0), measure(220.0, 8.0, 16.0));
+fn twice_the_frames_over_the_same_streets_take_no_more_memory_than_their_index() {
+    // Already the smaller one fills the cache of frames.
+    compare(measure(220.0, 8.0, 16.0), measure(220.0, 4.0, 16.0));
 }
 
 #[test]
