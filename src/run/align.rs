@@ -48,8 +48,8 @@ pub(super) struct Alignment {
 pub struct FlightAlignment {
     /// Median distance in pixels between the places where two frames show the same ground, with the poses of the files.
     pub offset_before_px: Option<f64>,
-    /// The same with poses refined on flat ground and squares matched in half their detail, before the last rounds, which look for the ground's level too; `null` with a surface model and where
-    /// cameras look obliquely.
+    /// The same with poses refined on flat ground and squares matched in half their detail, before the last rounds, which look for the ground's
+    /// level too; `null` with a surface model and where cameras look obliquely.
     pub offset_on_flat_px: Option<f64>,
     /// The same with refined poses, on the ground that the map is drawn on.
     pub offset_after_px: Option<f64>,

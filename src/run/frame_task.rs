@@ -78,34 +78,35 @@ impl<'a> FrameTask<'a> {
 
     /// The first half: takes one frame through its first look. A panic in any stage withholds the frame.
     pub(super) fn look(&self, input: &Input<'_>) -> Looked {
-        let mut processed = Processed::new(input);
-        let watched = self.watchdog.frame(input.id, input.path);
-        let ready = match guarded(|| self.try_look(input, &watched, &mut processed)) {
-            Ok(ready) => Some(ready),
-            Err(outcome) => {
-                processed.outcome = outcome;
-                None
-            }
-        };
-        let finds = Find::all_of(processed.looks.iter().map(|look| &look.detections));
-        Looked {
-            seen: self.seen(input, processed.meta.as_ref(), finds),
-            ready,
-            processed,
-        }
+        self.looked(input, |watched, processed| {
+            self.try_look(input, watched, processed).map(Some)
+        })
     }
 
     /// A frame before its first look: what neighbours need to know of it but for what is found there, and its outcome if it has one by now.
     pub(super) fn unlooked(&self, input: &Input<'_>) -> Looked {
+        self.looked(input, |watched, processed| {
+            watched.stage("reading and decoding");
+            self.decode(input, processed).map(|_| None)
+        })
+    }
+
+    /// A frame after `work`, and what neighbours need to know of it.
+    fn looked(
+        &self,
+        input: &Input<'_>,
+        work: impl FnOnce(&Watched<'_>, &mut Processed) -> Result<Option<Ready>, Outcome>,
+    ) -> Looked {
         let mut processed = Processed::new(input);
         let watched = self.watchdog.frame(input.id, input.path);
-        watched.stage("reading and decoding");
-        if let Err(outcome) = guarded(|| self.decode(input, &mut processed).map(drop)) {
+        let ready = guarded(|| work(&watched, &mut processed)).unwrap_or_else(|outcome| {
             processed.outcome = outcome;
-        }
+            None
+        });
+        let finds = Find::all_of(processed.looks.iter().map(|look| &look.detections));
         Looked {
-            seen: self.seen(input, processed.meta.as_ref(), Arc::default()),
-            ready: None,
+            seen: self.seen(input, processed.meta.as_ref(), finds),
+            ready,
             processed,
         }
     }

@@ -8,8 +8,9 @@
 //! divide (manifest, run.opened) -> work, once for each shard, anywhere, in any order, as often as you like -> merge (entries in order, map, close)
 //! ```
 //!
-//! A worker goes through both halves of its frames' ways as a run does, and through the first half of those around them that carry needs. It never writes to the log. What it leaves in the work folder is what a run leaves there and in its log: redacted rasters, named by
-//! their SHA-256, and one file with entries and the metadata of frames.
+//! A worker goes through both halves of its frames' ways as a run does, and through the first half of those around them that carry needs. It
+//! never writes to the log. What it leaves in the work folder is what a run leaves there and in its log: redacted rasters, named by their
+//! SHA-256, and one file with entries and the metadata of frames.
 
 mod borders;
 #[cfg(any(test, feature = "fuzzing"))]
