@@ -147,6 +147,19 @@ impl<T: Clone> Raster<T> {
 }
 
 impl Raster<f32> {
+    /// What the pixel that holds a place, in pixels from the corner of the first, measured; `None` outside and where there is no data.
+    #[must_use]
+    pub(crate) fn measured_at(&self, (u, v): (f64, f64)) -> Option<f32> {
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            reason = "not negative; `as` saturates and `get` checks the other end"
+        )]
+        let pixel = |at: f64| (at >= 0.0).then_some(at as usize);
+        let value = *self.get(pixel(u)?, pixel(v)?)?;
+        value.is_finite().then_some(value)
+    }
+
     /// Half as many columns and rows, rounded up: means of 2x2 samples over those that are numbers, `NAN` where none is.
     #[must_use]
     pub(crate) fn halved(&self) -> Self {

@@ -161,12 +161,13 @@ impl Intrinsics {
     }
 }
 
+/// A count of pixels or cells.
 #[expect(
     clippy::cast_precision_loss,
-    reason = "sides of rasters lie far below 2^52"
+    reason = "pixels and cells are counted far below 2^52"
 )]
-pub(super) fn as_f64(side: usize) -> f64 {
-    side as f64
+pub(super) fn as_f64(count: usize) -> f64 {
+    count as f64
 }
 
 #[cfg(test)]

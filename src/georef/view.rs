@@ -285,17 +285,7 @@ impl View {
         (east, north): (f64, f64),
         up: f64,
     ) -> Option<f32> {
-        let (u, v) = self.pixel_above(east, north, up)?;
-        if u < 0.0 || v < 0.0 {
-            return None;
-        }
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            reason = "not negative; `as` saturates and `get` checks the other end"
-        )]
-        let value = *celsius.get(u as usize, v as usize)?;
-        value.is_finite().then_some(value)
+        celsius.measured_at(self.pixel_above(east, north, up)?)
     }
 
     /// The same view with the camera `metres` higher above level 0.

@@ -13,6 +13,7 @@
 //! flattened depends on poses and surface, never on temperatures; what is published of one depends on its mean alone.
 
 use super::{Hit, Surface, SurfaceError, View};
+use crate::georef::camera::as_f64;
 use crate::raster::Raster;
 use crate::units::{Degrees, Metres};
 
@@ -100,7 +101,7 @@ fn finest(view: &View, up: f64) -> f64 {
     let camera = view.camera();
     let drop = (view.height().0 - up).max(1.0);
     let focal = camera.fx.max(camera.fy);
-    let (width, height) = (as_f64(camera.width), as_f64(camera.height));
+    let (width, height) = camera.size();
     let edges = [0.0, 0.25, 0.5, 0.75, 1.0];
     let size = |u: f64, v: f64| {
         let [east, north, up] = view.ray(u * width, v * height);
@@ -211,12 +212,4 @@ impl WallCells {
         }
         flattened
     }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "sides of rasters lie far below 2^52"
-)]
-fn as_f64(side: usize) -> f64 {
-    side as f64
 }

@@ -51,16 +51,8 @@ impl Mesh {
 
     /// Mean of what a raster, shrunk so many times, shows at the corners.
     pub(super) fn typical(&self, raster: &Raster<f32>, shrunk: f64) -> f32 {
-        let seen = self.corners.iter().flatten().filter_map(|(u, v)| {
-            #[expect(
-                clippy::cast_possible_truncation,
-                clippy::cast_sign_loss,
-                reason = "`as` saturates; samples outside are none"
-            )]
-            let pixel = |at: f64| (at >= 0.0).then_some((at / shrunk) as usize);
-            let celsius = *raster.get(pixel(*u)?, pixel(*v)?)?;
-            celsius.is_finite().then_some(celsius)
-        });
+        let corners = self.corners.iter().flatten();
+        let seen = corners.filter_map(|(u, v)| raster.measured_at((u / shrunk, v / shrunk)));
         let (sum, count) = seen.fold((0.0, 0.0), |(sum, count), seen| (sum + seen, count + 1.0));
         sum / f32::max(count, 1.0)
     }

@@ -4,6 +4,7 @@
 
 use std::sync::Arc;
 
+use crate::georef::camera::as_f64;
 use crate::raster::Raster;
 
 /// How much of a frame is needed: most of refinement takes half of it along each side, which is read, held and drawn four times as fast.
@@ -26,9 +27,8 @@ pub(super) struct Picture {
 impl Picture {
     /// With a `by`-th of its pixels along each side.
     pub(super) fn coarser(&self, by: usize) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "a few pixels")]
-        let shrunk = self.shrunk * by as f64;
         let raster = smaller(&self.raster, by).map_or_else(|| Arc::clone(&self.raster), Arc::new);
+        let shrunk = self.shrunk * as_f64(by);
         Self { raster, shrunk }
     }
 }
@@ -70,10 +70,11 @@ impl Detail {
 
     /// A frame in this detail, for cells of `by` pixels.
     pub(super) fn picture(self, raster: Arc<Raster<f32>>, by: usize) -> Picture {
-        let (shrunk, pixels) = match self {
-            Self::Half => (2.0, 2),
-            Self::Full => (1.0, 1),
+        let pixels = match self {
+            Self::Half => 2,
+            Self::Full => 1,
         };
+        let shrunk = as_f64(pixels);
         let picture = Picture { raster, shrunk };
         if by > pixels {
             picture.coarser(by / pixels)

@@ -3,7 +3,8 @@
 use super::blocks::{Blocks, Mesh};
 use super::chart::Chart;
 use super::detail::Picture;
-use super::sampling::{BLOCK, between, evenly, float};
+use super::sampling::{BLOCK, between, evenly};
+use crate::georef::camera::as_f64;
 use crate::georef::{Bounds, Patch, Surface, SurfaceError, View};
 use crate::units::{Degrees, Metres};
 
@@ -58,8 +59,7 @@ impl Overlap {
 
     /// The same ground in cells of `by` times the side.
     pub(super) fn coarser(self, by: usize) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "a few cells")]
-        let cell = self.cell * by as f64;
+        let cell = self.cell * as_f64(by);
         Self {
             cell,
             side: self.side / by,
@@ -69,8 +69,7 @@ impl Overlap {
 
     /// The same ground and `cells` more on every side.
     pub(super) fn grown(self, cells: usize) -> Self {
-        #[expect(clippy::cast_precision_loss, reason = "some hundred cells")]
-        let metres = cells as f64 * self.cell;
+        let metres = as_f64(cells) * self.cell;
         Self {
             west: self.west - metres,
             north: self.north + metres,
@@ -102,8 +101,7 @@ impl Overlap {
 
     /// The ground that it covers.
     pub(super) fn bounds(&self) -> Bounds {
-        #[expect(clippy::cast_precision_loss, reason = "at most MAX_SIDE")]
-        let metres = self.side as f64 * self.cell;
+        let metres = as_f64(self.side) * self.cell;
         Bounds {
             west: self.west,
             south: self.north - metres,
@@ -117,7 +115,7 @@ impl Overlap {
         let across = self.side.div_ceil(BLOCK);
         let corner = |at: usize| {
             let (column, row) = (at % (across + 1) * BLOCK, at / (across + 1) * BLOCK);
-            self.pixel(view, surface, (float(column), float(row)))
+            self.pixel(view, surface, (as_f64(column), as_f64(row)))
         };
         let corners = (0..(across + 1).pow(2)).map(corner).collect();
         Mesh::of(across, corners, view.camera().size())
@@ -145,7 +143,8 @@ impl Overlap {
         wanted: &Blocks,
     ) -> Chart {
         let scaled = |(u, v): (f64, f64)| (u / shrunk, v / shrunk);
-        let is_even = surface.is_none_or(|patch| patch.cell().0 >= EVEN * float(BLOCK) * self.cell);
+        let is_even =
+            surface.is_none_or(|patch| patch.cell().0 >= EVEN * as_f64(BLOCK) * self.cell);
         let mut chart = Chart::blank(self.side, mesh.typical(raster, *shrunk));
         let blocks = mesh.places();
         for (row, column) in blocks.filter(|(row, column)| wanted.has(*column, *row)) {
@@ -158,7 +157,7 @@ impl Overlap {
             }
             for line in 0..BLOCK {
                 let cell = |number: usize| {
-                    let place = (float(left + number) + 0.5, float(top + line) + 0.5);
+                    let place = (as_f64(left + number) + 0.5, as_f64(top + line) + 0.5);
                     let pixel = self.pixel(view, surface, place)?;
                     between(raster, scaled(pixel))
                 };
@@ -174,7 +173,8 @@ impl Overlap {
 
     /// Takes out what something hides, and walls.
     fn hide(&self, patch: &Patch, view: &View, wanted: &Blocks, chart: &mut Chart) {
-        let middle = |at: usize| (float(at * HIDDEN) + float(HIDDEN) / 2.0).min(float(self.side));
+        let middle =
+            |at: usize| (as_f64(at * HIDDEN) + as_f64(HIDDEN) / 2.0).min(as_f64(self.side));
         let squares = self.side.div_ceil(HIDDEN);
         for (row, column) in (0..squares).flat_map(|row| (0..squares).map(move |at| (row, at))) {
             let (east, north) = self.place(middle(column), middle(row));
@@ -190,12 +190,7 @@ impl Overlap {
 
 /// Whether a frame shows a place, steeply enough to be compared.
 pub(super) fn is_seen(view: &View, (east, north): (f64, f64), up: f64) -> bool {
-    let camera = view.camera();
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "sides of rasters lie far below 2^52"
-    )]
-    let (width, height) = (camera.width as f64, camera.height as f64);
+    let (width, height) = view.camera().size();
     let inside = |(u, v): (f64, f64)| (0.0..width).contains(&u) && (0.0..height).contains(&v);
     view.tangent_squared(east, north) <= MAX_OFF_NADIR.to_radians().tan().powi(2)
         && view.pixel_above(east, north, up).is_some_and(inside)

@@ -44,8 +44,8 @@ pub struct Poses {
     /// How far the same ground lay apart in two frames, with the poses of the files; only of squares that were matched, thus no
     /// further than was looked.
     pub before: Option<Offsets>,
-    /// The same with corrections found so far, of squares matched in half their detail, before the level of the ground was looked for; `None` where it was not: on a surface model, and where cameras look
-    /// obliquely.
+    /// The same with corrections found so far, of squares matched in half their detail, before the level of the ground was looked for; `None`
+    /// where it was not: on a surface model, and where cameras look obliquely.
     pub on_flat: Option<Offsets>,
     /// The same with all corrections.
     pub after: Option<Offsets>,
@@ -113,8 +113,8 @@ pub struct Offsets {
 
 /// Brings the frames of one flight into agreement.
 ///
-/// `load` gives redacted temperatures in °C, with `NAN` where there is none, in the detail asked for (`Detail::of`); it is called from many threads. Rounds of matching and
-/// solving, each on the views of the round before.
+/// `load` gives redacted temperatures in °C, with `NAN` where there is none, in the detail asked for (`Detail::of`); it is called from many
+/// threads. Rounds of matching and solving, each on the views of the round before.
 ///
 /// # Errors
 ///

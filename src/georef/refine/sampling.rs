@@ -2,6 +2,7 @@
 //!
 //! In: a raster, places in it. Out: temperatures. Refuses (as `NAN`, `None`): places outside, and beside pixels that show nothing.
 
+use crate::georef::camera::as_f64;
 use crate::raster::Raster;
 
 /// Cells along the side of a block: between the pixels that show its corners those of its cells lie evenly, to a hundredth of a cell.
@@ -21,7 +22,7 @@ pub(super) fn evenly(
 ) {
     let (width, height) = raster.shape();
     let inside = |(u, v): &(f64, f64)| {
-        (0.51..float(width) - 0.51).contains(u) && (0.51..float(height) - 0.51).contains(v)
+        (0.51..as_f64(width) - 0.51).contains(u) && (0.51..as_f64(height) - 0.51).contains(v)
     };
     if width.max(height) <= PIXELS && corners.iter().all(inside) {
         let corners = corners.map(|(u, v)| (parts(u - 0.5), parts(v - 0.5)));
@@ -34,7 +35,7 @@ pub(super) fn evenly(
         return;
     }
     let [north_west, north_east, south_west, south_east] = corners;
-    let share = |number: usize| (float(number) + 0.5) / float(BLOCK);
+    let share = |number: usize| (as_f64(number) + 0.5) / as_f64(BLOCK);
     for number in 0..BLOCK {
         let left = mixed(north_west, south_west, share(number));
         let right = mixed(north_east, south_east, share(number));
@@ -126,11 +127,6 @@ fn four(raster: &Raster<f32>, first: usize, (right, below): (f32, f32)) -> Optio
     let along = |[from, to]: &[f32; 2]| from * (1.0 - right) + to * right;
     let (above, under) = (along(pair(first)?), along(pair(first + raster.width())?));
     Some(above * (1.0 - below) + under * below)
-}
-
-#[expect(clippy::cast_precision_loss, reason = "some hundred cells")]
-pub(super) fn float(cells: usize) -> f64 {
-    cells as f64
 }
 
 #[cfg(test)]

@@ -15,6 +15,7 @@ use super::overlap::{is_hidden, level, patch_over};
 use super::pairs::Overlaps;
 use super::vignetting::{NUMBERS, TERMS, Vignetting, numbers, powers};
 use crate::frame::FrameId;
+use crate::georef::camera::as_f64;
 use crate::georef::crs::median;
 use crate::georef::{Surface, SurfaceError, View};
 use crate::raster::Raster;
@@ -249,29 +250,13 @@ pub(super) fn to_millikelvin(kelvin: f64) -> f32 {
 
 /// What a pixel measured, in a raster of its frame or in one with an n-th of its pixels along each side.
 fn sample(view: &View, raster: &Raster<f32>, (u, v): (f64, f64)) -> Option<f32> {
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "sides of rasters lie far below 2^52"
-    )]
-    let shrunk = (view.camera().width as f64 / raster.width() as f64).round();
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "not negative; `as` saturates and `get` checks the other end"
-    )]
-    let pixel = |at: f64| (at >= 0.0).then_some((at / shrunk) as usize);
-    let celsius = *raster.get(pixel(u)?, pixel(v)?)?;
-    celsius.is_finite().then_some(celsius)
+    let shrunk = (as_f64(view.camera().width) / as_f64(raster.width())).round();
+    raster.measured_at((u / shrunk, v / shrunk))
 }
 
 /// Place on the sensor, -1 to 1 in both directions.
 fn place(view: &View, u: f64, v: f64) -> (f64, f64) {
-    let camera = view.camera();
-    #[expect(
-        clippy::cast_precision_loss,
-        reason = "sides of rasters lie far below 2^52"
-    )]
-    let (width, height) = (camera.width as f64, camera.height as f64);
+    let (width, height) = view.camera().size();
     (2.0 * u / width - 1.0, 2.0 * v / height - 1.0)
 }
 

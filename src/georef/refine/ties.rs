@@ -13,12 +13,32 @@ use super::overlap::{Overlap, level, patch_over};
 use super::pairs::apart;
 use super::rounds::{Round, Untied};
 use crate::frame::FrameId;
+use crate::georef::camera::as_f64;
 use crate::georef::{Bounds, Patch, Surface, SurfaceError, View};
 use crate::raster::Raster;
 use crate::units::Metres;
 
 /// Pixels along the side of a cell in the search that goes before squares.
 const COARSE: usize = 8;
+/// Pixels along the side of a matched square: smaller ones gave 0.75 px instead of 0.47 on a real flight.
+const SQUARE: usize = 64;
+/// Cells around the expected place in which squares of pairs are looked for that nothing has tied yet.
+const UNTIED: i64 = 8;
+/// Squares along each side of an overlap.
+const SQUARES: u32 = 5;
+/// All of them.
+const ALL: u32 = SQUARES * SQUARES;
+/// Squares of which none matched, after which no other is tried.
+const HOPELESS: usize = 12;
+/// Standard deviation of a match in cells.
+const MATCH: f64 = 0.5;
+/// Fewer matches than this are no tie between two frames.
+const LEAST_MATCHES: usize = 3;
+/// Of a square, the share of its blocks that both frames must show to be tried.
+const SHOWN: f64 = 0.4;
+/// Frames that are tied by so many ties or fewer, one after the other, lie to each other as they should but for a few cells.
+const STEPS: usize = 4;
+
 /// How squares are matched.
 #[derive(Debug, Clone, Copy)]
 struct Squares {
@@ -55,25 +75,6 @@ impl Squares {
         }
     }
 }
-
-/// Pixels along the side of a matched square: smaller ones gave 0.75 px instead of 0.47 on a real flight.
-const SQUARE: usize = 64;
-/// Cells around the expected place in which squares of pairs are looked for that nothing has tied yet.
-const UNTIED: i64 = 8;
-/// Squares along each side of an overlap.
-const SQUARES: u32 = 5;
-/// All of them.
-const ALL: u32 = SQUARES * SQUARES;
-/// Squares of which none matched, after which no other is tried.
-const HOPELESS: usize = 12;
-/// Standard deviation of a match in cells.
-const MATCH: f64 = 0.5;
-/// Fewer matches than this are no tie between two frames.
-const LEAST_MATCHES: usize = 3;
-/// Of a square, the share of its blocks that both frames must show to be tried.
-const SHOWN: f64 = 0.4;
-/// Frames that are tied by so many ties or fewer, one after the other, lie to each other as they should but for a few cells.
-const STEPS: usize = 4;
 
 /// The same ground in two frames.
 #[derive(Debug, Clone, Copy)]
@@ -223,12 +224,8 @@ impl Pair {
             least: u32::try_from(side * side / 4).unwrap_or(u32::MAX),
         };
         let found = shift(&first, &second, window, (0, 0), i64::try_from(search).ok()?)?;
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_precision_loss,
-            reason = "some hundred cells"
-        )]
-        let cells = |coarse: f64| (coarse * (COARSE / by) as f64).round() as i64;
+        #[expect(clippy::cast_possible_truncation, reason = "some hundred cells")]
+        let cells = |coarse: f64| (coarse * as_f64(COARSE / by)).round() as i64;
         Some((cells(found.columns), cells(found.rows)))
     }
 
@@ -363,8 +360,7 @@ fn squares(chart_side: usize, Squares { side, reach, .. }: Squares) -> Vec<Try> 
     let margin = usize::try_from(reach).unwrap_or(0).min(room / 3);
     let start = |step: usize| margin + step * (room - 2 * margin) / 4;
     let least = u32::try_from(side * side * 3 / 5).unwrap_or(u32::MAX);
-    #[expect(clippy::cast_precision_loss, reason = "at most 512")]
-    let middle = |start: usize| start as f64 + side as f64 / 2.0;
+    let middle = |start: usize| as_f64(start) + as_f64(side) / 2.0;
     let at = |step: u32| {
         // Far from the one before, so that the first few lie all over the overlap.
         let number = step * 7 % ALL;

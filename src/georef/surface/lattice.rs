@@ -6,6 +6,7 @@
 
 use super::SurfaceError;
 use super::source::Source;
+use crate::georef::camera::as_f64;
 use crate::georef::{Bounds, Crs, Projector};
 
 /// Cells between two nodes of the control grid.
@@ -186,12 +187,4 @@ impl Path {
             Self::Geographic(_) => (0.0, 0.0),
         }
     }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "cells and pixels are counted far below 2^52"
-)]
-pub(super) fn as_f64(count: usize) -> f64 {
-    count as f64
 }

@@ -8,7 +8,8 @@ use gdal::spatial_ref::SpatialRef;
 use gdal::{Dataset, GeoTransform, GeoTransformEx};
 
 use super::SurfaceError;
-use super::lattice::{Lattice, as_f64};
+use super::lattice::Lattice;
+use crate::georef::camera::as_f64;
 use crate::outside::{self, RASTERS};
 
 /// Elevations outside are not measurements: the deepest shore and the highest mountain lie between.
