@@ -26,7 +26,7 @@
 # make reproducible  two builds in two folders, compared byte for byte
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
-.PHONY: demo setup web test test-web test-tract bench peers soak-frames soak-area heat-seeds heat-walls map-page report-page
+.PHONY: demo program setup web test test-web test-tract bench peers soak-frames soak-area heat-seeds heat-walls map-page report-page
 .PHONY: kill-loop storage-faults power-cuts after-faults noninterference many-files shards objects intruder coverage mutants fuzz fuzz-short dist reproducible
 
 CARGO ?= cargo
@@ -45,9 +45,18 @@ web: .setup/web/licences.txt
 	node src/web/bundle.mjs .setup/web/npm/node_modules .setup/web
 	touch build.rs
 
-demo: setup
+# The program with its runtime beside it. After the web bundle, where that is asked for: it is compiled in.
+program: setup
 	$(CARGO) build --release --quiet
 	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
+
+# An environment of packages with pinned hashes, for what only one command needs: target/$(1) from the list $(2).
+define environment
+	test -x target/$(1)/bin/python || python3 -m venv target/$(1)
+	target/$(1)/bin/python -m pip install --quiet --require-hashes -r $(2)
+endef
+
+demo: program
 	rm -rf demo-out
 	target/release/heatveil run fixtures/flight/frames --out demo-out || test $$? -eq 3
 	target/release/heatveil verify demo-out
@@ -58,10 +67,8 @@ test:
 	@.ci/check
 
 # Pictures of what was seen lie in target/web/.
-test-web: setup web
+test-web: web program
 	@.ci/setup browser
-	$(CARGO) build --release --quiet
-	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
 	node --test tests/web/units.test.mjs
 	node --test tests/web/browser.test.mjs
 
@@ -107,26 +114,18 @@ noninterference: setup
 	CASES=$(or $(CASES),200) $(CARGO) test --release --test noninterference -- --ignored --nocapture many_cases
 
 # FRAMES=240 of a simulated flight; the answer is intruder/intruder.md.
-intruder: setup
+intruder: program
 	@.ci/setup test
-	$(CARGO) build --release --quiet
-	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
 	.setup/venv/bin/python tests/python/intruder.py target/release/heatveil intruder $(or $(FRAMES),240)
 
 # Dask lies in its own environment, target/dask: only the driver in deploy/ needs it.
-shards: setup
-	$(CARGO) build --release --quiet
-	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
-	test -x target/dask/bin/python || python3 -m venv target/dask
-	target/dask/bin/python -m pip install --quiet --require-hashes -r deploy/dask/requirements.txt
+shards: program
+	$(call environment,dask,deploy/dask/requirements.txt)
 	target/dask/bin/python tests/python/shards.py target/release/heatveil shards-work $(or $(FRAMES),120)
 
 # Everything listens on loopback; what it needs lies in target/objects.
-objects: setup
-	$(CARGO) build --release --quiet
-	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
-	test -x target/objects/bin/python || python3 -m venv target/objects
-	target/objects/bin/python -m pip install --quiet --require-hashes -r tests/python/objects.txt
+objects: program
+	$(call environment,objects,tests/python/objects.txt)
 	target/objects/bin/python tests/python/objects.py target/release/heatveil objects-work $(or $(FRAMES),24)
 
 coverage:
@@ -177,7 +176,5 @@ bench: peers
 # heatveil and other programs in turn on the same files, into peers-DATE.md: a quarter of an hour on two free cores.
 peers: SHELL = /bin/bash
 peers: .SHELLFLAGS = -o pipefail -c
-peers: setup
-	$(CARGO) build --release --quiet
-	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
+peers: program
 	benches/peers/run | tee peers-$$(date -u +%F).md
