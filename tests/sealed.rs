@@ -59,6 +59,12 @@ impl Bench {
         heatveil::audit::read(&self.path(out)).unwrap()
     }
 
+    /// Whether a key's file says that it was destroyed, and holds no secret.
+    fn is_destroyed(&self, key: &str) -> bool {
+        let left = fs::read_to_string(self.path(key)).unwrap();
+        !left.contains("SECRET") && left.starts_with("# destroyed by heatveil purge: age1")
+    }
+
     fn verify(&self, out: &str) -> Vec<String> {
         let options = VerifyOptions::default();
         verify(&self.path(out), &options).unwrap().problems
@@ -167,7 +173,7 @@ fn destroying_the_key_is_the_deletion_of_every_copy() {
     assert_eq!((raw.files, raw.missing, raw.left, raw.other), (2, 1, 0, 0));
     assert_eq!(raw.frames, [[0, 2]]);
     assert_eq!(raw.destroyed_key, Some(public.to_string()));
-    assert!(!bench.path("key").exists() && !bench.sealed(&names[0]).exists());
+    assert!(bench.is_destroyed("key") && !bench.sealed(&names[0]).exists());
     assert_eq!(bench.verify("out"), Vec::<String>::new());
 
     // What comes back is of no use to anybody, and no reason to delete again once it was told of.
@@ -179,6 +185,28 @@ fn destroying_the_key_is_the_deletion_of_every_copy() {
     assert_eq!(bench.verify("out"), Vec::<String>::new());
 }
 
+/// As if it was killed between the key and the log; and as if another run had the same inputs.
+#[test]
+fn a_purge_that_finds_its_key_destroyed_already_says_so_in_its_own_log() {
+    let bench = Bench::new();
+    let entries = bench.run("sealed", "out", "key");
+    bench.run("sealed", "again", "key");
+    let public = IntakeKey::load(&bench.path("key")).unwrap().public();
+    let done = bench.purge("out", Some("key")).unwrap();
+    assert_eq!((done[0].files, done[0].missing), (3, 0));
+    let names: Vec<String> = dji_frames().into_iter().map(|(name, _)| name).collect();
+    // A file that could not be deleted: nobody can read it any more.
+    write(&bench.sealed(&names[0]), &entries[0].to_line().unwrap());
+    let done = bench.purge("again", Some("key")).unwrap();
+    let raw = &done[0];
+    assert_eq!((raw.files, raw.missing, raw.left, raw.other), (0, 2, 0, 1));
+    assert_eq!(raw.destroyed_key, Some(public.to_string()));
+    assert_eq!(raw.frames, [[0, 2]]);
+    assert_eq!(bench.verify("again"), Vec::<String>::new());
+    let refused = IntakeKey::load(&bench.path("key")).unwrap_err();
+    assert!(refused.to_string().contains("was destroyed"), "{refused}");
+}
+
 #[test]
 fn a_key_that_was_not_destroyed_can_be_later() {
     let bench = Bench::new();
@@ -188,7 +216,7 @@ fn a_key_that_was_not_destroyed_can_be_later() {
     assert_eq!((done[0].files, done[0].left), (0, 3));
     let done = bench.purge("out", Some("key")).unwrap();
     assert_eq!((done[0].files, done[0].left), (3, 0));
-    assert!(!bench.path("key").exists());
+    assert!(bench.is_destroyed("key"));
     assert_eq!(bench.verify("out"), Vec::<String>::new());
 }
 
@@ -208,8 +236,23 @@ fn the_stock_program_opens_what_heatveil_seals_and_the_other_way_round() {
     let names: Vec<String> = dji_frames().into_iter().map(|(name, _)| name).collect();
     let sealed = bench.path("again").join(format!("{}.age", names[0]));
     assert!(bench.path("plain").join(&names[0]).exists());
-    // Neither a second time over it, nor what is sealed already.
+    // Stopped half way, it goes on, and leaves alone what is there.
+    let whole = files(&bench.path("again"));
+    remove(&bench.path("again").join(&whole[1].0));
     let (code, said) = heatveil(&["seal", "plain", "--out", "again", "--key", "new.key"]);
+    assert_eq!(code, Some(0), "{said}");
+    let now = files(&bench.path("again"));
+    assert!(now[0] == whole[0] && now[1].0 == whole[1].0 && now[2] == whole[2]);
+    // Not over what is another file, nor where nobody can tell, nor what is sealed already.
+    let kept = fs::read(&sealed).unwrap();
+    write(&sealed, b"something else");
+    let (code, said) = heatveil(&["seal", "plain", "--out", "again", "--key", "new.key"]);
+    assert_eq!(code, Some(2), "{said}");
+    assert!(said.contains("is not this input"), "{said}");
+    write(&sealed, &kept);
+    let public = IntakeKey::load(&bench.path("new.key")).unwrap().public();
+    let recipient = public.to_string();
+    let (code, said) = heatveil(&["seal", "plain", "--out", "again", "--recipient", &recipient]);
     assert_eq!(code, Some(1), "{said}");
     let (code, said) = heatveil(&["seal", "again", "--out", "twice", "--key", "new.key"]);
     assert_eq!(code, Some(2), "{said}");
@@ -229,13 +272,12 @@ fn the_stock_program_opens_what_heatveil_seals_and_the_other_way_round() {
     }
     let opened = age(&["-d", "-i", "new.key", sealed.to_str().unwrap()]).unwrap();
     assert!(opened.stdout == fs::read(bench.path("plain").join(&names[0])).unwrap());
-    let public = IntakeKey::load(&bench.path("new.key")).unwrap().public();
     let by_age = bench.path("by-age").join(format!("{}.age", names[1]));
     write(&by_age, b"");
     let plain = bench.path("plain").join(&names[1]);
     let made = age(&[
         "-r",
-        &public.to_string(),
+        &recipient,
         "-o",
         by_age.to_str().unwrap(),
         plain.to_str().unwrap(),

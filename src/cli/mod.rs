@@ -199,7 +199,7 @@ impl Cli {
             Command::Plan(command) => command.execute(&self.global),
             Command::Work(command) => command.execute(&self.global),
             Command::Merge(command) => command.execute(&self.global),
-            Command::Seal(command) => command.execute(),
+            Command::Seal(command) => command.execute(&self.global),
             Command::Inspect(command) => command.execute(&self.global),
             Command::Eval(command) => command.execute(&self.global),
             Command::Verify(command) => command.execute(&self.global),

@@ -105,7 +105,7 @@ fn told(entry: &RawDeleted, global: &Global) {
     ));
     if let Some(key) = &entry.destroyed_key {
         answer(&format!(
-            "destroyed: the key of {key}; copies of what was sealed to it are of no use any more"
+            "destroyed: the key of {key}; copies of what was sealed to it are of no use any more, and the key's file says that it was destroyed"
         ));
     }
 }

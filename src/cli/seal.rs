@@ -2,8 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Exit;
-use super::print::answer;
+use super::print::{answer, failure};
+use super::{Exit, Global};
 use crate::Error;
 use crate::ingest::{self, Limits};
 use crate::seal::{IntakeKey, SealError, SealKey, is_sealed};
@@ -12,7 +12,8 @@ use crate::store::{self, Existing};
 /// Arguments of `heatveil seal`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "The inputs stay where they are: delete them on card and drone yourself.\n\nExamples:\n  \
+    after_help = "Exit code 3 where an input could not be read. The inputs stay where they are: delete them on card and drone yourself. Stopped half way, the same command goes on; with \
+    --recipient alone nobody can tell whether what is there is the copy, so that it begins in a new folder.\n\nExamples:\n  \
     heatveil seal /media/card/flight --out sealed --key keys/tonight.agekey\n  \
     heatveil run sealed --out tonight --intake-key keys/tonight.agekey\n  \
     heatveil purge tonight --delete --intake-key keys/tonight.agekey"
@@ -33,7 +34,7 @@ pub(super) struct SealCommand {
 }
 
 impl SealCommand {
-    pub(super) fn execute(self) -> Result<Exit, Error> {
+    pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
         let files = self.files()?;
         let key = match &self.key {
             Some(path) if path.exists() => Some(IntakeKey::load(path)?),
@@ -45,20 +46,32 @@ impl SealCommand {
             (None, text) => SealKey::parse(text.as_deref().unwrap_or_default())?,
         };
         let limits = Limits::default();
+        let (mut there, mut unread) = (0, 0);
         for (file, target) in &files {
-            let bytes = ingest::read(file, &limits)?;
+            let bytes = match ingest::read(file, &limits) {
+                Ok(bytes) => bytes,
+                Err(error) => {
+                    failure(&error.into(), global.json);
+                    unread += 1;
+                    continue;
+                }
+            };
             if is_sealed(&bytes) {
                 return Err(SealError::Twice { path: file.clone() }.into());
             }
-            let sealed = public.seal(&bytes)?;
-            store::write_file(target, &sealed, Existing::Refuse)?;
+            if target.exists() {
+                there += 1;
+            } else {
+                let sealed = public.seal(&bytes)?;
+                store::write_file(target, &sealed, Existing::Refuse)?;
+            }
             if let Some(key) = &key {
                 check(target, key, &limits, &bytes)?;
             }
         }
         answer(&format!(
-            "{} files sealed to {public} in {}",
-            files.len(),
+            "{} files sealed to {public} in {}, of which {there} were there already; {unread} could not be read and are NOT sealed",
+            files.len() - unread,
             self.out.display()
         ));
         if let Some(path) = &self.key {
@@ -67,7 +80,11 @@ impl SealCommand {
                 path.display()
             ));
         }
-        Ok(Exit::Done)
+        Ok(if unread == 0 {
+            Exit::Done
+        } else {
+            Exit::Partial
+        })
     }
 
     /// Inputs and where their copies go. Refuses two that would have one name.
@@ -90,7 +107,9 @@ impl SealCommand {
         }
         let mut seen = std::collections::HashMap::new();
         for (file, target) in &pairs {
-            store::check_free(target, Existing::Refuse)?;
+            if self.key.is_none() {
+                store::check_free(target, Existing::Refuse)?;
+            }
             if let Some(other) = seen.insert(target, file) {
                 let (inputs, target) = ([other.clone(), file.clone()], target.clone());
                 return Err(SealError::SameName { inputs, target }.into());
@@ -100,11 +119,13 @@ impl SealCommand {
     }
 }
 
-/// Opens what was written: whoever deletes the input relies on it.
+/// Opens what lies there: whoever deletes the input relies on it.
 fn check(target: &Path, key: &IntakeKey, limits: &Limits, bytes: &[u8]) -> Result<(), Error> {
-    if ingest::open(target, limits, Some(key))?.bytes == bytes {
-        return Ok(());
+    match ingest::open(target, limits, Some(key)) {
+        Ok(opened) if opened.sealed && opened.bytes == bytes => Ok(()),
+        _ => Err(SealError::OtherCopy {
+            path: target.to_path_buf(),
+        }
+        .into()),
     }
-    let problem = format!("{} does not open again", target.display());
-    Err(SealError::Seal { problem }.into())
 }

@@ -7,7 +7,7 @@ use super::{Purge, RetentionError, destroyed_key, nothing};
 use crate::audit::{CommitmentKey, Entry, RawDeleted, RunOpened};
 use crate::hex;
 use crate::ingest::{self, Limits};
-use crate::seal::IntakeKey;
+use crate::seal::{IntakeKey, KeyFile};
 use crate::store::{self, Lies, Plain, layout};
 
 /// Ranges of frames that one entry holds: a line of the log has at most 65,535 bytes.
@@ -68,8 +68,10 @@ pub(super) fn delete(
             }
             key.insert(CommitmentKey::load(path)?)
         };
-        let unreadable = taken_in.destroyed && taken_in.sealed.contains(&frame);
-        let same = is_input(file, intake.as_ref().map(|intake| &intake.key), |bytes| {
+        let opens = intake.as_ref().and_then(SealedTo::key);
+        let was_destroyed = taken_in.destroyed || intake.is_some() && opens.is_none();
+        let unreadable = was_destroyed && taken_in.sealed.contains(&frame);
+        let same = is_input(file, opens, |bytes| {
             let commitment = hex::encode(&key.commit(bytes));
             taken_in.commitments.get(&frame) == Some(&commitment.as_str())
         });
@@ -162,16 +164,16 @@ impl<'a> TakenIn<'a> {
     }
 }
 
-/// The key that inputs were sealed to, and its file.
+/// The key that inputs were sealed to, or what was left of it by a purge that did not come to tell the log, or by that of another run.
 struct SealedTo {
-    key: IntakeKey,
+    key: KeyFile,
     file: Plain,
 }
 
 impl SealedTo {
     /// Refuses the key of anything else: it is going to be destroyed.
     fn load(path: &Path, opened: &RunOpened) -> Result<Self, RetentionError> {
-        let key = IntakeKey::load(path)?;
+        let key = KeyFile::read(path)?;
         let is_of_run = opened.intake_key.as_deref() == Some(&*key.public().to_string());
         match Plain::find(path)? {
             Lies::Plain(file) if is_of_run => Ok(Self { key, file }),
@@ -185,8 +187,19 @@ impl SealedTo {
         }
     }
 
+    /// What opens files, where it was not destroyed before.
+    fn key(&self) -> Option<&IntakeKey> {
+        match &self.key {
+            KeyFile::Key(key) => Some(key),
+            KeyFile::Destroyed(_) => None,
+        }
+    }
+
     fn destroy(&self) -> Result<(), RetentionError> {
-        Ok(self.file.destroy()?)
+        if self.key().is_some() {
+            self.file.bury(&self.key.epitaph(self.file.bytes()))?;
+        }
+        Ok(())
     }
 }
 

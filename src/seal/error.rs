@@ -47,6 +47,14 @@ pub enum SealError {
         /// The file.
         path: PathBuf,
     },
+    /// The key was destroyed with what it had sealed.
+    #[error(
+        "{}: this key was destroyed, and what was sealed to it is deleted thereby; a new survey needs a new file", path.display()
+    )]
+    Destroyed {
+        /// The file.
+        path: PathBuf,
+    },
     /// A text is no public key.
     #[error("not a public key of age (age1…): {problem}")]
     Public {
@@ -68,6 +76,14 @@ pub enum SealError {
         inputs: [PathBuf; 2],
         /// Their copy.
         target: PathBuf,
+    },
+    /// A file lies where a copy belongs, and is not the copy.
+    #[error(
+        "{} is there already and is not this input, sealed to this key; seal into another folder", path.display()
+    )]
+    OtherCopy {
+        /// The file.
+        path: PathBuf,
     },
     /// The file is sealed already.
     #[error("{} is sealed already; leave it out", path.display())]

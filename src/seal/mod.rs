@@ -27,6 +27,9 @@ const END_OF_HEADER: &[u8] = b"\n--- ";
 /// What a secret key begins with, in a file of `age-keygen` too.
 const SECRET: &str = "AGE-SECRET-KEY-1";
 
+/// What stands in a key's file once the key was destroyed, before its public half.
+const DESTROYED: &str = "# destroyed by heatveil purge: ";
+
 /// Whether bytes are those of a sealed file.
 #[must_use]
 pub fn is_sealed(bytes: &[u8]) -> bool {
@@ -130,17 +133,20 @@ impl IntakeKey {
     ///
     /// [`SealError::Io`] when it cannot be read, [`SealError::Key`] when it holds no key, more than one, or another kind.
     pub fn load(path: &Path) -> Result<Self, SealError> {
-        let text = fs::read_to_string(path).map_err(|source| SealError::Io {
-            path: path.to_path_buf(),
-            source,
-        })?;
+        match KeyFile::read(path)? {
+            KeyFile::Key(key) => Ok(key),
+            KeyFile::Destroyed(_) => Err(SealError::Destroyed {
+                path: path.to_path_buf(),
+            }),
+        }
+    }
+
+    fn parse(text: &str) -> Option<Self> {
         let mut keys = text.lines().map(str::trim);
         let mut next = || keys.find(|line| line.starts_with(SECRET));
         match (next().map(str::parse), next()) {
-            (Some(Ok(key)), None) => Ok(Self(key)),
-            _ => Err(SealError::Key {
-                path: path.to_path_buf(),
-            }),
+            (Some(Ok(key)), None) => Some(Self(key)),
+            _ => None,
         }
     }
 
@@ -175,6 +181,54 @@ impl IntakeKey {
             Ok(_) if bytes.len() as u64 > max => Err(OpenError::TooLarge),
             Ok(_) => Ok(bytes),
         }
+    }
+}
+
+/// What a key's file holds.
+#[derive(Debug)]
+pub enum KeyFile {
+    /// The key.
+    Key(IntakeKey),
+    /// What [`KeyFile::epitaph`] left of it.
+    Destroyed(SealKey),
+}
+
+impl KeyFile {
+    /// Reads a key file, or what was left of one that was destroyed.
+    ///
+    /// # Errors
+    ///
+    /// As [`IntakeKey::load`].
+    pub fn read(path: &Path) -> Result<Self, SealError> {
+        let text = fs::read_to_string(path).map_err(|source| SealError::Io {
+            path: path.to_path_buf(),
+            source,
+        })?;
+        let destroyed = || SealKey::parse(text.strip_prefix(DESTROYED)?.lines().next()?).ok();
+        let key = || IntakeKey::parse(&text).map(Self::Key);
+        let found = destroyed().map(Self::Destroyed).or_else(key);
+        found.ok_or_else(|| SealError::Key {
+            path: path.to_path_buf(),
+        })
+    }
+
+    /// The public half.
+    #[must_use]
+    pub fn public(&self) -> SealKey {
+        match self {
+            Self::Key(key) => key.public(),
+            Self::Destroyed(public) => public.clone(),
+        }
+    }
+
+    /// What takes the key's place in its file of this many bytes, and is no shorter: that it was destroyed, and which it was. Who is stopped
+    /// before that is logged, or has another run over the same files, finds out by it.
+    #[must_use]
+    pub fn epitaph(&self, bytes: u64) -> Vec<u8> {
+        let mut words = format!("{DESTROYED}{}\n", self.public()).into_bytes();
+        let length = usize::try_from(bytes).unwrap_or_default();
+        words.resize(words.len().max(length), b'\n');
+        words
     }
 }
 
@@ -269,6 +323,26 @@ mod tests {
             .unwrap();
         assert_eq!(again.open(&sealed.bytes(), 9).unwrap(), b"x");
         assert!(!format!("{key:?}").contains(SECRET));
+    }
+
+    #[test]
+    fn a_destroyed_key_is_known_by_what_it_left_and_opens_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let (key, _) = of_age(folder.path());
+        let public = key.public();
+        let key = KeyFile::Key(key);
+        assert_eq!(key.epitaph(1000).len(), 1000);
+        for bytes in [0, 1000] {
+            let path = folder.path().join(format!("left-{bytes}"));
+            let words = key.epitaph(bytes);
+            assert!(!String::from_utf8_lossy(&words).contains(SECRET));
+            store::write_secret(&path, &words).unwrap();
+            let left = KeyFile::read(&path).unwrap();
+            assert!(matches!(&left, KeyFile::Destroyed(of) if *of == public));
+            assert!(left.public() == public);
+            let refused = IntakeKey::load(&path).unwrap_err();
+            assert!(matches!(refused, SealError::Destroyed { .. }), "{refused}");
+        }
     }
 
     #[test]

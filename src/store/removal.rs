@@ -78,6 +78,30 @@ impl Plain {
         remove_file(&self.path)
     }
 
+    /// Writes `words` over a key, in one write: the file stays, the key does not.
+    ///
+    /// # Errors
+    ///
+    /// As [`Plain::delete`]; `InvalidInput` where the words are shorter than the file, so that something of it would be left.
+    pub fn bury(&self, words: &[u8]) -> Result<(), StoreError> {
+        if (words.len() as u64) < self.bytes {
+            return Err(std::io::ErrorKind::InvalidInput.into()).at(&self.path);
+        }
+        self.is_unchanged()?;
+        self.write_over(words)
+    }
+
+    #[expect(
+        clippy::disallowed_methods,
+        reason = "the one place that writes over a key"
+    )]
+    fn write_over(&self, bytes: &[u8]) -> Result<(), StoreError> {
+        let mut options = fs::OpenOptions::new();
+        let mut file = options.write(true).open(&self.path).at(&self.path)?;
+        file.write_all(bytes).at(&self.path)?;
+        file.sync_all().at(&self.path)
+    }
+
     fn is_unchanged(&self) -> Result<(), StoreError> {
         if Self::find(&self.path)? == Lies::Plain(self.clone()) {
             return Ok(());
@@ -92,17 +116,7 @@ impl Plain {
     /// As [`Plain::delete`].
     pub fn destroy(&self) -> Result<(), StoreError> {
         self.is_unchanged()?;
-        #[expect(
-            clippy::disallowed_methods,
-            reason = "the one place that writes over a key"
-        )]
-        let mut file = fs::OpenOptions::new()
-            .write(true)
-            .open(&self.path)
-            .at(&self.path)?;
-        let zeros = vec![0; usize::try_from(self.bytes).unwrap_or_default()];
-        file.write_all(&zeros).at(&self.path)?;
-        file.sync_all().at(&self.path)?;
+        self.write_over(&vec![0; usize::try_from(self.bytes).unwrap_or_default()])?;
         remove_file(&self.path)?;
         sync_folder(&self.path)
     }
@@ -217,6 +231,19 @@ mod tests {
         assert!(found.destroy().is_err());
         assert!(sync_folder(&path).is_ok());
         assert!(sync_folder(&folder.path().join("nowhere/a")).is_err());
+    }
+
+    #[test]
+    fn of_a_buried_key_only_the_words_are_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        write_secret(&path, b"secret").unwrap();
+        let found = plain(&path);
+        assert!(found.bury(b"short").is_err());
+        assert_eq!(fs::read(&path).unwrap(), b"secret");
+        found.bury(b"gone for good").unwrap();
+        assert_eq!(fs::read(&path).unwrap(), b"gone for good");
+        assert!(found.bury(b"it is another file now").is_err());
     }
 
     #[test]
