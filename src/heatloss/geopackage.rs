@@ -14,7 +14,7 @@ use gdal::{Dataset, DriverManager};
 use super::table::{Getter, Row, Value};
 use super::{Building, Part, Ring, TableError};
 use crate::georef::Crs;
-use crate::store::{FileArtifact, sealed};
+use crate::store::{FileArtifact, sealed, without_journal};
 
 /// GDAL stamps the file with this instead of the clock, so that equal runs give equal bytes.
 const NO_CLOCK: &str = "1970-01-01T00:00:00.000Z";
@@ -55,7 +55,7 @@ pub(crate) fn write(
 ) -> gdal::errors::Result<()> {
     gdal::config::set_thread_local_config_option("OGR_CURRENT_DATE", NO_CLOCK)?;
     let driver = DriverManager::get_driver_by_name("GPKG")?;
-    let mut dataset = driver.create_vector_only(partial)?;
+    let mut dataset = without_journal(|| driver.create_vector_only(partial))?;
     let system = SpatialRef::from_epsg(crs.epsg())?;
     fill(&mut dataset, &system)?;
     dataset.flush_cache()?;

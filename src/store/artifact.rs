@@ -30,6 +30,28 @@ pub trait FileArtifact: sealed::Sealed {
     fn write(&self, partial: &Path) -> Result<(), Self::Error>;
 }
 
+/// GDAL's settings for a database of SQLite's that keeps no journal and does not sync every step.
+const NO_JOURNAL: [&str; 2] = ["OGR_SQLITE_JOURNAL", "OGR_SQLITE_SYNCHRONOUS"];
+
+/// Lets `create` make a database that keeps no journal while it is open. One that is half written is removed, never rolled back, and the store syncs it
+/// whole before it has a name; with a journal SQLite also tries again after an error, and counts that in the file.
+///
+/// # Errors
+///
+/// What GDAL says.
+pub(crate) fn without_journal<T>(
+    create: impl FnOnce() -> gdal::errors::Result<T>,
+) -> gdal::errors::Result<T> {
+    for name in NO_JOURNAL {
+        gdal::config::set_thread_local_config_option(name, "OFF")?;
+    }
+    let created = create();
+    for name in NO_JOURNAL {
+        gdal::config::clear_thread_local_config_option(name)?;
+    }
+    created
+}
+
 impl sealed::Sealed for Frame<Redacted> {}
 
 /// A redacted frame as a working file: float32 °C, little-endian, row by row.

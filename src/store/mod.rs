@@ -33,8 +33,8 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-pub(crate) use artifact::sealed;
 pub use artifact::{Artifact, FileArtifact};
+pub(crate) use artifact::{sealed, without_journal};
 use disk::{
     create, create_dir, create_private, entries, open_for_append, remove_dir, remove_file, rename,
     sync, write_durably,

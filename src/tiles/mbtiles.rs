@@ -15,7 +15,7 @@ use gdal::{Dataset, DriverManager};
 use super::error::GdalContext;
 use super::{EncodedTiles, TileJson, TilesError};
 use crate::hex;
-use crate::store::{FileArtifact, sealed};
+use crate::store::{FileArtifact, sealed, without_journal};
 
 /// Tiles in one transaction.
 const BATCH: usize = 1024;
@@ -127,7 +127,9 @@ fn create(partial: &Path) -> Result<Dataset> {
     let mut options = RasterCreationOptions::new();
     options.set_name_value("METADATA", "NO")?;
     // No raster: a size of nought and no band.
-    let dataset = driver.create_with_band_type_with_options::<u8, _>(partial, 0, 0, 0, &options)?;
+    let dataset = without_journal(|| {
+        driver.create_with_band_type_with_options::<u8, _>(partial, 0, 0, 0, &options)
+    })?;
     for statement in SCHEMA {
         execute(&dataset, statement)?;
     }

@@ -34,7 +34,7 @@ sky-celsius = -14
 [tiles]
 xyz = true
 keep-frames = true
-resolution-m = 0.3
+resolution-m = 0.5
 max-celsius = 70
 [buildings]
 id = 'uprn'
