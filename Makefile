@@ -108,7 +108,7 @@ power-cuts: setup
 	STEP=$(or $(STEP),10) $(CARGO) test --release --test faults -- --ignored --nocapture crash::every_cut
 
 after-faults: setup
-	STEP=$(or $(STEP),1) $(CARGO) test --release --test faults -- --ignored --nocapture after::every_fault
+	STEP=$(or $(STEP),1) $(CARGO) test --release --test faults -- --ignored --nocapture after::every
 
 noninterference: setup
 	CASES=$(or $(CASES),200) $(CARGO) test --release --test noninterference -- --ignored --nocapture many_cases

@@ -1,4 +1,5 @@
-//! Commands over a finished run are killed, and fail, at every call that changes something: begun again, they end as if nothing had happened.
+//! Commands over a finished run are killed, and fail, at every call that changes something, and the power goes: begun again, they end as if nothing
+//! had happened.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -8,7 +9,8 @@ use heatveil::audit::{VerifyOptions, verify};
 
 use crate::bench::{Bench, Faults, Start, lines, make, remove, stderr};
 use crate::common::{files, onnx_runtime, write};
-use crate::inject::calls;
+use crate::crash::{Durable, Kept};
+use crate::inject::{calls, traced};
 
 /// A year after the run: everything is due.
 const LATER: &str = "1800000000";
@@ -123,16 +125,12 @@ impl After {
             "{arguments:?}: {}",
             stderr(&output)
         );
-        let trace = std::fs::read_to_string(trace).unwrap();
-        let calls = trace
-            .lines()
-            .filter(|line| line.split('\t').nth(1) != Some("made"));
-        calls.map(str::to_owned).collect()
+        traced(&trace)
     }
 
     /// One fault; what is wrong after it, or whether the command was stopped.
     fn one(&mut self, number: usize, at: usize, fault: usize) -> Result<bool, String> {
-        let (arguments, adds) = COMMANDS[number];
+        let arguments = COMMANDS[number].0;
         let (how, lasts) = FAULTS[fault];
         let attempt = self.fresh();
         let faults = Faults {
@@ -147,13 +145,51 @@ impl After {
             (code, _) => return Err(format!("exit {code:?}: {message}")),
         }
         let was_stopped = !output.status.success();
-        self.bench.check(&attempt)?;
+        self.recovers(&attempt, number, was_stopped, &message)?;
+        Ok(was_stopped)
+    }
+
+    /// The power goes before a call, or, where there is none of this number, after the command. What is wrong afterwards.
+    fn cut(&mut self, number: usize, at: usize, kept: Kept) -> Result<(), String> {
+        let attempt = self.fresh();
+        let inputs = self.bench.path("in");
+        let (trace, keep) = (self.bench.path("cut-trace"), self.bench.path("cut-keep"));
+        write(&trace, b"");
+        remove(&keep);
+        make(&keep);
+        let mut durable = Durable::default();
+        durable.take(&attempt);
+        durable.take(&inputs);
+        let faults = Faults {
+            trace: Some(trace.clone()),
+            keep: Some(keep.clone()),
+            fault: Some((at, "kill".into(), "")),
+        };
+        let output = self.call(&attempt, COMMANDS[number].0, Some(&faults));
+        durable.follow(&trace, &keep);
+        for folder in [&attempt, &inputs] {
+            durable.replace(folder, kept, &self.bench.path("spare"));
+        }
+        let was_stopped = !output.status.success();
+        self.recovers(&attempt, number, was_stopped, &stderr(&output))
+    }
+
+    /// What is wrong after a command, which is given again where it was stopped.
+    fn recovers(
+        &mut self,
+        attempt: &Path,
+        number: usize,
+        was_stopped: bool,
+        message: &str,
+    ) -> Result<(), String> {
+        let (arguments, adds) = COMMANDS[number];
+        self.bench.check(attempt)?;
         if was_stopped {
-            let mut again = self.call(&attempt, arguments, None);
+            let mut again = self.call(attempt, arguments, None);
             // All inputs were deleted, and their folder with them, before that was logged: the message says what to do.
             let remedy = "--folders-are-gone";
             if stderr(&again).contains(remedy) {
-                again = self.call(&attempt, &[arguments, &[remedy]].concat(), None);
+                again = self.call(attempt, &[arguments, &[remedy]].concat(), None);
             }
             if !again.status.success() {
                 return Err(format!(
@@ -163,8 +199,7 @@ impl After {
                 ));
             }
         }
-        self.is_sound(&attempt, adds)?;
-        Ok(was_stopped)
+        self.is_sound(attempt, adds)
     }
 
     /// Whether the folder verifies, holds the run as it was, and says once or twice what was done.
@@ -259,6 +294,35 @@ fn attack(step: usize, ways: &[usize]) {
     );
 }
 
+/// The power goes at every `step`th call of every command, and after it.
+fn cut(step: usize) {
+    let mut after = After::new();
+    let (mut tried, mut failed) = (0, Vec::new());
+    for (number, (arguments, _)) in COMMANDS.iter().enumerate() {
+        let calls = after.calls(arguments);
+        for at in (1 + number % step..=calls.len())
+            .step_by(step)
+            .chain([calls.len() + 1])
+        {
+            for kept in [Kept::Names, Kept::Synced] {
+                tried += 1;
+                if let Err(problem) = after.cut(number, at, kept) {
+                    let call = calls.get(at - 1).map_or("the end", String::as_str);
+                    let problem = format!("{}, {kept:?} at {call}: {problem}", arguments[0]);
+                    println!("{problem}");
+                    failed.push(problem);
+                }
+            }
+        }
+    }
+    println!("{tried} power cuts");
+    assert!(
+        failed.is_empty(),
+        "{} of {tried}: {failed:#?}",
+        failed.len()
+    );
+}
+
 #[test]
 fn what_is_done_after_a_run_survives_a_kill() {
     attack(23, &[0]);
@@ -268,4 +332,15 @@ fn what_is_done_after_a_run_survives_a_kill() {
 #[ignore = "`make after-faults`: every call of every command, in four ways"]
 fn every_fault_after_a_run() {
     attack(calls().1, &[0, 1, 2, 3]);
+}
+
+#[test]
+fn what_a_command_after_a_run_reported_survives_a_power_cut() {
+    cut(1000);
+}
+
+#[test]
+#[ignore = "`make after-faults`: the power goes at every call of every command"]
+fn every_cut_after_a_run() {
+    cut(calls().1);
 }

@@ -12,13 +12,14 @@ const FAULTS: [(&str, &str, &str); 3] = [
 ];
 
 /// A run with nothing but counting: what it leaves, and the calls.
-pub(crate) fn counted(bench: &mut Bench) -> (Finished, Vec<String>) {
+pub(crate) fn counted(bench: &mut Bench, own_keys: bool) -> (Finished, Vec<String>) {
     let attempt = bench.attempt("counted");
     let faults = Faults {
         trace: Some(bench.path("trace")),
         ..Faults::default()
     };
     let how = Start {
+        own_keys,
         faults: Some(&faults),
         ..Start::default()
     };
@@ -29,19 +30,29 @@ pub(crate) fn counted(bench: &mut Bench) -> (Finished, Vec<String>) {
         stderr(&output)
     );
     bench.check(&attempt).unwrap();
-    let trace = std::fs::read_to_string(bench.path("trace")).unwrap();
-    let calls = trace
-        .lines()
-        .filter(|line| line.split('\t').nth(1) != Some("made"));
     let below = attempt.join("out").display().to_string();
-    let calls = calls.map(|line| line.replace(&below, "out")).collect();
+    let calls = traced(&bench.path("trace"));
+    let calls = calls.iter().map(|line| line.replace(&below, "out"));
+    let calls = calls.collect();
     (finished(&attempt.join("out")).unwrap(), calls)
+}
+
+/// The calls that `shim.c` counted.
+pub(crate) fn traced(trace: &Path) -> Vec<String> {
+    let text = std::fs::read_to_string(trace).unwrap();
+    let is_call = |line: &&str| {
+        let kind = line.split('\t').nth(1);
+        !["made", "durable-file", "durable-folder"]
+            .map(Some)
+            .contains(&kind)
+    };
+    text.lines().filter(is_call).map(str::to_owned).collect()
 }
 
 /// Fails every `step`th call in each way.
 fn inject(first: usize, step: usize) {
     let mut bench = Bench::with_shim();
-    let (like, calls) = counted(&mut bench);
+    let (like, calls) = counted(&mut bench, false);
     assert!(calls.len() > 100, "{} calls", calls.len());
     let mut failed = Vec::new();
     let (mut stopped, mut survived) = (0, 0);
@@ -96,7 +107,7 @@ fn one(
         }
     } else if code != Some(1) {
         return Err(format!("exit {code:?} instead of 1: {message}"));
-    } else if !message.contains("error: ") || !message.contains("/out") {
+    } else if !message.contains("error: ") || !names(&message, &attempt) {
         return Err(format!("no file is named: {message}"));
     } else if errno == "28" && !message.contains("hint: the disk is full") {
         return Err(format!("no hint that the disk is full: {message}"));
@@ -109,6 +120,11 @@ fn one(
     }
     remove(&attempt);
     Ok(survived)
+}
+
+/// Whether a message names something below a folder, or the folder itself, whose names are synced too.
+fn names(message: &str, folder: &Path) -> bool {
+    message.contains(&folder.display().to_string())
 }
 
 /// Number of a call that writes into the working raster of the map, from 1.
@@ -124,7 +140,7 @@ fn drawing(calls: &[String]) -> usize {
 #[test]
 fn a_disk_that_turns_read_only_or_stands_still_in_a_library_ends_the_run_and_it_goes_on() {
     let mut bench = Bench::with_shim();
-    let (like, calls) = counted(&mut bench);
+    let (like, calls) = counted(&mut bench, false);
     let at = drawing(&calls);
     assert_eq!(
         one(&mut bench, &like, at, "30", "all"),
