@@ -101,7 +101,7 @@ fn append(folder: &Path, signer: &str, frames: u32) -> Duration {
     let commitments: Vec<[u8; 32]> = (0..frames)
         .map(|frame| Sha256::digest(frame.to_be_bytes()).into())
         .collect();
-    let manifest = root(commitments.iter().map(<[u8; 32]>::as_slice)).unwrap();
+    let manifest = root(commitments.iter().map(<[u8; 32]>::as_slice));
     let manifest = hex::encode(&manifest);
     drop(commitments);
     let entry = |line: String| Entry::from_line(line.as_bytes()).unwrap();

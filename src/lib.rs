@@ -8,7 +8,7 @@
 //! ```
 //!
 //! The guarantee that carries the rest: [`frame::Frame`] shows pixels only in its `Redacted` stage, and
-//! [`store`], the only module that writes files, accepts nothing else.
+//! [`store`], the door to disk, accepts no other frame.
 
 pub mod answers;
 pub mod audit;

@@ -31,7 +31,7 @@ fn file(number: usize) -> String {
 /// A run of one frame, a file and a table of two.
 fn story() -> Vec<Entry> {
     let d = "0b".repeat(32);
-    let manifest = hex::encode(&root([[0x0b; 32].as_slice()]).unwrap());
+    let manifest = hex::encode(&root([[0x0b; 32].as_slice()]));
     let (a, b, c) = (file(0), file(1), file(2));
     [
         format!(r#"{{"at":1768516200,"beyond_envelope":"","heatveil":"0.1.0","libraries":[],"lines":["model"],"manifest":{{"count":1,"root":"{manifest}"}},"models":[{{"name":"m","sha256":"{d}"}}],"operator":"Söhne","policy_sha256":"{d}","purpose":"test","recipients":[],"retention":{{"raw":5}},"type":"run.opened"}}"#),

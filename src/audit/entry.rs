@@ -372,9 +372,9 @@ pub struct RunClosed {
 }
 
 impl Entry {
-    /// The frame this entry is about.
+    /// The frame whose way from its intake to its outcome this entry is part of; `None` for what is told of it later.
     #[must_use]
-    pub fn frame(&self) -> Option<u32> {
+    pub fn frame_under_way(&self) -> Option<u32> {
         match self {
             Self::Ingested(Ingested { frame, .. })
             | Self::Detected(Detected { frame, .. })

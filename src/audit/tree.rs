@@ -6,7 +6,6 @@
 
 use tlog_tiles::{EMPTY_HASH, Hash, node_hash, record_hash};
 
-use super::AuditError;
 use crate::hex;
 
 /// Hashes in a full hash tile, lines in a full entry bundle: 2^8 (C2SP tlog-tiles).
@@ -186,16 +185,12 @@ pub(super) fn push_line(bundle: &mut Vec<u8>, line: &[u8]) {
 }
 
 /// The RFC 6962 tree head over `leaves`.
-///
-/// # Errors
-///
-/// None today.
-pub fn root<'a>(leaves: impl IntoIterator<Item = &'a [u8]>) -> Result<[u8; 32], AuditError> {
+pub fn root<'a>(leaves: impl IntoIterator<Item = &'a [u8]>) -> [u8; 32] {
     let mut tree = Tree::default();
     for leaf in leaves {
         tree.push(record_hash(leaf));
     }
-    Ok(tree.root().0)
+    tree.root().0
 }
 
 #[cfg(test)]

@@ -12,7 +12,7 @@ use crate::Error;
 use crate::config::Args;
 use crate::detect::open;
 use crate::frame::FrameId;
-use crate::run::{FrameLine, Outcome, Plan, Progress, Run, RunError, Summary};
+use crate::run::{FrameLine, Outcome, Preview, Progress, Run, RunError, Summary};
 use crate::store::Existing;
 
 /// Arguments of `heatveil run`.
@@ -64,7 +64,7 @@ impl RunCommand {
             ..prepare(settings, self.threads, self.out)?
         };
         if self.dry_run {
-            show_plan(&run.plan()?, global);
+            show_preview(&run.preview()?, global);
             return Ok(Exit::Done);
         }
         match run.execute(&mut Teller::new(global)) {
@@ -170,11 +170,11 @@ fn interrupted() -> Arc<AtomicBool> {
     flag
 }
 
-fn show_plan(plan: &Plan, global: &Global) {
+fn show_preview(preview: &Preview, global: &Global) {
     if global.json {
-        answer(&serde_json::to_string(plan).unwrap_or_default());
+        answer(&serde_json::to_string(preview).unwrap_or_default());
     } else {
-        answer(&plan.in_words());
+        answer(&preview.in_words());
     }
 }
 

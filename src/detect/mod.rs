@@ -212,7 +212,7 @@ impl Detections {
         self.line
     }
 
-    /// What was found, best score first.
+    /// What was found, in its own order.
     #[must_use]
     pub fn found(&self) -> &[Detection] {
         &self.found

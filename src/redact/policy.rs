@@ -31,7 +31,7 @@ impl Policy {
 /// How masks are made.
 #[derive(Debug, Clone, PartialEq)]
 pub struct RedactConfig {
-    /// Policy of persons, vehicles and bicycles.
+    /// Policy of persons.
     pub person: Policy,
     /// Policy of vehicles.
     pub vehicle: Policy,

@@ -11,7 +11,7 @@ use crate::detect::{
 };
 use crate::frame::{Calibrated, Frame, FrameId};
 use crate::georef::Located;
-use crate::redact::{self, Decided, NotLookedAt, RedactionMask};
+use crate::redact::{self, NotLookedAt, RedactionMask};
 use crate::units::Metres;
 use crate::{hex, ingest, radiometry, run};
 
@@ -32,8 +32,7 @@ impl Margins {
                 margins = margins.with(&card.name, class.name, class.padding());
             }
             if card.envelope.beyond == Beyond::Withhold {
-                let limit = card.envelope.max_ground_resolution_m;
-                margins.limit = Some(margins.limit.map_or(limit, |least| least.min(limit)));
+                margins = margins.evaluated_to(card.envelope.max_ground_resolution_m);
             }
         }
         margins
@@ -43,6 +42,13 @@ impl Margins {
     #[must_use]
     pub fn with(mut self, model: &str, class: Class, padding: Padding) -> Self {
         self.padding.push((model.to_owned(), class, padding));
+        self
+    }
+
+    /// The coarsest ground resolution, metres, at which a model that withholds was evaluated.
+    #[must_use]
+    pub fn evaluated_to(mut self, metres: f64) -> Self {
+        self.limit = Some(self.limit.map_or(metres, |least| least.min(metres)));
         self
     }
 
@@ -180,15 +186,13 @@ fn mask(
         Some(_) => None,
         None => margins.limit,
     };
-    let hidden = located.beyond(Metres(evaluated.unwrap_or(f64::INFINITY)));
     let reviewed = told
         .masked
         .as_ref()
         .and_then(|masked| masked.reviewed.as_ref());
-    let decided = reviewed.map_or_else(Decided::default, |decided| Decided {
-        hide: &decided.hide,
-        open: &decided.open,
-    });
+    let decided = run::boxes(reviewed);
+    let limit = Metres(evaluated.unwrap_or(f64::INFINITY));
+    let hidden = run::beyond(located, limit, &decided);
     let (id, shape, resolution) = (frame.id(), frame.shape(), located.ground_resolution());
     redact::mask_decided(
         id,

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 
 use super::keys::InputKeys;
 use super::processed::{Input, Look, Looked, Processed, Ready, Times};
-use super::reviewed::{Decisions, outside};
+use super::reviewed::{Decisions, beyond, boxes};
 use super::watchdog::{Watchdog, Watched};
 use super::window::{Find, Seen};
 use super::{Cause, Outcome, Run};
@@ -257,29 +257,24 @@ impl<'a> FrameTask<'a> {
                 "no pixel has a temperature",
             )));
         };
+        let decided = self.decisions.mask(frame.id());
+        let beyond = |limit| beyond(located, Metres(limit), &boxes(decided));
         if self.config.detect.publish_beyond_envelope.is_some() {
-            return Ok(located.beyond(Metres(f64::INFINITY)));
+            return Ok(beyond(f64::INFINITY));
         }
         let conditions = Conditions {
             ground_resolution: located.ground_resolution(),
             shape: frame.shape(),
             temperatures,
         };
-        match self.evaluated(&conditions, located, skipped) {
-            Err(detail) => {
-                let Some(decided) = self.decisions.mask(frame.id()) else {
-                    return Err(withheld(detail));
-                };
-                skipped.clear();
-                // One person lets the frame through; what is seen more coarsely than evaluated only two people open, in the boxes that they
-                // signed. Nobody opens the sky.
-                let coarse = located.beyond(Metres(self.evaluated_resolution()));
-                let mut hidden = outside(&coarse, &decided.open);
-                hidden.extend(located.beyond(Metres(f64::INFINITY)));
-                Ok(hidden)
+        if let Err(detail) = self.evaluated(&conditions, skipped) {
+            // One person lets the frame through: then all look.
+            if decided.is_none() {
+                return Err(withheld(detail));
             }
-            Ok(hidden) => Ok(hidden),
+            skipped.clear();
         }
+        Ok(beyond(self.evaluated_resolution()))
     }
 
     /// The coarsest ground resolution, metres, at which every model that withholds was evaluated.
@@ -291,28 +286,24 @@ impl<'a> FrameTask<'a> {
             .fold(f64::INFINITY, f64::min)
     }
 
-    /// The pixels beyond the models' evaluation, and who need not look; the words say why the whole frame is.
+    /// Who need not look; the words say why the whole frame lies beyond the models' evaluation.
     fn evaluated(
         &self,
         conditions: &Conditions,
-        located: &Located,
         skipped: &mut BTreeMap<usize, String>,
-    ) -> Result<Vec<RowSpan>, String> {
-        let mut limit = f64::INFINITY;
+    ) -> Result<(), String> {
         for (model, detector) in self.detectors.iter().enumerate() {
             let (envelope, (name, _)) = (detector.envelope(), detector.model());
             if let Some(why) = envelope.skips(conditions) {
                 skipped.insert(model, why);
             } else if let Some(detail) = envelope.outside(conditions) {
                 return Err(format!("model {name}: {detail}"));
-            } else if envelope.beyond == Beyond::Withhold {
-                limit = limit.min(envelope.max_ground_resolution_m);
             }
         }
         if skipped.len() == self.detectors.len() {
             return Err("no model was evaluated for such a frame".into());
         }
-        Ok(located.beyond(Metres(limit)))
+        Ok(())
     }
 }
 

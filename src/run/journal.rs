@@ -35,7 +35,7 @@ pub(super) struct Journal<'a> {
     emitted: BTreeMap<String, String>,
     /// Results that were told of before an interruption.
     noted: Vec<Entry>,
-    /// Flights that were, in order, and how many of them were told of again.
+    /// Flights that were, in order, and are to be told of again.
     flights: Vec<Entry>,
     /// Entries that publish files, with their place in the log.
     published: Vec<(u64, Entry)>,
@@ -125,7 +125,7 @@ impl<'a> Journal<'a> {
     fn recall(&mut self, mut entries: Vec<Entry>) -> Result<(), RunError> {
         while entries
             .last()
-            .is_some_and(|last| last.frame().is_some() && !last.is_outcome())
+            .is_some_and(|last| last.frame_under_way().is_some() && !last.is_outcome())
         {
             entries.pop();
         }
@@ -173,7 +173,7 @@ impl<'a> Journal<'a> {
                     self.finished = true;
                     continue;
                 }
-                other => match (other.frame(), record::outcome(&other)) {
+                other => match (other.frame_under_way(), record::outcome(&other)) {
                     (Some(frame), Some((outcome, sha256))) => (frame, outcome, sha256),
                     _ => continue,
                 },
@@ -378,7 +378,8 @@ impl Known {
     /// must be made again.
     pub(super) fn reload(&self, task: &FrameTask<'_>, input: &Input<'_>) -> Option<Looked> {
         let mut processed = Processed::new(input);
-        // What was rejected will not decode now either.
+        // Only what was published must decode now too. The log has its entries: `Journal::frame` makes none again, so that what is left out below
+        // is told nobody.
         let decoded = guarded(|| task.decode(input, &mut processed).map(drop));
         processed.bytes = self.bytes;
         processed.outcome = self.outcome.clone();

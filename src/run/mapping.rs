@@ -83,15 +83,16 @@ pub(super) fn map(
     progress.step();
 
     let work = store.work();
-    let publishable =
+    // Still publishable: numbers were added that follow from publishable frames alone.
+    let levelled =
         |id| Ok::<_, RunError>(alignment.apply(id, ground.publishable(id, rasters(id)?)?));
     let mut mosaic = pool.install(|| {
         let surface = &ground.surface;
-        tiles::build_on(surface, crs, &frames, &options(run), &work, publishable)
+        tiles::build_on(surface, crs, &frames, &options(run), &work, levelled)
     })?;
     let has_surface = ground.surface.model().is_some();
     let placed = kept_frames::Placed::of(crs, &frames, &members, &ground.surface, published);
-    summary.kept_frames_heights = kept_frames::publish(run, store, &placed, publishable, journal)?;
+    summary.kept_frames_heights = kept_frames::publish(run, store, &placed, levelled, journal)?;
     let objections = buildings::object(run, &mut mosaic, has_surface, journal)?;
     summary.objections = objections.as_ref().map(Objections::count);
     let report = mosaic.report().clone();
@@ -120,7 +121,7 @@ pub(super) fn map(
         place: alignment.place(),
         surface: &ground.surface,
         nights: nights.as_ref(),
-        walls: (&of_walls, &publishable),
+        walls: (&of_walls, &levelled),
     };
     summary.heat_loss = heat_loss::publish(run, pool, store, &map, seen, &mut catalog, journal)?;
     catalog.publish(run, store, &map, journal, progress)?;

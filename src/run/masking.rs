@@ -1,7 +1,8 @@
 //! The second half of a frame's way: with what its neighbours saw, mask and look again.
 //!
 //! In: a [`Looked`] and its neighbours. Out: a [`Processed`] with its outcome; the redacted raster of a frame that
-//! may be published lies in the work folder. Refuses: to let a frame pass that still shows a sure find.
+//! may be published lies in the work folder. Refuses: to let a frame pass that still shows a sure find, but for what two people opened, and for what
+//! is found last in a frame that a person looked at, which is hidden and not asked about again.
 
 use std::path::Path;
 use std::time::Instant;
@@ -54,7 +55,9 @@ impl FrameTask<'_> {
         // Its file is not opened again, but by its name the operator knows it.
         let watched = self.watchdog.frame(processed.id, file);
         match guarded(|| self.redact(ready, carried(), &watched, &mut processed)) {
-            Ok(masked) => processed.masked = Some(masked),
+            Ok(masked) => {
+                (processed.outcome, processed.masked) = (Outcome::Published, Some(masked));
+            }
             Err(Stop::Frame(outcome)) => processed.outcome = outcome,
             Err(Stop::Run(error)) => return Err(error.into()),
         }

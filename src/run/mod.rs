@@ -29,7 +29,7 @@ mod ordered;
 mod outcome;
 mod outputs;
 mod parts;
-mod plan;
+mod preview;
 mod processed;
 mod progress;
 mod record;
@@ -58,7 +58,7 @@ pub use footprints::FrameFootprint;
 pub use heat_loss::HeatLossSummary;
 pub use ordered::for_each_ordered;
 pub use outcome::{Cause, Counts, Outcome};
-pub use plan::Plan;
+pub use preview::Preview;
 pub use progress::{Progress, Silent};
 pub use shards::{Shard, ShardPlan, Worked, finish_merged};
 pub use summary::{FlightSummary, FrameLine, FrameList, GroundSummary, MosaicSummary, Summary};
@@ -66,6 +66,7 @@ pub use watchdog::Hang;
 
 pub(crate) use frame_task::options;
 pub(crate) use keys::intake_key;
+pub(crate) use reviewed::{beyond, boxes};
 pub(crate) use summary::{PUBLISHED, REJECTED, WITHHELD, frame_files};
 
 #[cfg(any(test, feature = "fuzzing"))]
@@ -156,8 +157,8 @@ impl Run {
     /// # Errors
     ///
     /// [`RunError`] as [`Run::execute`] would give it before the first frame.
-    pub fn plan(&self) -> Result<Plan, RunError> {
-        plan::plan(self)
+    pub fn preview(&self) -> Result<Preview, RunError> {
+        preview::preview(self)
     }
 
     /// Does the whole job.
@@ -213,7 +214,7 @@ impl Run {
         }
         let keys = keys::keys(&store, &self.config, &decisions)?;
         let manifest = Manifest::fix(pool, self.threads, &found, &keys.inputs, progress);
-        let root = record::manifest(&manifest.commitments())?;
+        let root = record::manifest(&manifest.commitments());
         let opened = record::opened(self, &keys.inputs, root, &decisions);
         if let Err(other) = decisions.check(&opened) {
             store.clear_work()?;

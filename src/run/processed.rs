@@ -7,8 +7,8 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::Outcome;
 use super::window::Seen;
+use super::{Cause, Outcome};
 use crate::audit::DecidedMask;
 use crate::detect::Detections;
 use crate::frame::{Calibrated, Frame, FrameId, FrameMeta};
@@ -38,7 +38,7 @@ impl Input<'_> {
 #[derive(Debug)]
 pub(super) struct Looked {
     pub(super) processed: Processed,
-    /// What masking needs; `None` where the frame has its outcome already.
+    /// What masking needs; `None` where the frame has its outcome already, or nobody looked.
     pub(super) ready: Option<Ready>,
     /// What its neighbours need; `None` where nobody knows which ground it shows.
     pub(super) seen: Option<Arc<Seen>>,
@@ -106,7 +106,7 @@ pub(super) struct Masked {
 }
 
 impl Processed {
-    /// A frame of which nothing is known yet.
+    /// A frame of which nothing is known yet: withheld, until masking says that it is published.
     pub(super) fn new(input: &Input<'_>) -> Self {
         Self {
             id: input.id,
@@ -117,7 +117,7 @@ impl Processed {
             looks: Vec::new(),
             skipped: BTreeMap::new(),
             masked: None,
-            outcome: Outcome::Published,
+            outcome: Outcome::Withheld(Cause::new("internal", "it did not come to its end")),
             times: Times::default(),
         }
     }

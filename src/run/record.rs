@@ -5,8 +5,8 @@ use super::processed::{Look, Masked, Processed};
 use super::reviewed::Decisions;
 use super::{Cause, Outcome, Run};
 use crate::audit::{
-    self, AuditError, BuildingsEmitted, Detected, Entry, FlightEvidence, Found, Ingested,
-    MOST_RANGES, Manifest, ModelId, NotPublished, Policy, RunOpened, SelfCheck, TileEmitted,
+    self, BuildingsEmitted, Detected, Entry, FlightEvidence, Found, Ingested, MOST_RANGES,
+    Manifest, ModelId, NotPublished, Policy, RunOpened, SelfCheck, TileEmitted,
 };
 use crate::config::Config;
 use crate::detect::{Beyond, Class, Detections, Detector, Line};
@@ -99,12 +99,12 @@ pub(super) fn models(run: &Run) -> Vec<ModelId> {
 }
 
 /// The manifest as the log holds it.
-pub(super) fn manifest(commitments: &[[u8; 32]]) -> Result<Manifest, AuditError> {
-    let root = audit::root(commitments.iter().map(<[u8; 32]>::as_slice))?;
-    Ok(Manifest {
+pub(super) fn manifest(commitments: &[[u8; 32]]) -> Manifest {
+    let root = audit::root(commitments.iter().map(<[u8; 32]>::as_slice));
+    Manifest {
         count: count(commitments.len()),
         root: hex::encode(&root),
-    })
+    }
 }
 
 /// All entries of one frame, outcome last.

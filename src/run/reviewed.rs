@@ -9,9 +9,11 @@ use super::RunError;
 use crate::audit::{self, DecidedMask, REVIEWED, Retention, Reviewed, ReviewedRun, RunOpened};
 use crate::config::SurveyConfig;
 use crate::frame::FrameId;
+use crate::georef::Located;
 use crate::raster::RowSpan;
 use crate::redact::Decided;
 use crate::store::layout;
+use crate::units::Metres;
 
 use super::{Cause, Outcome};
 
@@ -102,15 +104,25 @@ impl Decisions {
 }
 
 /// The boxes of a decision, where there is one.
-pub(super) fn boxes(decided: Option<&DecidedMask>) -> Decided<'_> {
+pub(crate) fn boxes(decided: Option<&DecidedMask>) -> Decided<'_> {
     decided.map_or_else(Decided::default, |decided| Decided {
         hide: &decided.hide,
         open: &decided.open,
     })
 }
 
+/// What stays hidden whatever is found there: pixels that see the ground more coarsely than `limit`, but in the boxes that two people opened, and the
+/// sky, which nobody opens. The one rule for a run and for whoever draws its masks again.
+pub(crate) fn beyond(located: &Located, limit: Metres, decided: &Decided<'_>) -> Vec<RowSpan> {
+    let mut hidden = outside(&located.beyond(limit), decided.open);
+    if !decided.open.is_empty() {
+        hidden.extend(located.beyond(Metres(f64::INFINITY)));
+    }
+    hidden
+}
+
 /// What lies outside all boxes: left, top, right, bottom in pixels, the last two one past the box.
-pub(super) fn outside(spans: &[RowSpan], boxes: &[[u32; 4]]) -> Vec<RowSpan> {
+fn outside(spans: &[RowSpan], boxes: &[[u32; 4]]) -> Vec<RowSpan> {
     let mut left = spans.to_vec();
     for bbox in boxes {
         let [x0, y0, x1, y1] = bbox.map(|edge| usize::try_from(edge).unwrap_or(usize::MAX));

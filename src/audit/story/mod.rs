@@ -1,6 +1,6 @@
 //! Whether the entries of a finished run tell a whole story.
 //!
-//! In: parsed entries, one after the other. Out: what does not add up. Memory: a few bits a frame. The rules, for a manifest of `count` frames:
+//! In: parsed entries, one after the other. Out: what does not add up. Memory: a few bits a frame. Refuses: nothing; it tells. The rules, for a manifest of `count` frames:
 //!
 //! 1. `run.opened` is first, `run.closed` last but for what people decided after the run, and each stands there once;
 //! 2. frames 0 to `count` - 1 come in order, each as `frame.ingested`, then its `frame.detected`, then one outcome;
@@ -19,7 +19,7 @@
 //!    anything is published, the second before `tiles/heatloss.*`, the third names published frames only;
 //! 9. the counts of `run.closed` are those of the entries;
 //! 10. `frame.masked` tells of a decision, and `frame.withheld` of the reason `reviewed`, only in a run that follows a review;
-//! 11. after it only `review.decided`, `release.approved` and `raw.deleted` come ([`super::aftermath`]), and they come nowhere else.
+//! 11. after `run.closed` only `review.decided`, `release.approved` and `raw.deleted` come ([`super::aftermath`]), and they come nowhere else.
 
 mod map;
 

@@ -129,7 +129,7 @@ fn worked(bytes: &[u8]) {
         assert!(
             done.entries
                 .iter()
-                .all(|entry| entry.frame() == Some(done.id.0))
+                .all(|entry| entry.frame_under_way() == Some(done.id.0))
         );
     }
     let write = |neighbours: &BTreeMap<u32, String>, frames: &[_]| {

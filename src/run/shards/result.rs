@@ -176,7 +176,7 @@ fn done(id: FrameId, line: FrameText, manifest: &Line, plan: &ShardPlan) -> Opti
     let (outcome, output_sha256) = record::outcome(last)?;
     let is_ours = line.entries.iter().all(|entry| {
         let text = entry.to_line().ok();
-        entry.frame() == Some(id.0)
+        entry.frame_under_way() == Some(id.0)
             && text.is_some_and(|text| Entry::from_line(&text).as_ref() == Some(entry))
     });
     let is_ingested = matches!(before.first(), Some(Entry::Ingested(entry))
@@ -194,10 +194,7 @@ fn done(id: FrameId, line: FrameText, manifest: &Line, plan: &ShardPlan) -> Opti
     });
     let is_published = output_sha256.is_some();
     let is_whole = is_ours && is_ingested && are_looks;
-    (is_whole
-        && is_published == matches!(last, Entry::Masked(_))
-        && (!is_published || meta.is_some()))
-    .then_some(Done {
+    (is_whole && (!is_published || meta.is_some())).then_some(Done {
         id,
         meta,
         outcome,

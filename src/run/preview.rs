@@ -15,7 +15,7 @@ use crate::seal::IntakeKey;
 
 /// What a run would do.
 #[derive(Debug, Clone, Serialize)]
-pub struct Plan {
+pub struct Preview {
     /// Always `plan`.
     pub message_type: &'static str,
     /// Frames that would be worked on.
@@ -33,13 +33,13 @@ pub struct Plan {
 }
 
 /// Looks at every input: decodes it and finds its place, and shows no pixel.
-pub(super) fn plan(run: &Run) -> Result<Plan, RunError> {
+pub(super) fn preview(run: &Run) -> Result<Preview, RunError> {
     run.check_inputs()?;
     let found = intake::discover(&run.inputs)?;
     let pool = run.pool()?;
     let task = super::frame_task::options(&run.config);
     let key = super::intake_key(&run.config)?;
-    let mut plan = Plan {
+    let mut preview = Preview {
         message_type: "plan",
         frames: 0,
         rejected: Vec::new(),
@@ -69,11 +69,11 @@ pub(super) fn plan(run: &Run) -> Result<Plan, RunError> {
         files,
         look,
         |(id, path, outcome)| match outcome {
-            Outcome::Published => plan.frames += 1,
-            outcome => plan.rejected.push(FrameLine::new(id, &path, &outcome)),
+            Outcome::Published => preview.frames += 1,
+            outcome => preview.rejected.push(FrameLine::new(id, &path, &outcome)),
         },
     );
-    Ok(plan)
+    Ok(preview)
 }
 
 fn each<T: Send, R: Send>(
@@ -111,7 +111,7 @@ fn usable(
     }
 }
 
-impl Plan {
+impl Preview {
     /// The plan for a terminal.
     #[must_use]
     pub fn in_words(&self) -> String {
