@@ -22,7 +22,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         ],
     ),
     // Bytes of inputs at rest: knows no frame.
-    ("seal", &["store"]),
+    ("seal", &["outside", "store"]),
     ("ingest", &["units", "raster", "frame", "seal"]),
     ("radiometry", &["units", "frame"]),
     ("detect", &["hex", "units", "outside", "raster", "frame"]),

@@ -10,12 +10,15 @@ use std::path::{Path, PathBuf};
 use common::{dji_frames, write, write_keys};
 use heatveil::audit::{Entry, Masked, Signer, VerifyOptions, keygen, verify};
 use heatveil::detect::{Envelope, Scripted};
-use heatveil::review::{Decision, Desk, People, Proposal, ReviewError};
+use heatveil::review::{Decision, Desk, Margins, People, Proposal, ReviewError};
 use heatveil::run::{Run, Silent};
 use heatveil::store::Artifact;
 
 const AT: i64 = 1_768_516_200;
 const PIXELS: u64 = 640 * 512;
+/// Finer than any frame sees the ground, metres.
+const FINEST: f64 = 0.01;
+const SETTINGS: &str = "[detect.carry]\nenabled = false";
 
 /// Three frames and a detector that was evaluated for nothing as coarse as they are.
 struct Bench(tempfile::TempDir);
@@ -37,7 +40,7 @@ impl Bench {
     fn execute(&self, out: &str, reviewed: Option<&str>, now: i64) {
         let detector = Scripted {
             envelope: Envelope {
-                max_ground_resolution_m: 0.01,
+                max_ground_resolution_m: FINEST,
                 ..Scripted::default().envelope
             },
             ..Scripted::default()
@@ -46,7 +49,7 @@ impl Bench {
             detectors: vec![Box::new(detector)],
             reviewed: reviewed.map(|name| self.path().join(name)),
             now,
-            ..common::run(self.path(), "in", out, "[detect.carry]\nenabled = false")
+            ..common::run(self.path(), "in", out, SETTINGS)
         };
         run.execute(&mut Silent).unwrap();
     }
@@ -113,6 +116,17 @@ fn one_person_opens_nothing_that_is_coarser_than_evaluated_and_two_do() {
         .map(|masked| masked.masked_pixels)
         .collect();
     assert_eq!(hidden, [PIXELS, 0, PIXELS], "the last was taken back");
+    // Whoever looks at the run that followed sees what it publishes: grey is neither hidden nor framed.
+    let Run { config, .. } = common::run(bench.path(), "in", "new", SETTINGS);
+    let margins = Margins::default().evaluated_to(FINEST);
+    let desk = Desk::open(&bench.path().join("new")).unwrap();
+    let shown = [0, 1, 2].map(|frame| {
+        let picture = desk.show(frame, &config, &margins).unwrap();
+        let picture = image::load_from_memory(&picture.bytes()).unwrap().to_rgb8();
+        let is_grey = |pixel: &&image::Rgb<u8>| pixel[0] == pixel[1] && pixel[1] == pixel[2];
+        picture.pixels().filter(is_grey).count() as u64
+    });
+    assert_eq!(shown, [0, PIXELS, 0]);
 }
 
 #[test]

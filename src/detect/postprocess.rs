@@ -95,12 +95,20 @@ pub(super) fn decode(
             };
             let x = centre(cell % columns, layout.stride);
             let y = centre(cell / columns, layout.stride);
-            let bbox = BoxPx {
+            let mut bbox = BoxPx {
                 x0: x - left,
                 y0: y - top,
                 x1: x + right,
                 y1: y + bottom,
             };
+            // Something is there, whatever the model says of its extent.
+            let least = layout.stride as f32 / 2.0;
+            if bbox.x0 >= bbox.x1 {
+                (bbox.x0, bbox.x1) = (x - least, x + least);
+            }
+            if bbox.y0 >= bbox.y1 {
+                (bbox.y0, bbox.y1) = (y - least, y + least);
+            }
             if let Some(bbox) = clip(bbox, layout.frame) {
                 candidates.push(Detection {
                     class: class.name,

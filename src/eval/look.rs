@@ -70,7 +70,7 @@ impl Evaluation<'_> {
             let folder = path.parent().unwrap_or(self.images).to_path_buf();
             let finds = Find::all_of(models.iter().chain([&warm_spots]));
             let located = georef::locate(meta, &CameraOverrides::default()).ok()?;
-            Some(Arc::new(Seen::new(id, folder, meta, &located, finds)))
+            Some(Arc::new(Seen::new(id, folder, meta, &located, finds, true)))
         });
         Ok(Looked {
             id,

@@ -199,6 +199,24 @@ impl Located {
         self.ground_resolution
     }
 
+    /// As [`Located::ground_resolution`] where the frame sees the ground from nearest, of 25 places in it: what is to reach some metres on the ground
+    /// takes most pixels there.
+    #[must_use]
+    pub fn finest_resolution(&self) -> Metres {
+        #[expect(
+            clippy::cast_precision_loss,
+            reason = "pixel coordinates are far below 2^53"
+        )]
+        let places = |side: usize| (0..5).map(move |step| (step * side) as f64 / 4.0);
+        let camera = &self.camera;
+        let seen = places(camera.width).flat_map(|u| places(camera.height).map(move |v| (u, v)));
+        let resolutions = seen.filter_map(|(u, v)| self.local.ground_resolution(u, v));
+        let finest = resolutions
+            .map(|metres| metres.0)
+            .fold(f64::INFINITY, f64::min);
+        Metres(finest.min(self.ground_resolution.0))
+    }
+
     /// Yaw from true north as `source` has it; `None` where the file lacks it.
     #[must_use]
     pub fn yaw(&self, source: YawSource) -> Option<Degrees> {

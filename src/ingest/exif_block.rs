@@ -36,6 +36,10 @@ pub(super) fn is_honest(block: &[u8]) -> bool {
         let (Some(count), true) = (count, seen.insert(directory)) else {
             continue;
         };
+        entries += 1;
+        if entries > MOST_ENTRIES {
+            return false;
+        }
         for number in 0..usize::from(count) {
             entries += 1;
             let Some(entry) = Entry::at(block, endian, at + 2 + number * ENTRY) else {
@@ -53,7 +57,6 @@ pub(super) fn is_honest(block: &[u8]) -> bool {
                 return false;
             }
         }
-        entries += 1;
         let next = endian.u32(block, at + 2 + usize::from(count) * ENTRY);
         open.extend(next.filter(|next| *next != 0));
     }

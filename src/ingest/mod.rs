@@ -70,6 +70,17 @@ impl std::fmt::Debug for Opened {
     }
 }
 
+/// Whether a file begins like a sealed one, to be asked of one whose bytes are known; `false` where it cannot be read now.
+pub(crate) fn lies_sealed(path: &Path) -> bool {
+    let plain = |path: &Path| fs::metadata(path).is_ok_and(|found| found.is_file());
+    let Some(file) = plain(path).then(|| fs::File::open(path).ok()).flatten() else {
+        return false;
+    };
+    let mut head = Vec::new();
+    let read = file.take(seal::MAGIC.len() as u64).read_to_end(&mut head);
+    read.is_ok() && seal::is_sealed(&head)
+}
+
 /// As [`read`]; a sealed file is opened in memory alone.
 ///
 /// # Errors

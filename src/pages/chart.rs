@@ -15,6 +15,9 @@ const BARS: f64 = 24.0;
 /// Widths of a bar.
 const STEPS: [f64; 10] = [0.1, 0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 20.0, 50.0, 100.0];
 
+/// Figures beyond this, W/m² or K, are no homes': what stands in a table that others made is drawn only where it can be.
+const MOST: f64 = 1e6;
+
 /// A home to be marked.
 #[derive(Clone, Copy)]
 pub(super) struct Mark {
@@ -24,7 +27,7 @@ pub(super) struct Mark {
     pub(super) interval: Option<Interval>,
 }
 
-/// A histogram of `values` with one of them marked; empty without values.
+/// A histogram of `values` with one of them marked; empty without values, and where any is not below a million.
 #[expect(
     clippy::cast_precision_loss,
     clippy::cast_possible_truncation,
@@ -38,6 +41,10 @@ pub(super) fn histogram(values: &[f64], unit: &str, mark: Option<Mark>) -> Strin
     ) else {
         return String::new();
     };
+    let can_be = |value: &f64| value.abs() < MOST;
+    if !values.iter().all(can_be) || mark.is_some_and(|mark| !can_be(&mark.at)) {
+        return String::new();
+    }
     let step = STEPS
         .into_iter()
         .find(|step| (high - low) / step <= BARS)
@@ -144,6 +151,21 @@ mod tests {
         assert_eq!(drawn.matches("<rect class=\"this\"").count(), 1);
         assert_eq!(drawn.matches("height=\"0.0\"").count(), 17);
         assert!(histogram(&[], "", None).is_empty());
+    }
+
+    #[test]
+    fn figures_that_cannot_be_are_not_drawn() {
+        for value in [1e17, f64::MAX, f64::MIN, f64::INFINITY, f64::NAN] {
+            assert_eq!(histogram(&[value], "W/m2", None), "");
+            assert_eq!(histogram(&[1.0, value], "W/m2", None), "");
+            let interval = Some(Interval {
+                low: -value,
+                high: value,
+            });
+            let mark = Mark { at: 1.0, interval };
+            let drawn = histogram(&[1.0, 2.0], "W/m2", Some(mark));
+            assert!(drawn.len() < 10_000, "{value}: {}", drawn.len());
+        }
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct NotLookedAt {
 /// detector, or sky).
 ///
 /// Each box grows on every side by the largest of its own padding fraction, its padding in pixels and
-/// `config.padding` on the ground at `ground_resolution` (metres per pixel), is rounded outwards to
+/// `config.padding` on the ground at `ground_resolution` (metres per pixel, the finest of the frame), is rounded outwards to
 /// multiples of `config.grid_px` and clipped to the frame, last row and column included.
 ///
 /// # Errors

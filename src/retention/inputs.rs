@@ -132,7 +132,7 @@ pub(super) fn delete(
 /// What the log tells of the inputs.
 struct TakenIn<'a> {
     commitments: BTreeMap<u32, &'a str>,
-    /// Frames whose file lay there sealed.
+    /// Frames whose file lay there sealed. A second copy of the same bytes may have been plain: no key deletes that.
     sealed: BTreeSet<u32>,
     /// Whether their key was destroyed before.
     destroyed: bool,
@@ -146,17 +146,12 @@ impl<'a> TakenIn<'a> {
                 _ => None,
             })
         };
-        let sealed: BTreeSet<&str> = ingested()
-            .filter(|entry| entry.sealed)
-            .map(|entry| entry.commitment.as_str())
-            .collect();
         Self {
             commitments: ingested()
                 .map(|entry| (entry.frame, entry.commitment.as_str()))
                 .collect(),
-            // A second copy of the same bytes is not opened, and is sealed all the same.
             sealed: ingested()
-                .filter(|entry| sealed.contains(entry.commitment.as_str()))
+                .filter(|entry| entry.sealed)
                 .map(|entry| entry.frame)
                 .collect(),
             destroyed: destroyed_key(entries).is_some(),

@@ -193,7 +193,7 @@ fn mask(
     let decided = run::boxes(reviewed);
     let limit = Metres(evaluated.unwrap_or(f64::INFINITY));
     let hidden = run::beyond(located, limit, &decided);
-    let (id, shape, resolution) = (frame.id(), frame.shape(), located.ground_resolution());
+    let (id, shape, resolution) = (frame.id(), frame.shape(), located.finest_resolution());
     redact::mask_decided(
         id,
         shape,

@@ -9,7 +9,7 @@ use super::intake::Manifest;
 use super::journal::Journal;
 use super::processed::{Processed, Times};
 use super::{
-    Counts, FrameLine, FrameList, Outcome, Progress, Published, RunError, Summary, record,
+    Cause, Counts, FrameLine, FrameList, Outcome, Progress, Published, RunError, Summary, record,
 };
 use crate::audit::{Entry, ModelId};
 use crate::config::Config;
@@ -30,10 +30,20 @@ pub(super) struct Done {
 }
 
 impl Done {
-    pub(super) fn of(config: &Config, models: &[ModelId], processed: Processed) -> Self {
+    /// A frame of which the log cannot hold all is withheld, with what it can hold.
+    pub(super) fn of(config: &Config, models: &[ModelId], mut processed: Processed) -> Self {
+        let mut entries = record::frame(config, models, &processed);
+        let made = entries.len();
+        entries.retain(|entry| entry.to_line().is_ok());
+        if entries.len() < made {
+            let cause = Cause::new("internal", "more was found than a line of the log holds");
+            entries.retain(|entry| !entry.is_outcome());
+            entries.push(record::withheld(processed.id, &cause));
+            (processed.outcome, processed.masked) = (Outcome::Withheld(cause), None);
+        }
         Self {
             id: processed.id,
-            entries: record::frame(config, models, &processed),
+            entries,
             output_sha256: processed.masked.map(|masked| masked.output_sha256),
             meta: processed.meta,
             outcome: processed.outcome,

@@ -14,7 +14,7 @@ use super::processed::{Input, Look, Looked, Processed, Ready, Times};
 use super::reviewed::{Decisions, beyond, boxes};
 use super::watchdog::{Watchdog, Watched};
 use super::window::{Find, Seen};
-use super::{Cause, Outcome, Run};
+use super::{BEYOND_ENVELOPE, Cause, Outcome, Run};
 use crate::config::Config;
 use crate::detect::{Beyond, Conditions, Detections, Detector, WarmSpots};
 use crate::frame::{
@@ -79,33 +79,38 @@ impl<'a> FrameTask<'a> {
     /// The first half: takes one frame through its first look. A panic in any stage withholds the frame.
     pub(super) fn look(&self, input: &Input<'_>) -> Looked {
         self.looked(input, |watched, processed| {
-            self.try_look(input, watched, processed).map(Some)
+            self.try_look(input, watched, processed)
         })
     }
 
-    /// A frame before its first look: what neighbours need to know of it but for what is found there, and its outcome if it has one by now.
+    /// A frame before its first look, as if that will be made where the frame lies within the models' evaluation: what neighbours need to know of
+    /// it but for what is found there, and its outcome if it has one by now.
     pub(super) fn unlooked(&self, input: &Input<'_>) -> Looked {
-        self.looked(input, |watched, processed| {
-            watched.stage("reading and decoding");
-            self.decode(input, processed).map(|_| None)
-        })
+        let ready = self.looked(input, |watched, processed| {
+            self.prepare(input, watched, processed)
+        });
+        Looked {
+            ready: None,
+            ..ready
+        }
     }
 
     /// A frame after `work`, and what neighbours need to know of it.
     fn looked(
         &self,
         input: &Input<'_>,
-        work: impl FnOnce(&Watched<'_>, &mut Processed) -> Result<Option<Ready>, Outcome>,
+        work: impl FnOnce(&Watched<'_>, &mut Processed) -> Result<Ready, Outcome>,
     ) -> Looked {
         let mut processed = Processed::new(input);
         let watched = self.watchdog.frame(input.id, input.path);
-        let ready = guarded(|| work(&watched, &mut processed)).unwrap_or_else(|outcome| {
-            processed.outcome = outcome;
-            None
-        });
+        let ready = guarded(|| work(&watched, &mut processed))
+            .map_err(|outcome| processed.outcome = outcome)
+            .ok();
+        let is_first = |look: &Look| look.model.is_some() && look.round == 0;
+        let looked = ready.is_some() || processed.looks.iter().any(is_first);
         let finds = Find::all_of(processed.looks.iter().map(|look| &look.detections));
         Looked {
-            seen: self.seen(input, processed.meta.as_ref(), finds),
+            seen: self.seen(input, processed.meta.as_ref(), finds, looked),
             ready,
             processed,
         }
@@ -117,10 +122,11 @@ impl<'a> FrameTask<'a> {
         input: &Input<'_>,
         meta: Option<&FrameMeta>,
         finds: Arc<[Find]>,
+        looked: bool,
     ) -> Option<Arc<Seen>> {
         let meta = meta?;
         let located = self.located(input.path, meta)?;
-        let seen = Seen::new(input.id, input.folder(), meta, &located, finds);
+        let seen = Seen::new(input.id, input.folder(), meta, &located, finds, looked);
         Some(Arc::new(seen))
     }
 
@@ -131,7 +137,8 @@ impl<'a> FrameTask<'a> {
         panic::catch_unwind(AssertUnwindSafe(locate)).ok()?.ok()
     }
 
-    fn try_look(
+    /// Takes a frame to where models may look at it.
+    fn prepare(
         &self,
         input: &Input<'_>,
         watched: &Watched<'_>,
@@ -146,6 +153,21 @@ impl<'a> FrameTask<'a> {
         watched.stage("calibrating");
         let frame = timed(&mut processed.times.calibrate, || self.calibrate(raw))?;
         let hidden = self.envelope(&frame, &located, &mut processed.skipped)?;
+        Ok(Ready {
+            frame,
+            located,
+            hidden,
+        })
+    }
+
+    fn try_look(
+        &self,
+        input: &Input<'_>,
+        watched: &Watched<'_>,
+        processed: &mut Processed,
+    ) -> Result<Ready, Outcome> {
+        let ready = self.prepare(input, watched, processed)?;
+        let frame = &ready.frame;
         watched.stage("the first look");
         let started = Instant::now();
         let mut inputs = Inputs::new(frame.shape(), |multiple_of| frame.model_input(multiple_of));
@@ -160,7 +182,7 @@ impl<'a> FrameTask<'a> {
             });
         }
         if let Some(config) = &self.config.detect.warm_spots {
-            let (input, resolution) = (inputs.padded_to(1), located.ground_resolution());
+            let (input, resolution) = (inputs.padded_to(1), ready.located.ground_resolution());
             processed.looks.push(Look {
                 detections: WarmSpots::new(config).look(frame.id(), input, resolution),
                 round: 0,
@@ -169,11 +191,7 @@ impl<'a> FrameTask<'a> {
             });
         }
         processed.times.detect += started.elapsed();
-        Ok(Ready {
-            frame,
-            located,
-            hidden,
-        })
+        Ok(ready)
     }
 
     /// Reads and decodes the file, and keeps its metadata.
@@ -183,6 +201,7 @@ impl<'a> FrameTask<'a> {
         processed: &mut Processed,
     ) -> Result<Frame<Raw>, Outcome> {
         if let Some(first) = input.duplicate_of {
+            processed.sealed = ingest::lies_sealed(input.path);
             let detail = format!("the same bytes as frame {first}");
             return Err(Outcome::Rejected(Cause::new("duplicate", detail)));
         }
@@ -250,7 +269,7 @@ impl<'a> FrameTask<'a> {
         located: &Located,
         skipped: &mut BTreeMap<usize, String>,
     ) -> Result<Vec<RowSpan>, Outcome> {
-        let withheld = |detail: String| Outcome::Withheld(Cause::new("beyond-envelope", detail));
+        let withheld = |detail: String| Outcome::Withheld(Cause::new(BEYOND_ENVELOPE, detail));
         let Some(temperatures) = frame.summary() else {
             return Err(Outcome::Rejected(Cause::new(
                 "no-temperature",

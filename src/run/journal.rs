@@ -58,6 +58,8 @@ pub(super) struct Known {
     bytes: u64,
     /// What its neighbours may have to hide.
     finds: Arc<[Find]>,
+    /// Whether a model looked.
+    looked: bool,
 }
 
 impl<'a> Journal<'a> {
@@ -137,7 +139,7 @@ impl<'a> Journal<'a> {
         }
         self.log.truncate(entries.len() as u64)?;
         let mut bytes = 0;
-        let mut finds = Vec::new();
+        let (mut finds, mut looked) = (Vec::new(), false);
         for (index, entry) in (0..).zip(entries) {
             if matches!(entry, Entry::TileEmitted(_) | Entry::Buildings(_)) {
                 self.published.push((index, entry.clone()));
@@ -149,6 +151,7 @@ impl<'a> Journal<'a> {
                 }
                 Entry::Detected(detected) => {
                     if detected.is_first_look() {
+                        looked |= detected.model.is_some() && detected.skipped.is_none();
                         finds.extend(detected.found.iter().filter_map(Find::of));
                     }
                     continue;
@@ -186,6 +189,7 @@ impl<'a> Journal<'a> {
                     output_sha256,
                     bytes,
                     finds: std::mem::take(&mut finds).into(),
+                    looked: std::mem::take(&mut looked),
                 },
             );
         }
@@ -378,13 +382,16 @@ impl Known {
     /// must be made again.
     pub(super) fn reload(&self, task: &FrameTask<'_>, input: &Input<'_>) -> Option<Looked> {
         let mut processed = Processed::new(input);
-        // Only what was published must decode now too. The log has its entries: `Journal::frame` makes none again, so that what is left out below
-        // is told nobody.
         let decoded = guarded(|| task.decode(input, &mut processed).map(drop));
+        if decoded.is_err() && !matches!(self.outcome, Outcome::Rejected(_)) {
+            // Looked at again: its neighbours must not go without what was found in it because a disk stumbled.
+            return None;
+        }
+        // The log has its entries, and `Journal::frame` makes none again: what is left out below is told nobody.
         processed.bytes = self.bytes;
         processed.outcome = self.outcome.clone();
         if let Some(output_sha256) = self.output_sha256 {
-            let meta = processed.meta.as_ref().filter(|_| decoded.is_ok())?;
+            let meta = processed.meta.as_ref()?;
             load(task.store, input.id, meta, &output_sha256)?;
             processed.masked = Some(Masked {
                 mask_sha256: [0; 32],
@@ -395,7 +402,12 @@ impl Known {
             });
         }
         Some(Looked {
-            seen: task.seen(input, processed.meta.as_ref(), Arc::clone(&self.finds)),
+            seen: task.seen(
+                input,
+                processed.meta.as_ref(),
+                Arc::clone(&self.finds),
+                self.looked,
+            ),
             ready: None,
             processed,
         })

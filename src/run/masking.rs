@@ -97,7 +97,7 @@ impl FrameTask<'_> {
         let decided = boxes(reviewed);
         let mask_of = |looks: &[Look]| {
             let looks = looks.iter().map(|look| &look.detections);
-            let resolution = ready.located.ground_resolution();
+            let resolution = ready.located.finest_resolution();
             let config = &self.config.redact;
             redact::mask_decided(
                 id,

@@ -89,6 +89,7 @@ use frame_task::FrameTask;
 use intake::Manifest;
 use journal::Journal;
 use keys::Keys;
+use outcome::BEYOND_ENVELOPE;
 use processed::{Input, Looked, Times};
 use reviewed::Decisions;
 use watchdog::{Told, Watchdog};

@@ -11,6 +11,12 @@ pub enum Outcome {
     Rejected(Cause),
 }
 
+/// Reason of a frame that lies outside what a model was evaluated for: nobody looked.
+pub(super) const BEYOND_ENVELOPE: &str = "beyond-envelope";
+
+/// Bytes of a cause's words: a line of the log must hold them, whatever a file made them of.
+const LONGEST: usize = 1000;
+
 /// Why a frame was not published.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Cause {
@@ -21,12 +27,14 @@ pub struct Cause {
 }
 
 impl Cause {
-    /// A cause from its parts.
+    /// A cause from its parts; of the words what fits into [`LONGEST`] bytes.
     #[must_use]
     pub fn new(reason: &str, detail: impl Into<String>) -> Self {
+        let mut detail = detail.into();
+        detail.truncate(detail.floor_char_boundary(LONGEST));
         Self {
             reason: reason.to_owned(),
-            detail: detail.into(),
+            detail,
         }
     }
 
@@ -34,7 +42,7 @@ impl Cause {
     #[must_use]
     pub fn remedy(&self) -> &'static str {
         match self.reason.as_str() {
-            "beyond-envelope" => {
+            BEYOND_ENVELOPE => {
                 "fly lower or use a longer lens; or publish on purpose: --publish-beyond-envelope \"reason\""
             }
             "self-check" => "look at it: something was still found after the mask had grown",

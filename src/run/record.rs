@@ -139,24 +139,34 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
     for (model, why) in skipped {
         entries.push(Entry::Detected(left_out(frame, models, *model, why)));
     }
-    let not_published = |cause: &Cause| NotPublished {
-        frame,
-        reason: cause.reason.clone(),
-        detail: cause.detail.clone(),
-    };
     match (&processed.outcome, &processed.masked) {
-        (Outcome::Withheld(cause), _) => entries.push(Entry::Withheld(not_published(cause))),
-        (Outcome::Rejected(cause), _) => entries.push(Entry::Rejected(not_published(cause))),
+        (Outcome::Withheld(cause), _) => entries.push(withheld(processed.id, cause)),
+        (Outcome::Rejected(cause), _) => {
+            entries.push(Entry::Rejected(not_published(processed.id, cause)));
+        }
         (Outcome::Published, Some(made)) => {
             let pixels = meta.map(|meta| (meta.width * meta.height) as u64);
             entries.push(Entry::Masked(masked(config, frame, made, pixels)));
         }
         (Outcome::Published, None) => {
             let cause = Cause::new("internal", "published without a mask");
-            entries.push(Entry::Withheld(not_published(&cause)));
+            entries.push(withheld(processed.id, &cause));
         }
     }
     entries
+}
+
+/// The outcome of a frame that needs a human.
+pub(super) fn withheld(frame: FrameId, cause: &Cause) -> Entry {
+    Entry::Withheld(not_published(frame, cause))
+}
+
+fn not_published(FrameId(frame): FrameId, cause: &Cause) -> NotPublished {
+    NotPublished {
+        frame,
+        reason: cause.reason.clone(),
+        detail: cause.detail.clone(),
+    }
 }
 
 /// Make and model of a frame's camera.

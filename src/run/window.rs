@@ -28,6 +28,8 @@ pub(crate) struct Seen {
     pub(super) captured_at: Option<i64>,
     pub(super) located: Located,
     pub(super) finds: Arc<[Find]>,
+    /// Whether a model looked at it: one that nobody looked at tells nothing, and takes no other's place.
+    pub(super) looked: bool,
 }
 
 /// A find of a first look as the log holds it.
@@ -51,6 +53,7 @@ impl Seen {
         meta: &FrameMeta,
         located: &Located,
         finds: Arc<[Find]>,
+        looked: bool,
     ) -> Self {
         Self {
             id,
@@ -59,6 +62,7 @@ impl Seen {
             captured_at: meta.captured_at,
             located: *located,
             finds,
+            looked,
         }
     }
 
@@ -171,11 +175,12 @@ impl<I: Iterator> Iterator for Window<I> {
     }
 }
 
-/// The other frame where it is a neighbour: of the same flight, and not known to be long ago.
+/// The other frame where it is a neighbour: looked at, of the same flight, and not known to be long ago.
 fn near(seen: &Seen, other: &Arc<Seen>, config: &CarryConfig) -> Option<Neighbour> {
     let seconds = seen.captured_at.zip(other.captured_at);
     let seconds = seconds.map(|(a, b)| a.abs_diff(b));
-    let near = other.folder == seen.folder
+    let near = other.looked
+        && other.folder == seen.folder
         && other.camera == seen.camera
         && seconds.is_none_or(|seconds| seconds <= config.seconds);
     near.then(|| (Arc::clone(other), seconds))
@@ -228,6 +233,7 @@ pub(super) mod tests {
             captured_at: Some(at),
             located: locate(&meta, &CameraOverrides::default()).unwrap(),
             finds: finds.into(),
+            looked: true,
         })
     }
 
@@ -241,6 +247,9 @@ pub(super) mod tests {
         other.captured_at = None;
         let mut other = Arc::new(other);
         assert_eq!(near_to(&other), Some(None));
+        Arc::get_mut(&mut other).unwrap().looked = false;
+        assert_eq!(near_to(&other), None);
+        Arc::get_mut(&mut other).unwrap().looked = true;
         Arc::get_mut(&mut other).unwrap().folder = "another".into();
         assert_eq!(near_to(&other), None);
     }

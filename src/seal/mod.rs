@@ -6,7 +6,6 @@
 mod error;
 
 use std::borrow::Cow;
-use std::fs;
 use std::io::Read;
 use std::path::Path;
 
@@ -16,10 +15,11 @@ use age::{DecryptError, Decryptor};
 
 pub use error::{OpenError, SealError};
 
+use crate::outside;
 use crate::store::{self, Artifact, sealed};
 
 /// First line of every age file.
-const MAGIC: &[u8] = b"age-encryption.org/v1\n";
+pub(crate) const MAGIC: &[u8] = b"age-encryption.org/v1\n";
 /// Bytes of an age file before its last line of recipients, at most: some 150 keys. The library reads them again from the start with every line.
 const MAX_HEADER: usize = 1 << 14;
 /// What the line behind the recipients begins with, and the end of the one before it.
@@ -27,6 +27,8 @@ const END_OF_HEADER: &[u8] = b"\n--- ";
 /// What a secret key begins with, in a file of `age-keygen` too.
 const SECRET: &str = "AGE-SECRET-KEY-1";
 
+/// Bytes of a key's file, comments and all.
+const LONGEST_FILE: u64 = 1 << 16;
 /// What stands in a key's file once the key was destroyed, before its public half.
 const DESTROYED: &str = "# destroyed by heatveil purge: ";
 
@@ -200,11 +202,16 @@ impl KeyFile {
     ///
     /// As [`IntakeKey::load`].
     pub fn read(path: &Path) -> Result<Self, SealError> {
-        let text = fs::read_to_string(path).map_err(|source| SealError::Io {
+        let text = outside::read_text(path, LONGEST_FILE).map_err(|source| SealError::Io {
             path: path.to_path_buf(),
             source,
         })?;
-        let destroyed = || SealKey::parse(text.strip_prefix(DESTROYED)?.lines().next()?).ok();
+        // Nothing but the words: a secret below them would still open everything.
+        let destroyed = || {
+            let (public, rest) = text.strip_prefix(DESTROYED)?.split_once('\n')?;
+            let is_all = rest.trim_matches('\n').is_empty();
+            SealKey::parse(public).ok().filter(|_| is_all)
+        };
         let key = || IntakeKey::parse(&text).map(Self::Key);
         let found = destroyed().map(Self::Destroyed).or_else(key);
         found.ok_or_else(|| SealError::Key {
@@ -342,6 +349,9 @@ mod tests {
             assert!(left.public() == public);
             let refused = IntakeKey::load(&path).unwrap_err();
             assert!(matches!(refused, SealError::Destroyed { .. }), "{refused}");
+            let path = folder.path().join(format!("secret-below-{bytes}"));
+            store::write_secret(&path, &[&words, KEY_OF_AGE.as_bytes()].concat()).unwrap();
+            assert!(matches!(KeyFile::read(&path), Ok(KeyFile::Key(_))));
         }
     }
 

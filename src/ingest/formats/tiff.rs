@@ -137,6 +137,27 @@ pub(super) fn counts(
     }
 }
 
+/// What the library says, in words of ours: its own quote values of tags, and where a tag's values are is the file's to say, in its picture too. These
+/// words go to the log.
+fn words(error: &::tiff::TiffError) -> &'static str {
+    use ::tiff::{TiffError, TiffFormatError, TiffUnsupportedError};
+    match error {
+        TiffError::FormatError(
+            TiffFormatError::TiffSignatureNotFound | TiffFormatError::TiffSignatureInvalid,
+        ) => "it does not begin like one",
+        TiffError::FormatError(TiffFormatError::RequiredTagNotFound(_)) => {
+            "a tag that it must have is not there"
+        }
+        TiffError::FormatError(_) => "its tags or its picture are damaged",
+        TiffError::UnsupportedError(
+            TiffUnsupportedError::UnknownCompressionMethod
+            | TiffUnsupportedError::UnsupportedCompressionMethod(_),
+        ) => "its compression is not read: save it without, or with Deflate or LZW",
+        TiffError::UnsupportedError(_) => "its pixels are of a kind that is not read",
+        _ => "it is damaged",
+    }
+}
+
 /// The only picture of a TIFF with one sample a pixel.
 fn read(file: &File<'_>, bytes: &[u8], limits: &Limits) -> Result<Samples, IngestError> {
     let unreadable = |error: ::tiff::TiffError| match error {
@@ -144,7 +165,7 @@ fn read(file: &File<'_>, bytes: &[u8], limits: &Limits) -> Result<Samples, Inges
         ::tiff::TiffError::LimitsExceeded => {
             file.malformed("the TIFF asks for more memory than allowed")
         }
-        error => file.malformed(format!("the TIFF cannot be read ({error})")),
+        error => file.malformed(format!("the TIFF cannot be read ({})", words(&error))),
     };
     if directory(bytes).is_some_and(|directory| directory.lists_too_much()) {
         return Err(file.malformed("the TIFF's tags list more values than allowed"));

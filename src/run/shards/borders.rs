@@ -23,7 +23,7 @@ impl Run {
     /// # Errors
     ///
     /// [`RunError::Input`] where a file among them that the plan read is not there.
-    pub(super) fn beside(
+    pub(super) fn neighbours(
         &self,
         pool: &ThreadPool,
         task: &FrameTask<'_>,

@@ -3,16 +3,18 @@
 //! In: a planned folder and the number of a shard. Out: redacted rasters and the shard's result, whole or not at all. Refuses: to touch the log; to
 //! take a file for lost that the plan could read: another machine may still see it.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::atomic::Ordering;
 use std::sync::{Mutex, PoisonError};
+
+use rayon::ThreadPool;
 
 use super::super::done::Done;
 use super::super::frame_task::FrameTask;
 use super::super::processed::{Input, Looked};
 use super::super::reviewed::Decisions;
 use super::super::window::Find;
-use super::super::{Outcome, Progress, Run, RunError, keys};
+use super::super::{BEYOND_ENVELOPE, Outcome, Progress, Run, RunError, keys};
 use super::plan::{Part, ShardPlan, Text, join, no_plan};
 use super::result::{ShardResult, check_rasters, digest, doubtful, parse, read, write};
 use crate::frame::FrameId;
@@ -41,6 +43,8 @@ pub struct Worked {
 struct Beside {
     neighbours: BTreeMap<u32, String>,
     lost: Option<RunError>,
+    /// Whether a look at any line failed.
+    has_failed: bool,
 }
 
 impl Run {
@@ -79,39 +83,14 @@ impl Run {
             }
 
             let task = FrameTask::new(self, &keys, &decisions, &store, watchdog);
-            let beside = Mutex::new(Beside::default());
-            let beside = || beside.lock().unwrap_or_else(PoisonError::into_inner);
-            let needed = self.beside(&pool, &task, &part)?;
-            let look = |input: Input<'_>| {
-                if !part.owns(input.id) && !needed.contains(&input.id) {
-                    return Looked::away(&input);
-                }
-                let looked = task.look(&input);
-                if let Err(lost) = refuse_lost(&part, input.id, &looked.processed.outcome) {
-                    beside().lost = Some(lost);
-                } else if !part.owns(input.id) {
-                    let finds = digest(&finds(&looked));
-                    beside().neighbours.insert(input.id.0, finds);
-                }
-                looked
-            };
+            let needed = self.neighbours(&pool, &task, &part)?;
             progress.stage("redacting", part.own.len());
-            let mut frames: Vec<Done> = Vec::with_capacity(part.own.len());
-            let result = self.both_halves(
-                &pool,
-                &task,
-                &part.manifest,
-                look,
-                |id| part.owns(id),
-                |done| {
-                    beside().lost.take().map_or(Ok(()), Err)?;
-                    progress.frame(done.id, part.manifest.path(done.id), &done.outcome);
-                    frames.push(done);
-                    Ok(())
-                },
-            );
-            beside().lost.take().map_or(Ok(()), Err)?;
-            result?;
+            let (mut frames, mut beside) =
+                self.own_frames(&pool, &task, &part, Some(&needed), progress)?;
+            if beside.has_failed {
+                // A look that failed makes another line somebody's neighbour: all around are looked at.
+                (frames, beside) = self.own_frames(&pool, &task, &part, None, progress)?;
+            }
             if self.interrupted.load(Ordering::SeqCst) {
                 let (done, total) = (frames.len(), part.own.len());
                 return Err(RunError::Interrupted { done, total });
@@ -123,9 +102,8 @@ impl Run {
             let rasters: Vec<_> = rasters.collect();
             store.sync_spilled(rasters.iter().map(String::as_str))?;
 
-            let neighbours = std::mem::take(&mut beside().neighbours);
             let refuse = |problem| doubtful(&store, shard, problem);
-            let text = write(&plan, shard, neighbours, &frames);
+            let text = write(&plan, shard, beside.neighbours, &frames);
             let text = text.ok_or_else(|| refuse("it cannot be written down".into()))?;
             // Read as whoever merges will: what does not come back as it was is no result.
             let result = parse(&text, &plan, shard, &part).map_err(refuse)?;
@@ -137,6 +115,60 @@ impl Run {
             Ok(worked(shard, &result, false))
         })
     }
+}
+
+impl Run {
+    /// A shard's own frames; of the lines around them those in `needed` are looked at, or all.
+    fn own_frames(
+        &self,
+        pool: &ThreadPool,
+        task: &FrameTask<'_>,
+        part: &Part,
+        needed: Option<&BTreeSet<FrameId>>,
+        progress: &mut dyn Progress,
+    ) -> Result<(Vec<Done>, Beside), RunError> {
+        let beside = Mutex::new(Beside::default());
+        let noted = || beside.lock().unwrap_or_else(PoisonError::into_inner);
+        let look = |input: Input<'_>| {
+            let is_needed = needed.is_none_or(|needed| needed.contains(&input.id));
+            if !part.owns(input.id) && !is_needed {
+                return Looked::away(&input);
+            }
+            let looked = task.look(&input);
+            noted().has_failed |= has_failed(&looked);
+            if let Err(lost) = refuse_lost(part, input.id, &looked.processed.outcome) {
+                noted().lost = Some(lost);
+            } else if !part.owns(input.id) {
+                let finds = digest(&finds(&looked));
+                noted().neighbours.insert(input.id.0, finds);
+            }
+            looked
+        };
+        let mut frames: Vec<Done> = Vec::with_capacity(part.own.len());
+        let result = self.both_halves(
+            pool,
+            task,
+            &part.manifest,
+            look,
+            |id| part.owns(id),
+            |done| {
+                noted().lost.take().map_or(Ok(()), Err)?;
+                progress.frame(done.id, part.manifest.path(done.id), &done.outcome);
+                frames.push(done);
+                Ok(())
+            },
+        );
+        let mut beside = beside.into_inner().unwrap_or_else(PoisonError::into_inner);
+        beside.lost.take().map_or(Ok(()), Err)?;
+        result.map(|()| (frames, beside))
+    }
+}
+
+/// Whether a frame was to be looked at, and no look came to its end.
+fn has_failed(looked: &Looked) -> bool {
+    let is_blind = looked.seen.as_ref().is_some_and(|seen| !seen.looked);
+    let outcome = &looked.processed.outcome;
+    is_blind && matches!(outcome, Outcome::Withheld(cause) if cause.reason != BEYOND_ENVELOPE)
 }
 
 /// Refuses to go on without a file that the plan could read.
