@@ -101,13 +101,13 @@ pub(super) fn decode(
                 x1: x + right,
                 y1: y + bottom,
             };
-            // Something is there, whatever the model says of its extent.
-            let least = layout.stride as f32 / 2.0;
+            // Something is there, whatever the model says of its extent: then it is the cell.
+            let half = centre(0, layout.stride);
             if bbox.x0 >= bbox.x1 {
-                (bbox.x0, bbox.x1) = (x - least, x + least);
+                (bbox.x0, bbox.x1) = (x - half, x + half);
             }
             if bbox.y0 >= bbox.y1 {
-                (bbox.y0, bbox.y1) = (y - least, y + least);
+                (bbox.y0, bbox.y1) = (y - half, y + half);
             }
             if let Some(bbox) = clip(bbox, layout.frame) {
                 candidates.push(Detection {

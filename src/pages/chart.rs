@@ -159,6 +159,7 @@ mod tests {
             assert_eq!(histogram(&[value], "W/m2", None), "");
             assert_eq!(histogram(&[1.0, value], "W/m2", None), "");
             let interval = Some(Interval {
+                estimate: value,
                 low: -value,
                 high: value,
             });

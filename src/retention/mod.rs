@@ -17,7 +17,7 @@ use serde::Serialize;
 
 pub use error::RetentionError;
 
-use crate::audit::{self, Entry, RawDeleted, RunOpened, Signer};
+use crate::audit::{self, AuditError, Entry, RawDeleted, RunOpened, Signer};
 use crate::run::frame_files;
 use crate::store::{self, Existing, Lies, Plain, Store, layout};
 
@@ -150,9 +150,13 @@ pub fn purge(purge: &Purge<'_>) -> Result<Vec<RawDeleted>, RetentionError> {
         .iter()
         .any(|entry| matches!(entry, Entry::Deleted(_)));
     if deleted || !done.is_empty() {
-        // What was changed in the folder is no reason to keep what is due: the deletion is logged, `verify` tells the rest.
-        if let Err(error) = audit::prove(folder) {
-            tracing::warn!("the proofs of the published files were not written anew: {error}");
+        match audit::prove(folder) {
+            Ok(_) => {}
+            // What was changed in the folder is no reason to keep what is due: the deletion is logged, `verify` tells the rest.
+            Err(error @ AuditError::Unverified { .. }) => {
+                tracing::warn!("the proofs of the published files were not written anew: {error}");
+            }
+            Err(error) => return Err(error.into()),
         }
     }
     Ok(done)

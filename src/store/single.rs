@@ -35,8 +35,14 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 /// [`StoreError::Io`], naming the file.
 pub fn write_private(path: &Path, artifact: &impl Artifact) -> Result<(), StoreError> {
     let partial = beside(path);
-    write_durably(create_private(&partial)?, &partial, &artifact.bytes())?;
-    rename(&partial, path)
+    let write = || {
+        write_durably(create_private(&partial)?, &partial, &artifact.bytes())?;
+        rename(&partial, path)
+    };
+    write().inspect_err(|_| {
+        // Where that fails too the next one takes its place; the first error is the one that counts.
+        let _ = remove_leftover(&partial);
+    })
 }
 
 /// Removes the working file that an interrupted run left under a name, so that no library tries to read it.
