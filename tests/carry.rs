@@ -368,3 +368,26 @@ fn carried_finds_do_not_depend_on_threads_interruption_or_lost_working_files() {
     };
     assert_eq!(about_frames("one"), about_frames("stopped"));
 }
+
+/// Frames on which the detector fails tell nothing, and must not stand in the way of those behind them that do.
+#[test]
+fn a_frame_that_nobody_looked_at_takes_no_neighbours_place() {
+    let bench = Bench::new();
+    let sources = |out: &str, fails: &[u32]| {
+        let detector = Scripted {
+            fails: fails.iter().map(|&id| FrameId(id)).collect(),
+            ..bench.detector(|frame| frame != 2)
+        };
+        let settings = "[detect.carry]\nframes = 1\nseconds = 600";
+        let run = bench.run(out, detector, settings, Existing::Refuse);
+        run.execute(&mut Silent).unwrap();
+        let carried = |entry: Entry| match entry {
+            Entry::Detected(look) if look.frame == 4 => look.source,
+            _ => None,
+        };
+        let found: Vec<u32> = bench.entries(out).into_iter().filter_map(carried).collect();
+        found
+    };
+    assert_eq!(sources("all", &[]), [] as [u32; 0], "frame 3 saw nothing");
+    assert_eq!(sources("one-fails", &[3]), [2]);
+}

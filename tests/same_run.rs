@@ -97,7 +97,7 @@ impl Survey {
         let found = [(0, 300.0), (2, 100.0), (4, 320.0), (9, 200.0), (12, 400.0)];
         let detector = Scripted {
             found: found.map(|(id, x)| (FrameId(id), people(x))).into(),
-            fails: vec![FrameId(7)],
+            fails: vec![FrameId(3), FrameId(7)],
             ..Scripted::default()
         };
         Run {

@@ -207,6 +207,37 @@ fn a_purge_that_finds_its_key_destroyed_already_says_so_in_its_own_log() {
     assert!(refused.to_string().contains("was destroyed"), "{refused}");
 }
 
+/// A plain copy beside the sealed one is the same input twice, and no key deletes it.
+#[test]
+fn destroying_the_key_says_nothing_of_a_plain_copy() {
+    let bench = Bench::new();
+    let names: Vec<String> = dji_frames().into_iter().map(|(name, _)| name).collect();
+    for name in &names[..3] {
+        let sealed = fs::read(bench.sealed(name)).unwrap();
+        write(&bench.path("both/a").join(format!("{name}.age")), &sealed);
+        let plain = fs::read(bench.path("plain").join(name)).unwrap();
+        write(&bench.path("both/b").join(name), &plain);
+    }
+    bench.run("both", "out", "key");
+    // The card with the plain ones is not in.
+    let (card, elsewhere) = (bench.path("both/b"), bench.path("elsewhere"));
+    rename(&card, &elsewhere);
+    let refused = bench.purge("out", Some("key")).unwrap_err();
+    assert!(
+        matches!(refused, RetentionError::FolderGone { .. }),
+        "{refused}"
+    );
+    assert!(!bench.is_destroyed("key"));
+    // It is, and one of them has a second name: that one is left.
+    rename(&elsewhere, &card);
+    fs::hard_link(card.join(&names[1]), bench.path("second")).unwrap();
+    let done = bench.purge("out", Some("key")).unwrap();
+    assert_eq!((done[0].files, done[0].left, done[0].other), (5, 1, 0));
+    assert_eq!(done[0].frames, [[0, 3], [5, 5]]);
+    assert!(bench.is_destroyed("key"));
+    assert_eq!(bench.verify("out"), Vec::<String>::new());
+}
+
 #[test]
 fn a_key_that_was_not_destroyed_can_be_later() {
     let bench = Bench::new();
@@ -285,6 +316,11 @@ fn the_stock_program_opens_what_heatveil_seals_and_the_other_way_round() {
     assert!(made.unwrap().status.success());
     let entries = bench.run("by-age", "run-by-age", "new.key");
     assert_eq!(rejected(&entries), []);
+}
+
+#[expect(clippy::disallowed_methods, reason = "tests prepare their own inputs")]
+fn rename(from: &std::path::Path, to: &std::path::Path) {
+    fs::rename(from, to).unwrap();
 }
 
 #[expect(clippy::disallowed_methods, reason = "tests prepare their own inputs")]

@@ -254,6 +254,16 @@ mod tests {
         );
     }
 
+    /// The cell around (2, 2), four pixels wide.
+    #[test]
+    fn a_sure_find_without_an_extent_is_its_cell() {
+        for distance in [-1.0, 0.0] {
+            let found = decode_one(&[0.9, 0.0, 0.0, 0.0], &[distance; 16]).unwrap();
+            let BoxPx { x0, y0, x1, y1 } = found[0].bbox;
+            assert_eq!((found.len(), [x0, y0, x1, y1]), (1, [0.0, 0.0, 4.0, 4.0]));
+        }
+    }
+
     #[test]
     fn the_worse_of_two_equal_boxes_goes() {
         let boxes: Vec<f32> = vec![

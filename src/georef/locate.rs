@@ -364,6 +364,21 @@ mod tests {
         assert!((located.ground_resolution().0 - 60.0 * 0.012 / 9.1).abs() < 1e-9);
     }
 
+    /// The bottom row of 512 looks atan(256 / 758.3) = 18.7 degrees lower than the axis.
+    #[test]
+    fn the_finest_resolution_is_where_the_ground_is_nearest() {
+        let mut meta = meta("M3T");
+        let nadir = locate(&meta, &CameraOverrides::default()).unwrap();
+        assert!((nadir.finest_resolution().0 - nadir.ground_resolution().0).abs() < 1e-9);
+        meta.gimbal.as_mut().unwrap().pitch = Degrees(-40.0);
+        let located = locate(&meta, &CameraOverrides::default()).unwrap();
+        let focal_length = 9.1 / 0.012;
+        let lowest = 40_f64.to_radians() + f64::atan2(256.0, focal_length);
+        let expected = 60.0 / lowest.sin() / focal_length;
+        assert!((located.finest_resolution().0 - expected).abs() < 1e-6);
+        assert!(expected < 0.8 * located.ground_resolution().0);
+    }
+
     #[test]
     fn pixels_beyond_a_resolution_are_those_towards_the_horizon() {
         let mut meta = meta("M3T");

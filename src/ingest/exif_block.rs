@@ -162,6 +162,17 @@ mod tests {
         assert!(!is_honest(&many));
     }
 
+    /// Six bytes each, and each leads to the next.
+    #[test]
+    fn a_chain_of_empty_directories_is_refused() {
+        let mut chain = b"II*\0\x08\0\0\0".to_vec();
+        for number in 1..=2 * u32::try_from(MOST_ENTRIES).unwrap() {
+            chain.extend(0_u16.to_le_bytes());
+            chain.extend((8 + 6 * number).to_le_bytes());
+        }
+        assert!(!is_honest(&chain));
+    }
+
     #[test]
     fn a_circle_of_directories_ends() {
         let mut circle = block(1, [34_665, 4], 1, 8, &[]);

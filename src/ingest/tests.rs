@@ -287,3 +287,40 @@ proptest! {
         let _ = decode(FrameId(0), Path::new("x"), &bytes, &IngestOptions::default());
     }
 }
+
+/// Tag 339 with 300 values whose place is the picture's: the library quotes what it does not know, and what is said of a file goes to the log.
+#[test]
+fn what_is_said_of_a_damaged_tiff_holds_no_pixel() {
+    let pixels: Vec<u16> = (0..400).map(|at| 18_000 + 7 * at).collect();
+    let tags = [
+        (256_u16, 4_u16, 1_u32, 20_u32),
+        (257, 4, 1, 20),
+        (258, 3, 1, 16),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (273, 4, 1, 8),
+        (277, 3, 1, 1),
+        (278, 4, 1, 20),
+        (279, 4, 1, 800),
+        (339, 3, 300, 8),
+    ];
+    let mut tiff = [&b"II*\0"[..], &808_u32.to_le_bytes()].concat();
+    tiff.extend(pixels.iter().flat_map(|pixel| pixel.to_le_bytes()));
+    tiff.extend(10_u16.to_le_bytes());
+    for (tag, kind, count, value) in tags {
+        tiff.extend([tag, kind].map(u16::to_le_bytes).concat());
+        tiff.extend([count, value].map(u32::to_le_bytes).concat());
+    }
+    tiff.extend([0; 4]);
+    let options = IngestOptions {
+        tiff_scale: Some(TiffScale {
+            scale: 0.04,
+            offset: -273.15,
+        }),
+        ..IngestOptions::default()
+    };
+    let error = decode(FrameId(0), Path::new("a.tif"), &tiff, &options).unwrap_err();
+    assert!(matches!(error, IngestError::Malformed { .. }), "{error:?}");
+    let said = format!("{error} {error:?} {}", error.detail());
+    assert!(!said.contains("18"), "{said}");
+}

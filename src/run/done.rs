@@ -117,3 +117,60 @@ impl Taking<'_, '_> {
         Ok(self.lists)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use std::path::Path;
+
+    use super::*;
+    use crate::detect::{BoxPx, Class, Detection, Detections, Line, Padding};
+    use crate::run::processed::{Input, Look};
+
+    /// 2,000 finds of some 40 bytes do not fit into 65,535; what the log can hold of the frame stays in it.
+    #[test]
+    fn a_frame_of_which_no_line_can_tell_is_withheld() {
+        let find = |at: u16| Detection {
+            class: Class::Person,
+            bbox: BoxPx {
+                x0: f32::from(at),
+                y0: 0.0,
+                x1: f32::from(at) + 9.0,
+                y1: 9.0,
+            },
+            score: 0.9,
+            padding: Padding {
+                fraction: 0.0,
+                px: 0.0,
+            },
+            alarm: 0.5,
+        };
+        let look = |line, source, finds: u16| Look {
+            detections: Detections::completed(FrameId(3), line, (0..finds).map(find).collect()),
+            round: 0,
+            model: (line == Line::Model).then_some(0),
+            source,
+        };
+        let mut processed = Processed::new(&Input {
+            id: FrameId(3),
+            path: Path::new("a"),
+            commitment: [0; 32],
+            duplicate_of: None,
+        });
+        processed.looks.push(look(Line::Model, None, 2));
+        let carried = look(Line::Carry, Some(FrameId(2)), 2000);
+        processed.looks.push(carried);
+        processed.outcome = Outcome::Published;
+        let config = crate::config::Args::default().resolve().unwrap();
+        let models = [ModelId {
+            name: "persons".into(),
+            sha256: "00".repeat(32),
+            skips: false,
+        }];
+        let done = Done::of(&config, &models, processed);
+        let kinds: Vec<bool> = done.entries.iter().map(Entry::is_outcome).collect();
+        assert_eq!(kinds, [false, false, true], "{:?}", done.entries.len());
+        assert!(done.entries.iter().all(|entry| entry.to_line().is_ok()));
+        assert!(matches!(done.entries[2], Entry::Withheld(_)));
+        assert!(matches!(done.outcome, Outcome::Withheld(_)));
+    }
+}

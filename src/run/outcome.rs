@@ -93,3 +93,17 @@ impl Counts {
         }
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn no_cause_is_longer_than_a_line_can_hold() {
+        assert_eq!(Cause::new("a", "short").detail, "short");
+        // Two bytes a letter, and the limit is even; then one before.
+        assert_eq!(Cause::new("a", "\u{e9}".repeat(9000)).detail.len(), LONGEST);
+        let odd = format!("x{}", "\u{e9}".repeat(9000));
+        assert_eq!(Cause::new("a", odd).detail.len(), LONGEST - 1);
+    }
+}
