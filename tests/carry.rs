@@ -378,7 +378,7 @@ fn a_frame_that_nobody_looked_at_takes_no_neighbours_place() {
             fails: fails.iter().map(|&id| FrameId(id)).collect(),
             ..bench.detector(|frame| frame != 2)
         };
-        let settings = "[detect.carry]\nframes = 1\nseconds = 600";
+        let settings = "[detect.carry]\nframes = 1\nseconds = 60";
         let run = bench.run(out, detector, settings, Existing::Refuse);
         run.execute(&mut Silent).unwrap();
         let carried = |entry: Entry| match entry {

@@ -61,8 +61,11 @@ impl Evaluation<'_> {
         neighbours: &[Neighbour],
     ) -> Result<Lines, FrameError> {
         let id = looked.id;
+        // As a run pads what it finds.
+        let finest = looked.seen.as_ref().map(|seen| seen.finest_resolution());
+        let resolution = finest.unwrap_or(looked.ground_resolution);
         let mask = |looks: &[&Detections]| {
-            let (looks, resolution) = (looks.iter().copied(), looked.ground_resolution);
+            let looks = looks.iter().copied();
             redact::mask(id, looked.shape, looks, &[], resolution, self.redact).map_err(|error| {
                 FrameError::Internal {
                     path: self.images.join(&labelled.file_name),

@@ -13,6 +13,7 @@ use crate::config::CarryConfig;
 use crate::detect::{Class, Detections};
 use crate::frame::{CameraName, FrameId, FrameMeta};
 use crate::georef::Located;
+use crate::units::Metres;
 
 /// Lines of the manifest that are looked through on each side for one neighbour: visible pictures and other
 /// cameras' frames may stand between.
@@ -64,6 +65,11 @@ impl Seen {
             finds,
             looked,
         }
+    }
+
+    /// The finest resolution at which it sees the ground, by which masks are padded.
+    pub(crate) fn finest_resolution(&self) -> Metres {
+        self.located.finest_resolution()
     }
 
     /// The frame as if nothing had been found in it.
@@ -191,7 +197,7 @@ pub(super) mod tests {
     use super::*;
     use crate::frame::{Attitude, Format, Position, PositionSource};
     use crate::georef::{CameraOverrides, locate};
-    use crate::units::{Degrees, Metres};
+    use crate::units::Degrees;
 
     pub(in super::super) const CONFIG: CarryConfig = CarryConfig {
         frames: 2,
