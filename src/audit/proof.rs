@@ -101,7 +101,7 @@ pub(super) fn write_all(
     let path = store.root().join(layout::CHECKPOINT);
     let checkpoint = fs::read(&path).map_err(|source| AuditError::Io { path, source })?;
     let head =
-        keys::open_checkpoint(&checkpoint, verifier).map_err(|problem| AuditError::Damaged {
+        keys::open_own_checkpoint(&checkpoint, verifier).map_err(|problem| AuditError::Damaged {
             path: store.root().to_path_buf(),
             problem,
         })?;

@@ -239,20 +239,26 @@ impl<'a> Check<'a> {
         let mut head = None;
         if let Some(bytes) = self.read(layout::CHECKPOINT) {
             self.result.checkpoint = String::from_utf8_lossy(&bytes).into_owned();
-            head = self.signed(&bytes, key, "the checkpoint");
+            head = key.and_then(|key| {
+                self.signed(keys::open_own_checkpoint(&bytes, key), "the checkpoint")
+            });
         }
         if let Some(path) = &options.checkpoint {
             let bytes = outside::read(path, files::LONGEST).map_err(|source| AuditError::Io {
                 path: path.clone(),
                 source,
             })?;
-            self.signed(&bytes, key, "the checkpoint kept elsewhere");
+            if let Some(key) = key {
+                // Whoever kept it may have had it signed by others too.
+                let opened = keys::open_checkpoint(&bytes, key);
+                self.signed(opened, "the checkpoint kept elsewhere");
+            }
         }
         Ok(head)
     }
 
-    fn signed(&mut self, bytes: &[u8], key: Option<&str>, what: &str) -> Option<(u64, Hash)> {
-        match keys::open_checkpoint(bytes, key?) {
+    fn signed(&mut self, opened: Result<(u64, Hash), String>, what: &str) -> Option<(u64, Hash)> {
+        match opened {
             Ok(head) => {
                 self.claim(what, head);
                 Some(head)

@@ -370,9 +370,12 @@ func verifyFolder(dir fs.FS, key, older []byte) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	signed, _, err := open("audit/checkpoint", text, verifier)
+	signed, signatures, err := open("audit/checkpoint", text, verifier)
 	if err != nil {
 		return "", err
+	}
+	if len(signatures.UnverifiedSigs) > 0 {
+		return "", errors.New("audit/checkpoint holds more than one signature of the log")
 	}
 	l, err := readLog(dir)
 	if err != nil {
