@@ -513,7 +513,10 @@ fn a_line_of_nobody_under_the_checkpoint_is_found_and_not_cosigned() {
     let key = bench.path("audit/verifier.key");
     let go = || go(&[bench.folder.path().as_os_str(), key.as_os_str()], None);
     assert!(go().is_none_or(|(good, said)| !good && said.contains("more than one signature")));
-    for refused in [prove(bench.folder.path()).map(drop), bench.cosign(5).map(drop)] {
+    for refused in [
+        prove(bench.folder.path()).map(drop),
+        bench.cosign(5).map(drop),
+    ] {
         assert!(
             matches!(refused, Err(AuditError::Unverified { .. })),
             "{refused:?}"

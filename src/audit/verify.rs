@@ -23,7 +23,7 @@ use crate::store::layout;
 use crate::{hex, outside};
 
 /// Problems that are told; more are counted. What is wrong a thousand times is wrong.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
 /// What to check a folder against.
 #[derive(Debug, Clone, Default)]
@@ -297,7 +297,7 @@ impl<'a> Check<'a> {
                     || work(folder, first, &batch),
                 );
                 ready = checked;
-                if self.result.problems.len() > MOST {
+                if self.result.problems.len() + self.story.problems() > MOST {
                     self.problem("so much is wrong with the log that the rest was not read");
                     break;
                 }
@@ -438,7 +438,7 @@ impl<'a> Check<'a> {
                 .releases
                 .push([release.recipient, release.approver]);
         }
-        let unlisted = files::unlisted(self.folder, layout::RELEASES, &listed);
+        let unlisted = files::unlisted(self.folder, layout::RELEASES, |path| listed.contains(path));
         self.result.problems.extend(unlisted);
         Ok(())
     }
