@@ -212,7 +212,7 @@ impl Index {
             let (mut entries, mut footprint) = (Vec::new(), None);
             log.lines(record.entries, Some(record.hash), |line| {
                 let entry = Entry::from_line(line)?;
-                (entry.frame() == Some(record.frame)).then(|| entries.push(entry))
+                (entry.frame_under_way() == Some(record.frame)).then(|| entries.push(entry))
             })?;
             if let Some(list) = list.as_mut().filter(|_| record.footprint.bytes > 0) {
                 list.lines(record.footprint, None, |line| {
