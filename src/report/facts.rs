@@ -300,6 +300,7 @@ pub(super) mod tests {
                 hide: Vec::new(),
                 open: Vec::new(),
                 root: "5a".repeat(32),
+                signatures: Vec::new(),
             });
         }
         facts
