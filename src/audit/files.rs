@@ -1,6 +1,6 @@
 //! Whether the files of a folder that nobody trusts are those of its log.
 //!
-//! Refuses: to follow links, to read anything but plain files (a pipe would block, a device never end),
+//! Refuses: to follow links to files or folders below the run's own, to read anything but plain files (a pipe would block, a device never end),
 //! and to take a folder that cannot be listed for an empty one. Names are shown with control characters
 //! escaped, since whoever made them may aim at the reader's terminal.
 
@@ -261,12 +261,29 @@ fn other(path: &str) -> String {
     format!("{} is not the file of the log", path.escape_debug())
 }
 
+/// What lies at `path`, where it is a plain file and no link below `folder` leads there.
 fn plain(folder: &Path, path: &str) -> Result<fs::Metadata, String> {
+    if let Some(link) = Path::new(path)
+        .parent()
+        .and_then(|above| link(folder, above))
+    {
+        return Err(link);
+    }
     match fs::symlink_metadata(folder.join(path)) {
         Ok(found) if found.is_file() => Ok(found),
         Ok(_) => Err(format!("{} is not a plain file", path.escape_debug())),
         Err(error) => Err(unreadable(path, &error)),
     }
+}
+
+/// What is wrong with a folder below `root` that is a link, or that lies behind one.
+fn link(root: &Path, below: &Path) -> Option<String> {
+    let mut parts = below
+        .ancestors()
+        .filter(|part| !part.as_os_str().is_empty());
+    let link = parts.find(|part| root.join(part).is_symlink())?;
+    let shown = link.to_string_lossy();
+    Some(format!("{} is a link and no folder", shown.escape_debug()))
 }
 
 fn unreadable(path: &str, error: &std::io::Error) -> String {
@@ -275,6 +292,13 @@ fn unreadable(path: &str, error: &std::io::Error) -> String {
 
 /// Calls `found` for everything below `below` that is not a folder, as a path relative to `root`.
 pub(super) fn list(root: &Path, below: &str, found: &mut impl FnMut(Result<&str, String>)) {
+    match link(root, Path::new(below)) {
+        Some(link) => found(Err(link)),
+        None => walk(root, below, found),
+    }
+}
+
+fn walk(root: &Path, below: &str, found: &mut impl FnMut(Result<&str, String>)) {
     let entries = match fs::read_dir(root.join(below)) {
         Ok(entries) => entries,
         // A run that published nothing makes no folder.
@@ -289,7 +313,7 @@ pub(super) fn list(root: &Path, below: &str, found: &mut impl FnMut(Result<&str,
                     "{} holds a name that is not text",
                     below.escape_debug()
                 ))),
-                Some(name) if kind.is_dir() => list(root, &format!("{below}/{name}"), found),
+                Some(name) if kind.is_dir() => walk(root, &format!("{below}/{name}"), found),
                 Some(name) => found(Ok(&format!("{below}/{name}"))),
             },
         }

@@ -5,6 +5,7 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use heatveil::audit::keygen;
 use heatveil::hex;
 use heatveil::run::Silent;
 use heatveil::store::hash_file;
@@ -205,6 +206,66 @@ pub(crate) fn attacks(bench: &Bench) -> Vec<Attack> {
             }),
         ),
     ]
+}
+
+/// Whoever made a folder may lead what is read from it, and written into it, to other places of the reader's machine.
+#[test]
+fn folders_that_are_links_are_neither_read_nor_written_through() {
+    let bench = finished();
+    write(
+        &bench.path("jo.key"),
+        keygen("jo").unwrap().signer.as_bytes(),
+    );
+    let cosign = ["cosign", "bad", "--key", "jo.key"];
+    let (verify, prove) = (["verify", "bad"], ["prove", "bad"]);
+    // The folder that becomes a link, and the commands that must refuse it.
+    let links: [(&str, &[&[&str]]); 8] = [
+        ("tiles", &[&verify, &prove, &cosign]),
+        ("audit", &[&verify, &prove, &cosign]),
+        ("audit/tile", &[&verify, &prove, &cosign]),
+        ("audit/cosigs", &[&verify, &prove, &cosign]),
+        ("audit/proofs", &[&verify, &prove, &cosign]),
+        ("audit/proofs/tiles", &[&verify, &prove, &cosign]),
+        (".work", &[&prove, &cosign]),
+        ("private", &[&prove, &cosign]),
+    ];
+    for (name, commands) in links {
+        attacked(&bench, &|out| {
+            let elsewhere = bench.path("elsewhere");
+            remove(&elsewhere);
+            write(&out.join(name).join("partial~x"), b"x");
+            remove(&out.join(name).join("partial~x"));
+            if name == ".work" {
+                write(&out.join(".work/partial~x"), b"not to be removed");
+            }
+            let moved = Command::new("mv")
+                .arg(out.join(name))
+                .arg(&elsewhere)
+                .status();
+            assert!(moved.unwrap().success());
+            symlink(&elsewhere, out.join(name)).unwrap();
+        });
+        let before = common::files(&bench.path("elsewhere"));
+        for command in commands {
+            let found = bench.call(command);
+            let said = found.out + &found.err;
+            let refused = matches!(found.code, Some(1 | 2 | 4)) && said.contains(" is a link");
+            assert!(refused, "{name}, {command:?}: {:?} {said}", found.code);
+        }
+        assert!(common::files(&bench.path("elsewhere")) == before, "{name}");
+    }
+    attacked(&bench, &|out| {
+        remove(&out.join(".heatveil.lock"));
+        symlink(bench.path("made"), out.join(".heatveil.lock")).unwrap();
+    });
+    assert_eq!(bench.call(&prove).code, Some(1));
+    assert!(!bench.path("made").exists());
+    // The reader's own name for the whole folder may be one.
+    symlink(bench.path("out"), bench.path("linked")).unwrap();
+    for command in ["verify", "prove"] {
+        let found = bench.call(&[command, "linked"]);
+        assert_eq!(found.code, Some(0), "{}", found.err);
+    }
 }
 
 #[test]
