@@ -363,7 +363,7 @@ fn carried_finds_do_not_depend_on_threads_interruption_or_lost_working_files() {
     assert!(files(&bench.path("one/tiles")) == files(&bench.path("stopped/tiles")));
     let about_frames = |out: &str| {
         let mut entries = bench.entries(out);
-        entries.retain(|entry| entry.frame().is_some());
+        entries.retain(|entry| entry.frame_under_way().is_some());
         entries
     };
     assert_eq!(about_frames("one"), about_frames("stopped"));
