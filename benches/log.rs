@@ -163,7 +163,7 @@ fn build_go(folder: &Path) -> Option<std::path::PathBuf> {
     let built = Command::new("go")
         .args(["build", "-o"])
         .arg(&binary)
-        .arg("verify.go")
+        .arg(".")
         .current_dir(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/go"))
         .envs([
             ("GOPROXY", "off"),

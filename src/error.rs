@@ -192,7 +192,7 @@ impl Error {
 fn is_taken(error: &StoreError) -> bool {
     matches!(
         error,
-        StoreError::NotEmpty { .. } | StoreError::Foreign { .. }
+        StoreError::NotEmpty { .. } | StoreError::Foreign { .. } | StoreError::Link { .. }
     )
 }
 

@@ -498,6 +498,44 @@ fn entries_behind_the_checkpoint_are_found() {
     );
 }
 
+/// A signature's line that anybody can write: it is of nobody, and no report may name it.
+#[test]
+fn a_line_of_nobody_under_the_checkpoint_is_found_and_not_cosigned() {
+    let bench = Bench::new();
+    let signed = bench.read("audit/checkpoint");
+    let line = "\u{2014} ico.org.uk AAAAAAAA\n".as_bytes();
+    let more = [signed.as_slice(), line].concat();
+    write(&bench.path("audit/checkpoint"), &more);
+    assert_eq!(
+        bench.problems(),
+        ["the checkpoint: it holds more than one signature of the log"]
+    );
+    let key = bench.path("audit/verifier.key");
+    let go = || go(&[bench.folder.path().as_os_str(), key.as_os_str()], None);
+    assert!(go().is_none_or(|(good, said)| !good && said.contains("more than one signature")));
+    for refused in [
+        prove(bench.folder.path()).map(drop),
+        bench.cosign(5).map(drop),
+    ] {
+        assert!(
+            matches!(refused, Err(AuditError::Unverified { .. })),
+            "{refused:?}"
+        );
+    }
+    // A checkpoint that was kept elsewhere may bear the signatures of others.
+    write(&bench.path("audit/checkpoint"), &signed);
+    write(&bench.path("kept"), &more);
+    let options = VerifyOptions {
+        checkpoint: Some(bench.path("kept")),
+        ..bench.options(&[])
+    };
+    let found = verify(bench.folder.path(), &options).unwrap();
+    assert_eq!(found.problems, Vec::<String>::new());
+    bench.cosign(5).unwrap();
+    assert!(bench.verify(&[&bench.reviewer.verifier]).ok());
+    assert!(go().is_none_or(|(good, _)| good));
+}
+
 #[test]
 fn an_append_that_was_interrupted_is_completed_or_undone() {
     let bench = Bench::new();

@@ -21,12 +21,15 @@ use heatveil::report::{Page, ReportError, ReportOptions, compose, write as write
 use heatveil::run::Silent;
 use heatveil::store::{Artifact, Existing};
 use quick_xml::Reader;
+use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
 
 /// What must come out as text wherever it is shown.
 const OPERATOR: &str = "Canary <script>alert('operator')</script> & Sons";
 const PURPOSE: &str = "\"><img src=x onerror=alert(1)>";
 const REASON: &str = "<b>hedge</b> {{ 7 * 7 }}";
+/// A recipient whose name turns what stands behind it round.
+const TURNED: &str = "\u{202e}licnuoC\u{2066}";
 /// A file name, a folder and a temperature that no page may show.
 const FILE: &str = "CANARY-FILE-4711";
 const FOLDER: &str = "canary-street-12";
@@ -98,7 +101,7 @@ fn make(folder: &Path) {
     run.detectors = vec![Box::new(Named { inner, model })];
     run.config.survey.operator = Some(OPERATOR.into());
     run.config.survey.purpose = Some(PURPOSE.into());
-    run.config.survey.recipients = vec!["<i>Council</i>".into()];
+    run.config.survey.recipients = vec!["<i>Council</i>".into(), TURNED.into()];
     run.config.survey.retention.raw_days = Some(0);
     // A year after the frames were taken.
     run.now = 1_800_000_000;
@@ -236,6 +239,9 @@ fn what_people_wrote_is_text_and_never_markup() {
         ] {
             assert!(!html.contains(markup), "{markup} in {}", page.name);
         }
+        let turns = ['\u{202a}'..='\u{202e}', '\u{2066}'..='\u{2069}'];
+        let turned = |letter: char| turns.iter().any(|turns| turns.contains(&letter));
+        assert!(!html.contains(turned), "{}", page.name);
     }
     let texts = text_of(&index());
     for text in [
@@ -243,6 +249,7 @@ fn what_people_wrote_is_text_and_never_markup() {
         PURPOSE,
         REASON,
         "<i>Council</i>",
+        "\u{fffd}licnuoC\u{fffd}",
         "jo.<u>reviewer</u> (key ",
     ] {
         assert!(texts.contains(text), "{text}");
@@ -397,8 +404,9 @@ fn text_of(html: &str) -> String {
         match reader.read_event().unwrap() {
             Event::Text(part) => text += &part,
             Event::GeneralRef(part) => {
-                let letter = part.resolve_char_ref().unwrap();
-                text.push(letter.unwrap());
+                let letter = part.resolve_char_ref().unwrap().map(String::from);
+                let named = || resolve_predefined_entity(&part).unwrap().to_owned();
+                text += &letter.unwrap_or_else(named);
             }
             Event::Eof => break,
             _ => {}

@@ -19,6 +19,8 @@ const PIXELS: u64 = 640 * 512;
 /// Finer than any frame sees the ground, metres.
 const FINEST: f64 = 0.01;
 const SETTINGS: &str = "[detect.carry]\nenabled = false";
+/// What a reviewer may write, and a terminal would obey.
+const REASON: &str = "looked at\u{1b}]0;owned\u{7} \u{9b}2J\u{202e}";
 
 /// Three frames and a detector that was evaluated for nothing as coarse as they are.
 struct Bench(tempfile::TempDir);
@@ -59,7 +61,7 @@ impl Bench {
         let decision = Decision {
             frame,
             decision: decision.into(),
-            reason: "looked at".into(),
+            reason: REASON.into(),
             hide: Vec::new(),
             open: Vec::new(),
         };
@@ -250,4 +252,19 @@ fn unredacted_pixels_are_shown_on_a_terminal_alone_and_wiped_from_it() {
         code == Some(2) && out.is_empty() && err.contains(refused),
         "{out:?} {err}"
     );
+    // The whole log: a terminal is shown what it would obey, a program gets it.
+    bench.decide("out", 0, "approve", &["jo"], AT + 60);
+    for (format, shown) in [("csv", 2), ("jsonl", 2)] {
+        let export = format!("{program} audit out export --format {format}");
+        let (code, out, err) = on_terminal(&export);
+        assert_eq!(code, Some(0), "{err}");
+        let obeyed = ["\u{1b}]0", "\u{7}", "\u{9b}", "\u{202e}"];
+        assert!(!obeyed.iter().any(|aims| out.contains(aims)), "{out:?}");
+        assert!(out.matches("\\u009b2J\\u202e").count() == shown, "{out:?}");
+        let (_, piped, _) = call(Command::new("sh").args(["-c", &export]));
+        assert!(
+            piped.matches("\u{9b}2J\u{202e}").count() == shown,
+            "{piped:?}"
+        );
+    }
 }

@@ -163,6 +163,7 @@ fn write(
     let time = u64::try_from(at)
         .ok()
         .ok_or_else(|| wrong("the time lies before 1970"))?;
+    // It bears the log's signature alone: it verified.
     let note =
         Note::from_bytes(found.checkpoint.as_bytes()).map_err(|error| wrong(&error.to_string()))?;
     let signature = reviewer.sign_bytes(&message(at, note.text()))?;

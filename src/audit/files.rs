@@ -1,16 +1,17 @@
 //! Whether the files of a folder that nobody trusts are those of its log.
 //!
-//! Refuses: to follow links, to read anything but plain files (a pipe would block, a device never end),
+//! Refuses: to follow links to files or folders below the run's own, to read anything but plain files (a pipe would block, a device never end),
 //! and to take a folder that cannot be listed for an empty one. Names are shown with control characters
 //! escaped, since whoever made them may aim at the reader's terminal.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
 use super::lines::Blocks;
+use super::verify::MOST;
 use super::{AuditError, Entry, PublishedFile};
 use crate::store::{self, Listed, MANIFEST, hash_file, layout};
 use crate::{hex, outside};
@@ -49,13 +50,18 @@ pub fn published(folder: &Path) -> Result<Vec<PublishedFile>, AuditError> {
     plain(folder, layout::LOG).map_err(|words| unreadable(std::io::Error::other(words)))?;
     let log = fs::File::open(folder.join(layout::LOG)).map_err(unreadable)?;
     let mut files = Vec::new();
+    // A file of many frames is told of in parts, each of which names its list.
+    let mut lists = BTreeSet::new();
     let mut blocks = Blocks::new(log);
     while let Some(block) = blocks.take(1).pop() {
         let entries = block.lines().filter_map(Entry::from_line);
         let told = entries.flat_map(|entry| of(&entry));
         for file in told.filter(|file| is_published(&file.path)) {
-            if let Some(below) = folder_of_list(&file.path) {
-                let lines = lines(folder, &file.path).into_iter().flatten();
+            if let Some(below) = folder_of_list(&file.path)
+                && lists.insert(file.path.clone())
+            {
+                let text = read_up_to(folder, &file.path, LONGEST_LIST).unwrap_or_default();
+                let lines = lines(&text).map_while(|line| line);
                 let listed = lines.filter(|line| store::is_below(&line.path));
                 files.extend(listed.map(|line| PublishedFile {
                     path: format!("{below}{}", line.path),
@@ -111,70 +117,123 @@ pub(super) fn is(bytes: &[u8], file: &PublishedFile) -> bool {
 
 /// Whether the published files are those that were logged, all of them and no others.
 pub(super) fn problems(folder: &Path, emitted: &[PublishedFile]) -> Vec<String> {
-    let mut listed = BTreeSet::new();
-    let mut problems = Vec::new();
+    let mut looked = Looked {
+        folder,
+        found: BTreeMap::new(),
+        problems: Vec::new(),
+    };
     for file in emitted {
-        listed.insert(file.path.clone());
-        let problem = changed(folder, file);
-        if let (None, Some(below)) = (&problem, folder_of_list(&file.path)) {
-            for line in lines(folder, &file.path) {
-                let found = line.and_then(|line| below_manifest(folder, below, &line));
-                match found {
-                    Ok(path) => drop(listed.insert(path)),
-                    Err(problem) => problems.push(problem),
-                }
-            }
+        looked.emitted(file);
+        if looked.problems.len() > MOST {
+            return looked.problems;
         }
-        problems.extend(problem);
     }
+    let Looked {
+        found,
+        mut problems,
+        ..
+    } = looked;
     for published in PUBLISHED {
-        problems.extend(unlisted(folder, published, &listed));
+        problems.extend(unlisted(folder, published, |path| found.contains_key(path)));
     }
     problems
 }
 
+/// The files that were looked at. Each is hashed once, however often entries and lists name it.
+struct Looked<'a> {
+    folder: &'a Path,
+    /// SHA-256 and length by path; `None` where the file is not the one that was named.
+    found: BTreeMap<String, Option<([u8; 32], u64)>>,
+    /// Some more than [`MOST`] where the rest was not looked at.
+    problems: Vec<String>,
+}
+
+impl Looked<'_> {
+    /// A file that an entry names, and those that it lists.
+    fn emitted(&mut self, file: &PublishedFile) {
+        if self.is_good(file) {
+            return;
+        }
+        if let Some(problem) = changed(self.folder, file) {
+            self.found.insert(file.path.clone(), None);
+            self.problems.push(problem);
+            return;
+        }
+        self.good(file);
+        let Some(below) = folder_of_list(&file.path) else {
+            return;
+        };
+        let text = match read_up_to(self.folder, &file.path, LONGEST_LIST) {
+            Ok(text) => text,
+            Err(problem) => return self.problems.push(problem),
+        };
+        for line in lines(&text) {
+            let Some(line) = line else {
+                let list = file.path.escape_debug();
+                return self.problems.push(format!("{list} is not a list of files"));
+            };
+            self.listed(below, line);
+            if self.problems.len() > MOST {
+                return;
+            }
+        }
+    }
+
+    /// A file of a list.
+    fn listed(&mut self, below: &str, line: Listed) {
+        let path = format!("{below}{}", line.path);
+        if !store::is_below(&line.path) {
+            let problem = format!("{} leads out of its folder", path.escape_debug());
+            return self.problems.push(problem);
+        }
+        let file = PublishedFile {
+            path,
+            sha256: line.sha256,
+            bytes: line.bytes,
+        };
+        if self.is_good(&file) {
+            return;
+        }
+        match changed(self.folder, &file) {
+            None => self.good(&file),
+            Some(problem) => self.problems.push(problem),
+        }
+    }
+
+    fn good(&mut self, file: &PublishedFile) {
+        let sha256 = hex::decode_32(&file.sha256);
+        let found = sha256.map(|sha256| (sha256, file.bytes));
+        self.found.insert(file.path.clone(), found);
+    }
+
+    fn is_good(&self, file: &PublishedFile) -> bool {
+        let found = self.found.get(&file.path).copied().flatten();
+        found.is_some_and(|(sha256, bytes)| {
+            hex::encode(&sha256) == file.sha256 && bytes == file.bytes
+        })
+    }
+}
+
 /// What lies below a folder and is not in a list.
-pub(super) fn unlisted(folder: &Path, below: &str, listed: &BTreeSet<String>) -> Vec<String> {
+pub(super) fn unlisted(
+    folder: &Path,
+    below: &str,
+    is_listed: impl Fn(&str) -> bool,
+) -> Vec<String> {
     let mut problems = Vec::new();
     list(folder, below, &mut |path| match path {
-        Ok(path) if listed.contains(path) => {}
+        Ok(path) if is_listed(path) => {}
         Ok(path) => problems.push(format!("{} is not in the log", path.escape_debug())),
         Err(problem) => problems.push(problem),
     });
     problems
 }
 
-/// The lines of a list whose own hash is in the log.
-fn lines(folder: &Path, manifest: &str) -> Vec<Result<Listed, String>> {
-    let text = match read_up_to(folder, manifest, LONGEST_LIST) {
-        Ok(text) => text,
-        Err(problem) => return vec![Err(problem)],
-    };
-    let lines = text
-        .split(|&byte| byte == b'\n')
-        .filter(|line| !line.is_empty());
-    let parsed = lines.map(|line| {
-        let line = serde_json::from_slice(line).ok();
-        line.ok_or_else(|| format!("{} is not a list of files", manifest.escape_debug()))
-    });
-    parsed.collect()
-}
-
-/// The path of a listed file that is there as listed.
-fn below_manifest(folder: &Path, below: &str, line: &Listed) -> Result<String, String> {
-    let path = format!("{below}{}", line.path);
-    if !store::is_below(&line.path) {
-        return Err(format!("{} leads out of its folder", path.escape_debug()));
-    }
-    let file = PublishedFile {
-        path,
-        sha256: line.sha256.clone(),
-        bytes: line.bytes,
-    };
-    match changed(folder, &file) {
-        None => Ok(file.path),
-        Some(problem) => Err(problem),
-    }
+/// The lines of a list; `None` for what is none.
+fn lines(text: &[u8]) -> impl Iterator<Item = Option<Listed>> {
+    let lines = text.split(|&byte| byte == b'\n');
+    let lines = lines.filter(|line| !line.is_empty());
+    lines.map(|line| serde_json::from_slice(line).ok())
 }
 
 /// What is wrong with one published file.
@@ -183,25 +242,48 @@ pub(super) fn changed(folder: &Path, file: &PublishedFile) -> Option<String> {
     if !is_published(path) {
         return Some(format!("{} is not a path of a tile", path.escape_debug()));
     }
-    if let Err(problem) = plain(folder, path) {
-        return Some(problem);
+    let there = match plain(folder, path) {
+        Ok(there) => there,
+        Err(problem) => return Some(problem),
+    };
+    // One of another length is not read: it may have no end.
+    if there.len() != file.bytes {
+        return Some(other(path));
     }
     match hash_file(&folder.join(path)) {
         Ok((sha256, bytes)) if hex::encode(&sha256) == file.sha256 && bytes == file.bytes => None,
-        Ok(_) => Some(format!(
-            "{} is not the file of the log",
-            path.escape_debug()
-        )),
+        Ok(_) => Some(other(path)),
         Err(_) => Some(format!("{} cannot be read", path.escape_debug())),
     }
 }
 
-fn plain(folder: &Path, path: &str) -> Result<(), String> {
+fn other(path: &str) -> String {
+    format!("{} is not the file of the log", path.escape_debug())
+}
+
+/// What lies at `path`, where it is a plain file and no link below `folder` leads there.
+fn plain(folder: &Path, path: &str) -> Result<fs::Metadata, String> {
+    if let Some(link) = Path::new(path)
+        .parent()
+        .and_then(|above| link(folder, above))
+    {
+        return Err(link);
+    }
     match fs::symlink_metadata(folder.join(path)) {
-        Ok(found) if found.is_file() => Ok(()),
+        Ok(found) if found.is_file() => Ok(found),
         Ok(_) => Err(format!("{} is not a plain file", path.escape_debug())),
         Err(error) => Err(unreadable(path, &error)),
     }
+}
+
+/// What is wrong with a folder below `root` that is a link, or that lies behind one.
+fn link(root: &Path, below: &Path) -> Option<String> {
+    let mut parts = below
+        .ancestors()
+        .filter(|part| !part.as_os_str().is_empty());
+    let link = parts.find(|part| root.join(part).is_symlink())?;
+    let shown = link.to_string_lossy();
+    Some(format!("{} is a link and no folder", shown.escape_debug()))
 }
 
 fn unreadable(path: &str, error: &std::io::Error) -> String {
@@ -210,6 +292,13 @@ fn unreadable(path: &str, error: &std::io::Error) -> String {
 
 /// Calls `found` for everything below `below` that is not a folder, as a path relative to `root`.
 pub(super) fn list(root: &Path, below: &str, found: &mut impl FnMut(Result<&str, String>)) {
+    match link(root, Path::new(below)) {
+        Some(link) => found(Err(link)),
+        None => walk(root, below, found),
+    }
+}
+
+fn walk(root: &Path, below: &str, found: &mut impl FnMut(Result<&str, String>)) {
     let entries = match fs::read_dir(root.join(below)) {
         Ok(entries) => entries,
         // A run that published nothing makes no folder.
@@ -224,7 +313,7 @@ pub(super) fn list(root: &Path, below: &str, found: &mut impl FnMut(Result<&str,
                     "{} holds a name that is not text",
                     below.escape_debug()
                 ))),
-                Some(name) if kind.is_dir() => list(root, &format!("{below}/{name}"), found),
+                Some(name) if kind.is_dir() => walk(root, &format!("{below}/{name}"), found),
                 Some(name) => found(Ok(&format!("{below}/{name}"))),
             },
         }

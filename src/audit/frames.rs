@@ -20,6 +20,21 @@ impl FrameSet {
         new
     }
 
+    /// Adds the frames of an inclusive range; tells the first that was there before.
+    pub(super) fn insert_all(&mut self, range: [u32; 2]) -> Option<u32> {
+        let mut again = None;
+        for (word, bits) in words(range) {
+            let held = self.words.entry(word).or_default();
+            let both = *held & bits;
+            if both != 0 && again.is_none() {
+                again = Some(word * 64 + both.trailing_zeros());
+            }
+            self.count += (bits & !*held).count_ones();
+            *held |= bits;
+        }
+        again
+    }
+
     /// Whether it holds a frame.
     pub(super) fn contains(&self, frame: u32) -> bool {
         let (word, bit) = place(frame);
@@ -33,7 +48,14 @@ impl FrameSet {
 
     /// Whether it holds all frames of an inclusive range. It stops at the first that is not there.
     pub(super) fn holds(&self, [first, last]: [u32; 2]) -> bool {
-        (first..=last).all(|frame| self.contains(frame))
+        if first > last {
+            return true;
+        }
+        let mut held = self.words.range(first / 64..=last / 64);
+        words([first, last]).all(|(word, bits)| {
+            let held = held.next().filter(|(held, _)| **held == word);
+            held.is_some_and(|(_, held)| held & bits == bits)
+        })
     }
 
     /// The first frame of this set that is not in `other`.
@@ -47,6 +69,16 @@ impl FrameSet {
 
 fn place(frame: u32) -> (u32, u64) {
     (frame / 64, 1 << (frame % 64))
+}
+
+/// The words of an inclusive range, each with its bits that lie in the range.
+fn words([first, last]: [u32; 2]) -> impl Iterator<Item = (u32, u64)> {
+    let (low, high) = (first / 64, last / 64);
+    (low..=high).map(move |word| {
+        let from = if word == low { first % 64 } else { 0 };
+        let to = if word == high { last % 64 } else { 63 };
+        (word, (u64::MAX << from) & (u64::MAX >> (63 - to)))
+    })
 }
 
 #[cfg(test)]
@@ -70,5 +102,19 @@ mod tests {
         assert!(set.holds([0, 2]) && set.holds([63, 64]));
         assert!(!set.holds([2, 3]) && !set.holds([0, u32::MAX]));
         assert_eq!((set.beyond(&other), other.beyond(&set)), (Some(1), None));
+    }
+
+    #[test]
+    fn ranges_are_those_of_their_frames() {
+        let ends = [0, 1, 63, 64, 65, 127, 128, 200];
+        for (first, last) in ends.iter().flat_map(|a| ends.iter().map(move |b| (*a, *b))) {
+            let (mut whole, mut single) = (FrameSet::default(), FrameSet::default());
+            whole.insert(130);
+            single.insert(130);
+            let again = (first..=last).find(|frame| !single.insert(*frame));
+            assert_eq!(whole.insert_all([first, last]), again);
+            assert_eq!((whole.len(), &whole.words), (single.len(), &single.words));
+            assert!(whole.holds([first, last]) && !whole.holds([first, 300]));
+        }
     }
 }

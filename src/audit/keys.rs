@@ -154,13 +154,29 @@ pub(super) fn signed_bytes(
     Ok(signed_note::Verifier::verify(&key, message, signature))
 }
 
-/// Opens a signed checkpoint with a verifier key; the words say what is wrong otherwise.
+/// Opens a signed checkpoint with a verifier key; the words say what is wrong otherwise. Others may have signed it too: nobody asks who.
 pub(super) fn open_checkpoint(bytes: &[u8], verifier: &str) -> Result<(u64, Hash), String> {
+    open(bytes, verifier).map(|(head, _)| head)
+}
+
+/// As [`open_checkpoint`], for a log's own file: it holds the text, the one signature of the log, and nothing that somebody without a key
+/// may have added.
+pub(super) fn open_own_checkpoint(bytes: &[u8], verifier: &str) -> Result<(u64, Hash), String> {
+    let (head, signed_alone) = open(bytes, verifier)?;
+    if signed_alone != bytes {
+        return Err("it holds more than one signature of the log".into());
+    }
+    Ok(head)
+}
+
+/// The tree head of a checkpoint, and its bytes with the key's own signature alone.
+fn open(bytes: &[u8], verifier: &str) -> Result<((u64, Hash), Vec<u8>), String> {
     let key = StandardVerifier::new(verifier.trim())
         .map_err(|error| format!("the verifier key is not valid ({error})"))?;
     let name = signed_note::Verifier::name(&key).to_owned();
     let note = Note::from_bytes(bytes).map_err(|error| format!("not a signed note ({error})"))?;
-    note.verify(&VerifierList::new(vec![Box::new(key)]))
+    let (verified, _) = note
+        .verify(&VerifierList::new(vec![Box::new(key)]))
         .map_err(|error| format!("the signature does not verify ({error})"))?;
     let checkpoint = Checkpoint::from_bytes(note.text())
         .map_err(|error| format!("the signed text is not a checkpoint ({error})"))?;
@@ -170,7 +186,9 @@ pub(super) fn open_checkpoint(bytes: &[u8], verifier: &str) -> Result<(u64, Hash
             checkpoint.origin()
         ));
     }
-    Ok((checkpoint.size(), *checkpoint.hash()))
+    let own = verified.first().ok_or("nobody signed it")?.to_bytes();
+    let signed_alone = [note.text(), b"\n", &own].concat();
+    Ok(((checkpoint.size(), *checkpoint.hash()), signed_alone))
 }
 
 #[cfg(test)]
@@ -189,6 +207,12 @@ mod tests {
         );
         let other = keygen("example.org/heatveil").unwrap();
         assert!(open_checkpoint(&note, &other.verifier).is_err());
+        // Well formed, and of nobody: four bytes of a key's id, then a signature.
+        let more = [note.as_slice(), "\u{2014} ico.org.uk AAAAAAAA\n".as_bytes()].concat();
+        assert!(open_checkpoint(&more, &pair.verifier).is_ok());
+        for (note, is_own) in [(&note, true), (&more, false)] {
+            assert_eq!(open_own_checkpoint(note, &pair.verifier).is_ok(), is_own);
+        }
     }
 
     #[test]

@@ -307,7 +307,7 @@ impl<'a> Log<'a> {
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(AuditError::Io { path, source }),
         };
-        keys::open_checkpoint(&bytes, self.signer.verifier())
+        keys::open_own_checkpoint(&bytes, self.signer.verifier())
             .map(Some)
             .map_err(|problem| self.damaged(format!("its checkpoint: {problem}")))
     }

@@ -100,11 +100,12 @@ pub(super) fn write_all(
 ) -> Result<(), AuditError> {
     let path = store.root().join(layout::CHECKPOINT);
     let checkpoint = fs::read(&path).map_err(|source| AuditError::Io { path, source })?;
-    let head =
-        keys::open_checkpoint(&checkpoint, verifier).map_err(|problem| AuditError::Damaged {
+    let head = keys::open_own_checkpoint(&checkpoint, verifier).map_err(|problem| {
+        AuditError::Damaged {
             path: store.root().to_path_buf(),
             problem,
-        })?;
+        }
+    })?;
     for publication in publications {
         let text = proof(store.root(), &checkpoint, head, publication)?;
         for file in &publication.files {
@@ -154,7 +155,9 @@ pub(super) fn problems(
             listed.insert(path);
         }
     }
-    problems.extend(files::unlisted(folder, layout::PROOFS, &listed));
+    problems.extend(files::unlisted(folder, layout::PROOFS, |path| {
+        listed.contains(path)
+    }));
     problems
 }
 

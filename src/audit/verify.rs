@@ -23,7 +23,7 @@ use crate::store::layout;
 use crate::{hex, outside};
 
 /// Problems that are told; more are counted. What is wrong a thousand times is wrong.
-const MOST: usize = 1000;
+pub(super) const MOST: usize = 1000;
 
 /// What to check a folder against.
 #[derive(Debug, Clone, Default)]
@@ -239,20 +239,26 @@ impl<'a> Check<'a> {
         let mut head = None;
         if let Some(bytes) = self.read(layout::CHECKPOINT) {
             self.result.checkpoint = String::from_utf8_lossy(&bytes).into_owned();
-            head = self.signed(&bytes, key, "the checkpoint");
+            head = key.and_then(|key| {
+                self.signed(keys::open_own_checkpoint(&bytes, key), "the checkpoint")
+            });
         }
         if let Some(path) = &options.checkpoint {
             let bytes = outside::read(path, files::LONGEST).map_err(|source| AuditError::Io {
                 path: path.clone(),
                 source,
             })?;
-            self.signed(&bytes, key, "the checkpoint kept elsewhere");
+            if let Some(key) = key {
+                // Whoever kept it may have had it signed by others too.
+                let opened = keys::open_checkpoint(&bytes, key);
+                self.signed(opened, "the checkpoint kept elsewhere");
+            }
         }
         Ok(head)
     }
 
-    fn signed(&mut self, bytes: &[u8], key: Option<&str>, what: &str) -> Option<(u64, Hash)> {
-        match keys::open_checkpoint(bytes, key?) {
+    fn signed(&mut self, opened: Result<(u64, Hash), String>, what: &str) -> Option<(u64, Hash)> {
+        match opened {
             Ok(head) => {
                 self.claim(what, head);
                 Some(head)
@@ -291,7 +297,7 @@ impl<'a> Check<'a> {
                     || work(folder, first, &batch),
                 );
                 ready = checked;
-                if self.result.problems.len() > MOST {
+                if self.result.problems.len() + self.story.problems() > MOST {
                     self.problem("so much is wrong with the log that the rest was not read");
                     break;
                 }
@@ -432,7 +438,7 @@ impl<'a> Check<'a> {
                 .releases
                 .push([release.recipient, release.approver]);
         }
-        let unlisted = files::unlisted(self.folder, layout::RELEASES, &listed);
+        let unlisted = files::unlisted(self.folder, layout::RELEASES, |path| listed.contains(path));
         self.result.problems.extend(unlisted);
         Ok(())
     }

@@ -1,8 +1,9 @@
 //! `heatveil audit`: questions about a finished run, and its log as a table. The log is verified first, always.
 
+use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use super::print::{answer, tell, usage};
+use super::print::{Shown, answer, tell, usage};
 use super::verify::read_key;
 use super::{Exit, Global, run};
 use crate::Error;
@@ -369,7 +370,15 @@ impl ExportCommand {
         if self.out.out.is_some() {
             self.out.put_file(&table)?;
         } else {
-            table.print(&mut std::io::BufWriter::new(std::io::stdout().lock()))?;
+            let stdout = std::io::stdout().lock();
+            let is_terminal = stdout.is_terminal();
+            let mut out = std::io::BufWriter::new(stdout);
+            // A program gets the log's own bytes.
+            if is_terminal {
+                table.print(&mut Shown(out))?;
+            } else {
+                table.print(&mut out)?;
+            }
         }
         Ok(Exit::Done)
     }

@@ -31,6 +31,25 @@ pub(super) fn harmless(text: &str) -> Cow<'_, str> {
     text.chars().fold(String::new(), shown).into()
 }
 
+/// A terminal that is shown whole lines, and obeys none.
+pub(super) struct Shown<W>(pub(super) W);
+
+impl<W: Write> Write for Shown<W> {
+    fn write(&mut self, lines: &[u8]) -> io::Result<usize> {
+        let text = String::from_utf8_lossy(lines);
+        // So ends a row of CSV.
+        let (row, end) = text
+            .strip_suffix("\r\n")
+            .map_or((&*text, ""), |row| (row, "\r\n"));
+        write!(self.0, "{}{end}", harmless(row))?;
+        Ok(lines.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.0.flush()
+    }
+}
+
 /// Prints one object on stdout as a JSON line of this type.
 pub(super) fn answer_json(message_type: &str, object: &impl serde::Serialize) {
     if let Ok(serde_json::Value::Object(mut object)) = serde_json::to_value(object) {

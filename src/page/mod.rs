@@ -3,12 +3,12 @@
 //! In: numbers, seconds, names. Out: text for templates. `skeleton.html` is what a page extends; `style.css` stands in each page, so
 //! that a page is one file. Refuses: scripts, other files and the network, by the skeleton's own content policy.
 //!
-//! Escaping has two places: askama escapes every value of a template whose name ends in `.html`, and no template turns that off
-//! (`tests/report.rs`); pages and letters that are written without a template take [`escape`].
+//! Escaping has one place, [`escape`]: askama takes it for every value of a template whose name ends in `.html` (`askama.toml`), and no
+//! template turns that off (`tests/report.rs`); pages and letters are written without a template and take it themselves.
 
 mod words;
 
-pub(crate) use words::{bytes, count, day, escape, joined, number, percent, ranges, time};
+pub(crate) use words::{Html, bytes, count, day, escape, joined, number, percent, ranges, time};
 
 #[cfg(test)]
 mod tests {

@@ -61,7 +61,17 @@ fn formatted(seconds: i64, how: &str) -> String {
     timestamp.strftime(how).to_string()
 }
 
-/// Text as HTML, for pages that are written without a template.
+/// How templates escape.
+#[derive(Debug, Clone, Copy)]
+pub(crate) struct Html;
+
+impl askama::filters::Escaper for Html {
+    fn write_escaped_str<W: std::fmt::Write>(&self, mut page: W, text: &str) -> std::fmt::Result {
+        page.write_str(&escape(text))
+    }
+}
+
+/// Text as HTML.
 pub(crate) fn escape(text: &str) -> String {
     let mut safe = String::with_capacity(text.len());
     for letter in text.chars() {

@@ -19,6 +19,19 @@ pub(super) fn entries(path: &Path) -> Result<Vec<std::ffi::OsString>, StoreError
     listing.at(path)
 }
 
+/// Refuses a name below `root` that is a link, or that lies behind one: what is written there would lie elsewhere.
+pub(super) fn refuse_links(root: &Path, below: &Path) -> Result<(), StoreError> {
+    let mut parts = below
+        .ancestors()
+        .filter(|part| !part.as_os_str().is_empty());
+    match parts.find(|part| root.join(part).is_symlink()) {
+        Some(link) => Err(StoreError::Link {
+            path: root.join(link),
+        }),
+        None => Ok(()),
+    }
+}
+
 /// Makes the bytes of a file, or the names in a folder, durable.
 pub(super) fn sync(path: &Path) -> Result<(), StoreError> {
     beat(path);

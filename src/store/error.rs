@@ -35,6 +35,12 @@ pub enum StoreError {
         /// The folder.
         path: PathBuf,
     },
+    /// A name within the output folder leads elsewhere.
+    #[error("{} is a link, and what is written there would lie elsewhere; remove it or give another folder", path.display())]
+    Link {
+        /// The link.
+        path: PathBuf,
+    },
     /// A file in a folder would lie elsewhere.
     #[error("{name:?} is no name of a file in a folder")]
     Name {

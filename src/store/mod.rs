@@ -2,7 +2,7 @@
 //!
 //! In: an [`Artifact`] or [`FileArtifact`] and a relative path. Out: a [`Staged`] file, durable under a
 //! temporary name, that becomes visible by [`Staged::commit`] once the log holds its hash. Refuses:
-//! unredacted frames (no such artifact exists), replacing without being asked, two runs in one folder.
+//! unredacted frames (no such artifact exists), replacing without being asked, two runs in one folder, links within it.
 //!
 //! ```
 //! use heatveil::{frame::{Frame, Redacted}, store::Artifact};
@@ -36,8 +36,8 @@ use sha2::{Digest, Sha256};
 pub use artifact::{Artifact, FileArtifact};
 pub(crate) use artifact::{sealed, without_journal};
 use disk::{
-    create, create_dir, create_private, entries, open_for_append, remove_dir, remove_file, rename,
-    sync, write_durably,
+    create, create_dir, create_private, entries, open_for_append, refuse_links, remove_dir,
+    remove_file, rename, sync, write_durably,
 };
 use error::IoContext;
 pub use error::StoreError;
@@ -107,12 +107,16 @@ impl Store {
     /// # Errors
     ///
     /// [`StoreError::NotEmpty`] when something is there and `existing` is [`Existing::Refuse`];
-    /// [`StoreError::Foreign`] when it is to be replaced but holds what no run of ours wrote;
+    /// [`StoreError::Foreign`] when it is to be replaced but holds what no run of ours wrote; [`StoreError::Link`] when a name in it leads
+    /// elsewhere (`root` itself may be a link);
     /// [`StoreError::Locked`] when another run holds it; [`StoreError::Io`] otherwise.
     pub fn open(root: &Path, existing: Existing) -> Result<Self, StoreError> {
         create_dir(root)?;
         let occupied = entries(root)?.iter().any(|name| name != LOCK);
         let ours = root.join(LOCK).exists();
+        for name in [LOCK, WORK, layout::AUDIT, layout::PRIVATE] {
+            refuse_links(root, Path::new(name))?;
+        }
         if occupied && existing == Existing::Refuse {
             return Err(StoreError::NotEmpty {
                 path: root.to_path_buf(),
@@ -231,6 +235,7 @@ impl Store {
     ///
     /// [`StoreError::Io`], naming the file.
     pub fn append(&self, path: &str) -> Result<Appender, StoreError> {
+        refuse_links(&self.root, Path::new(path))?;
         let path = self.root.join(path);
         if let Some(parent) = path.parent() {
             create_dir(parent)?;
@@ -251,8 +256,11 @@ impl Store {
         }
     }
 
-    /// Where a file lies until it is committed.
+    /// Where a file lies until it is committed; its final name must not lie behind a link.
     fn partial(&self, path: &str) -> Result<PathBuf, StoreError> {
+        if let Some(folder) = Path::new(path).parent() {
+            refuse_links(&self.root, folder)?;
+        }
         create_dir(&self.work())?;
         Ok(self
             .work()

@@ -48,12 +48,13 @@ export function parseNote(note) {
   return { text: note.slice(0, end + 1), signatures };
 }
 
-/** Size and root of a checkpoint that `key` (text) signed. */
-export async function openCheckpoint(note, key) {
+/** Size and root of a checkpoint that `key` (text) signed; with `alone`, and nobody else: a line that somebody added to a log's own file is of nobody. */
+export async function openCheckpoint(note, key, { alone = false } = {}) {
   const known = await parseKey(key);
   const { text, signatures } = parseNote(note);
   const own = signatures.filter(({ name, id }) => name === known.name && id === known.id);
   if (own.length === 0) throw new Error(`the checkpoint is not signed by ${known.name} with this key`);
+  if (alone && signatures.length > 1) throw new Error("it holds more than one signature of the log");
   for (const signature of own) {
     if (!(await isSigned(known.bytes, signature.bytes, encoder.encode(text)))) {
       throw new Error("the signature does not verify");

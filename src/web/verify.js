@@ -107,7 +107,7 @@ export async function checkpointProblems(leaves, checkpoint, key, { all }) {
   const entries = leaves.length / HASH;
   let signed;
   try {
-    signed = await openCheckpoint(checkpoint, key);
+    signed = await openCheckpoint(checkpoint, key, { alone: all });
   } catch (error) {
     return [`${what}: ${error.message}.`];
   }

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 	"testing/fstest"
+	"unicode"
 )
 
 // TestEveryByte changes every byte of a good run that HEATVEIL_RUN names, one at a time, and drops and doubles some: none of these runs may verify.
@@ -64,6 +65,30 @@ func TestEveryByte(t *testing.T) {
 		t.Errorf("only %d cases", cases)
 	}
 	t.Logf("%d cases", cases)
+}
+
+// TestNames gives files names that aim at a terminal: what is printed of them is one line, and shows them as they are.
+func TestNames(t *testing.T) {
+	for _, name := range []string{
+		"audit/cosigs/\x1b[2K\rok",
+		"audit/cosigs/x\nok 8 entries root 00",
+		"audit/cosigs/\u202eko\u2066\u200f",
+		"audit/cosigs/\u009b2K\u2028\u0007.vkey",
+	} {
+		run, key := signed(t, honest())
+		run[name] = &fstest.MapFile{Data: []byte("x")}
+		_, err := verifyFolder(run, key, nil)
+		if err == nil {
+			t.Fatalf("%q is not seen", name)
+		}
+		printed := shown(err.Error())
+		if !strings.Contains(err.Error(), "audit/cosigs/") || strings.IndexFunc(printed, func(r rune) bool { return !unicode.IsPrint(r) }) >= 0 {
+			t.Errorf("%q", printed)
+		}
+	}
+	if said := shown("a\u00e9\n", "b \x1b"); said != "a\u00e9\\u000a\nb \\u001b" {
+		t.Errorf("%q", said)
+	}
 }
 
 // current tells whether a file of the log is needed at all: a run without it does not verify.

@@ -7,9 +7,9 @@
 // bundle, the SHA-256 of every published file that an entry names, every proof (inclusion, C2SP tlog-proof), every cosignature (C2SP
 // tlog-cosignature) and every release statement (DSSE), and, where an older checkpoint is given, that it is a beginning of this log.
 //
-// It cannot see what tiles show, or whether the detector was right. It does not ask whether the entries tell a whole story (every frame one
-// outcome, counts that balance, files that no entry names, what a release statement says): `heatveil verify` does, by the rules of
-// docs/audit-log.md.
+// It asks whether the entries account for every frame of the manifest (story.go). It cannot see what tiles show, or whether the detector was
+// right. The other rules of docs/audit-log.md (the order of looks, which frames a file shows, what people may decide), files that no entry
+// names and what a release statement says it leaves to `heatveil verify`.
 package main
 
 import (
@@ -29,6 +29,7 @@ import (
 	"path"
 	"strconv"
 	"strings"
+	"unicode"
 
 	"golang.org/x/mod/sumdb/note"
 	"golang.org/x/mod/sumdb/tlog"
@@ -175,6 +176,7 @@ func (f file) is(found []byte) error {
 
 type log struct {
 	head
+	story
 	stored hashes
 	lines  [][]byte
 	files  []file
@@ -190,7 +192,6 @@ func readLog(dir fs.FS) (*log, error) {
 	}
 	defer opened.Close()
 	l := &log{after: map[string]int{}}
-	closed := false
 	reader := bufio.NewReaderSize(opened, 1<<20)
 	for {
 		line, err := reader.ReadBytes('\n')
@@ -211,21 +212,27 @@ func readLog(dir fs.FS) (*log, error) {
 		}
 		l.stored = append(l.stored, added...)
 		l.lines = append(l.lines, line)
+		kind, err := l.take(line)
+		if err != nil {
+			return nil, fmt.Errorf("line %d: %w", len(l.lines), err)
+		}
 		// Only these are looked into.
-		if closed || bytes.Contains(line, []byte(`emitted"`)) || bytes.Contains(line, []byte(`"run.closed"`)) {
+		if aftermath[kind] || strings.HasSuffix(kind, ".emitted") {
 			var e entry
 			if err := json.Unmarshal(line, &e); err != nil {
 				return nil, fmt.Errorf("line %d: %w", len(l.lines), err)
 			}
 			l.files = append(l.files, e.published()...)
-			if closed {
-				l.after[e.Type]++
+			if aftermath[kind] {
+				l.after[kind]++
 			}
-			if e.Type == "release.approved" {
+			if kind == "release.approved" {
 				l.releases = append(l.releases, e)
 			}
-			closed = closed || e.Type == "run.closed"
 		}
+	}
+	if err := l.end(); err != nil {
+		return nil, err
 	}
 	l.size = int64(len(l.lines))
 	l.root, err = tlog.TreeHash(l.size, l.stored)
@@ -361,56 +368,59 @@ func (l *log) checkRelease(dir fs.FS, number int, e entry) error {
 }
 
 // verifyFolder checks a run; older is a checkpoint kept elsewhere, or nothing.
-func verifyFolder(dir fs.FS, key, older []byte) (string, error) {
+func verifyFolder(dir fs.FS, key, older []byte) ([]string, error) {
 	verifier, err := note.NewVerifier(strings.TrimSpace(string(key)))
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	text, err := fs.ReadFile(dir, "audit/checkpoint")
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	signed, _, err := open("audit/checkpoint", text, verifier)
+	signed, signatures, err := open("audit/checkpoint", text, verifier)
 	if err != nil {
-		return "", err
+		return nil, err
+	}
+	if len(signatures.UnverifiedSigs) > 0 {
+		return nil, errors.New("audit/checkpoint holds more than one signature of the log")
 	}
 	l, err := readLog(dir)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	if l.size != signed.size {
-		return "", fmt.Errorf("the checkpoint covers %d entries, the log has %d", signed.size, l.size)
+		return nil, fmt.Errorf("the checkpoint covers %d entries, the log has %d", signed.size, l.size)
 	}
 	if l.root != signed.root {
-		return "", errors.New("the entries do not give the checkpoint's root")
+		return nil, errors.New("the entries do not give the checkpoint's root")
 	}
 	if err := l.checkTiles(dir); err != nil {
-		return "", err
+		return nil, err
 	}
 	said := []string{fmt.Sprintf("ok %d entries root %x", l.size, l.root[:])}
 	for _, published := range l.files {
 		found, err := fs.ReadFile(dir, published.Path)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if err := published.is(found); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	said = append(said, fmt.Sprintf("%d published files as logged", len(l.files)))
 	proofs, err := l.checkProofs(dir, verifier)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	said = append(said, fmt.Sprintf("%d proofs", proofs))
 	cosigned, err := l.checkCosignatures(dir, verifier)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	said = append(said, cosigned...)
 	for number, release := range l.releases {
 		if err := l.checkRelease(dir, number, release); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	for kind, count := range l.after {
@@ -419,14 +429,14 @@ func verifyFolder(dir fs.FS, key, older []byte) (string, error) {
 	if older != nil {
 		kept, _, err := open("the older checkpoint", older, verifier)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		if err := l.isBeginning("the older checkpoint", kept); err != nil {
-			return "", err
+			return nil, err
 		}
 		said = append(said, fmt.Sprintf("continues the checkpoint over %d entries", kept.size))
 	}
-	return strings.Join(said, "\n"), nil
+	return said, nil
 }
 
 // checkProofs checks that each published file has its proof, under the log's own checkpoint, where the folder has proofs.
@@ -496,55 +506,73 @@ func (l *log) checkCosignatures(dir fs.FS, verifier note.Verifier) ([]string, er
 	return said, nil
 }
 
-func run(args []string) (string, error) {
+func run(args []string) ([]string, error) {
 	if len(args) > 0 && args[0] == "-proof" {
 		if len(args) != 4 {
-			return "", errors.New("usage: verify -proof PROOF-FILE PUBLISHED-FILE LOG-KEY-FILE")
+			return nil, errors.New("usage: verify -proof PROOF-FILE PUBLISHED-FILE LOG-KEY-FILE")
 		}
 		var read [3][]byte
 		for i, name := range args[1:] {
 			text, err := os.ReadFile(name)
 			if err != nil {
-				return "", err
+				return nil, err
 			}
 			read[i] = text
 		}
 		verifier, err := note.NewVerifier(strings.TrimSpace(string(read[2])))
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		e, signed, err := checkProof(args[1], read[0], verifier)
 		if err != nil {
-			return "", err
+			return nil, err
 		}
 		for _, published := range e.published() {
 			if published.is(read[1]) == nil {
-				return fmt.Sprintf("ok %s is in the log of %d entries, root %x", published.Path, signed.size, signed.root[:]), nil
+				return []string{fmt.Sprintf("ok %s is in the log of %d entries, root %x", published.Path, signed.size, signed.root[:])}, nil
 			}
 		}
-		return "", fmt.Errorf("%s is not the file that the proof is about", args[2])
+		return nil, fmt.Errorf("%s is not the file that the proof is about", args[2])
 	}
 	if len(args) < 2 {
-		return "", errors.New("usage: verify DIR LOG-KEY-FILE [OLDER-CHECKPOINT]")
+		return nil, errors.New("usage: verify DIR LOG-KEY-FILE [OLDER-CHECKPOINT]")
 	}
 	key, err := os.ReadFile(args[1])
 	if err != nil {
-		return "", err
+		return nil, err
 	}
 	var older []byte
 	if len(args) > 2 {
 		if older, err = os.ReadFile(args[2]); err != nil {
-			return "", err
+			return nil, err
 		}
 	}
 	return verifyFolder(os.DirFS(args[0]), key, older)
 }
 
+// shown is one line for each text, as a terminal shows and does not obey it: names in a folder may be anything, lines of an answer too.
+func shown(texts ...string) string {
+	var shown strings.Builder
+	for i, text := range texts {
+		if i > 0 {
+			shown.WriteByte('\n')
+		}
+		for _, r := range text {
+			if unicode.IsPrint(r) {
+				shown.WriteRune(r)
+			} else {
+				fmt.Fprintf(&shown, "\\u%04x", r)
+			}
+		}
+	}
+	return shown.String()
+}
+
 func main() {
 	said, err := run(os.Args[1:])
 	if err != nil {
-		fmt.Fprintln(os.Stderr, "NOT VERIFIED:", err)
+		fmt.Fprintln(os.Stderr, "NOT VERIFIED:", shown(err.Error()))
 		os.Exit(1)
 	}
-	fmt.Println(said)
+	fmt.Println(shown(said...))
 }

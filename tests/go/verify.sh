@@ -16,5 +16,5 @@ cd "$(dirname "$0")"
 # Built anew from the source beside this file each time (Go caches the work): never a binary left by someone else.
 binary=$(mktemp)
 trap 'rm -f "$binary"' EXIT
-GOPROXY=off GOFLAGS=-mod=mod GONOSUMDB=* GOTOOLCHAIN=local go build -o "$binary" verify.go
+GOPROXY=off GOFLAGS=-mod=mod GONOSUMDB=* GOTOOLCHAIN=local go build -o "$binary" .
 "$binary" "${arguments[@]}"

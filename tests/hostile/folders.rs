@@ -5,7 +5,11 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 use std::process::Command;
 
+use heatveil::audit::keygen;
+use heatveil::hex;
 use heatveil::run::Silent;
+use heatveil::store::hash_file;
+use serde_json::{Value, json};
 
 use crate::bench::{Bench, lengthen};
 use crate::common::{self, dji_frames, write, write_keys};
@@ -52,6 +56,53 @@ pub(crate) fn attacked(bench: &Bench, attack: &dyn Fn(&Path)) {
         .status();
     assert!(copied.unwrap().success());
     attack(&bench.path("bad"));
+}
+
+/// The first line of a log with this text, as an entry.
+fn entry(log: &str, holds: &str) -> Value {
+    let line = log.lines().find(|line| line.contains(holds)).unwrap();
+    serde_json::from_str(line).unwrap()
+}
+
+/// A log of `frames` frames, all of which are told of as one flight, `flights` times.
+fn flown(log: &str, frames: u32, flights: usize) -> String {
+    let of_frame = ["frame.ingested", "frame.detected", "frame.masked"];
+    let first: Vec<&str> = log
+        .lines()
+        .filter(|line| line.contains("\"frame\":0,"))
+        .filter(|line| of_frame.iter().any(|kind| line.contains(kind)))
+        .collect();
+    assert!(first.len() >= 3, "{first:?}");
+    let opened = log.lines().take(1).map(str::to_owned);
+    let frame = |frame: u32| {
+        let number = format!("\"frame\":{frame},");
+        let lines = first.iter();
+        lines.map(move |line| line.replace("\"frame\":0,", &number))
+    };
+    let mut flight = entry(log, "flight.placed");
+    flight["frames"] = json!([[0, frames - 1]]);
+    let flights = std::iter::repeat_n(flight.to_string(), flights);
+    let lines: Vec<String> = opened
+        .chain((0..frames).flat_map(frame))
+        .chain(flights)
+        .collect();
+    lines.join("\n") + "\n"
+}
+
+/// Writes a list into `out` and tells of it so many times behind the log, a tile between each two.
+fn told_of(out: &Path, list: &str, times: usize) {
+    let path = "tiles/list/manifest.jsonl";
+    write(&out.join(path), list.as_bytes());
+    let (sha256, bytes) = hash_file(&out.join(path)).unwrap();
+    let log = out.join("audit/entries.jsonl");
+    let before = fs::read_to_string(&log).unwrap();
+    let tile = entry(&before, "tiles/temperature.tif");
+    let mut listing = tile.clone();
+    listing["path"] = path.into();
+    listing["sha256"] = hex::encode(&sha256).into();
+    listing["bytes"] = bytes.into();
+    let told = format!("{listing}\n{tile}\n");
+    write(&log, (before + &told.repeat(times)).as_bytes());
 }
 
 /// Attacks on the folder of a finished run.
@@ -107,6 +158,26 @@ pub(crate) fn attacks(bench: &Bench) -> Vec<Attack> {
         ("no lines", with_log("\n".repeat(100_000))),
         ("nothing", with_log(String::new())),
         (
+            "one flight, told of again and again",
+            with_log(flown(&log, 6_000, 8_000)),
+        ),
+        (
+            "a list that is told of again and again",
+            Box::new(|out| {
+                let line = |n: u32| json!({"bytes": 1, "path": format!("{n}.png"), "sha256": "0".repeat(64)});
+                let list: String = (0..5_000).map(|n| format!("{}\n", line(n))).collect();
+                told_of(out, &list, 4_000);
+            }),
+        ),
+        (
+            "a list that is none",
+            Box::new(|out| told_of(out, &"x\n".repeat(20 << 20), 1)),
+        ),
+        (
+            "a tile without an end",
+            at("tiles/temperature.tif", endless),
+        ),
+        (
             "folders that lie deep",
             at("tiles/d", |path| {
                 let below = format!("{}/a", "d/".repeat(1_500));
@@ -135,6 +206,66 @@ pub(crate) fn attacks(bench: &Bench) -> Vec<Attack> {
             }),
         ),
     ]
+}
+
+/// Whoever made a folder may lead what is read from it, and written into it, to other places of the reader's machine.
+#[test]
+fn folders_that_are_links_are_neither_read_nor_written_through() {
+    let bench = finished();
+    write(
+        &bench.path("jo.key"),
+        keygen("jo").unwrap().signer.as_bytes(),
+    );
+    let cosign = ["cosign", "bad", "--key", "jo.key"];
+    let (verify, prove) = (["verify", "bad"], ["prove", "bad"]);
+    // The folder that becomes a link, and the commands that must refuse it.
+    let links: [(&str, &[&[&str]]); 8] = [
+        ("tiles", &[&verify, &prove, &cosign]),
+        ("audit", &[&verify, &prove, &cosign]),
+        ("audit/tile", &[&verify, &prove, &cosign]),
+        ("audit/cosigs", &[&verify, &prove, &cosign]),
+        ("audit/proofs", &[&verify, &prove, &cosign]),
+        ("audit/proofs/tiles", &[&verify, &prove, &cosign]),
+        (".work", &[&prove, &cosign]),
+        ("private", &[&prove, &cosign]),
+    ];
+    for (name, commands) in links {
+        attacked(&bench, &|out| {
+            let elsewhere = bench.path("elsewhere");
+            remove(&elsewhere);
+            write(&out.join(name).join("partial~x"), b"x");
+            remove(&out.join(name).join("partial~x"));
+            if name == ".work" {
+                write(&out.join(".work/partial~x"), b"not to be removed");
+            }
+            let moved = Command::new("mv")
+                .arg(out.join(name))
+                .arg(&elsewhere)
+                .status();
+            assert!(moved.unwrap().success());
+            symlink(&elsewhere, out.join(name)).unwrap();
+        });
+        let before = common::files(&bench.path("elsewhere"));
+        for command in commands {
+            let found = bench.call(command);
+            let said = found.out + &found.err;
+            let refused = matches!(found.code, Some(1 | 2 | 4)) && said.contains(" is a link");
+            assert!(refused, "{name}, {command:?}: {:?} {said}", found.code);
+        }
+        assert!(common::files(&bench.path("elsewhere")) == before, "{name}");
+    }
+    attacked(&bench, &|out| {
+        remove(&out.join(".heatveil.lock"));
+        symlink(bench.path("made"), out.join(".heatveil.lock")).unwrap();
+    });
+    assert_eq!(bench.call(&prove).code, Some(1));
+    assert!(!bench.path("made").exists());
+    // The reader's own name for the whole folder may be one.
+    symlink(bench.path("out"), bench.path("linked")).unwrap();
+    for command in ["verify", "prove"] {
+        let found = bench.call(&[command, "linked"]);
+        assert_eq!(found.code, Some(0), "{}", found.err);
+    }
 }
 
 #[test]

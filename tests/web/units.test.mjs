@@ -158,6 +158,10 @@ test("a changed checkpoint and another key are found", async () => {
     assert.notDeepEqual((await check(bytes, { checkpoint: changed })).problems, [], `byte ${at}`);
   }
   assert.match((await check(bytes, { key: GO_KEY })).problems[0], /not signed by PeterNeumann/);
+  // A line that needs no key: the log's own file has none, one that was kept elsewhere may.
+  const more = `${checkpoint}\u2014 ico.org.uk AAAAAAAA\n`;
+  assert.match((await check(bytes, { checkpoint: more })).problems[0], /more than one signature/);
+  assert.deepEqual((await check(bytes, { kept: more })).problems, []);
 });
 
 /** A log of our own making, signed by a key made here, to reach what a true run never shows. */

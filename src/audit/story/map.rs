@@ -48,10 +48,8 @@ impl Story {
                 ));
                 continue;
             }
-            for frame in first..=last {
-                if !self.flown.insert(frame) {
-                    self.problem(format!("frame {frame} is of two flights"));
-                }
+            if let Some(frame) = self.flown.insert_all([first, last]) {
+                self.problem(format!("frame {frame} is of two flights"));
             }
         }
     }

@@ -1,6 +1,6 @@
 //! Whether the entries of a finished run tell a whole story.
 //!
-//! In: parsed entries, one after the other. Out: what does not add up. Memory: a few bits a frame. Refuses: nothing; it tells. The rules, for a manifest of `count` frames:
+//! In: parsed entries, one after the other. Out: what does not add up, up to [`MOST`]. Memory: a few bits a frame. Refuses: nothing; it tells. The rules, for a manifest of `count` frames:
 //!
 //! 1. `run.opened` is first, `run.closed` last but for what people decided after the run, and each stands there once;
 //! 2. frames 0 to `count` - 1 come in order, each as `frame.ingested`, then its `frame.detected`, then one outcome;
@@ -30,6 +30,7 @@ use tlog_tiles::record_hash;
 use super::aftermath::{Aftermath, Ended};
 use super::frames::FrameSet;
 use super::tree::Tree;
+use super::verify::MOST;
 use super::{Detected, Entry, Ingested, Masked, REVIEWED, RunClosed, RunOpened};
 use crate::hex;
 
@@ -91,12 +92,19 @@ type Place = (u32, u8, usize);
 
 impl Story {
     fn problem(&mut self, problem: impl Into<String>) {
-        self.problems.push(problem.into());
+        if self.problems.len() <= MOST {
+            self.problems.push(problem.into());
+        }
+    }
+
+    /// What does not add up so far: more than [`MOST`] where the rest was not looked at.
+    pub(super) fn problems(&self) -> usize {
+        self.problems.len()
     }
 
     /// The next entry.
     pub(super) fn take(&mut self, entry: &Entry) {
-        if self.astray {
+        if self.astray || self.problems.len() > MOST {
             return;
         }
         let goes_on = self.goes_on(entry);
