@@ -175,7 +175,7 @@ fn open(bytes: &[u8], verifier: &str) -> Result<((u64, Hash), Vec<u8>), String> 
         .map_err(|error| format!("the verifier key is not valid ({error})"))?;
     let name = signed_note::Verifier::name(&key).to_owned();
     let note = Note::from_bytes(bytes).map_err(|error| format!("not a signed note ({error})"))?;
-    let (verified, _) = note
+    let (signatures, _) = note
         .verify(&VerifierList::new(vec![Box::new(key)]))
         .map_err(|error| format!("the signature does not verify ({error})"))?;
     let checkpoint = Checkpoint::from_bytes(note.text())
@@ -186,7 +186,7 @@ fn open(bytes: &[u8], verifier: &str) -> Result<((u64, Hash), Vec<u8>), String> 
             checkpoint.origin()
         ));
     }
-    let own = verified.first().ok_or("nobody signed it")?.to_bytes();
+    let own = signatures.first().ok_or("nobody signed it")?.to_bytes();
     let signed_alone = [note.text(), b"\n", &own].concat();
     Ok(((checkpoint.size(), *checkpoint.hash()), signed_alone))
 }
