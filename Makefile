@@ -105,7 +105,7 @@ storage-faults: setup
 	STEP=$(or $(STEP),10) $(CARGO) test --release --test faults -- --ignored --nocapture inject::every_fault
 
 power-cuts: setup
-	STEP=$(or $(STEP),10) $(CARGO) test --release --test faults -- --ignored --nocapture crash::every_cut
+	STEP=$(or $(STEP),10) $(CARGO) test --release --test faults -- --ignored --nocapture crash::every
 
 after-faults: setup
 	STEP=$(or $(STEP),1) $(CARGO) test --release --test faults -- --ignored --nocapture after::every

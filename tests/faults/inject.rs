@@ -165,7 +165,6 @@ pub(crate) fn calls() -> (usize, usize) {
 }
 
 #[test]
-#[ignore = "which calls it meets differs by machine, and not all have been gone through yet: docs/assurance.md"]
 fn a_disk_that_fails_loses_nothing_and_the_message_names_the_file() {
     // A write to the log, and two of GDAL's.
     inject(35, 900);
