@@ -27,7 +27,7 @@ pub struct Cause {
 }
 
 impl Cause {
-    /// A cause from its parts; of the words what fits into [`LONGEST`] bytes.
+    /// A cause from its parts; of the words no more than 1,000 bytes, so that a line of the log holds them.
     #[must_use]
     pub fn new(reason: &str, detail: impl Into<String>) -> Self {
         let mut detail = detail.into();
