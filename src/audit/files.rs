@@ -278,11 +278,7 @@ fn plain(folder: &Path, path: &str) -> Result<fs::Metadata, String> {
 
 /// What is wrong with a folder below `root` that is a link, or that lies behind one.
 fn link(root: &Path, below: &Path) -> Option<String> {
-    let mut parts = below
-        .ancestors()
-        .filter(|part| !part.as_os_str().is_empty());
-    let link = parts.find(|part| root.join(part).is_symlink())?;
-    let shown = link.to_string_lossy();
+    let shown = store::link(root, below)?.to_string_lossy();
     Some(format!("{} is a link and no folder", shown.escape_debug()))
 }
 

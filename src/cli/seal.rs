@@ -46,7 +46,7 @@ impl SealCommand {
             (None, text) => SealKey::parse(text.as_deref().unwrap_or_default())?,
         };
         let limits = Limits::default();
-        let (mut there, mut unread) = (0, 0);
+        let (mut there, mut unread) = (0_usize, 0_usize);
         for (file, target) in &files {
             let bytes = match ingest::read(file, &limits) {
                 Ok(bytes) => bytes,
@@ -70,10 +70,18 @@ impl SealCommand {
             }
         }
         answer(&format!(
-            "{} files sealed to {public} in {}, of which {there} were there already; {unread} could not be read and are NOT sealed",
+            "{} files sealed to {public} in {}",
             files.len() - unread,
             self.out.display()
         ));
+        for (files, what) in [
+            (there, "of them were there already"),
+            (unread, "could not be read and are NOT sealed"),
+        ] {
+            if files > 0 {
+                answer(&format!("{files} {what}"));
+            }
+        }
         if let Some(path) = &self.key {
             answer(&format!(
                 "the key is {}: without it nobody opens them, and whoever destroys it deletes them",

@@ -40,19 +40,24 @@ pub fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, IngestError> {
         path: path.to_path_buf(),
         source,
     };
-    let metadata = fs::metadata(path).map_err(io)?;
-    if !metadata.is_file() {
-        return Err(io(std::io::Error::other("not a regular file")));
-    }
+    let (file, len) = open_regular(path).map_err(io)?;
     // What the file says of its length only saves moving what was read.
-    let len = usize::try_from(metadata.len().min(limits.max_bytes)).unwrap_or_default();
+    let len = usize::try_from(len.min(limits.max_bytes)).unwrap_or_default();
     let mut bytes = Vec::with_capacity(len);
-    let file = fs::File::open(path).map_err(io)?;
     file.take(limits.max_bytes.saturating_add(1))
         .read_to_end(&mut bytes)
         .map_err(io)?;
     check_size(path, &bytes, limits)?;
     Ok(bytes)
+}
+
+/// A file that is no folder, pipe or device, and its length.
+fn open_regular(path: &Path) -> std::io::Result<(fs::File, u64)> {
+    let metadata = fs::metadata(path)?;
+    if !metadata.is_file() {
+        return Err(std::io::Error::other("not a regular file"));
+    }
+    Ok((fs::File::open(path)?, metadata.len()))
 }
 
 /// An input's bytes, as they were before it was sealed.
@@ -72,12 +77,9 @@ impl std::fmt::Debug for Opened {
 
 /// Whether a file begins like a sealed one, to be asked of one whose bytes are known; `false` where it cannot be read now.
 pub(crate) fn lies_sealed(path: &Path) -> bool {
-    let plain = |path: &Path| fs::metadata(path).is_ok_and(|found| found.is_file());
-    let Some(file) = plain(path).then(|| fs::File::open(path).ok()).flatten() else {
-        return false;
-    };
     let mut head = Vec::new();
-    let read = file.take(seal::MAGIC.len() as u64).read_to_end(&mut head);
+    let read = open_regular(path)
+        .and_then(|(file, _)| file.take(seal::MAGIC.len() as u64).read_to_end(&mut head));
     read.is_ok() && seal::is_sealed(&head)
 }
 

@@ -79,19 +79,21 @@ impl<'a> FrameTask<'a> {
     /// The first half: takes one frame through its first look. A panic in any stage withholds the frame.
     pub(super) fn look(&self, input: &Input<'_>) -> Looked {
         self.looked(input, |watched, processed| {
-            self.try_look(input, watched, processed)
+            let ready = self.prepare(input, watched, processed)?;
+            self.first_look(&ready, watched, processed)?;
+            Ok(ready)
         })
     }
 
     /// A frame before its first look, as if that will be made where the frame lies within the models' evaluation: what neighbours need to know of
     /// it but for what is found there, and its outcome if it has one by now.
     pub(super) fn unlooked(&self, input: &Input<'_>) -> Looked {
-        let ready = self.looked(input, |watched, processed| {
+        let looked = self.looked(input, |watched, processed| {
             self.prepare(input, watched, processed)
         });
         Looked {
             ready: None,
-            ..ready
+            ..looked
         }
     }
 
@@ -160,14 +162,12 @@ impl<'a> FrameTask<'a> {
         })
     }
 
-    fn try_look(
+    fn first_look(
         &self,
-        input: &Input<'_>,
+        Ready { frame, located, .. }: &Ready,
         watched: &Watched<'_>,
         processed: &mut Processed,
-    ) -> Result<Ready, Outcome> {
-        let ready = self.prepare(input, watched, processed)?;
-        let frame = &ready.frame;
+    ) -> Result<(), Outcome> {
         watched.stage("the first look");
         let started = Instant::now();
         let mut inputs = Inputs::new(frame.shape(), |multiple_of| frame.model_input(multiple_of));
@@ -182,7 +182,7 @@ impl<'a> FrameTask<'a> {
             });
         }
         if let Some(config) = &self.config.detect.warm_spots {
-            let (input, resolution) = (inputs.padded_to(1), ready.located.ground_resolution());
+            let (input, resolution) = (inputs.padded_to(1), located.ground_resolution());
             processed.looks.push(Look {
                 detections: WarmSpots::new(config).look(frame.id(), input, resolution),
                 round: 0,
@@ -191,7 +191,7 @@ impl<'a> FrameTask<'a> {
             });
         }
         processed.times.detect += started.elapsed();
-        Ok(ready)
+        Ok(())
     }
 
     /// Reads and decodes the file, and keeps its metadata.

@@ -19,17 +19,21 @@ pub(super) fn entries(path: &Path) -> Result<Vec<std::ffi::OsString>, StoreError
     listing.at(path)
 }
 
-/// Refuses a name below `root` that is a link, or that lies behind one: what is written there would lie elsewhere.
-pub(super) fn refuse_links(root: &Path, below: &Path) -> Result<(), StoreError> {
+/// The name below `root` that is a link and that `below` is, or lies behind; `root` itself may be one.
+pub(crate) fn link<'a>(root: &Path, below: &'a Path) -> Option<&'a Path> {
     let mut parts = below
         .ancestors()
         .filter(|part| !part.as_os_str().is_empty());
-    match parts.find(|part| root.join(part).is_symlink()) {
-        Some(link) => Err(StoreError::Link {
+    parts.find(|part| root.join(part).is_symlink())
+}
+
+/// Refuses a name below `root` that is a link, or that lies behind one: what is written there would lie elsewhere.
+pub(super) fn refuse_links(root: &Path, below: &Path) -> Result<(), StoreError> {
+    link(root, below).map_or(Ok(()), |link| {
+        Err(StoreError::Link {
             path: root.join(link),
-        }),
-        None => Ok(()),
-    }
+        })
+    })
 }
 
 /// Makes the bytes of a file, or the names in a folder, durable.

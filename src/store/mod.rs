@@ -35,6 +35,7 @@ use sha2::{Digest, Sha256};
 
 pub use artifact::{Artifact, FileArtifact};
 pub(crate) use artifact::{sealed, without_journal};
+pub(crate) use disk::link;
 use disk::{
     create, create_dir, create_private, entries, open_for_append, refuse_links, remove_dir,
     remove_file, rename, sync, write_durably,

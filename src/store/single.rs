@@ -34,12 +34,19 @@ pub fn write_secret(path: &Path, bytes: &[u8]) -> Result<(), StoreError> {
 ///
 /// [`StoreError::Io`], naming the file.
 pub fn write_private(path: &Path, artifact: &impl Artifact) -> Result<(), StoreError> {
+    whole(path, |partial| {
+        write_durably(create_private(partial)?, partial, &artifact.bytes())
+    })
+}
+
+/// Lets `write` write beside `path`, and gives what it wrote that name; where anything fails nothing is left.
+fn whole<E: From<StoreError>>(
+    path: &Path,
+    write: impl FnOnce(&Path) -> Result<(), E>,
+) -> Result<(), E> {
     let partial = beside(path);
-    let write = || {
-        write_durably(create_private(&partial)?, &partial, &artifact.bytes())?;
-        rename(&partial, path)
-    };
-    write().inspect_err(|_| {
+    let written = write(&partial).and_then(|()| Ok(rename(&partial, path)?));
+    written.inspect_err(|_| {
         // Where that fails too the next one takes its place; the first error is the one that counts.
         let _ = remove_leftover(&partial);
     })
@@ -84,9 +91,9 @@ pub fn write_file(
 ) -> Result<(), StoreError> {
     check_free(path, existing)?;
     create_dir(parent(path))?;
-    let partial = beside(path);
-    write_durably(create(&partial)?, &partial, &artifact.bytes())?;
-    rename(&partial, path)
+    whole(path, |partial| {
+        write_durably(create(partial)?, partial, &artifact.bytes())
+    })
 }
 
 /// Lets an artifact write one file outside any output folder itself.
@@ -103,11 +110,11 @@ where
     A::Error: From<StoreError>,
 {
     check_free(path, existing)?;
-    let partial = beside(path);
-    let watch = Watch::begin();
-    watch.end(&partial, artifact.write(&partial))?;
-    sync(&partial)?;
-    Ok(rename(&partial, path)?)
+    whole(path, |partial| {
+        let watch = Watch::begin();
+        watch.end(partial, artifact.write(partial))?;
+        Ok(sync(partial)?)
+    })
 }
 
 /// Opens the path that a [`FileArtifact`] was given, for libraries that write to an open file.

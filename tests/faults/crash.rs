@@ -54,7 +54,6 @@ impl Durable {
 
     /// What became durable later, from a trace.
     pub(crate) fn follow(&mut self, trace: &Path, keep: &Path) {
-        let durable = self;
         for line in fs::read_to_string(trace).unwrap_or_default().lines() {
             let parts: Vec<&str> = line.split('\t').collect();
             let [number, call, _, inode] = parts[..] else {
@@ -64,12 +63,11 @@ impl Durable {
             match call {
                 // The inode of a file that is gone may come back as another's.
                 "made" => {
-                    durable.files.remove(&inode);
-                    durable.folders.remove(&inode);
+                    self.files.remove(&inode);
+                    self.folders.remove(&inode);
                 }
                 "durable-file" => {
-                    durable
-                        .files
+                    self.files
                         .insert(inode, fs::read(keep.join(number)).unwrap());
                 }
                 "durable-folder" => {
@@ -79,7 +77,7 @@ impl Durable {
                         let mut part = || parts.next().unwrap();
                         (part().parse().unwrap(), part() == "d", part().to_owned())
                     });
-                    durable.folders.insert(inode, names.collect());
+                    self.folders.insert(inode, names.collect());
                 }
                 _ => {}
             }

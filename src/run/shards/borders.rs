@@ -1,8 +1,8 @@
 //! Which lines beside a shard its own frames hear of.
 //!
 //! In: the lines of a shard and those around it. Out: those among the latter that are neighbours of its frames, as `window` pairs them. Refuses:
-//! to take a file that is not there for nobody's neighbour. Who is one follows from files alone, not from what is found in them: the others
-//! need no look.
+//! to take a file that is not there for nobody's neighbour. Who is one follows from files and settings, as long as no look fails, and not from what is
+//! found: the others need no look.
 
 use std::collections::BTreeSet;
 
@@ -30,13 +30,11 @@ impl Run {
         part: &Part,
     ) -> Result<BTreeSet<FrameId>, RunError> {
         let reach = window::lines(self.config.detect.carry);
-        let inner = part.own.start + reach..part.own.end.saturating_sub(reach);
-        let is_far = |FrameId(frame)| usize::try_from(frame).is_ok_and(|at| inner.contains(&at));
         let place = |input: Input<'_>| {
-            if is_far(input.id) {
-                Looked::away(&input)
-            } else {
+            if part.is_near_border(input.id, reach) {
                 task.unlooked(&input)
+            } else {
+                Looked::away(&input)
             }
         };
         let in_flight = self.threads.saturating_mul(IN_FLIGHT_PER_THREAD);

@@ -98,6 +98,12 @@ impl Part {
         self.own
             .contains(&usize::try_from(frame).unwrap_or(usize::MAX))
     }
+
+    /// Whether lines of other shards may be looked at for this one's sake, or this one for theirs: it is no more than `reach` lines from an end.
+    pub(super) fn is_near_border(&self, FrameId(frame): FrameId, reach: usize) -> bool {
+        let inner = self.own.start + reach..self.own.end.saturating_sub(reach);
+        !usize::try_from(frame).is_ok_and(|at| inner.contains(&at))
+    }
 }
 
 /// Bytes of a plan, a list or a result.

@@ -13,7 +13,7 @@ use super::super::done::Done;
 use super::super::frame_task::FrameTask;
 use super::super::processed::{Input, Looked};
 use super::super::reviewed::Decisions;
-use super::super::window::Find;
+use super::super::window::{self, Find};
 use super::super::{BEYOND_ENVELOPE, Outcome, Progress, Run, RunError, keys};
 use super::plan::{Part, ShardPlan, Text, join, no_plan};
 use super::result::{ShardResult, check_rasters, digest, doubtful, parse, read, write};
@@ -43,7 +43,7 @@ pub struct Worked {
 struct Beside {
     neighbours: BTreeMap<u32, String>,
     lost: Option<RunError>,
-    /// Whether a look at any line failed.
+    /// Whether a look failed near an end of the shard.
     has_failed: bool,
 }
 
@@ -84,7 +84,6 @@ impl Run {
 
             let task = FrameTask::new(self, &keys, &decisions, &store, watchdog);
             let needed = self.neighbours(&pool, &task, &part)?;
-            progress.stage("redacting", part.own.len());
             let (mut frames, mut beside) =
                 self.own_frames(&pool, &task, &part, Some(&needed), progress)?;
             if beside.has_failed {
@@ -127,6 +126,8 @@ impl Run {
         needed: Option<&BTreeSet<FrameId>>,
         progress: &mut dyn Progress,
     ) -> Result<(Vec<Done>, Beside), RunError> {
+        progress.stage("redacting", part.own.len());
+        let reach = window::lines(self.config.detect.carry);
         let beside = Mutex::new(Beside::default());
         let noted = || beside.lock().unwrap_or_else(PoisonError::into_inner);
         let look = |input: Input<'_>| {
@@ -135,7 +136,7 @@ impl Run {
                 return Looked::away(&input);
             }
             let looked = task.look(&input);
-            noted().has_failed |= has_failed(&looked);
+            noted().has_failed |= part.is_near_border(input.id, reach) && has_failed(&looked);
             if let Err(lost) = refuse_lost(part, input.id, &looked.processed.outcome) {
                 noted().lost = Some(lost);
             } else if !part.owns(input.id) {
