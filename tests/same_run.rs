@@ -95,9 +95,13 @@ impl Survey {
         let settings = "[tiles]\nresolution-m = 1.0\n[georef]\nrefine = false";
         let people = |x: f32| vec![find(Class::Person, [x, 200.0, x + 12.0, 220.0])];
         let found = [(0, 300.0), (2, 100.0), (4, 320.0), (9, 200.0), (12, 400.0)];
+        let mut found: BTreeMap<_, _> = found.map(|(id, x)| (FrameId(id), people(x))).into();
+        // Frame 8 is a neighbour of frame 11 because frame 10, where the look fails, is none.
+        let many = [50.0, 200.0, 350.0, 500.0].map(people).concat();
+        found.insert(FrameId(8), many);
         let detector = Scripted {
-            found: found.map(|(id, x)| (FrameId(id), people(x))).into(),
-            fails: vec![FrameId(3), FrameId(7)],
+            found,
+            fails: [3, 7, 10].map(FrameId).into(),
             ..Scripted::default()
         };
         Run {
@@ -161,6 +165,11 @@ fn a_run_in_shards_is_byte_for_byte_the_run() {
     assert!(
         log.iter().filter(carried).count() > 3,
         "carry has something to do"
+    );
+    let is_skipped_to = |entry: &Entry| matches!(entry, Entry::Detected(look) if (look.frame, look.source) == (11, Some(8)));
+    assert!(
+        log.iter().any(is_skipped_to),
+        "a look that fails makes a neighbour"
     );
     assert!(whole.frames_published > 3 && whole.frames_withheld > 0 && whole.frames_rejected > 0);
     let found = verify(&survey.path("whole"), &VerifyOptions::default()).unwrap();
