@@ -82,7 +82,7 @@ test-tract: setup
 
 # Peak memory of 500 against 10,000 frames, into soak-frames-DATE.txt: half an hour and 4 GB of disk.
 soak-frames: setup
-	$(CARGO) test --test soak -- --ignored --nocapture ten_thousand | tee soak-frames-$$(date -u +%F).txt
+	$(CARGO) test --release --test soak -- --ignored --nocapture ten_thousand | tee soak-frames-$$(date -u +%F).txt
 
 # Peak memory of 500 frames against 10,000 over twenty times the area: 5 GB of disk.
 soak-area: setup

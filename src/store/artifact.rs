@@ -62,3 +62,21 @@ impl Artifact for Frame<Redacted> {
         bytes.into_flattened().into()
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::{Calibration, Format, FrameId, FrameMeta, RedactionMask, Samples};
+    use crate::raster::Raster;
+
+    /// IEEE 754: -0.5 is 0xbf000000, 1 is 0x3f800000.
+    #[test]
+    fn a_working_frame_is_its_temperatures_one_after_the_other() {
+        let celsius = Samples::F32(Raster::new(2, 1, vec![-0.5, 1.0]).unwrap());
+        let raw = Frame::raw(FrameId(0), FrameMeta::bare(Format::TiffF32), celsius);
+        let frame = raw.calibrate(&Calibration::Celsius).unwrap();
+        let mask = RedactionMask::new(FrameId(0), 2, 1);
+        let redacted = frame.redact(&mask).unwrap();
+        assert_eq!(*redacted.bytes(), [0, 0, 0, 0xbf, 0, 0, 0x80, 0x3f]);
+    }
+}
