@@ -86,3 +86,128 @@ impl Ended<'_> {
         (deleted.at < due).then(|| format!("{category} was deleted before it was due"))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::example::{Told, whole, with};
+
+    /// The run of `whole`, closed at 7, whose inputs are due at 10 and its working files at 7, and one more entry behind it.
+    fn behind(entry: Value) -> Vec<String> {
+        both(entry, None)
+    }
+
+    fn both(entry: Value, next: Option<Value>) -> Vec<String> {
+        let run = whole()
+            .set("opened", "retention", json!({"raw": 10, "working": 7}))
+            .set("opened", "intake_key", "age1a");
+        let Told(mut entries) = run;
+        entries.push(("behind", entry));
+        entries.extend(next.map(|next| ("next", next)));
+        Told(entries).problems()
+    }
+
+    fn review(frame: u32, decision: &str, at: i64) -> Value {
+        let signature = json!({"key": "k", "signature": "s"});
+        json!({"type": "review.decided", "at": at, "frame": frame, "decision": decision, "reason": "", "hide": [],
+            "root": "5a".repeat(32), "signatures": [signature]})
+    }
+
+    fn release(at: i64) -> Value {
+        json!({"type": "release.approved", "at": at, "recipient": "r", "approver": "a", "statement_sha256": "5a".repeat(32),
+            "size": 1, "root": "5a".repeat(32)})
+    }
+
+    fn deleted(at: i64) -> Value {
+        json!({"type": "raw.deleted", "at": at, "category": "raw", "files": 1, "bytes": 1, "frames": [[0, 2]], "missing": 0, "left": 0,
+            "other": 0, "due": 10})
+    }
+
+    #[test]
+    fn decisions_that_fit_are_taken() {
+        for entry in [
+            review(1, "confirm", 7),
+            review(0, "reject", 8),
+            release(7),
+            deleted(10),
+            with(deleted(11), "destroyed_key", "age1a"),
+            with(with(deleted(7), "category", "working"), "due", 7),
+        ] {
+            assert_eq!(behind(entry.clone()), Vec::<String>::new(), "{entry}");
+        }
+        let none = both(review(1, "confirm", 9), Some(release(9)));
+        assert_eq!(none, Vec::<String>::new());
+    }
+
+    /// Frames 0 and 1 were published, 2 was rejected; there are no more.
+    #[test]
+    fn each_that_does_not_is_told() {
+        let tile = json!({"type": "tile.emitted", "path": "tiles/b", "sha256": "5a".repeat(32), "bytes": 9, "source_frames": [[0, 1]]});
+        let order = "decisions do not come in the order of time";
+        for (entry, expected) in [
+            (tile, "entries of a run follow run.closed"),
+            (review(0, "confirm", 6), order),
+            (release(6), order),
+            (
+                with(with(deleted(6), "category", "working"), "due", 7),
+                order,
+            ),
+            (
+                review(3, "reject", 7),
+                "frame 3 was reviewed and is not in the manifest",
+            ),
+            (
+                review(2, "reject", 7),
+                "\"reject\" does not fit what became of frame 2",
+            ),
+            (
+                with(deleted(10), "frames", json!([[0, 0], [2, 3]])),
+                "a frame was deleted that is not in the manifest",
+            ),
+            (
+                with(deleted(10), "due", 9),
+                "raw was not due when raw.deleted says",
+            ),
+            (
+                with(deleted(10), "category", "private"),
+                "private was not due when raw.deleted says",
+            ),
+            (
+                with(deleted(10), "destroyed_key", "age1b"),
+                "raw.deleted destroyed another key than run.opened names",
+            ),
+            (deleted(9), "raw was deleted before it was due"),
+        ] {
+            let told = behind(entry.clone());
+            assert!(
+                told.iter().any(|problem| problem == expected),
+                "{entry}: {told:?}"
+            );
+        }
+        assert_eq!(both(release(9), Some(release(8))), [order]);
+    }
+
+    #[test]
+    fn what_was_withheld_is_decided_and_not_confirmed() {
+        let withheld = || {
+            whole()
+                .set("rejected 2", "type", "frame.withheld")
+                .set("rejected 2", "reason", "beyond-envelope")
+                .set("closed", "withheld", 1)
+                .set("closed", "rejected", 0)
+        };
+        let behind = |entry| {
+            let mut told = withheld();
+            told.0.push(("behind", entry));
+            told.problems()
+        };
+        let looked = behind(review(2, "approve", 7));
+        assert_eq!(looked, Vec::<String>::new());
+        let confirmed = behind(review(2, "confirm", 7));
+        assert_eq!(
+            confirmed,
+            ["\"confirm\" does not fit what became of frame 2"]
+        );
+    }
+}

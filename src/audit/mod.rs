@@ -13,6 +13,8 @@ mod cosign;
 mod decisions;
 mod entry;
 mod error;
+#[cfg(test)]
+mod example;
 mod files;
 mod follow;
 mod frames;

@@ -291,3 +291,6 @@ pub(super) fn refuse(store: &Store, problems: Vec<String>) -> Result<(), AuditEr
     let path = store.root().to_path_buf();
     Err(AuditError::Unverified { path, problems })
 }
+
+#[cfg(test)]
+mod tests;
