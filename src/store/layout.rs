@@ -1,5 +1,7 @@
 //! Where everything lies in an output folder, as `/`-separated paths relative to it.
 
+use std::path::Path;
+
 /// Totals and durations: what `run --json` prints last.
 pub const SUMMARY: &str = "summary.json";
 /// The mosaic: float32 COG of temperature, off-nadir angle and source frame.
@@ -110,5 +112,21 @@ pub fn statement(number: usize) -> String {
     match number {
         0 => format!("{RELEASES}/statement.dsse.json"),
         later => format!("{RELEASES}/statement-{}.dsse.json", later + 1),
+    }
+}
+
+/// Whether a path relative to an output folder is for its owner's eyes alone.
+pub(super) fn is_private(path: &str) -> bool {
+    Path::new(path).starts_with(PRIVATE)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_private_lies_in_its_folder() {
+        assert!(is_private(SIGNING_KEY));
+        assert!(!is_private("tiles/private/list") && !is_private("privates"));
     }
 }

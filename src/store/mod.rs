@@ -14,6 +14,7 @@
 //! fn keep(frame: &Frame<Calibrated>) -> usize { frame.bytes().len() }
 //! ```
 
+mod append;
 mod artifact;
 mod begun;
 mod beside;
@@ -24,23 +25,22 @@ pub mod layout;
 mod pulse;
 mod removal;
 mod single;
+mod staged;
 mod watch;
 mod work;
 
 use std::ffi::OsString;
 use std::fs;
-use std::io::{Read, Seek, SeekFrom, Write};
+use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
+pub use append::Appender;
 pub use artifact::{Artifact, FileArtifact};
 pub(crate) use artifact::{sealed, without_journal};
 pub(crate) use disk::link;
-use disk::{
-    create, create_dir, create_private, entries, open_for_append, refuse_links, remove_dir,
-    remove_file, rename, sync, write_durably,
-};
+use disk::{create_dir, entries, open_for_append, refuse_links, remove_dir, remove_file, sync};
 use error::IoContext;
 pub use error::StoreError;
 pub use folder::{Folder, Listed, MANIFEST, is_below};
@@ -48,6 +48,7 @@ pub(crate) use pulse::{beat, pulse};
 pub use removal::{Lies, Plain, private_lists, sync_folder, working_files};
 pub use single::{check_free, write_file, write_large, write_private, write_secret};
 pub(crate) use single::{create_partial, remove_leftover};
+pub use staged::{Receipt, Staged};
 pub(crate) use watch::Watch;
 
 /// An output folder, held by one run at a time.
@@ -66,35 +67,6 @@ pub enum Existing {
     Replace,
     /// Go on with what is there.
     Keep,
-}
-
-/// A durable file or folder under a temporary name; dropped without [`Staged::commit`], it is removed.
-#[derive(Debug)]
-#[must_use = "a staged file is not visible until it is committed"]
-pub struct Staged {
-    partial: PathBuf,
-    target: PathBuf,
-    receipt: Receipt,
-    is_folder: bool,
-    committed: bool,
-}
-
-/// What a published file is, for the log.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Receipt {
-    /// Path relative to the output folder, with `/` between parts.
-    pub path: String,
-    /// SHA-256 of the bytes.
-    pub sha256: [u8; 32],
-    /// Length in bytes.
-    pub bytes: u64,
-}
-
-/// A file that only grows: the log.
-#[derive(Debug)]
-pub struct Appender {
-    path: PathBuf,
-    file: fs::File,
 }
 
 /// Name of the marker by which a folder is known as ours, and of the folder for temporary files.
@@ -169,58 +141,6 @@ impl Store {
         self.root.join(WORK)
     }
 
-    /// Writes `artifact` durably under a temporary name, to become `path` on commit.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Io`], naming the file.
-    pub fn stage(&self, path: &str, artifact: &impl Artifact) -> Result<Staged, StoreError> {
-        let partial = self.partial(path)?;
-        let bytes = artifact.bytes();
-        let file = if is_private(path) {
-            create_private(&partial)?
-        } else {
-            create(&partial)?
-        };
-        write_durably(file, &partial, &bytes)?;
-        let receipt = Receipt {
-            path: path.to_owned(),
-            sha256: Sha256::digest(&bytes).into(),
-            bytes: bytes.len() as u64,
-        };
-        Ok(self.staged(partial, receipt))
-    }
-
-    /// Lets `artifact` write itself to a temporary name (for libraries that open files by path) and makes
-    /// the result durable, to become `path` on commit.
-    ///
-    /// # Errors
-    ///
-    /// What the artifact's writer says, or [`StoreError::Io`].
-    pub fn stage_file<A: FileArtifact>(&self, path: &str, artifact: &A) -> Result<Staged, A::Error>
-    where
-        A::Error: From<StoreError>,
-    {
-        let partial = self.partial(path)?;
-        if is_private(path) {
-            // Writing into it keeps who may read it.
-            create_private(&partial)?;
-        }
-        beat(&partial);
-        let watch = Watch::begin();
-        watch.end(&partial, artifact.write(&partial))?;
-        let (sha256, bytes) = hash_file(&partial)?;
-        sync(&partial)?;
-        Ok(self.staged(
-            partial,
-            Receipt {
-                path: path.to_owned(),
-                sha256,
-                bytes,
-            },
-        ))
-    }
-
     /// Removes all working files.
     ///
     /// # Errors
@@ -229,44 +149,6 @@ impl Store {
     pub fn clear_work(&self) -> Result<(), StoreError> {
         remove_dir(&self.work())?;
         sync(&self.root)
-    }
-
-    /// Opens a file that only grows, such as the log, making it where it does not exist.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Io`], naming the file.
-    pub fn append(&self, path: &str) -> Result<Appender, StoreError> {
-        refuse_links(&self.root, Path::new(path))?;
-        let path = self.root.join(path);
-        if let Some(parent) = path.parent() {
-            create_dir(parent)?;
-        }
-        Ok(Appender {
-            file: open_for_append(&path)?,
-            path,
-        })
-    }
-
-    fn staged(&self, partial: PathBuf, receipt: Receipt) -> Staged {
-        Staged {
-            target: self.root.join(&receipt.path),
-            partial,
-            receipt,
-            is_folder: false,
-            committed: false,
-        }
-    }
-
-    /// Where a file lies until it is committed; its final name must not lie behind a link.
-    fn partial(&self, path: &str) -> Result<PathBuf, StoreError> {
-        if let Some(folder) = Path::new(path).parent() {
-            refuse_links(&self.root, folder)?;
-        }
-        create_dir(&self.work())?;
-        Ok(self
-            .work()
-            .join(format!("{PARTIAL}{}", path.replace('/', "~"))))
     }
 
     /// Removes files that an interrupted run was writing: libraries refuse to make what is there.
@@ -316,90 +198,6 @@ impl Drop for Store {
     }
 }
 
-impl Staged {
-    /// Path, hash and length, to be logged before the file becomes visible.
-    #[must_use]
-    pub fn receipt(&self) -> &Receipt {
-        &self.receipt
-    }
-
-    /// Gives the file its final name and makes the name durable.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Io`], naming the file.
-    pub fn commit(mut self) -> Result<Receipt, StoreError> {
-        create_dir(disk::parent(&self.target))?;
-        let old = self.partial.with_extension("old");
-        if self.is_folder && self.target.exists() {
-            // What an interrupted run left; a folder with files in it cannot be replaced in one step, and must not be seen half removed.
-            remove_dir(&old)?;
-            rename(&self.target, &old)?;
-        }
-        rename(&self.partial, &self.target)?;
-        self.committed = true;
-        if self.is_folder {
-            remove_dir(&old)?;
-        }
-        Ok(self.receipt.clone())
-    }
-}
-
-impl Drop for Staged {
-    fn drop(&mut self) {
-        if !self.committed {
-            // Nothing to do where it fails: a file in the work folder is removed at the end of the run.
-            let _ = if self.is_folder {
-                remove_dir(&self.partial)
-            } else {
-                remove_file(&self.partial)
-            };
-        }
-    }
-}
-
-impl Appender {
-    /// Adds `bytes` at the end; durable only after [`Appender::sync`].
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Io`], naming the file.
-    pub fn append(&mut self, bytes: &[u8]) -> Result<(), StoreError> {
-        self.file.write_all(bytes).at(&self.path)
-    }
-
-    /// Makes everything appended durable.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Io`], naming the file.
-    pub fn sync(&mut self) -> Result<(), StoreError> {
-        self.file.sync_data().at(&self.path)
-    }
-
-    /// Reads the whole file.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Io`], naming the file.
-    pub fn read(&mut self) -> Result<Vec<u8>, StoreError> {
-        let mut bytes = Vec::new();
-        self.file.seek(SeekFrom::Start(0)).at(&self.path)?;
-        self.file.read_to_end(&mut bytes).at(&self.path)?;
-        Ok(bytes)
-    }
-
-    /// Cuts the file to `len` bytes: recovery from a torn last line.
-    ///
-    /// # Errors
-    ///
-    /// [`StoreError::Io`], naming the file.
-    pub fn truncate(&mut self, len: u64) -> Result<(), StoreError> {
-        self.file.set_len(len).at(&self.path)?;
-        self.file.sync_all().at(&self.path)
-    }
-}
-
 /// SHA-256 and length of a file, read in pieces.
 ///
 /// # Errors
@@ -419,11 +217,6 @@ pub fn hash_file(path: &Path) -> Result<([u8; 32], u64), StoreError> {
         hash.update(piece.get(..read).unwrap_or_default());
         len += read as u64;
     }
-}
-
-/// Whether a path relative to an output folder is for its owner's eyes alone.
-fn is_private(path: &str) -> bool {
-    Path::new(path).starts_with(layout::PRIVATE)
 }
 
 #[cfg(test)]
@@ -484,7 +277,7 @@ mod tests {
         assert!(Store::open(folder.path(), Existing::Replace).is_ok());
         let foreign = tempfile::tempdir().unwrap();
         let photo = foreign.path().join("holiday.jpg");
-        create(&photo).unwrap();
+        write_secret(&photo, b"x").unwrap();
         let refused = Store::open(foreign.path(), Existing::Replace);
         assert!(matches!(refused, Err(StoreError::Foreign { .. })));
         assert!(photo.exists());
