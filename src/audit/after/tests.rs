@@ -123,6 +123,16 @@ fn a_decision_is_appended_where_it_was_signed_for_this_log_by_somebody_else() {
 }
 
 #[test]
+fn the_key_that_was_given_counts_and_not_the_one_that_lies_there() {
+    let finished = Finished::new();
+    let other = format!("{}\n", signer("kim").verifier());
+    finished.replace(layout::VERIFIER_KEY, other.as_bytes());
+    append_after(finished.dir(), &finished.log, &[]).unwrap();
+    let own = format!("{}\n", finished.log.verifier());
+    assert_eq!(bytes(&finished, layout::VERIFIER_KEY), own.as_bytes());
+}
+
+#[test]
 fn who_decides_sees_the_log_before_and_its_root() {
     let finished = Finished::new();
     let entries = finished.entries();
