@@ -268,7 +268,9 @@ fn recover(store: &Store, signer: &Signer) -> Result<(), AuditError> {
         return Ok(());
     };
     let (mut log, entries) = Log::open(store, signer)?;
-    let behind = next.0 > log.signed();
+    if next.0 == log.signed() {
+        return Ok(());
+    }
     let releases = entries
         .iter()
         .filter(|entry| matches!(entry, Entry::Release(_)));
@@ -276,9 +278,10 @@ fn recover(store: &Store, signer: &Signer) -> Result<(), AuditError> {
     let has_all = statements
         .map(|path| store.root().join(path))
         .all(|path| path.exists());
-    if behind && log.head() == next && has_all {
+    let is_whole = log.head() == next;
+    if is_whole && has_all {
         log.checkpoint()?;
-    } else if behind && (log.head() == next || log.len() < next.0) {
+    } else if is_whole || log.len() < next.0 {
         log.truncate(log.signed())?;
     }
     Ok(())

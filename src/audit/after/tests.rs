@@ -254,17 +254,18 @@ fn what_was_begun_is_ended_when_all_of_it_is_there_and_taken_back_otherwise() {
 
 #[test]
 fn entries_that_nobody_announced_are_neither_signed_nor_taken_back() {
-    for announced in [false, true] {
-        let finished = if announced {
-            killed(2, true)
-        } else {
-            Finished::new()
-        };
+    // Behind a run that nobody stopped; behind what was announced; as many as were, but others.
+    for (finished, foreign) in [
+        (Finished::new(), 1),
+        (killed(2, true), 1),
+        (killed(0, true), 2),
+    ] {
         let store = Store::open(finished.dir(), Existing::Keep).unwrap();
         {
-            let (mut log, _) = Log::open(&store, &finished.log).unwrap();
-            let foreign = finished.entries().pop().unwrap();
-            log.append(&foreign).unwrap();
+            let (mut log, entries) = Log::open(&store, &finished.log).unwrap();
+            for _ in 0..foreign {
+                log.append(entries.last().unwrap()).unwrap();
+            }
         }
         let before = bytes(&finished, layout::LOG);
         refused(&finished, "nobody signed", || {
