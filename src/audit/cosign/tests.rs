@@ -143,6 +143,17 @@ fn a_changed_moved_or_foreign_file_among_cosignatures_is_found() {
         }),
         "cosigs",
     );
+    only(
+        changed(|run, [_, signed]| {
+            let text = String::from_utf8(read(run, signed)).unwrap();
+            let (head, line) = text.rsplit_once(' ').unwrap();
+            let mut bytes = BASE64_STANDARD.decode(line.trim_end()).unwrap();
+            bytes[20] ^= 1;
+            let forged = format!("{head} {}\n", BASE64_STANDARD.encode(bytes));
+            run.replace(signed, forged.as_bytes());
+        }),
+        "cosigs",
+    );
 }
 
 /// A log of the same key under another name, which the reviewer cosigned as well.
