@@ -79,10 +79,9 @@ mod tests {
         let mut key = [0; 32];
         key[..20].fill(0x0b);
         let expected = "b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7";
-        assert_eq!(
-            hex::encode(&CommitmentKey::from_bytes(key).commit(b"Hi There")),
-            expected
-        );
+        let key = CommitmentKey::from_bytes(key);
+        assert_eq!(hex::encode(&key.commit(b"Hi There")), expected);
+        assert_eq!(format!("{key:?}"), "CommitmentKey", "and no byte of it");
     }
 
     #[test]

@@ -235,3 +235,137 @@ impl RawDeleted {
             .then(|| "a destroyed intake key deletes raw inputs alone".into())
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::Entry;
+    use super::super::example::{whole, with};
+    use super::*;
+
+    /// Whether a line of the log may say so.
+    fn is_told(entry: &Value) -> bool {
+        Entry::from_line(entry.to_string().as_bytes()).is_some()
+    }
+
+    fn review(decision: &str) -> Value {
+        let open = json!([[0, 0, 9, 9]]);
+        let decided = json!({"type": "review.decided", "at": 9, "frame": 1, "decision": decision, "reason": "a chimney", "hide": [],
+            "root": "5a".repeat(32), "signatures": [{"key": "k", "signature": "s"}]});
+        if decision == "release" {
+            with(decided, "open", open)
+        } else {
+            decided
+        }
+    }
+
+    #[test]
+    fn each_decision_hides_and_opens_what_it_may() {
+        let boxes = || json!([[1, 2, 3, 4]]);
+        for told in [
+            review("approve"),
+            review("reject"),
+            review("release"),
+            review("confirm"),
+            with(review("approve"), "hide", boxes()),
+            with(review("release"), "hide", boxes()),
+            with(review("approve"), "reason", ""),
+        ] {
+            assert!(is_told(&told), "{told}");
+        }
+        let mut closed = review("release");
+        closed.as_object_mut().unwrap().remove("open");
+        for wrong in [
+            closed,
+            review("perhaps"),
+            with(review("release"), "reason", " "),
+            with(review("approve"), "open", boxes()),
+            with(review("reject"), "hide", boxes()),
+            with(review("confirm"), "hide", boxes()),
+            with(review("confirm"), "signatures", json!([])),
+        ] {
+            assert!(!is_told(&wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn boxes_of_people_have_an_inside() {
+        for bbox in [[1, 2, 1, 4], [1, 2, 3, 2], [3, 2, 1, 4], [1, 4, 3, 2]] {
+            let (wrong, right) = (json!([bbox]), json!([[1, 2, 2, 3]]));
+            let both = |hide: &Value, open: &Value| {
+                let decided = with(review("release"), "hide", hide.clone());
+                is_told(&with(decided, "open", open.clone()))
+            };
+            assert!(both(&right, &right));
+            assert!(!both(&wrong, &right) && !both(&right, &wrong), "{bbox:?}");
+            let mask = |hide: &Value, open: &Value| {
+                let decided = json!({"decision": "release", "hide": hide, "open": open});
+                is_told(&masked(decided))
+            };
+            assert!(mask(&right, &right));
+            assert!(!mask(&wrong, &right) && !mask(&right, &wrong), "{bbox:?}");
+        }
+    }
+
+    fn masked(decided: Value) -> Value {
+        let told = whole();
+        with(told.0[told.at("masked 0")].1.clone(), "reviewed", decided)
+    }
+
+    #[test]
+    fn a_mask_was_decided_by_approve_or_by_release_which_opens() {
+        let open = || json!([[0, 0, 9, 9]]);
+        let decided = |decision: &str| json!({"decision": decision, "hide": []});
+        assert!(is_told(&masked(decided("approve"))));
+        assert!(is_told(&masked(with(decided("release"), "open", open()))));
+        for wrong in [
+            decided("release"),
+            decided("confirm"),
+            with(decided("approve"), "open", open()),
+            with(decided("reject"), "open", open()),
+        ] {
+            assert!(!is_told(&masked(wrong.clone())), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn each_category_has_a_date_of_its_own() {
+        let dates = Retention {
+            raw: Some(2),
+            working: Some(3),
+            private: Some(4),
+            commitment_key: Some(5),
+        };
+        let due = ["raw", "working", "private", "commitment-key", "tiles"];
+        assert_eq!(
+            due.map(|category| dates.due(category)),
+            [Some(2), Some(3), Some(4), Some(5), None]
+        );
+        assert_eq!(CATEGORIES, due[..4]);
+        assert!(!dates.is_empty() && Retention::default().is_empty());
+        let told = whole();
+        let opened = told.0[told.at("opened")].1.clone();
+        assert!(is_told(&with(
+            opened.clone(),
+            "retention",
+            json!({"raw": 2})
+        )));
+        assert!(!is_told(&with(opened, "retention", json!({}))));
+    }
+
+    #[test]
+    fn a_key_is_destroyed_for_raw_inputs_alone() {
+        let deleted = |category: &str| {
+            json!({"type": "raw.deleted", "at": 11, "category": category, "files": 1, "bytes": 1, "frames": [], "missing": 0, "left": 0,
+                "other": 0, "due": 10})
+        };
+        for category in CATEGORIES {
+            assert!(is_told(&deleted(category)), "{category}");
+            let key = format!("age1{}", "q".repeat(58));
+            let destroyed = with(deleted(category), "destroyed_key", key);
+            assert_eq!(is_told(&destroyed), category == "raw", "{category}");
+        }
+        assert!(!is_told(&deleted("tiles")));
+    }
+}

@@ -394,3 +394,106 @@ impl Entry {
         )
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::example::{whole, with};
+    use super::*;
+
+    /// Whether a line of the log may say so.
+    fn is_told(entry: &Value) -> bool {
+        // serde_json sorts members by name, which is canonical where names are ASCII and numbers whole (RFC 8785).
+        Entry::from_line(entry.to_string().as_bytes()).is_some()
+    }
+
+    fn look(label: &str) -> Value {
+        let told = whole();
+        told.0[told.at(label)].1.clone()
+    }
+
+    fn found(bbox: [i32; 4], score: u32) -> Value {
+        json!([{"box": bbox, "class": "person", "score": score, "sure": true}])
+    }
+
+    #[test]
+    fn a_look_is_a_models_or_of_warm_spots_or_carried() {
+        for told in [
+            look("a 0"),
+            look("w 0"),
+            look("spots 0"),
+            look("carry 1"),
+            look("check 1"),
+        ] {
+            assert!(is_told(&told), "{told}");
+        }
+        for wrong in [
+            with(look("a 0"), "source", 1),
+            with(look("a 0"), "line", "warm-spots"),
+            with(look("a 0"), "line", "eyes"),
+            with(look("spots 0"), "model", "a"),
+            with(look("spots 0"), "source", 1),
+            with(look("spots 0"), "round", 1),
+            with(look("spots 0"), "line", "model"),
+            with(look("spots 0"), "line", "carry"),
+            with(look("carry 1"), "model", "a"),
+            with(look("carry 1"), "round", 1),
+        ] {
+            assert!(!is_told(&wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn what_was_skipped_found_nothing_at_a_first_look() {
+        for wrong in [
+            with(look("w 0"), "round", 1),
+            with(look("w 0"), "found", found([1, 2, 3, 4], 900)),
+            with(look("spots 0"), "skipped", "too coarse"),
+            with(look("carry 1"), "skipped", "too coarse"),
+        ] {
+            assert!(!is_told(&wrong), "{wrong}");
+        }
+    }
+
+    #[test]
+    fn a_box_may_be_empty_and_not_the_wrong_way_round_and_a_score_is_at_most_1000() {
+        for (bbox, score, is_right) in [
+            ([1, 2, 3, 4], 1000, true),
+            ([1, 2, 1, 2], 0, true),
+            ([2, 2, 1, 4], 0, false),
+            ([1, 4, 3, 3], 0, false),
+            ([1, 2, 3, 4], 1001, false),
+        ] {
+            let told = with(look("a 0"), "found", found(bbox, score));
+            assert_eq!(is_told(&told), is_right, "{told}");
+        }
+    }
+
+    #[test]
+    fn a_first_look_is_at_the_frame_itself_before_any_masking() {
+        let is_first = |label| match serde_json::from_value(look(label)).unwrap() {
+            Entry::Detected(look) => look.is_first_look(),
+            other => panic!("{other:?}"),
+        };
+        assert!(is_first("a 1") && is_first("spots 1"));
+        assert!(!is_first("carry 1") && !is_first("check 1"));
+    }
+
+    /// By the labels of the story.
+    #[test]
+    fn a_frame_is_under_way_from_its_intake_to_its_outcome() {
+        let told = whole();
+        for ((label, _), entry) in told.0.iter().zip(told.entries()) {
+            let is_way = [
+                "ingested", "a", "w", "spots", "masked", "carry", "check", "rejected",
+            ];
+            let mut words = label.split(' ');
+            let way = words.next().filter(|word| is_way.contains(word));
+            let frame = way.and_then(|_| words.next()?.parse().ok());
+            assert_eq!(entry.frame_under_way(), frame, "{label}");
+            let is_outcome = matches!(way, Some("masked" | "rejected"));
+            assert_eq!(entry.is_outcome(), is_outcome, "{label}");
+        }
+    }
+}

@@ -68,3 +68,22 @@ impl AuditError {
         matches!(self, Self::Key { .. } | Self::Io { .. })
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_key_that_was_named_is_the_callers_fault_and_a_damaged_log_is_not() {
+        let problem = String::new;
+        let key = AuditError::Key {
+            what: "key".into(),
+            problem: problem(),
+        };
+        let damaged = AuditError::Damaged {
+            path: PathBuf::new(),
+            problem: problem(),
+        };
+        assert!(key.is_usage() && !damaged.is_usage());
+    }
+}

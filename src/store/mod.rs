@@ -27,6 +27,7 @@ mod single;
 mod watch;
 mod work;
 
+use std::ffi::OsString;
 use std::fs;
 use std::io::{Read, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
@@ -284,23 +285,27 @@ impl Store {
         Ok(())
     }
 
-    /// Removes what an earlier run left, its log last: no published file is ever there without it.
+    /// Removes what an earlier run left.
     fn clear(&self) -> Result<(), StoreError> {
-        let mut names = entries(&self.root)?;
-        names.retain(|name| name != LOCK);
-        names.sort_by_key(|name| name == layout::AUDIT);
-        for name in names {
-            let path = self.root.join(&name);
-            if name == layout::AUDIT {
-                sync(&self.root)?;
+        for names in self.to_clear()? {
+            for name in names {
+                let path = self.root.join(&name);
+                if path.is_dir() {
+                    remove_dir(&path)?;
+                } else {
+                    remove_file(&path)?;
+                }
             }
-            if path.is_dir() {
-                remove_dir(&path)?;
-            } else {
-                remove_file(&path)?;
-            }
+            sync(&self.root)?;
         }
-        sync(&self.root)
+        Ok(())
+    }
+
+    /// What an earlier run left, in the order in which it goes: its log last, since no published file is ever there without it.
+    fn to_clear(&self) -> Result<[Vec<OsString>; 2], StoreError> {
+        let names = entries(&self.root)?.into_iter().filter(|name| name != LOCK);
+        let (log, others) = names.partition(|name| name == layout::AUDIT);
+        Ok([others, log])
     }
 }
 

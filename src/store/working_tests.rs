@@ -48,6 +48,13 @@ fn a_folder_that_is_replaced_keeps_nothing_but_its_lock() {
     for file in [LOCK, "audit/entries.jsonl", "tiles/a", "summary.json"] {
         fill(&folder.path().join(file));
     }
+    let store = Store::open(folder.path(), Existing::Keep).unwrap();
+    store.clear_work().unwrap();
+    let [mut others, log] = store.to_clear().unwrap();
+    others.sort();
+    assert_eq!(others, ["summary.json", "tiles"]);
+    assert_eq!(log, ["audit"], "last");
+    drop(store);
     let store = Store::open(folder.path(), Existing::Replace).unwrap();
     store.clear_work().unwrap();
     assert_eq!(entries(folder.path()).unwrap(), [LOCK]);
@@ -99,4 +106,5 @@ fn what_is_private_is_read_by_its_owner_alone() {
     assert_eq!((receipt.path.as_str(), receipt.bytes), ("private/list", 3));
     let found = fs::metadata(folder.path().join("private/list")).unwrap();
     assert_eq!(found.permissions().mode() & 0o777, 0o600);
+    assert!(!is_private("tiles/private/list") && !is_private("privates"));
 }

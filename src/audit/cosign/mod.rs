@@ -269,30 +269,4 @@ fn one(folder: &Path, path: &str, log_key: &str) -> Result<Cosigned, String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::audit::keygen;
-
-    /// The example of C2SP tlog-cosignature has no key; its signature still tells time and lengths.
-    #[test]
-    fn a_timestamped_signature_is_read_as_c2sp_writes_it() {
-        let line = "jWbPPwAAAABkGFDLEZMHwSRaJNiIDoe9DYn/zXcrtPHeolMI5OWXEhZCB9dlrDJsX3b2oyin1nPZqhf5nNo0xUe+mbIUBkBIfZ+qnA==";
-        let bytes = BASE64_STANDARD.decode(line).unwrap();
-        let (at, _) = timed(&bytes[4..]).unwrap();
-        assert_eq!(at, 1_679_315_147);
-        assert!(timed(&bytes[5..]).is_none());
-        let late = [&[0x80], &bytes[5..]].concat();
-        assert!(timed(&late).is_none(), "beyond 2^63 - 1");
-    }
-
-    #[test]
-    fn an_ordinary_key_and_its_cosigner_are_the_same_reviewer() {
-        let pair = keygen("jo.reviewer").unwrap();
-        let cosigner = Cosigner::parse(&pair.verifier).unwrap();
-        assert_ne!(cosigner.verifier(), pair.verifier);
-        assert_eq!(Cosigner::parse(&cosigner.verifier()), Some(cosigner));
-        for text in ["", "a+b", "jo+00000000+AAAA", &pair.verifier[1..]] {
-            assert_eq!(Cosigner::parse(text), None);
-        }
-    }
-}
+mod tests;
