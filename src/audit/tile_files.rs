@@ -6,24 +6,22 @@ use rayon::iter::{IntoParallelRefIterator, ParallelIterator};
 
 use super::files;
 use super::lines::{Block, Checked};
-use super::tree::{self, HashTile, WIDTH};
+use super::tree::{self, HashTile};
 use crate::store::layout;
 
 /// Parses and hashes blocks and compares them with their tile files, on all cores.
-pub(super) fn work(folder: &Path, first: u64, blocks: &[Block]) -> Vec<Checked> {
-    let one = |(number, block): (u64, &Block)| {
+pub(super) fn work(folder: &Path, blocks: &[Block]) -> Vec<Checked> {
+    let one = |block: &Block| {
         let mut checked = block.check();
-        let index = first / WIDTH as u64 + number;
         let width = checked.leaves.len();
         let hashes = tree::concat(&checked.leaves);
         for (level, expected) in [("0", hashes), ("entries", block.bundle())] {
-            let path = tree::path(level, index, width);
+            let path = tree::path(level, block.number, width);
             checked.problems.extend(differs(folder, &path, &expected));
         }
         checked
     };
-    let numbered: Vec<_> = (0..).zip(blocks).collect();
-    numbered.par_iter().map(|one_of| one(*one_of)).collect()
+    blocks.par_iter().map(one).collect()
 }
 
 /// What is wrong with a hash tile's file.
