@@ -38,3 +38,51 @@ fn differs(folder: &Path, path: &str, expected: &[u8]) -> Option<String> {
         Err(problem) => Some(problem),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::example::{Finished, whole};
+    use super::*;
+
+    /// A log of 300 lines: one full block, and a tile of the next level.
+    fn long() -> Finished {
+        let mut told = whole();
+        while told.0.len() < 300 {
+            told = told.again("resumed", "resumed");
+        }
+        let finished = Finished::of(&told);
+        // They cannot be made from wrong tiles.
+        finished.remove(layout::PROOFS);
+        finished
+    }
+
+    /// The names are those of C2SP tlog-tiles.
+    #[test]
+    fn each_tile_and_bundle_is_compared_once() {
+        let finished = long();
+        assert_eq!(finished.problems(), Vec::<String>::new());
+        for name in [
+            "0/000",
+            "0/001.p/44",
+            "entries/000",
+            "entries/001.p/44",
+            "1/000.p/1",
+        ] {
+            let path = format!("{}/{name}", layout::LOG_TILES);
+            let right = std::fs::read(finished.path(&path)).unwrap();
+            let mut wrong = right.clone();
+            wrong[31] ^= 1;
+            finished.replace(&path, &wrong);
+            assert_eq!(
+                finished.problems(),
+                [format!("{path} does not belong to the log")]
+            );
+            finished.remove(&path);
+            assert_eq!(
+                finished.problems(),
+                [format!("{path} cannot be read (entity not found)")]
+            );
+            finished.replace(&path, &right);
+        }
+    }
+}
