@@ -104,6 +104,10 @@ mod tests {
         assert!(set.holds([2, 2]) && !set.holds([3, 3]));
         assert!(set.holds([3, 2]) && set.holds([300, 3]), "no frame at all");
         assert_eq!((set.beyond(&other), other.beyond(&set)), (Some(1), None));
+        for frame in [1, 2, 63, 64] {
+            other.insert(frame);
+        }
+        assert_eq!(set.beyond(&other), Some(200));
     }
 
     #[test]
