@@ -91,7 +91,7 @@ impl Ended<'_> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::example::{Told, whole, with};
+    use super::super::example::{Told, review, whole, with};
 
     /// The run of `whole`, closed at 7, whose inputs are due at 10 and its working files at 7, and one more entry behind it.
     fn behind(entry: Value) -> Vec<String> {
@@ -106,12 +106,6 @@ mod tests {
         entries.push(("behind", entry));
         entries.extend(next.map(|next| ("next", next)));
         Told(entries).problems()
-    }
-
-    fn review(frame: u32, decision: &str, at: i64) -> Value {
-        let signature = json!({"key": "k", "signature": "s"});
-        json!({"type": "review.decided", "at": at, "frame": frame, "decision": decision, "reason": "", "hide": [],
-            "root": "5a".repeat(32), "signatures": [signature]})
     }
 
     fn release(at: i64) -> Value {

@@ -98,6 +98,13 @@ pub(super) fn with(mut entry: Value, key: &str, value: impl Into<Value>) -> Valu
     entry
 }
 
+/// A decision about a frame, which somebody is said to have signed.
+pub(super) fn review(frame: u32, decision: &str, at: i64) -> Value {
+    let signature = json!({"key": "k", "signature": "s"});
+    json!({"type": "review.decided", "at": at, "frame": frame, "decision": decision, "reason": "", "hide": [],
+        "root": "5a".repeat(32), "signatures": [signature]})
+}
+
 impl Told {
     pub(super) fn at(&self, label: &str) -> usize {
         self.0.iter().position(|(name, _)| *name == label).unwrap()
@@ -131,6 +138,12 @@ impl Told {
         self
     }
 
+    /// Says one thing more at the end.
+    pub(super) fn then(mut self, entry: Value) -> Self {
+        self.0.push(("then", entry));
+        self
+    }
+
     pub(super) fn entries(&self) -> Vec<Entry> {
         let entry = |(label, value): &(&str, Value)| {
             let entry: Result<Entry, _> = serde_json::from_value(value.clone());
@@ -141,6 +154,15 @@ impl Told {
 
     pub(super) fn problems(&self) -> Vec<String> {
         story::problems(&self.entries())
+    }
+
+    /// A folder that holds nothing but this log, which nobody signed.
+    pub(super) fn unsigned(&self) -> tempfile::TempDir {
+        let folder = tempfile::tempdir().unwrap();
+        let line = |entry: &Entry| [entry.to_line().unwrap(), b"\n".to_vec()].concat();
+        let log: Vec<u8> = self.entries().iter().flat_map(line).collect();
+        write_secret(&folder.path().join(crate::store::layout::LOG), &log).unwrap();
+        folder
     }
 }
 

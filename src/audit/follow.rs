@@ -5,26 +5,34 @@
 use std::path::Path;
 
 use super::read::{read, reviewed};
-use super::{AuditError, Entry, REVIEWED};
+use super::{Entry, REVIEWED, files};
+use crate::store::layout;
+
+const ANOTHER: &str = "the run follows another log than this one";
 
 /// What is wrong between the run in `run` and the one in `folder`, which it is said to follow.
-pub(super) fn problems(run: &Path, folder: &Path) -> Result<Vec<String>, AuditError> {
-    // What cannot be read was told of by the check of either run.
-    let Ok(entries) = &read(run) else {
-        return Ok(Vec::new());
+pub(super) fn problems(run: &Path, folder: &Path) -> Vec<String> {
+    // What cannot be read was told of by the check of either run; like that one, this opens nothing but a plain file.
+    let read = |folder| {
+        files::open(folder, layout::LOG)
+            .ok()
+            .and_then(|_| read(folder).ok())
     };
+    let entries = read(run).unwrap_or_default();
     let Some(Entry::RunOpened(opened)) = entries.first() else {
-        return Ok(Vec::new());
+        return Vec::new();
     };
     let Some(named) = &opened.reviewed else {
-        return Ok(vec!["the run follows no review".into()]);
+        return vec!["the run follows no review".into()];
     };
     // The reviewed log may have grown since.
-    let Ok(before) = read(folder) else {
-        return Ok(Vec::new());
+    let Some(before) = read(folder) else {
+        return Vec::new();
     };
     let size = usize::try_from(named.size).unwrap_or(usize::MAX);
-    let reviewed = reviewed(folder, before.get(..size).unwrap_or(&before))?;
+    let Ok(reviewed) = reviewed(folder, before.get(..size).unwrap_or(&before)) else {
+        return vec![ANOTHER.into()];
+    };
     let mut problems = Vec::new();
     // What was decided before the run began must have been followed.
     for entry in before.iter().skip(size) {
@@ -38,7 +46,7 @@ pub(super) fn problems(run: &Path, folder: &Path) -> Result<Vec<String>, AuditEr
         }
     }
     if reviewed.run != *named {
-        problems.push("the run follows another log than this one".into());
+        problems.push(ANOTHER.into());
     }
     let old = &reviewed.opened;
     let same = old.manifest == opened.manifest
@@ -72,5 +80,162 @@ pub(super) fn problems(run: &Path, folder: &Path) -> Result<Vec<String>, AuditEr
             ));
         }
     }
-    Ok(problems)
+    problems
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::super::example::{Told, review, whole, with};
+    use super::*;
+
+    const BOX: [u32; 4] = [1, 2, 3, 4];
+
+    /// A run, closed at 7, in which frame 0 was approved with a box more, and 1 is never published.
+    fn before() -> Told {
+        whole()
+            .then(with(review(0, "approve", 8), "hide", json!([BOX])))
+            .then(review(1, "reject", 9))
+    }
+
+    fn withheld(frame: u32, reason: &str) -> Value {
+        json!({"type": "frame.withheld", "frame": frame, "reason": reason, "detail": ""})
+    }
+
+    /// The run, begun at 20, that follows it. Frame 2 is withheld for another reason.
+    fn after() -> Told {
+        let named = reviewed(Path::new(""), &before().entries()).unwrap().run;
+        let decided = json!({"decision": "approve", "hide": [BOX]});
+        let mut after = whole()
+            .set("opened", "at", 20)
+            .set("opened", "reviewed", serde_json::to_value(named).unwrap())
+            .set("masked 0", "reviewed", decided);
+        for (label, entry) in [
+            ("masked 1", withheld(1, REVIEWED)),
+            ("rejected 2", withheld(2, "beyond-envelope")),
+        ] {
+            let at = after.at(label);
+            after.0[at].1 = entry;
+        }
+        after
+    }
+
+    fn found(after: &Told, before: &Told) -> Vec<String> {
+        problems(after.unsigned().path(), before.unsigned().path())
+    }
+
+    #[test]
+    fn a_run_that_does_what_people_decided_follows_them() {
+        assert_eq!(found(&after(), &before()), Vec::<String>::new());
+        // The reviewed log goes on: a release, and a decision behind the beginning of this run.
+        let release = json!({"type": "release.approved", "at": 10, "recipient": "r", "approver": "a", "statement_sha256": "5a".repeat(32),
+            "size": 1, "root": "5a".repeat(32)});
+        let grown = before().then(release).then(review(0, "confirm", 21));
+        assert_eq!(found(&after(), &grown), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_decision_of_before_the_run_is_not_left_out() {
+        for at in [10, 20] {
+            let grown = before().then(review(1, "confirm", at));
+            assert_eq!(
+                found(&after(), &grown),
+                ["the decision about frame 1 was made before the run and is not followed"]
+            );
+        }
+    }
+
+    #[test]
+    fn another_log_is_not_the_one_that_is_named() {
+        let named = |key: &str, value: Value| {
+            let opened = after().0[0].1["reviewed"].clone();
+            let after = after().set("opened", "reviewed", with(opened, key, value));
+            found(&after, &before())
+        };
+        let other = "5b".repeat(32);
+        for (key, value) in [
+            ("root", json!(other)),
+            ("decisions_sha256", json!(other)),
+            ("size", json!(26)),
+            ("size", json!(28)),
+            ("size", json!(0)),
+        ] {
+            let found = named(key, value.clone());
+            let last = found.last().map(String::as_str);
+            // Fewer entries: what they decided is another thing, too.
+            let told = found.iter().any(|problem| problem == ANOTHER);
+            assert!(told, "{key} {value}: {last:?}");
+        }
+        let none = whole().set("opened", "at", 20);
+        assert_eq!(found(&none, &before()), ["the run follows no review"]);
+        let begun = before().without("opened");
+        assert!(found(&after(), &begun).contains(&ANOTHER.into()));
+    }
+
+    #[test]
+    fn inputs_settings_models_and_dates_are_those_of_the_reviewed_run() {
+        let other = "5b".repeat(32);
+        for (key, value) in [
+            ("manifest", json!({"count": 3, "root": other})),
+            ("policy_sha256", json!(other)),
+            ("models", json!([{"name": "a", "sha256": other}])),
+            ("retention", json!({"raw": 30})),
+            ("lines", json!(["model", "warm-spots"])),
+            ("beyond_envelope", json!("a reason")),
+        ] {
+            assert_eq!(
+                found(&after().set("opened", key, value), &before()),
+                ["the reviewed run had other inputs, settings, models or dates"],
+                "{key}"
+            );
+        }
+    }
+
+    #[test]
+    fn each_frame_becomes_what_people_decided() {
+        let other = json!({"decision": "approve", "hide": [[1, 2, 3, 5]]});
+        let published = with(whole().0[whole().at("masked 1")].1.clone(), "frame", 1);
+        for (label, frame, entry) in [
+            ("masked 0", 0, whole().0[whole().at("masked 0")].1.clone()),
+            (
+                "masked 0",
+                0,
+                with(
+                    after().0[after().at("masked 0")].1.clone(),
+                    "reviewed",
+                    other,
+                ),
+            ),
+            ("masked 1", 1, published),
+            ("masked 1", 1, withheld(1, "beyond-envelope")),
+            ("rejected 2", 2, withheld(2, REVIEWED)),
+        ] {
+            let mut after = after();
+            let at = after.at(label);
+            after.0[at].1 = entry.clone();
+            let expected = format!("frame {frame} does not follow what people decided about it");
+            assert_eq!(found(&after, &before()), [expected], "{entry}");
+        }
+    }
+
+    /// The check of either run says what is wrong there.
+    #[test]
+    fn a_log_that_is_no_plain_file_is_not_read() {
+        let (none, folder) = (tempfile::tempdir().unwrap(), before().unsigned());
+        let follows = whole().unsigned();
+        let wrong = problems(follows.path(), folder.path());
+        assert_eq!(wrong, ["the run follows no review"]);
+        let after = after().unsigned();
+        for (run, before) in [(none.path(), folder.path()), (after.path(), none.path())] {
+            assert_eq!(problems(run, before), Vec::<String>::new());
+        }
+        #[cfg(unix)]
+        {
+            let audit = follows.path().join("audit");
+            std::os::unix::fs::symlink(audit, none.path().join("audit")).unwrap();
+            let behind_a_link = problems(none.path(), folder.path());
+            assert_eq!(behind_a_link, Vec::<String>::new());
+        }
+    }
 }

@@ -101,7 +101,13 @@ mod tests {
         assert!(!set.contains(u32::MAX));
         assert!(set.holds([0, 2]) && set.holds([63, 64]));
         assert!(!set.holds([2, 3]) && !set.holds([0, u32::MAX]));
+        assert!(set.holds([2, 2]) && !set.holds([3, 3]));
+        assert!(set.holds([3, 2]) && set.holds([300, 3]), "no frame at all");
         assert_eq!((set.beyond(&other), other.beyond(&set)), (Some(1), None));
+        for frame in [1, 2, 63, 64] {
+            other.insert(frame);
+        }
+        assert_eq!(set.beyond(&other), Some(200));
     }
 
     #[test]

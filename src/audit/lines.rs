@@ -11,6 +11,8 @@ use super::{Entry, line};
 /// Consecutive lines, 256 but for the last ones.
 #[derive(Debug, Default)]
 pub(super) struct Block {
+    /// Blocks before it.
+    pub(super) number: u64,
     /// Lines with their newlines.
     text: Vec<u8>,
     lines: usize,
@@ -27,13 +29,6 @@ pub(super) struct Checked {
     pub(super) entries: Vec<Option<Entry>>,
     /// What is wrong with the files of the block.
     pub(super) problems: Vec<String>,
-}
-
-impl Checked {
-    /// Lines.
-    pub(super) fn len(&self) -> u64 {
-        self.leaves.len() as u64
-    }
 }
 
 impl Block {
@@ -76,6 +71,7 @@ pub(super) struct Blocks {
     /// What ended the reading too early.
     problem: Option<String>,
     read: u64,
+    taken: u64,
     done: bool,
 }
 
@@ -85,6 +81,7 @@ impl Blocks {
             file: BufReader::with_capacity(1 << 20, file),
             problem: None,
             read: 0,
+            taken: 0,
             done: false,
         }
     }
@@ -93,11 +90,15 @@ impl Blocks {
     pub(super) fn take(&mut self, most: usize) -> Vec<Block> {
         let mut blocks = Vec::new();
         while blocks.len() < most && !self.done {
-            let mut block = Block::default();
+            let mut block = Block {
+                number: self.taken,
+                ..Block::default()
+            };
             while block.lines < WIDTH && self.line(&mut block.text) {
                 block.lines += 1;
             }
             if block.lines > 0 {
+                self.taken += 1;
                 blocks.push(block);
             }
         }
@@ -153,7 +154,10 @@ mod tests {
             if some.is_empty() {
                 return (lines, blocks.problem());
             }
-            lines.extend(some.iter().map(|block| block.lines().count()));
+            for block in some {
+                assert_eq!(block.number, lines.len() as u64);
+                lines.push(block.lines().count());
+            }
         }
     }
 

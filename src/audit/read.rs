@@ -200,7 +200,10 @@ pub const REVIEWED: &str = "reviewed";
 
 #[cfg(test)]
 mod tests {
-    use super::super::{Masked, ReviewDecided, SelfCheck};
+    use serde_json::json;
+
+    use super::super::example::{self, Told, whole, with};
+    use super::super::{Masked, NotPublished, ReviewDecided, SelfCheck};
     use super::*;
 
     fn masked(frame: u32, reviewed: Option<DecidedMask>) -> Entry {
@@ -268,5 +271,135 @@ mod tests {
         assert_eq!(masks[&0].decision, "approve", "the release was taken back");
         assert_eq!(masks[&2], earlier);
         assert_eq!((masks[&3].hide.len(), masks[&3].open.len()), (1, 1));
+    }
+    #[test]
+    fn a_frame_that_people_rejected_stays_rejected_in_the_run_that_follows() {
+        let withheld = |frame: u32, reason: &str| {
+            Entry::Withheld(NotPublished {
+                frame,
+                reason: reason.into(),
+                detail: String::new(),
+            })
+        };
+        let entries = [
+            withheld(0, "reviewed"),
+            withheld(1, "beyond-envelope"),
+            withheld(2, "reviewed"),
+            review(2, "release", &[], &[[1; 4]]),
+        ];
+        let (masks, rejected) = decided(&entries);
+        assert_eq!((masks.len(), masks[&2].decision.as_str()), (1, "release"));
+        assert_eq!(rejected, [0]);
+    }
+
+    #[test]
+    fn a_log_is_read_whole_or_not_at_all() {
+        let read_log = |log: &str| {
+            let folder = tempfile::tempdir().unwrap();
+            crate::store::write_secret(&folder.path().join(layout::LOG), log.as_bytes()).unwrap();
+            read(folder.path())
+        };
+        let log = fs::read_to_string(whole().unsigned().path().join(layout::LOG)).unwrap();
+        // The last newline may be missing.
+        for log in [&log, log.trim_end()] {
+            assert_eq!(read_log(log).unwrap(), whole().entries());
+        }
+        let other = log.replacen("{\"at\":6", "{\"at\": 6", 1);
+        let error = read_log(&other).unwrap_err().to_string();
+        // `run.resumed` is the fourteenth entry.
+        assert!(error.contains("line 14 is not an entry"), "{error}");
+        let empty = tempfile::tempdir().unwrap();
+        assert!(matches!(read(empty.path()), Err(AuditError::Io { .. })));
+    }
+
+    #[test]
+    fn entries_are_those_of_the_root_that_was_verified_or_followed() {
+        let folder = whole().unsigned();
+        let entries = whole().entries();
+        let named = |size: usize| ReviewedRun {
+            size: size as u64,
+            root: root_of(&entries[..size]).unwrap(),
+            decisions_sha256: String::new(),
+        };
+        let all = named(entries.len());
+        assert_eq!(read_verified(folder.path(), &all.root).unwrap(), entries);
+        for size in [entries.len(), 7] {
+            let read = read_followed(folder.path(), &named(size)).unwrap();
+            assert_eq!(read, entries[..size]);
+        }
+        let changed = |read: Result<Vec<Entry>, AuditError>| match read {
+            Err(AuditError::Unverified { problems, .. }) => problems.join("\n"),
+            other => panic!("{other:?}"),
+        };
+        let words = "audit/entries.jsonl changed while it was read";
+        assert_eq!(changed(read_verified(folder.path(), &named(7).root)), words);
+        let other = ReviewedRun {
+            size: 8,
+            ..named(7)
+        };
+        assert_eq!(changed(read_followed(folder.path(), &other)), words);
+        let (none, root) = (tempfile::tempdir().unwrap(), &all.root);
+        assert!(matches!(
+            read_verified(none.path(), root),
+            Err(AuditError::Io { .. })
+        ));
+    }
+
+    /// Python: the tree of RFC 6962 over the lines `{"at":6,"frames":0,"type":"run.resumed"}`, the same with 7 and 1, and with 8 and 2.
+    #[test]
+    fn the_root_is_that_of_the_lines() {
+        let resumed = |frames: i64| {
+            let entry = json!({"type": "run.resumed", "at": 6 + frames, "frames": frames});
+            ("resumed", entry)
+        };
+        let told = Told((0..3).map(resumed).collect());
+        assert_eq!(
+            root_of(&told.entries()).unwrap(),
+            "17fecb4e9f361277bcc9667f076957a5983a54251064eb7b01f83bd20b169fb6"
+        );
+    }
+
+    #[test]
+    fn a_review_is_named_by_all_entries_and_its_decisions_alone() {
+        let told = whole()
+            .then(with(
+                example::review(0, "approve", 8),
+                "hide",
+                json!([[1, 2, 3, 4]]),
+            ))
+            .then(example::review(1, "reject", 9));
+        let (folder, entries) = (told.unsigned(), told.entries());
+        let root = root_of(&entries).unwrap();
+        let read = read_reviewed(folder.path(), &root).unwrap();
+        let expected = ReviewedRun {
+            size: 27,
+            root: root.clone(),
+            // Python: of both lines, each with its newline.
+            decisions_sha256: "44f0ff63dc25f7d7db6e9addabcda85cacbeb57c0e4d7eb95358e11c5f67350e"
+                .into(),
+        };
+        assert_eq!(read.run, expected);
+        assert_eq!(Some(&Entry::RunOpened(read.opened)), entries.first());
+        assert_eq!(read.masks[&0].hide, [[1, 2, 3, 4]]);
+        assert_eq!(read.rejected, [1]);
+        let other = root_of(&entries[1..]).unwrap();
+        assert!(read_reviewed(folder.path(), &other).is_err());
+        let begun = reviewed(folder.path(), &entries[1..]);
+        assert!(matches!(begun, Err(AuditError::Damaged { .. })));
+    }
+
+    #[test]
+    fn what_carries_a_wall_clock_is_told() {
+        let deleted = json!({"type": "raw.deleted", "at": 10, "category": "raw", "files": 1, "bytes": 1, "frames": [], "missing": 0, "left": 0,
+            "other": 0, "due": 10});
+        let release = json!({"type": "release.approved", "at": 9, "recipient": "r", "approver": "a", "statement_sha256": "5a".repeat(32),
+            "size": 1, "root": "5a".repeat(32)});
+        let told = whole()
+            .then(example::review(0, "confirm", 8))
+            .then(release)
+            .then(deleted);
+        let at: Vec<i64> = told.entries().iter().filter_map(Entry::at).collect();
+        // `run.opened`, `run.resumed`, `run.closed`, and what people decided.
+        assert_eq!(at, [5, 6, 7, 8, 9, 10]);
     }
 }

@@ -319,3 +319,6 @@ fn published_as_logged(
         )),
     })
 }
+
+#[cfg(test)]
+mod tests;
