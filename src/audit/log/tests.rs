@@ -3,7 +3,6 @@
 use super::*;
 use crate::audit::entry::{NotPublished, RunResumed};
 use crate::audit::example;
-use crate::hex;
 use crate::store::{self, Existing};
 
 fn entry(number: u32) -> Entry {
@@ -37,10 +36,6 @@ fn append(log: &mut Log<'_>, numbers: std::ops::Range<u32>) {
     for number in numbers {
         log.append(&entry(number)).unwrap();
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 fn damage(store: &Store, signer: &Signer) -> String {
@@ -206,7 +201,7 @@ fn a_checkpoint_writes_the_tiles_and_bundles_of_the_log_wherever_it_was_stopped(
     assert_eq!(tile("entries/001.p/44").unwrap(), bundle(256..300));
     assert_eq!(tile("0/000").unwrap(), hashes(0..256));
     assert_eq!(tile("0/001.p/44").unwrap(), hashes(256..300));
-    assert_eq!(hex(&tile("1/000.p/1").unwrap()), root(0..256));
+    assert_eq!(hex::encode(&tile("1/000.p/1").unwrap()), root(0..256));
     assert!(tile("entries/001").is_err() && tile("0/001").is_err());
     // What was filled, but not signed, before it was stopped is written with the rest.
     let (mut log, entries) = Log::open(&store, &signer).unwrap();
@@ -218,7 +213,7 @@ fn a_checkpoint_writes_the_tiles_and_bundles_of_the_log_wherever_it_was_stopped(
     assert_eq!(tile("0/001").unwrap(), hashes(256..512));
     assert_eq!(tile("0/002.p/88").unwrap(), hashes(512..600));
     let above = [root(0..256), root(256..512)].concat();
-    assert_eq!(hex(&tile("1/000.p/2").unwrap()), above);
+    assert_eq!(hex::encode(&tile("1/000.p/2").unwrap()), above);
 }
 
 #[test]
