@@ -228,7 +228,7 @@ mod tests {
         }
     }
 
-    /// Leaves and roots of Certificate Transparency's tests of RFC 6962, as they stand in its C++, Go and Java programs.
+    /// Leaves and roots of RFC 6962 in the tests of Certificate Transparency's programs (`transparency-dev/merkle`).
     #[test]
     fn roots_are_those_of_certificate_transparency() {
         let leaves: [&[u8]; 8] = [
@@ -301,12 +301,11 @@ mod tests {
     /// A full tile of level 1 stands for 256 tiles of level 0.
     #[test]
     fn tiles_above_fill_from_whole_tiles_as_they_do_from_leaves() {
-        let leaf =
-            |tile: u32, at: usize| record_hash(&[tile.to_be_bytes(), [0, 0, 0, at as u8]].concat());
+        let leaf = |tile: u32, at: u8| record_hash(&[&tile.to_be_bytes()[..], &[at]].concat());
         let mut leaves = Tree::default();
         let mut tiles = Tree::default();
         for tile in 0..2 * 256 + 3 {
-            let hashes: Vec<Hash> = (0..WIDTH).map(|at| leaf(tile, at)).collect();
+            let hashes: Vec<Hash> = (0..=u8::MAX).map(|at| leaf(tile, at)).collect();
             let above = tiles.push_tile(perfect(&hashes));
             let mut full: Vec<HashTile> = hashes
                 .into_iter()
