@@ -118,7 +118,7 @@ impl Blocks {
         let limit = line::LONGEST as u64 + 1;
         let before = text.len();
         let read = (&mut self.file).take(limit).read_until(b'\n', text);
-        let whole = text.len() > before && text.last() == Some(&b'\n');
+        let whole = text.get(before..).is_some_and(|line| line.ends_with(b"\n"));
         match read {
             Ok(0) => {}
             Ok(_) if whole => self.read += 1,
@@ -137,7 +137,7 @@ impl Blocks {
                 text.truncate(before);
             }
         }
-        self.done |= !whole;
+        self.done = !whole;
         whole
     }
 }

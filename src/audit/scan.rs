@@ -172,25 +172,21 @@ impl Scan<'_> {
 
     /// RFC 8785, section 3.2.2.2: two letters where JSON has them, else `\u00` and lower-case digits, for control characters only.
     fn escape(&mut self) -> Option<()> {
-        self.at += 1;
-        match self.peek()? {
-            b'b' | b't' | b'n' | b'f' | b'r' | b'"' | b'\\' => {
-                self.at += 1;
-                Some(())
-            }
-            _ => {
-                self.skip(b"u00")?;
-                let high = self.peek()?.checked_sub(b'0').filter(|high| *high < 2)?;
-                self.at += 1;
-                let low = match self.peek()? {
-                    digit @ b'0'..=b'9' => digit - b'0',
-                    digit @ b'a'..=b'f' => digit - b'a' + 10,
-                    _ => return None,
-                };
-                self.at += 1;
-                (!matches!(high * 16 + low, 8 | 9 | 10 | 12 | 13)).then_some(())
-            }
-        }
+        self.at += match self.bytes.get(self.at..)? {
+            [b'\\', b'b' | b't' | b'n' | b'f' | b'r' | b'"' | b'\\', ..] => 2,
+            [
+                b'\\',
+                b'u',
+                b'0',
+                b'0',
+                b'0',
+                b'0'..=b'7' | b'b' | b'e' | b'f',
+                ..,
+            ]
+            | [b'\\', b'u', b'0', b'0', b'1', b'0'..=b'9' | b'a'..=b'f', ..] => 6,
+            _ => return None,
+        };
+        Some(())
     }
 }
 
@@ -224,7 +220,7 @@ mod tests {
             r#"{"a":[],"b":{},"c":[1,-2,0],"d":null,"e":[true,false],"type":"x"}"#,
             r#"{"a":9007199254740991,"b":-9007199254740991,"type":"x"}"#,
             "{\"a\":\"\\b\\t\\n\\f\\r\\\"\\\\/\\u001f\\u0000é\u{7f}\u{1f600}\u{2028}\",\"type\":\"x\"}",
-            r#"{"a":"\u0007\u000b\u000e\u0018\u0019\u001a ","type":"x"}"#,
+            r#"{"a":"\u0007\u000b\u000e\u000f\u0010\u0018\u0019\u001a ","type":"x"}"#,
         ];
         let bad = [
             r#"{"type":"x"} "#,
@@ -248,6 +244,10 @@ mod tests {
             r#"{"a":"\u000c","type":"x"}"#,
             r#"{"a":"\u000d","type":"x"}"#,
             r#"{"a":"\u000g","type":"x"}"#,
+            r#"{"a":"\u001g","type":"x"}"#,
+            r#"{"a":"\u0a00","type":"x"}"#,
+            r#"{"a":"\u001","type":"x"}"#,
+            r#"{"a":"\"#,
             r#"{"a":"\u0041","type":"x"}"#,
             r#"{"a":"\u001F","type":"x"}"#,
             r#"{"a":"\u000a","type":"x"}"#,

@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use super::super::example::{Told, whole, with};
+use super::super::example::{Told, whole};
 use super::{MOST, Story};
 
 /// What stands in `frame.masked` where people decided.
