@@ -171,6 +171,25 @@ pub(super) fn signer(name: &str) -> Signer {
     Signer::parse(&keygen(name).unwrap().signer, name).unwrap()
 }
 
+/// The keys and the note of Go's package `golang.org/x/mod/sumdb/note`, whose signature begins with the key's id: four bytes.
+pub(super) const GO_SIGNER: &str =
+    "PRIVATE+KEY+PeterNeumann+c74f20a3+AYEKFALVFGyNhPJEMzD1QIDr+Y7hfZx09iUvxdXHKDFz";
+pub(super) const GO_VERIFIER: &str =
+    "PeterNeumann+c74f20a3+ARpc2QcUPDhMQegwxbzhKqiBfsVkmqq/LDE4izWy10TW";
+pub(super) const GO_TEXT: &str = "If you think cryptography is the answer to your problem,\nthen you don't know what your problem is.\n";
+pub(super) const GO_SIGNATURE: &str =
+    "x08go/ZJkuBS9UG/SffcvIAQxVBtiFupLLr8pAcElZInNIuGUgYN1FFYC2pZSNXgKvqfqdngotpRZb6KE6RyyBwJnAM=";
+
+pub(super) fn go_signer() -> Signer {
+    Signer::parse(GO_SIGNER, "go").unwrap()
+}
+
+/// Go's key under another name. Its id is by Python: the first four bytes of SHA-256 over name, newline and public key.
+pub(super) fn renamed() -> Signer {
+    let renamed = GO_SIGNER.replace("PeterNeumann+c74f20a3", "P.Neumann+736122b1");
+    Signer::parse(&renamed, "renamed").unwrap()
+}
+
 /// A finished run in a folder.
 pub(super) struct Finished {
     folder: tempfile::TempDir,

@@ -193,26 +193,85 @@ fn open(bytes: &[u8], verifier: &str) -> Result<((u64, Hash), Vec<u8>), String> 
 
 #[cfg(test)]
 mod tests {
+    use super::super::example::{
+        GO_SIGNATURE, GO_SIGNER, GO_TEXT, GO_VERIFIER, go_signer, renamed,
+    };
     use super::*;
+    use crate::store::write_secret;
 
     #[test]
-    fn what_a_key_signs_its_verifier_opens_and_no_other() {
-        let pair = keygen("example.org/heatveil").unwrap();
-        let signer = Signer::parse(&pair.signer, "test").unwrap();
-        assert_eq!(signer.verifier(), pair.verifier);
-        let note = signer.checkpoint(3, Hash([7; 32])).unwrap();
+    fn it_signs_as_go_does() {
+        let signer = go_signer();
         assert_eq!(
-            open_checkpoint(&note, &pair.verifier).unwrap(),
-            (3, Hash([7; 32]))
+            (signer.name(), signer.verifier()),
+            ("PeterNeumann", GO_VERIFIER)
         );
-        let other = keygen("example.org/heatveil").unwrap();
-        assert!(open_checkpoint(&note, &other.verifier).is_err());
-        // Well formed, and of nobody: four bytes of a key's id, then a signature.
-        let more = [note.as_slice(), "\u{2014} ico.org.uk AAAAAAAA\n".as_bytes()].concat();
-        assert!(open_checkpoint(&more, &pair.verifier).is_ok());
-        for (note, is_own) in [(&note, true), (&more, false)] {
-            assert_eq!(open_own_checkpoint(note, &pair.verifier).is_ok(), is_own);
+        let text = GO_TEXT.as_bytes();
+        let signature =
+            base64::Engine::decode(&base64::prelude::BASE64_STANDARD, GO_SIGNATURE).unwrap();
+        assert_eq!(signer.sign_bytes(text).unwrap(), signature[4..]);
+        assert_eq!(signed_bytes(GO_VERIFIER, text, &signature[4..]), Ok(true));
+        assert_eq!(signed_bytes(GO_VERIFIER, b"x", &signature[4..]), Ok(false));
+        assert!(signed_bytes("PeterNeumann", text, &signature[4..]).is_err());
+    }
+
+    #[test]
+    fn a_signed_text_that_is_no_checkpoint_of_the_keys_log_is_refused() {
+        let note = format!("{GO_TEXT}\n\u{2014} PeterNeumann {GO_SIGNATURE}\n");
+        let problem = open_checkpoint(note.as_bytes(), GO_VERIFIER).unwrap_err();
+        assert!(problem.contains("not a checkpoint"), "{problem}");
+        let signer = go_signer();
+        let text = format!("elsewhere\n3\n{}\n", Hash([7; 32]));
+        let mut note = Note::new(text.as_bytes(), &[]).unwrap();
+        note.add_sigs(&[&signer.key]).unwrap();
+        let problem = open_checkpoint(&note.to_bytes(), GO_VERIFIER).unwrap_err();
+        assert!(problem.contains("its origin is \"elsewhere\""), "{problem}");
+    }
+
+    #[test]
+    fn a_key_is_the_same_under_another_name() {
+        assert!(go_signer().is_same(&renamed()) && renamed().is_same(&go_signer()));
+        let other = keygen("PeterNeumann").unwrap();
+        let other = Signer::parse(&other.signer, "other").unwrap();
+        assert!(!go_signer().is_same(&other));
+    }
+
+    #[test]
+    fn a_key_is_read_from_its_file_and_the_file_is_named_when_there_is_none() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("log.key");
+        assert!(
+            matches!(Signer::load(&path), Err(AuditError::Io { path: named, .. }) if named == path)
+        );
+        write_secret(&path, format!("{GO_SIGNER}\n").as_bytes()).unwrap();
+        assert_eq!(Signer::load(&path).unwrap().verifier(), GO_VERIFIER);
+        let path = folder.path().join("not.key");
+        write_secret(&path, GO_VERIFIER.as_bytes()).unwrap();
+        let name = path.display().to_string();
+        assert!(matches!(Signer::load(&path), Err(AuditError::Key { what, .. }) if what == name));
+    }
+
+    #[test]
+    fn what_is_shown_of_a_key_is_what_reviewers_get() {
+        let pair = KeyPair {
+            signer: GO_SIGNER.into(),
+            verifier: GO_VERIFIER.into(),
+        };
+        for (shown, kind) in [
+            (format!("{pair:?}"), "KeyPair"),
+            (format!("{:?}", go_signer()), "Signer"),
+        ] {
+            assert_eq!(shown, format!("{kind}({GO_VERIFIER})"));
         }
+    }
+
+    #[test]
+    fn random_bytes_differ_each_time() {
+        let mut filled = [[0; 32]; 2];
+        for bytes in &mut filled {
+            fill_random(bytes).unwrap();
+        }
+        assert_ne!(filled[0], filled[1]);
     }
 
     #[test]

@@ -34,8 +34,7 @@ pub(super) struct Checked {
 impl Block {
     /// Lines.
     pub(super) fn lines(&self) -> impl Iterator<Item = &[u8]> {
-        let lines = self.text.split_inclusive(|&byte| byte == b'\n');
-        lines.map(|line| line.strip_suffix(b"\n").unwrap_or(line))
+        split(&self.text)
     }
 
     /// Parses and hashes every line.
@@ -62,6 +61,12 @@ impl Block {
         }
         bundle
     }
+}
+
+/// Lines of a text, without their newlines.
+pub(super) fn split(text: &[u8]) -> impl Iterator<Item = &[u8]> {
+    let lines = text.split_inclusive(|&byte| byte == b'\n');
+    lines.map(|line| line.strip_suffix(b"\n").unwrap_or(line))
 }
 
 /// Reads blocks from a file that may hold anything.
@@ -114,7 +119,7 @@ impl Blocks {
         let limit = line::LONGEST as u64 + 1;
         let before = text.len();
         let read = (&mut self.file).take(limit).read_until(b'\n', text);
-        let whole = text.len() > before && text.last() == Some(&b'\n');
+        let whole = text.get(before..).is_some_and(|line| line.ends_with(b"\n"));
         match read {
             Ok(0) => {}
             Ok(_) if whole => self.read += 1,
@@ -133,21 +138,26 @@ impl Blocks {
                 text.truncate(before);
             }
         }
-        self.done |= !whole;
+        self.done = !whole;
         whole
     }
 }
 
 #[cfg(test)]
 mod tests {
+    use super::super::tree::root;
     use super::*;
     use crate::store::write_secret;
 
-    fn blocks(bytes: &[u8]) -> (Vec<usize>, Option<String>) {
+    fn open(bytes: &[u8]) -> Blocks {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("log");
         write_secret(&path, bytes).unwrap();
-        let mut blocks = Blocks::new(File::open(path).unwrap());
+        Blocks::new(File::open(path).unwrap())
+    }
+
+    fn blocks(bytes: &[u8]) -> (Vec<usize>, Option<String>) {
+        let mut blocks = open(bytes);
         let mut lines = Vec::new();
         loop {
             let some = blocks.take(2);
@@ -176,5 +186,47 @@ mod tests {
             (lines, problem.unwrap().contains("line 2 is longer")),
             (vec![1], true)
         );
+    }
+
+    #[test]
+    fn no_more_blocks_are_taken_than_asked_for() {
+        let mut blocks = open(&b"x\n".repeat(3 * 256 + 1));
+        let taken = [0, 2, 1, 5, 5].map(|most| blocks.take(most).len());
+        assert_eq!(taken, [0, 2, 1, 1, 0]);
+    }
+
+    #[test]
+    fn a_log_that_cannot_be_read_is_told_and_holds_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let mut blocks = Blocks::new(File::open(folder.path()).unwrap());
+        assert!(blocks.take(2).is_empty());
+        let problem = blocks.problem().unwrap();
+        assert!(problem.starts_with("the log cannot be read"), "{problem}");
+    }
+
+    /// What C2SP tlog-tiles says of bundles: each line behind its length in two bytes, big-endian.
+    #[test]
+    fn a_block_has_a_leaf_an_entry_and_a_place_in_the_bundle_for_each_line() {
+        let entry = br#"{"at":1,"frames":2,"type":"run.resumed"}"#;
+        let text = [b"x\n", entry.as_slice(), b"\n\n"].concat();
+        let block = open(&text).take(1).pop().unwrap();
+        let expected = [b"\x00\x01x\x00\x28", entry.as_slice(), b"\x00\x00"].concat();
+        assert_eq!(block.bundle(), expected);
+        let checked = block.check();
+        let lines: [&[u8]; 3] = [b"x", entry, b""];
+        assert_eq!(checked.leaves, lines.map(record_hash));
+        assert_eq!(checked.len(), 3);
+        let entries = checked.entries.iter().map(Option::is_some);
+        assert_eq!(entries.collect::<Vec<_>>(), [false, true, false]);
+        assert_eq!((checked.root, checked.problems.len()), (None, 0));
+    }
+
+    #[test]
+    fn a_full_block_has_the_root_over_its_lines_and_no_other_has_one() {
+        for (lines, is_full) in [(255, false), (256, true)] {
+            let block = open(&b"x\n".repeat(lines)).take(1).pop().unwrap();
+            let expected = Hash(root(vec![b"x".as_slice(); lines]));
+            assert_eq!(block.check().root, is_full.then_some(expected));
+        }
     }
 }

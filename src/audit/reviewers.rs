@@ -124,11 +124,8 @@ pub(super) fn problems(
 
 #[cfg(test)]
 mod tests {
+    use super::super::example::{GO_VERIFIER, go_signer, renamed, signer};
     use super::*;
-
-    fn signer(name: &str) -> Signer {
-        Signer::parse(&keys::keygen(name).unwrap().signer, name).unwrap()
-    }
 
     fn decision(decision: &str, open: Vec<[u32; 4]>) -> ReviewDecided {
         ReviewDecided {
@@ -186,6 +183,30 @@ mod tests {
         assert_eq!(found(&signed, None, &[]), Vec::<String>::new());
         signed.signatures.pop();
         assert!(found(&signed, None, &[])[0].contains("two people"));
+    }
+
+    #[test]
+    fn a_key_under_two_names_is_one_person() {
+        let (go, renamed) = (go_signer(), renamed());
+        let release = decision("release", vec![[0, 0, 9, 9]]);
+        assert!(release.clone().signed(&[&go, &renamed]).is_err());
+        let twice = release.countersigned(&go).unwrap();
+        let twice = twice.countersigned(&renamed).unwrap();
+        assert!(found(&twice, None, &[])[0].contains("one key signed a decision twice"));
+        let signed = decision("approve", vec![]).signed(&[&renamed]).unwrap();
+        let known = [GO_VERIFIER.to_owned()];
+        assert_eq!(found(&signed, None, &known), Vec::<String>::new());
+        assert!(found(&signed, Some(GO_VERIFIER), &[])[0].contains("log's own key"));
+    }
+
+    #[test]
+    fn one_of_several_that_were_named_may_sign_and_a_key_that_is_none_never_did() {
+        let (jo, kim) = (signer("jo"), signer("kim"));
+        let known = [jo.verifier().to_owned(), kim.verifier().to_owned()];
+        let mut signed = decision("approve", vec![]).signed(&[&kim]).unwrap();
+        assert_eq!(found(&signed, None, &known), Vec::<String>::new());
+        signed.signatures[0].key = "kim".into();
+        assert!(found(&signed, None, &[])[0].contains("the verifier key is not valid"));
     }
 
     /// Bytes as the page says they are signed, made by hand.

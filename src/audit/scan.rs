@@ -172,25 +172,21 @@ impl Scan<'_> {
 
     /// RFC 8785, section 3.2.2.2: two letters where JSON has them, else `\u00` and lower-case digits, for control characters only.
     fn escape(&mut self) -> Option<()> {
-        self.at += 1;
-        match self.peek()? {
-            b'b' | b't' | b'n' | b'f' | b'r' | b'"' | b'\\' => {
-                self.at += 1;
-                Some(())
-            }
-            _ => {
-                self.skip(b"u00")?;
-                let high = self.peek()?.checked_sub(b'0').filter(|high| *high < 2)?;
-                self.at += 1;
-                let low = match self.peek()? {
-                    digit @ b'0'..=b'9' => digit - b'0',
-                    digit @ b'a'..=b'f' => digit - b'a' + 10,
-                    _ => return None,
-                };
-                self.at += 1;
-                (!matches!(high * 16 + low, 8 | 9 | 10 | 12 | 13)).then_some(())
-            }
-        }
+        self.at += match self.bytes.get(self.at..)? {
+            [b'\\', b'b' | b't' | b'n' | b'f' | b'r' | b'"' | b'\\', ..] => 2,
+            [
+                b'\\',
+                b'u',
+                b'0',
+                b'0',
+                b'0',
+                b'0'..=b'7' | b'b' | b'e' | b'f',
+                ..,
+            ]
+            | [b'\\', b'u', b'0', b'0', b'1', b'0'..=b'9' | b'a'..=b'f', ..] => 6,
+            _ => return None,
+        };
+        Some(())
     }
 }
 
@@ -224,6 +220,7 @@ mod tests {
             r#"{"a":[],"b":{},"c":[1,-2,0],"d":null,"e":[true,false],"type":"x"}"#,
             r#"{"a":9007199254740991,"b":-9007199254740991,"type":"x"}"#,
             "{\"a\":\"\\b\\t\\n\\f\\r\\\"\\\\/\\u001f\\u0000é\u{7f}\u{1f600}\u{2028}\",\"type\":\"x\"}",
+            r#"{"a":"\u0007\u000b\u000e\u000f\u0010\u0018\u0019\u001a ","type":"x"}"#,
         ];
         let bad = [
             r#"{"type":"x"} "#,
@@ -237,6 +234,20 @@ mod tests {
             r#"{"a":1e3,"type":"x"}"#,
             r#"{"a":9007199254740992,"type":"x"}"#,
             r#"{"a":"\/","type":"x"}"#,
+            r#"{"a":-,"type":"x"}"#,
+            r#"{"a":,"type":"x"}"#,
+            r#"{"a":99999999999999999999,"type":"x"}"#,
+            r#"{"a":"\u0020","type":"x"}"#,
+            r#"{"a":"\u002f","type":"x"}"#,
+            r#"{"a":"\u0008","type":"x"}"#,
+            r#"{"a":"\u0009","type":"x"}"#,
+            r#"{"a":"\u000c","type":"x"}"#,
+            r#"{"a":"\u000d","type":"x"}"#,
+            r#"{"a":"\u000g","type":"x"}"#,
+            r#"{"a":"\u001g","type":"x"}"#,
+            r#"{"a":"\u0a00","type":"x"}"#,
+            r#"{"a":"\u001","type":"x"}"#,
+            r#"{"a":"\"#,
             r#"{"a":"\u0041","type":"x"}"#,
             r#"{"a":"\u001F","type":"x"}"#,
             r#"{"a":"\u000a","type":"x"}"#,
@@ -263,7 +274,38 @@ mod tests {
         for line in bad {
             assert_eq!(scan(line.as_bytes()), None, "{line}");
         }
-        let deep = format!(r#"{{"a":{}{},"type":"x"}}"#, "[".repeat(99), "]".repeat(99));
-        assert_eq!(scan(deep.as_bytes()), None);
+    }
+
+    /// They are canonical, and in no entry.
+    #[test]
+    fn keys_are_ascii_without_escapes() {
+        for line in [
+            r#"{"":1,"type":"x"}"#,
+            r#"{"a\nb":1,"type":"x"}"#,
+            r#"{"type":"x","é":1}"#,
+        ] {
+            let value: serde_json::Value = serde_json::from_str(line).unwrap();
+            assert_eq!(serde_jcs::to_string(&value).unwrap(), line);
+            assert_eq!(scan(line.as_bytes()), None, "{line}");
+        }
+    }
+
+    /// The members of the outermost object are of level 1.
+    #[test]
+    fn values_lie_sixteen_levels_deep_and_no_deeper() {
+        for (open, inmost, close, most) in [
+            ("[", "1", "]", 15),
+            (r#"{"a":"#, "1", "}", 15),
+            (r#"{"manifest":"#, "{}", "}", 15),
+            // Two levels each: 1 + 2 * 7 = 15.
+            (r#"{"files":["#, "{}", "]}", 7),
+            (r#"{"lines":["#, "{}", "]}", 7),
+        ] {
+            for times in [most, most + 1, most + 2, 99] {
+                let (open, close) = (open.repeat(times), close.repeat(times));
+                let line = format!(r#"{{"a":{open}{inmost}{close},"type":"x"}}"#);
+                assert_eq!(scan(line.as_bytes()).is_some(), times == most, "{line}");
+            }
+        }
     }
 }

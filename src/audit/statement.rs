@@ -141,7 +141,150 @@ pub(super) fn pre_authentication(payload: &[u8]) -> Vec<u8> {
 
 #[cfg(test)]
 mod tests {
+    use super::super::example::{GO_VERIFIER, go_signer, whole};
+    use super::super::{Entry, PublishedFile};
     use super::*;
+
+    const CHECKPOINT: &str = "log\n1\n";
+
+    fn opened() -> RunOpened {
+        match whole().entries().swap_remove(0) {
+            Entry::RunOpened(opened) => opened,
+            other => panic!("{other:?}"),
+        }
+    }
+
+    fn files() -> Vec<PublishedFile> {
+        // A file may have several entries.
+        ["tiles/b", "tiles/a", "tiles/b"]
+            .map(|path| PublishedFile {
+                path: path.into(),
+                sha256: path.replace("tiles/", "0").repeat(32),
+                bytes: 9,
+            })
+            .into()
+    }
+
+    fn statement<'a>(opened: &'a RunOpened, files: &'a [PublishedFile]) -> Statement<'a> {
+        Statement {
+            at: 9,
+            recipient: "council",
+            approver: "kim",
+            checkpoint: CHECKPOINT,
+            opened,
+            files,
+        }
+    }
+
+    /// By hand: in-toto Statement v1 with its keys in the order of RFC 8785; the checkpoint by `base64`.
+    fn payload() -> String {
+        let (a, b, hash) = ("0a".repeat(32), "0b".repeat(32), "5a".repeat(32));
+        let materials = format!(
+            r#"[{{"content":"bG9nCjEK","name":"audit/checkpoint"}},{{"digest":{{"sha256":"{hash}"}},"name":"policy"}},{{"digest":{{"sha256":"{hash}"}},"name":"a"}},{{"digest":{{"sha256":"{hash}"}},"name":"w"}}]"#
+        );
+        let predicate = format!(
+            r#"{{"approvedAt":9,"approver":"kim","heatveil":"0.1.0","operator":"o","purpose":"p","recipient":"council","resolvedDependencies":{materials}}}"#
+        );
+        format!(
+            r#"{{"_type":"https://in-toto.io/Statement/v1","predicate":{predicate},"predicateType":"https://example.invalid/heatveil/release/v1","subject":[{{"digest":{{"sha256":"{a}"}},"name":"tiles/a"}},{{"digest":{{"sha256":"{b}"}},"name":"tiles/b"}}]}}"#
+        )
+    }
+
+    /// A DSSE envelope around anything.
+    fn envelope(payload: &[u8]) -> Value {
+        let head = format!("DSSEv1 28 application/vnd.in-toto+json {} ", payload.len());
+        let signed = [head.as_bytes(), payload].concat();
+        let sig = BASE64_STANDARD.encode(go_signer().sign_bytes(&signed).unwrap());
+        json!({"payload": BASE64_STANDARD.encode(payload), "payloadType": "application/vnd.in-toto+json",
+            "signatures": [{"keyid": GO_VERIFIER, "sig": sig}]})
+    }
+
+    fn changed(pointer: &str, value: impl Into<Value>) -> Vec<u8> {
+        let mut envelope = envelope(payload().as_bytes());
+        *envelope.pointer_mut(pointer).unwrap() = value.into();
+        envelope.to_string().into_bytes()
+    }
+
+    #[test]
+    fn a_statement_names_each_file_the_checkpoint_and_what_looked_and_is_signed() {
+        let (opened, files) = (opened(), files());
+        let signed = statement(&opened, &files).sign(&go_signer()).unwrap();
+        assert_eq!(
+            String::from_utf8(signed.clone()).unwrap(),
+            envelope(payload().as_bytes()).to_string()
+        );
+        let expected = (CHECKPOINT.to_owned(), GO_VERIFIER.to_owned());
+        assert_eq!(open(&signed), Ok(expected));
+    }
+
+    #[test]
+    fn an_envelope_that_does_not_hold_a_signed_statement_is_refused() {
+        let signature = envelope(payload().as_bytes())["signatures"][0].clone();
+        let other = BASE64_STANDARD.encode(payload().replace("council", "others"));
+        let no_checkpoint = payload().replace("bG9nCjEK", "bG9n*jEK");
+        let signed = |payload: &str| envelope(payload.as_bytes()).to_string().into_bytes();
+        let unsigned = "its signature does not verify";
+        for (bytes, expected) in [
+            (b"{}".to_vec(), "not a DSSE envelope"),
+            (
+                changed("/signatures", json!([])),
+                "it does not bear one signature",
+            ),
+            (
+                changed("/signatures", json!([signature, signature])),
+                "it does not bear one signature",
+            ),
+            (changed("/payload", "*"), "not base64"),
+            (changed("/signatures/0/sig", "*"), "not base64"),
+            (changed("/signatures/0/sig", "AA=="), unsigned),
+            (changed("/signatures/0/keyid", "somebody"), unsigned),
+            (changed("/payload", other), unsigned),
+            (changed("/payloadType", "text/plain"), unsigned),
+            (signed("statement"), "not a statement"),
+            (signed("{}"), "it names no checkpoint"),
+            (signed(&no_checkpoint), "it names no checkpoint"),
+        ] {
+            assert_eq!(open(&bytes), Err(expected));
+        }
+    }
+
+    #[test]
+    fn one_text_alone_is_what_the_log_says() {
+        let (opened, files) = (opened(), files());
+        let whole = statement(&opened, &files);
+        let bytes = changed("/payloadType", PAYLOAD_TYPE);
+        assert!(says(&bytes, &whole).unwrap());
+        assert!(!says(b"{}", &whole).unwrap());
+        let elsewhere = RunOpened {
+            operator: "other".into(),
+            ..opened.clone()
+        };
+        for other in [
+            Statement { at: 8, ..whole },
+            Statement {
+                recipient: "kim",
+                ..whole
+            },
+            Statement {
+                approver: "council",
+                ..whole
+            },
+            Statement {
+                checkpoint: "log\n2\n",
+                ..whole
+            },
+            Statement {
+                opened: &elsewhere,
+                ..whole
+            },
+            Statement {
+                files: &files[1..2],
+                ..whole
+            },
+        ] {
+            assert!(!says(&bytes, &other).unwrap());
+        }
+    }
 
     /// The form of the DSSE protocol's example, by hand: "`DSSEv1` SP LEN(type) SP type SP LEN(body) SP body".
     #[test]

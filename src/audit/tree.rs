@@ -132,7 +132,6 @@ pub(super) fn perfect(hashes: &[Hash]) -> Hash {
     match hashes {
         [] => EMPTY_HASH,
         [hash] => *hash,
-        [left, right] => node_hash(*left, *right),
         _ => {
             let (left, right) = hashes.split_at(hashes.len() / 2);
             node_hash(perfect(left), perfect(right))
@@ -223,8 +222,49 @@ mod tests {
             stored.0.extend(new);
             tree.push(record_hash(&line));
             other.push(line);
+            assert_eq!(tree.size(), number + 1);
             assert_eq!(tree.root().0[..], other.root().as_bytes()[..], "{number}");
             assert_eq!(tree.root(), tree_hash(number + 1, &stored).unwrap());
+        }
+    }
+
+    /// Leaves and roots of RFC 6962 in the tests of Certificate Transparency's programs (`transparency-dev/merkle`).
+    #[test]
+    fn roots_are_those_of_certificate_transparency() {
+        let leaves: [&[u8]; 8] = [
+            b"",
+            b"\x00",
+            b"\x10",
+            b"\x20\x21",
+            b"\x30\x31",
+            b"@ABC",
+            b"PQRSTUVW",
+            b"`abcdefghijklmno",
+        ];
+        let roots = [
+            "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855",
+            "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+            "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+            "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+            "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+            "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+            "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+            "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+            "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+        ];
+        let mut lines = LinesRoot::default();
+        assert_eq!(lines.hex(), roots[0]);
+        for (number, leaf) in leaves.into_iter().enumerate() {
+            lines.push(leaf);
+            let first = leaves[..=number].iter().copied();
+            assert_eq!(
+                (lines.hex(), hex::encode(&root(first))),
+                (roots[number + 1].into(), roots[number + 1].into())
+            );
+        }
+        let hashes = leaves.map(record_hash);
+        for size in [0, 1, 2, 4, 8] {
+            assert_eq!(hex::encode(&perfect(&hashes[..size]).0), roots[size]);
         }
     }
 
@@ -256,6 +296,36 @@ mod tests {
         found.sort();
         wanted.sort();
         assert!(found == wanted);
+    }
+
+    /// A full tile of level 1 stands for 256 tiles of level 0.
+    #[test]
+    fn tiles_above_fill_from_whole_tiles_as_they_do_from_leaves() {
+        let leaf = |tile: u32, at: u8| record_hash(&[&tile.to_be_bytes()[..], &[at]].concat());
+        let mut leaves = Tree::default();
+        let mut tiles = Tree::default();
+        for tile in 0..2 * 256 + 3 {
+            let hashes: Vec<Hash> = (0..=u8::MAX).map(|at| leaf(tile, at)).collect();
+            let above = tiles.push_tile(perfect(&hashes));
+            let mut full: Vec<HashTile> = hashes
+                .into_iter()
+                .flat_map(|hash| leaves.push(hash))
+                .collect();
+            let lowest = full.remove(0);
+            assert_eq!(
+                (lowest.level(), lowest.path()),
+                (0, path("0", u64::from(tile), WIDTH))
+            );
+            assert_eq!(above, full);
+            assert_eq!(tiles.size(), leaves.size());
+            if let [above] = above.as_slice() {
+                assert_eq!(above.level(), 1);
+                assert_eq!(above.path(), format!("1/00{}", tile / 256));
+            }
+        }
+        let partial: Vec<_> = tiles.partial().map(|tile| tile.path()).collect();
+        assert_eq!(partial, ["1/002.p/3", "2/000.p/2"]);
+        assert_eq!((tiles.root(), tiles.size()), (leaves.root(), 256 * 515));
     }
 
     #[test]

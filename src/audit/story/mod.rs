@@ -155,14 +155,17 @@ impl Story {
     /// Whether an entry only adds ranges of frames to the one before it.
     fn goes_on(&mut self, entry: &Entry) -> bool {
         let before = self.part.take();
-        let mut whole = match entry {
-            Entry::TileEmitted(_) | Entry::Buildings(_) | Entry::Flight(_) => entry.clone(),
-            _ => return false,
-        };
-        let ranges = match &mut whole {
-            Entry::TileEmitted(tile) => std::mem::take(&mut tile.source_frames),
-            Entry::Buildings(table) => std::mem::take(&mut table.source_frames),
-            Entry::Flight(flight) => std::mem::take(&mut flight.frames),
+        let (whole, ranges) = match entry {
+            Entry::TileEmitted(tile) => {
+                let mut tile = tile.clone();
+                let ranges = std::mem::take(&mut tile.source_frames);
+                (Entry::TileEmitted(tile), ranges)
+            }
+            Entry::Buildings(table) => {
+                let mut table = table.clone();
+                let ranges = std::mem::take(&mut table.source_frames);
+                (Entry::Buildings(table), ranges)
+            }
             _ => return false,
         };
         let ends = ranges.first().zip(ranges.last());

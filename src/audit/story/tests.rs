@@ -2,7 +2,21 @@
 
 use serde_json::{Value, json};
 
-use super::super::example::{Told, whole, with};
+use super::super::example::{Told, whole};
+use super::{MOST, Story};
+
+/// What stands in `frame.masked` where people decided.
+fn decided() -> Value {
+    json!({"decision": "approve", "hide": [[1, 2, 3, 4]]})
+}
+
+/// Frame 2 withheld for this reason.
+fn withheld(told: Told, reason: &str) -> Told {
+    told.set("rejected 2", "type", "frame.withheld")
+        .set("rejected 2", "reason", reason)
+        .set("closed", "withheld", 1)
+        .set("closed", "rejected", 0)
+}
 
 #[test]
 fn a_whole_story_has_no_problems() {
@@ -10,21 +24,103 @@ fn a_whole_story_has_no_problems() {
 }
 
 #[test]
-#[expect(clippy::too_many_lines, reason = "a list of rules")]
-fn each_rule_is_told_when_it_is_broken() {
+fn so_has_one_that_leaves_out_what_need_not_be_or_follows_a_review() {
+    let no_warm_spots = whole()
+        .set("opened", "lines", json!(["model", "carry"]))
+        .without("spots 0")
+        .without("spots 1");
+    let map = [
+        "placed 0",
+        "placed 1",
+        "flight",
+        "objection",
+        "temperature",
+        "heat",
+        "heat tile",
+        "buildings",
+        "resumed",
+    ];
+    let no_map = map.into_iter().fold(whole(), Told::without);
+    let hash = "5a".repeat(32);
+    let reviewed = json!({"size": 9, "root": hash, "decisions_sha256": hash});
+    let following = whole().set("opened", "reviewed", reviewed);
+    let following = following.set("masked 0", "reviewed", decided());
+    for told in [
+        no_warm_spots,
+        no_map,
+        withheld(whole(), "beyond-envelope"),
+        withheld(following, "reviewed"),
+    ] {
+        assert_eq!(told.problems(), Vec::<String>::new());
+    }
+}
+
+#[test]
+fn a_log_that_begins_otherwise_or_has_no_end_is_told_once() {
+    let begins = "the log does not begin with run.opened";
     for (told, expected) in [
-        (
-            whole().without("opened"),
-            "the log does not begin with run.opened",
-        ),
-        (Told(vec![]), "the log does not begin with run.opened"),
+        (Told(vec![]), begins),
+        (whole().without("opened"), begins),
+        (whole().before("opened", "closed"), begins),
         (
             whole().without("closed"),
             "the log has no run.closed: the run is not finished",
         ),
+    ] {
+        assert_eq!(told.problems(), [expected]);
+    }
+}
+
+#[test]
+fn a_story_tells_how_the_run_began_whether_it_ended_and_how_much_is_wrong_so_far() {
+    let mut story = Story::default();
+    assert_eq!(story.opened(), None);
+    let told = whole().set("resumed", "frames", 1);
+    let (first_wrong, closed) = (told.at("resumed"), told.at("closed"));
+    for (at, entry) in told.entries().iter().enumerate() {
+        assert!(!story.is_closed());
+        story.take(entry);
+        assert_eq!(story.opened().map(|opened| opened.at), Some(5));
+        assert_eq!(story.problems(), usize::from(at >= first_wrong));
+        assert_eq!(story.is_closed(), at == closed);
+    }
+}
+
+/// One more than are told, so that it can be seen that there are more.
+#[test]
+fn what_is_wrong_a_thousand_times_is_not_looked_at_any_more() {
+    let mut told = whole().set("resumed", "frames", 1);
+    let resumed = told.0[told.at("resumed")].clone();
+    told.0.splice(1..1, vec![resumed; 2000]);
+    let mut story = Story::default();
+    for entry in told.entries() {
+        story.take(&entry);
+    }
+    assert_eq!(story.problems(), MOST + 1);
+    assert_eq!(story.finish().len(), MOST + 1);
+}
+
+#[test]
+#[expect(clippy::too_many_lines, reason = "a list of rules")]
+fn each_rule_is_told_when_it_is_broken() {
+    for (told, expected) in [
         (
             whole().again("opened", "masked 0"),
             "run.opened stands there twice",
+        ),
+        (
+            whole().again("closed", "closed"),
+            "entries of a run follow run.closed",
+        ),
+        (
+            {
+                let mut told = whole();
+                let at = told.at("closed");
+                told.0.insert(at, ("release", json!({"type": "release.approved", "at": 9, "recipient": "r", "approver": "a",
+                    "statement_sha256": "", "size": 1, "root": ""})));
+                told
+            },
+            "a decision stands before run.closed",
         ),
         // Frames.
         (whole().without("masked 0"), "frame 0 has no outcome"),
@@ -46,7 +142,18 @@ fn each_rule_is_told_when_it_is_broken() {
             "frame 2 comes after the map was begun",
         ),
         (
-            whole().again("ingested 2", "objection"),
+            whole()
+                .without("placed 0")
+                .without("placed 1")
+                .again("ingested 2", "flight"),
+            "frame 2 comes after the map was begun",
+        ),
+        (
+            whole()
+                .without("placed 0")
+                .without("placed 1")
+                .without("flight")
+                .again("ingested 2", "objection"),
             "frame 2 comes after the map was begun",
         ),
         (
@@ -83,6 +190,14 @@ fn each_rule_is_told_when_it_is_broken() {
             "\"warm-spots\" looked at frame 1 out of the order of run.opened",
         ),
         (
+            whole().again("spots 0", "spots 0"),
+            "\"warm-spots\" looked at frame 0 out of the order of run.opened",
+        ),
+        (
+            whole().without("a 1"),
+            "\"w\" looked at frame 1 out of the order of run.opened",
+        ),
+        (
             whole().before("check 1", "carry 1"),
             "\"carry\" looked at frame 1 out of the order of run.opened",
         ),
@@ -97,6 +212,13 @@ fn each_rule_is_told_when_it_is_broken() {
         (
             whole().set("carry 1", "source", 2),
             "finds were carried from frame 2, in which nothing was found",
+        ),
+        (
+            whole()
+                .again("carry 1", "spots 0")
+                .set("carry 1", "frame", 0)
+                .set("carry 1", "source", 1),
+            "finds were carried from frame 1, in which nothing was found",
         ),
         (
             whole().set("opened", "lines", json!(["model", "carry"])),
@@ -119,6 +241,16 @@ fn each_rule_is_told_when_it_is_broken() {
             "frame 0 was published, but 0 of 2 models looked",
         ),
         (
+            whole()
+                .set(
+                    "opened",
+                    "models",
+                    json!([{"name": "a", "sha256": "", "skips": true}, {"name": "w", "sha256": "", "skips": true}]),
+                )
+                .set("a 0", "skipped", "too coarse"),
+            "frame 0 was published, but 0 of 2 models looked",
+        ),
+        (
             whole().without("spots 1"),
             "frame 1 was published, but nobody looked for warm spots",
         ),
@@ -135,16 +267,12 @@ fn each_rule_is_told_when_it_is_broken() {
             whole().set(
                 "masked 0",
                 "reviewed",
-                json!({"decision": "approve", "hide": [[1, 2, 3, 4]]}),
+                decided(),
             ),
             "frame 0 follows a decision, the run follows no review",
         ),
         (
-            whole().set("rejected 2", "type", "frame.withheld").set(
-                "rejected 2",
-                "reason",
-                "reviewed",
-            ),
+            withheld(whole(), "reviewed"),
             "frame 2 follows a decision, the run follows no review",
         ),
         // The map.
@@ -233,40 +361,39 @@ fn each_rule_is_told_when_it_is_broken() {
     }
 }
 
+/// An entry twice, the first with frame 0 and the second, somewhere behind it, with `second` in the place of its ranges.
+fn parts(label: &'static str, key: &str, behind: &str, second: &Value) -> Told {
+    let ranges = json!([[0, 0]]);
+    let mut told = whole().set(label, key, ranges).again(label, behind);
+    let last = told.0.iter().rposition(|(name, _)| *name == label).unwrap();
+    told.0[last].1[key] = second.clone();
+    told
+}
+
 #[test]
 fn ranges_of_frames_go_on_in_the_next_entry_and_in_no_other() {
-    let parts = |second: Value| {
-        whole()
-            .set("temperature", "source_frames", json!([[0, 0]]))
-            .again("temperature", "temperature")
-            .0
-            .into_iter()
-            .enumerate()
-            .map(|(at, (label, value))| {
-                let is_second = label == "temperature" && at == whole().at("temperature") + 1;
-                let value = if is_second {
-                    with(value, "source_frames", second.clone())
-                } else {
-                    value
-                };
-                (label, value)
-            })
-            .collect()
-    };
-    assert_eq!(
-        Told(parts(json!([[1, 1]]))).problems(),
-        Vec::<String>::new()
-    );
-    for again in [json!([[0, 0]]), json!([])] {
-        let problems = Told(parts(again)).problems();
-        assert_eq!(problems, ["\"tiles/temperature.tif\" was published twice"]);
+    let next = json!([[1, 1]]);
+    for (label, key) in [
+        ("temperature", "source_frames"),
+        ("buildings", "source_frames"),
+        ("flight", "frames"),
+    ] {
+        let told = parts(label, key, label, &next);
+        assert_eq!(told.problems(), Vec::<String>::new(), "{label}");
     }
-    // Frames of two entries of one flight.
-    let flights = whole()
-        .set("flight", "frames", json!([[0, 0]]))
-        .again("flight", "flight");
-    let at = flights.at("flight") + 1;
-    let mut flights = flights;
-    flights.0[at].1["frames"] = json!([[1, 1]]);
-    assert_eq!(flights.problems(), Vec::<String>::new());
+    let tile = "\"tiles/temperature.tif\" was published twice";
+    let table = "buildings.emitted stands there twice";
+    let file = "\"buildings/a\" was published twice";
+    for again in [json!([[0, 0]]), json!([])] {
+        let told = parts("temperature", "source_frames", "temperature", &again);
+        assert_eq!(told.problems(), [tile]);
+        let told = parts("buildings", "source_frames", "buildings", &again);
+        assert_eq!(told.problems(), [table, file]);
+    }
+    let apart = parts("temperature", "source_frames", "heat", &next);
+    assert_eq!(apart.problems(), [tile]);
+    let mut other = parts("temperature", "source_frames", "temperature", &next);
+    let at = other.at("temperature") + 1;
+    other.0[at].1["bytes"] = 8.into();
+    assert_eq!(other.problems(), [tile]);
 }

@@ -9,7 +9,7 @@ use std::io;
 use tlog_tiles::{Hash, record_hash};
 
 use super::tree::{self, Tree, WIDTH, push_line};
-use super::{AuditError, Entry, Signer, keys};
+use super::{AuditError, Entry, Signer, keys, lines};
 use crate::hex;
 use crate::store::{Appender, Artifact, Staged, Store, layout, sealed};
 
@@ -58,12 +58,10 @@ impl<'a> Log<'a> {
     pub fn open(store: &'a Store, signer: &'a Signer) -> Result<(Self, Vec<Entry>), AuditError> {
         let mut file = store.append(layout::LOG)?;
         let bytes = file.read()?;
-        let whole = bytes
-            .iter()
-            .rposition(|&byte| byte == b'\n')
-            .map_or(0, |last| last + 1);
-        if whole < bytes.len() {
-            file.truncate(whole as u64)?;
+        let end = bytes.iter().rposition(|&byte| byte == b'\n');
+        let (whole, torn) = bytes.split_at(end.map_or(0, |last| last + 1));
+        if !torn.is_empty() {
+            file.truncate(whole.len() as u64)?;
         }
         let mut log = Self {
             store,
@@ -80,7 +78,7 @@ impl<'a> Log<'a> {
         let mut reached = head.is_none_or(|(size, _)| size == 0);
         log.signed = head.map_or(0, |(size, _)| size);
         let mut entries = Vec::new();
-        for line in lines(bytes.get(..whole).unwrap_or_default()) {
+        for line in lines::split(whole) {
             let number = entries.len() + 1;
             let entry = Entry::from_line(line).ok_or_else(|| {
                 log.damaged(format!("line {number} is not an entry in canonical form"))
@@ -191,7 +189,7 @@ impl<'a> Log<'a> {
         self.full.clear();
         self.end = 0;
         let keep = usize::try_from(keep).unwrap_or(usize::MAX);
-        for line in lines(&bytes).take(keep) {
+        for line in lines::split(&bytes).take(keep) {
             self.take(line);
         }
         Ok(self.file.truncate(self.end)?)
@@ -320,131 +318,5 @@ impl<'a> Log<'a> {
     }
 }
 
-fn lines(bytes: &[u8]) -> impl Iterator<Item = &[u8]> {
-    let lines = bytes.split_inclusive(|&byte| byte == b'\n');
-    lines.map(|line| line.strip_suffix(b"\n").unwrap_or(line))
-}
-
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::audit::entry::{NotPublished, RunResumed};
-    use crate::store::{self, Existing};
-
-    fn entry(number: u32) -> Entry {
-        Entry::RunResumed(RunResumed {
-            at: 1,
-            frames: number,
-        })
-    }
-
-    fn signer() -> Signer {
-        Signer::parse(&keys::keygen("test").unwrap().signer, "test").unwrap()
-    }
-
-    #[test]
-    fn a_torn_last_line_is_cut_and_the_log_goes_on() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-        let signer = signer();
-        {
-            let (mut log, _) = Log::open(&store, &signer).unwrap();
-            log.append(&entry(1)).unwrap();
-            log.checkpoint().unwrap();
-            log.file.append(br#"{"at":1,"fra"#).unwrap();
-        }
-        let (mut log, entries) = Log::open(&store, &signer).unwrap();
-        assert_eq!(entries, [entry(1)]);
-        log.append(&entry(2)).unwrap();
-        log.checkpoint().unwrap();
-        let (_, entries) = Log::open(&store, &signer).unwrap();
-        assert_eq!(entries, [entry(1), entry(2)]);
-    }
-
-    #[test]
-    fn a_log_shorter_than_its_checkpoint_is_not_gone_on_with() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-        let signer = signer();
-        let (mut log, _) = Log::open(&store, &signer).unwrap();
-        log.append(&entry(1)).unwrap();
-        log.append(&entry(2)).unwrap();
-        log.checkpoint().unwrap();
-        assert!(log.truncate(1).is_err());
-        log.file.truncate(0).unwrap();
-        assert!(matches!(
-            Log::open(&store, &signer),
-            Err(AuditError::Damaged { .. })
-        ));
-    }
-
-    #[test]
-    fn a_checkpoint_is_signed_on_its_way_when_it_is_due_and_no_sooner() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-        let signer = signer();
-        let (mut log, _) = Log::open(&store, &signer).unwrap();
-        for number in 1..=CHECKPOINT_EVERY + 1 {
-            log.append(&entry(1)).unwrap();
-            log.checkpoint_if_due().unwrap();
-            let due = number >= CHECKPOINT_EVERY;
-            assert_eq!(log.signed(), if due { CHECKPOINT_EVERY } else { 0 });
-        }
-        let note = fs::read(folder.path().join(layout::CHECKPOINT)).unwrap();
-        let (size, _) = keys::open_checkpoint(&note, signer.verifier()).unwrap();
-        assert_eq!(size, CHECKPOINT_EVERY);
-        // 4096 = 16 full tiles of 256.
-        let tile = folder.path().join(layout::LOG_TILES).join("0/015");
-        assert_eq!(fs::read(tile).unwrap().len(), 256 * 32);
-    }
-
-    #[test]
-    fn dropping_unfinished_entries_gives_the_log_without_them() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-        let signer = signer();
-        let (mut log, _) = Log::open(&store, &signer).unwrap();
-        log.append(&entry(1)).unwrap();
-        let root = log.tree.root();
-        let withheld = NotPublished {
-            frame: 0,
-            reason: "x".into(),
-            detail: "y".repeat(400),
-        };
-        log.append(&Entry::Withheld(withheld)).unwrap();
-        log.truncate(1).unwrap();
-        assert_eq!((log.len(), log.tree.root()), (1, root));
-    }
-
-    #[test]
-    fn what_a_failed_append_left_is_cut_before_the_next() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-        let signer = signer();
-        let (mut log, _) = Log::open(&store, &signer).unwrap();
-        for number in 1..3 {
-            log.append(&entry(number)).unwrap();
-            log.file.append(br#"{"at":1,"fra"#).unwrap();
-            log.torn = true;
-        }
-        log.checkpoint().unwrap();
-        let (_, entries) = Log::open(&store, &signer).unwrap();
-        assert_eq!(entries, [entry(1), entry(2)]);
-        let text = fs::read(folder.path().join(layout::LOG)).unwrap();
-        assert_eq!(text.last(), Some(&b'\n'));
-    }
-
-    #[test]
-    fn a_checkpoint_that_cannot_be_read_is_not_taken_for_none() {
-        let folder = tempfile::tempdir().unwrap();
-        let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-        let signer = signer();
-        // A folder in its place: even root cannot read it as a file.
-        let inside = format!("{}/x", layout::CHECKPOINT);
-        store::write_secret(&folder.path().join(inside), b"").unwrap();
-        assert!(matches!(
-            Log::open(&store, &signer),
-            Err(AuditError::Io { .. })
-        ));
-    }
-}
+mod tests;
