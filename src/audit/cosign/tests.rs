@@ -40,7 +40,7 @@ fn a_cosignature_is_what_c2sp_says() {
     let signature = Ed25519::from_slice(&bytes[12..]).unwrap();
     public.verify(message.as_bytes(), &signature).unwrap();
     let key = std::fs::read_to_string(finished.path(&key)).unwrap();
-    let name = key.trim_end().splitn(3, '+').next();
+    let name = key.trim_end().split('+').next();
     assert_eq!(name, Some("jo"));
 }
 
@@ -176,7 +176,7 @@ fn a_checkpoint_of_another_origin_is_not_of_this_log() {
     let forged = [
         text.as_bytes(),
         b"\n",
-        &line("log", log.key_id(), by_log.to_vec()),
+        &line("log", log.key_id(), by_log.clone()),
         &line("jo", cosigner.key_id(), by_jo),
     ];
     finished.replace(&signed, &forged.concat());

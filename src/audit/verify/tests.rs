@@ -351,11 +351,11 @@ fn a_release_is_told_where_its_statement_is_the_one_that_the_log_allows() {
     );
     assert_eq!(found.notes, [note]);
 
-    let none = Vec::<[String; 2]>::new();
+    let nobody = Vec::<[String; 2]>::new();
     let refused = |found: Verification, words: &str| {
         assert_eq!(
             (found.problems, found.releases),
-            (vec![words.to_owned()], none.clone())
+            (vec![words.to_owned()], nobody.clone())
         );
     };
     let other = "release/statement.dsse.json is not the statement of the log";
