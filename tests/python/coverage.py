@@ -4,7 +4,7 @@
 usage: coverage.py objects BUILT.json     the programs that cargo built, as arguments of llvm-cov, a line each
        coverage.py report LINES.lcov      a table by folder, the lines that nothing reached; fails below 95 % of a folder
 
-Test code (from `#[cfg(test)]` before a module to the end of the file) and files for fuzzing do not count.
+Test code (from `#[cfg(test)]` before a module to the end of the file; tests.rs, example.rs) and files for fuzzing do not count.
 """
 
 import json
@@ -47,7 +47,7 @@ def report(path):
             end[name] = tests_from(source)
         elif kind == "DA":
             number, count = (int(part) for part in rest.split(",")[:2])
-            if number < end[name] and not name.endswith(("fuzzing.rs", "tests.rs")):
+            if number < end[name] and not name.endswith(("fuzzing.rs", "example.rs", "tests.rs")):
                 lines = reached.setdefault(name, {})
                 lines[number] = max(lines.get(number, 0), count)
     folders = {}
