@@ -107,3 +107,28 @@ fn what_is_private_is_read_by_its_owner_alone() {
     let found = fs::metadata(folder.path().join("private/list")).unwrap();
     assert_eq!(found.permissions().mode() & 0o777, 0o600);
 }
+
+/// Another folder, which a name below the output folder would lead to.
+#[cfg(unix)]
+#[test]
+fn nothing_is_written_behind_a_link() {
+    use std::os::unix::fs::symlink;
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
+    symlink(elsewhere.path(), folder.path().join("tiles")).unwrap();
+    symlink(elsewhere.path(), folder.path().join("audit")).unwrap();
+    let is_link = |error: &StoreError, name: &str| {
+        let expected = folder.path().join(name);
+        matches!(error, StoreError::Link { path } if *path == expected)
+    };
+    for path in ["tiles/a", "tiles/b/c"] {
+        let refused = store.stage(path, &Note("abc")).unwrap_err();
+        assert!(is_link(&refused, "tiles"), "{refused}");
+    }
+    let refused = store.append("audit/log").unwrap_err();
+    assert!(is_link(&refused, "audit"), "{refused}");
+    drop(store);
+    let refused = Store::open(folder.path(), Existing::Keep).unwrap_err();
+    assert!(is_link(&refused, "audit"), "{refused}");
+    assert_eq!(entries(elsewhere.path()).unwrap().len(), 0);
+}
