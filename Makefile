@@ -21,13 +21,14 @@
 # make intruder   an attacker looks for people in what was published: ten minutes, into intruder/
 # make mutants    small changes to MODULES="frame redact store audit", each of which must fail a unit test: two hours on a free core, into target/mutants/crate/mutants.out
 # make coverage   lines of kernel, redaction, store and log that tests reach: twenty minutes, needs LLVM of rustc's version (apt)
-# make fuzz   every reader of others' bytes for SECONDS=1800 each; make fuzz-short for 30 each, which CI does   (fuzz/README.md)
+# make fuzz   every reader of others' bytes for SECONDS=1800 each; make fuzz-short for 30 each, which CI does; make fuzz-long until each has had 1800
+#             seconds of processor time, over as many runs as it takes   (fuzz/README.md)
 # make dist   what is handed on, into dist/: program, runtime, bill of materials, hashes
 # make reproducible  two builds in two folders, compared byte for byte
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
 .PHONY: demo program setup web test test-web test-tract bench peers soak-frames soak-area heat-seeds heat-walls map-page report-page
-.PHONY: kill-loop storage-faults power-cuts after-faults noninterference many-files shards objects intruder coverage mutants fuzz fuzz-short dist reproducible
+.PHONY: kill-loop storage-faults power-cuts after-faults noninterference many-files shards objects intruder coverage mutants fuzz fuzz-short fuzz-long dist reproducible
 
 CARGO ?= cargo
 
@@ -143,6 +144,9 @@ fuzz:
 
 fuzz-short:
 	@.ci/fuzz short 30
+
+fuzz-long:
+	@CLOCK=processor .ci/fuzz short $(or $(SECONDS),1800)
 
 dist: setup web
 	@.ci/dist
