@@ -196,3 +196,14 @@ pub(super) fn sync_tree(root: &Path) -> Result<(), StoreError> {
     }
     Ok(())
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_name_alone_lies_in_the_folder_where_the_program_stands() {
+        let above = ["a", "a/b", "/a"].map(|path| parent(Path::new(path)));
+        assert_eq!(above, [".", "a", "/"].map(Path::new));
+    }
+}
