@@ -149,9 +149,7 @@ pub(super) fn replace(from: &Path, to: &Path) -> Result<(), StoreError> {
 /// Renames a file to a name that must be free; where the disk knows no second names (FAT), that is asked a moment before.
 pub(super) fn rename_new(from: &Path, to: &Path) -> Result<(), StoreError> {
     match fs::hard_link(from, to) {
-        Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !to.exists() => {
-            rename(from, to)
-        }
+        Err(_) if !to.exists() => rename(from, to),
         result => {
             remove_file(from)?;
             result.at(to)?;
@@ -205,5 +203,18 @@ mod tests {
     fn a_name_alone_lies_in_the_folder_where_the_program_stands() {
         let above = ["a", "a/b", "/a"].map(|path| parent(Path::new(path)));
         assert_eq!(above, [".", "a", "/"].map(Path::new));
+    }
+
+    #[test]
+    fn a_file_is_no_folder_and_is_not_replaced_by_one_that_must_be_new() {
+        let folder = tempfile::tempdir().unwrap();
+        let [old, new] = ["old", "new"].map(|name| folder.path().join(name));
+        for (path, bytes) in [(&old, b"old"), (&new, b"new")] {
+            write_durably(create(path).unwrap(), path, bytes).unwrap();
+        }
+        assert!(create_dir(&old).is_err() && remove_dir(&old).is_err());
+        assert!(rename_new(&new, &old).is_err());
+        assert_eq!(fs::read(&old).unwrap(), b"old");
+        assert!(!new.exists(), "what was to be named");
     }
 }
