@@ -91,7 +91,7 @@ impl Ended<'_> {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::example::{Told, review, whole, with};
+    use super::super::example::{Told, released, review, whole, with};
 
     /// The run of `whole`, closed at 7, whose inputs are due at 10 and its working files at 7, and one more entry behind it.
     fn behind(entry: Value) -> Vec<String> {
@@ -108,11 +108,6 @@ mod tests {
         Told(entries).problems()
     }
 
-    fn release(at: i64) -> Value {
-        json!({"type": "release.approved", "at": at, "recipient": "r", "approver": "a", "statement_sha256": "5a".repeat(32),
-            "size": 1, "root": "5a".repeat(32)})
-    }
-
     fn deleted(at: i64) -> Value {
         json!({"type": "raw.deleted", "at": at, "category": "raw", "files": 1, "bytes": 1, "frames": [[0, 2]], "missing": 0, "left": 0,
             "other": 0, "due": 10})
@@ -123,14 +118,14 @@ mod tests {
         for entry in [
             review(1, "confirm", 7),
             review(0, "reject", 8),
-            release(7),
+            released(7),
             deleted(10),
             with(deleted(11), "destroyed_key", "age1a"),
             with(with(deleted(7), "category", "working"), "due", 7),
         ] {
             assert_eq!(behind(entry.clone()), Vec::<String>::new(), "{entry}");
         }
-        let none = both(review(1, "confirm", 9), Some(release(9)));
+        let none = both(review(1, "confirm", 9), Some(released(9)));
         assert_eq!(none, Vec::<String>::new());
     }
 
@@ -142,7 +137,7 @@ mod tests {
         for (entry, expected) in [
             (tile, "entries of a run follow run.closed"),
             (review(0, "confirm", 6), order),
-            (release(6), order),
+            (released(6), order),
             (
                 with(with(deleted(6), "category", "working"), "due", 7),
                 order,
@@ -179,23 +174,12 @@ mod tests {
                 "{entry}: {told:?}"
             );
         }
-        assert_eq!(both(release(9), Some(release(8))), [order]);
+        assert_eq!(both(released(9), Some(released(8))), [order]);
     }
 
     #[test]
     fn what_was_withheld_is_decided_and_not_confirmed() {
-        let withheld = || {
-            whole()
-                .set("rejected 2", "type", "frame.withheld")
-                .set("rejected 2", "reason", "beyond-envelope")
-                .set("closed", "withheld", 1)
-                .set("closed", "rejected", 0)
-        };
-        let behind = |entry| {
-            let mut told = withheld();
-            told.0.push(("behind", entry));
-            told.problems()
-        };
+        let behind = |entry| whole().withheld("beyond-envelope").then(entry).problems();
         let looked = behind(review(2, "approve", 7));
         assert_eq!(looked, Vec::<String>::new());
         let confirmed = behind(review(2, "confirm", 7));

@@ -240,19 +240,12 @@ impl RawDeleted {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::Entry;
-    use super::super::example::{whole, with};
+    use super::super::example::{self, is_told, whole, with};
     use super::*;
-
-    /// Whether a line of the log may say so.
-    fn is_told(entry: &Value) -> bool {
-        Entry::from_line(entry.to_string().as_bytes()).is_some()
-    }
 
     fn review(decision: &str) -> Value {
         let open = json!([[0, 0, 9, 9]]);
-        let decided = json!({"type": "review.decided", "at": 9, "frame": 1, "decision": decision, "reason": "a chimney", "hide": [],
-            "root": "5a".repeat(32), "signatures": [{"key": "k", "signature": "s"}]});
+        let decided = with(example::review(1, decision, 9), "reason", "a chimney");
         if decision == "release" {
             with(decided, "open", open)
         } else {
@@ -309,8 +302,7 @@ mod tests {
     }
 
     fn masked(decided: Value) -> Value {
-        let told = whole();
-        with(told.0[told.at("masked 0")].1.clone(), "reviewed", decided)
+        with(whole().value("masked 0"), "reviewed", decided)
     }
 
     #[test]
@@ -344,8 +336,7 @@ mod tests {
         );
         assert_eq!(CATEGORIES, due[..4]);
         assert!(!dates.is_empty() && Retention::default().is_empty());
-        let told = whole();
-        let opened = told.0[told.at("opened")].1.clone();
+        let opened = whole().value("opened");
         assert!(is_told(&with(
             opened.clone(),
             "retention",

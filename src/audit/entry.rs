@@ -399,18 +399,11 @@ impl Entry {
 mod tests {
     use serde_json::{Value, json};
 
-    use super::super::example::{whole, with};
+    use super::super::example::{is_told, whole, with};
     use super::*;
 
-    /// Whether a line of the log may say so.
-    fn is_told(entry: &Value) -> bool {
-        // serde_json sorts members by name, which is canonical where names are ASCII and numbers whole (RFC 8785).
-        Entry::from_line(entry.to_string().as_bytes()).is_some()
-    }
-
     fn look(label: &str) -> Value {
-        let told = whole();
-        told.0[told.at(label)].1.clone()
+        whole().value(label)
     }
 
     fn found(bbox: [i32; 4], score: u32) -> Value {

@@ -4,8 +4,11 @@ use std::path::Path;
 
 use serde_json::{Value, json};
 
-use super::{Entry, Log, Signer, VerifyOptions, files, keygen, story, verify, write_proofs};
-use crate::store::{Existing, Store, write_secret};
+use super::{
+    Entry, Log, ReviewDecided, Signer, VerifyOptions, files, keygen, read, story, verify,
+    write_proofs,
+};
+use crate::store::{Existing, Store, layout, write_secret};
 
 /// What each published file of the run holds, and its SHA-256 by `sha256sum`.
 pub(super) const FILE: &[u8] = b"published";
@@ -105,9 +108,42 @@ pub(super) fn review(frame: u32, decision: &str, at: i64) -> Value {
         "root": "5a".repeat(32), "signatures": [signature]})
 }
 
+/// The published files are released.
+pub(super) fn released(at: i64) -> Value {
+    let hash = "5a".repeat(32);
+    json!({"type": "release.approved", "at": at, "recipient": "r", "approver": "a", "statement_sha256": hash, "size": 1, "root": hash})
+}
+
+/// Whether a line of the log may say so.
+pub(super) fn is_told(entry: &Value) -> bool {
+    // serde_json sorts members by name, which is canonical where names are ASCII and numbers whole (RFC 8785).
+    Entry::from_line(entry.to_string().as_bytes()).is_some()
+}
+
+/// The run of [`whole`], interrupted so often that its log has these entries.
+pub(super) fn long(entries: usize) -> Told {
+    let mut told = whole();
+    while told.0.len() < entries {
+        told = told.again("resumed", "resumed");
+    }
+    told
+}
+
 impl Told {
     pub(super) fn at(&self, label: &str) -> usize {
         self.0.iter().position(|(name, _)| *name == label).unwrap()
+    }
+
+    pub(super) fn value(&self, label: &str) -> Value {
+        self.0[self.at(label)].1.clone()
+    }
+
+    /// With frame 2 withheld for this reason.
+    pub(super) fn withheld(self, reason: &str) -> Self {
+        self.set("rejected 2", "type", "frame.withheld")
+            .set("rejected 2", "reason", reason)
+            .set("closed", "withheld", 1)
+            .set("closed", "rejected", 0)
     }
 
     pub(super) fn set(mut self, label: &str, key: &str, value: impl Into<Value>) -> Self {
@@ -161,7 +197,7 @@ impl Told {
         let folder = tempfile::tempdir().unwrap();
         let line = |entry: &Entry| [entry.to_line().unwrap(), b"\n".to_vec()].concat();
         let log: Vec<u8> = self.entries().iter().flat_map(line).collect();
-        write_secret(&folder.path().join(crate::store::layout::LOG), &log).unwrap();
+        write_secret(&folder.path().join(layout::LOG), &log).unwrap();
         folder
     }
 }
@@ -256,17 +292,43 @@ impl Finished {
 
     /// The log's entries, whatever else is wrong with the folder.
     pub(super) fn entries(&self) -> Vec<Entry> {
-        let log = std::fs::read(self.path(crate::store::layout::LOG)).unwrap();
+        let log = self.bytes(layout::LOG);
         let lines = log.split(|&byte| byte == b'\n');
         lines.filter_map(Entry::from_line).collect()
     }
 
-    /// What a reader finds wrong who has the log's key.
-    pub(super) fn problems(&self) -> Vec<String> {
-        let options = VerifyOptions {
+    pub(super) fn bytes(&self, below: &str) -> Vec<u8> {
+        std::fs::read(self.path(below)).unwrap()
+    }
+
+    pub(super) fn text(&self, below: &str) -> String {
+        String::from_utf8(self.bytes(below)).unwrap()
+    }
+
+    /// A decision about a frame as the log stands now, which nobody has signed.
+    pub(super) fn review(&self, frame: u32) -> ReviewDecided {
+        ReviewDecided {
+            at: 9,
+            frame,
+            decision: "confirm".into(),
+            reason: String::new(),
+            hide: vec![],
+            open: vec![],
+            root: read::root_of(&self.entries()).unwrap(),
+            signatures: vec![],
+        }
+    }
+
+    /// For a reader who has the log's key.
+    pub(super) fn options(&self) -> VerifyOptions {
+        VerifyOptions {
             key: Some(self.log.verifier().to_owned()),
             ..VerifyOptions::default()
-        };
-        verify(self.dir(), &options).unwrap().problems
+        }
+    }
+
+    /// What such a reader finds wrong.
+    pub(super) fn problems(&self) -> Vec<String> {
+        verify(self.dir(), &self.options()).unwrap().problems
     }
 }

@@ -3,12 +3,12 @@
 //! Refuses: lines that are not entries. Whether they tell the truth is [`verify`](super::verify)'s to say.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
+use std::io::Read;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{AuditError, DecidedMask, Entry, ReviewedRun, RunOpened, root};
+use super::{AuditError, DecidedMask, Entry, ReviewedRun, RunOpened, files, root};
 use crate::hex;
 use crate::store::layout;
 
@@ -18,20 +18,27 @@ use crate::store::layout;
 ///
 /// [`AuditError::Io`] when there is no log; [`AuditError::Damaged`] when a line is not an entry in canonical form.
 pub fn read(folder: &Path) -> Result<Vec<Entry>, AuditError> {
-    let path = folder.join(layout::LOG);
-    let bytes = fs::read(&path).map_err(|source| AuditError::Io { path, source })?;
     let parse = |(number, line): (usize, &[u8])| {
         Entry::from_line(line).ok_or_else(|| AuditError::Damaged {
             path: folder.to_path_buf(),
             problem: format!("line {} is not an entry in canonical form", number + 1),
         })
     };
-    let lines = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
-    lines
-        .split(|&byte| byte == b'\n')
-        .enumerate()
-        .map(parse)
-        .collect()
+    let text = text(folder)?;
+    let lines = text.split(|&byte| byte == b'\n');
+    lines.enumerate().map(parse).collect()
+}
+
+/// The log without its last newline, where it is a plain file: the folder may be anybody's.
+fn text(folder: &Path) -> Result<Vec<u8>, AuditError> {
+    let mut text = Vec::new();
+    let read = files::log(folder)?.read_to_end(&mut text);
+    read.map_err(|source| AuditError::Io {
+        path: folder.join(layout::LOG),
+        source,
+    })?;
+    text.pop_if(|last| *last == b'\n');
+    Ok(text)
 }
 
 /// The entries of the log in `folder`, whose root must be `verified` (hex, as [`verify`](super::verify) told it): what was changed since is not read.
@@ -57,12 +64,7 @@ pub fn read_followed(folder: &Path, named: &ReviewedRun) -> Result<Vec<Entry>, A
 }
 
 fn first(folder: &Path, count: usize, verified: &str) -> Result<Vec<Entry>, AuditError> {
-    let path = folder.join(layout::LOG);
-    let bytes = fs::read(&path).map_err(|source| AuditError::Io {
-        path: path.clone(),
-        source,
-    })?;
-    let text = bytes.strip_suffix(b"\n").unwrap_or(&bytes);
+    let text = text(folder)?;
     let lines = || text.split(|&byte| byte == b'\n').take(count);
     let entries: Option<Vec<Entry>> = lines().map(Entry::from_line).collect();
     match entries {
@@ -299,7 +301,7 @@ mod tests {
             crate::store::write_secret(&folder.path().join(layout::LOG), log.as_bytes()).unwrap();
             read(folder.path())
         };
-        let log = fs::read_to_string(whole().unsigned().path().join(layout::LOG)).unwrap();
+        let log = std::fs::read_to_string(whole().unsigned().path().join(layout::LOG)).unwrap();
         // The last newline may be missing.
         for log in [&log, log.trim_end()] {
             assert_eq!(read_log(log).unwrap(), whole().entries());
@@ -392,11 +394,9 @@ mod tests {
     fn what_carries_a_wall_clock_is_told() {
         let deleted = json!({"type": "raw.deleted", "at": 10, "category": "raw", "files": 1, "bytes": 1, "frames": [], "missing": 0, "left": 0,
             "other": 0, "due": 10});
-        let release = json!({"type": "release.approved", "at": 9, "recipient": "r", "approver": "a", "statement_sha256": "5a".repeat(32),
-            "size": 1, "root": "5a".repeat(32)});
         let told = whole()
             .then(example::review(0, "confirm", 8))
-            .then(release)
+            .then(example::released(9))
             .then(deleted);
         let at: Vec<i64> = told.entries().iter().filter_map(Entry::at).collect();
         // `run.opened`, `run.resumed`, `run.closed`, and what people decided.

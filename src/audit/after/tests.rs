@@ -4,35 +4,12 @@ use super::super::example::{Finished, signer};
 use super::super::{ReviewDecided, verify_proof};
 use super::*;
 
-fn review(finished: &Finished, frame: u32) -> ReviewDecided {
-    ReviewDecided {
-        at: 9,
-        frame,
-        decision: "confirm".into(),
-        reason: String::new(),
-        hide: vec![],
-        open: vec![],
-        root: verify_root(finished),
-        signatures: vec![],
-    }
-}
-
-fn verify_root(finished: &Finished) -> String {
-    let options = VerifyOptions::default();
-    super::super::verify(finished.dir(), &options).unwrap().root
-}
-
 fn to(recipient: &str, at: i64) -> Release {
     Release {
         at,
         recipient: recipient.into(),
         approver: "kim".into(),
     }
-}
-
-/// Bytes of a file of the run.
-fn bytes(finished: &Finished, path: &str) -> Vec<u8> {
-    fs::read(finished.path(path)).unwrap()
 }
 
 /// Whether the words say so, and nothing of the folder was changed by who said it.
@@ -42,8 +19,8 @@ fn refused<T: std::fmt::Debug>(
     work: impl FnOnce() -> Result<T, AuditError>,
 ) {
     let before = (
-        bytes(finished, layout::LOG),
-        bytes(finished, layout::CHECKPOINT),
+        finished.bytes(layout::LOG),
+        finished.bytes(layout::CHECKPOINT),
     );
     match work() {
         Err(AuditError::Unverified { problems, .. }) => {
@@ -53,8 +30,8 @@ fn refused<T: std::fmt::Debug>(
         other => panic!("{other:?}"),
     }
     let after = (
-        bytes(finished, layout::LOG),
-        bytes(finished, layout::CHECKPOINT),
+        finished.bytes(layout::LOG),
+        finished.bytes(layout::CHECKPOINT),
     );
     assert_eq!(before, after);
 }
@@ -78,7 +55,7 @@ fn a_release_is_signed_logged_and_proved_and_the_next_has_a_statement_of_its_own
         let (statement, checkpoint) =
             release(finished.dir(), &finished.log, &kim, &to("council", at)).unwrap();
         assert_eq!(statement, path);
-        assert_eq!(checkpoint.as_bytes(), bytes(&finished, layout::CHECKPOINT));
+        assert_eq!(checkpoint.as_bytes(), finished.bytes(layout::CHECKPOINT));
         // The second line of a checkpoint is the number of entries.
         assert_eq!(checkpoint.lines().nth(1), Some(&*(before + 1).to_string()));
     }
@@ -97,15 +74,15 @@ fn a_release_is_signed_logged_and_proved_and_the_next_has_a_statement_of_its_own
 fn a_decision_is_appended_where_it_was_signed_for_this_log_by_somebody_else() {
     let finished = Finished::new();
     let jo = signer("jo");
-    let signed = review(&finished, 0).signed(&[&jo]).unwrap();
-    let own = review(&finished, 0).signed(&[&finished.log]).unwrap();
+    let signed = finished.review(0).signed(&[&jo]).unwrap();
+    let own = finished.review(0).signed(&[&finished.log]).unwrap();
     let log = &finished.log;
     let append = |review: &ReviewDecided| {
         append_after(finished.dir(), log, &[Entry::Review(review.clone())])
     };
     refused(&finished, "log's own key", || append(&own));
     let checkpoint = append(&signed).unwrap();
-    assert_eq!(checkpoint.as_bytes(), bytes(&finished, layout::CHECKPOINT));
+    assert_eq!(checkpoint.as_bytes(), finished.bytes(layout::CHECKPOINT));
     assert_eq!(finished.problems(), Vec::<String>::new());
     assert_eq!(
         finished.entries().last(),
@@ -114,7 +91,7 @@ fn a_decision_is_appended_where_it_was_signed_for_this_log_by_somebody_else() {
     // The log is another one now; so it is for the second of two that are appended at once.
     refused(&finished, "about another log", || append(&signed));
     let twice = [0, 1].map(|frame| {
-        let signed = review(&finished, frame).signed(&[&jo]).unwrap();
+        let signed = finished.review(frame).signed(&[&jo]).unwrap();
         Entry::Review(signed)
     });
     refused(&finished, "frame 1 was made about another log", || {
@@ -129,7 +106,7 @@ fn the_key_that_was_given_counts_and_not_the_one_that_lies_there() {
     finished.replace(layout::VERIFIER_KEY, other.as_bytes());
     append_after(finished.dir(), &finished.log, &[]).unwrap();
     let own = format!("{}\n", finished.log.verifier());
-    assert_eq!(bytes(&finished, layout::VERIFIER_KEY), own.as_bytes());
+    assert_eq!(finished.bytes(layout::VERIFIER_KEY), own.as_bytes());
 }
 
 #[test]
@@ -137,7 +114,7 @@ fn who_decides_sees_the_log_before_and_its_root() {
     let finished = Finished::new();
     let entries = finished.entries();
     let decide = |before: &[Entry], root: &str| {
-        assert_eq!((before, root), (&*entries, &*verify_root(&finished)));
+        assert_eq!((before, root), (&*entries, &*finished.review(0).root));
         Ok::<_, AuditError>(vec![])
     };
     append_what(finished.dir(), &finished.log, decide).unwrap();
@@ -185,14 +162,7 @@ fn proofs_that_are_gone_are_written_again() {
     for again in again {
         finished.remove(layout::PROOFS);
         again();
-        let found = verify_proof(
-            &tile,
-            &proof,
-            &VerifyOptions {
-                key: Some(finished.log.verifier().into()),
-                ..VerifyOptions::default()
-            },
-        );
+        let found = verify_proof(&tile, &proof, &finished.options());
         assert_eq!(found.unwrap().problems, Vec::<String>::new());
     }
 }
@@ -267,11 +237,11 @@ fn entries_that_nobody_announced_are_neither_signed_nor_taken_back() {
                 log.append(entries.last().unwrap()).unwrap();
             }
         }
-        let before = bytes(&finished, layout::LOG);
+        let before = finished.bytes(layout::LOG);
         refused(&finished, "nobody signed", || {
             open_finished(&store, &finished.log).map(|_| ())
         });
-        assert_eq!(bytes(&finished, layout::LOG), before);
+        assert_eq!(finished.bytes(layout::LOG), before);
     }
 }
 

@@ -22,8 +22,8 @@ fn cosigned() -> (Finished, Signer, [String; 2]) {
 #[test]
 fn a_cosignature_is_what_c2sp_says() {
     let (finished, jo, [key, checkpoint]) = cosigned();
-    let own = std::fs::read_to_string(finished.path(layout::CHECKPOINT)).unwrap();
-    let signed = std::fs::read_to_string(finished.path(&checkpoint)).unwrap();
+    let own = finished.text(layout::CHECKPOINT);
+    let signed = finished.text(&checkpoint);
     let line = signed.strip_prefix(&own).unwrap();
     let line = line.strip_prefix("\u{2014} jo ").unwrap();
     let bytes = BASE64_STANDARD.decode(line.trim_end()).unwrap();
@@ -39,7 +39,7 @@ fn a_cosignature_is_what_c2sp_says() {
     let public = VerifyingKey::from_bytes(public[1..].try_into().unwrap()).unwrap();
     let signature = Ed25519::from_slice(&bytes[12..]).unwrap();
     public.verify(message.as_bytes(), &signature).unwrap();
-    let key = std::fs::read_to_string(finished.path(&key)).unwrap();
+    let key = finished.text(&key);
     let name = key.trim_end().split('+').next();
     assert_eq!(name, Some("jo"));
 }
@@ -84,7 +84,6 @@ fn changed(change: impl Fn(&Finished, [&str; 2])) -> Vec<String> {
 
 #[test]
 fn a_changed_moved_or_foreign_file_among_cosignatures_is_found() {
-    let read = |finished: &Finished, path: &str| std::fs::read(finished.path(path)).unwrap();
     let only = |problems: Vec<String>, words: &str| {
         assert!(
             problems.iter().any(|problem| problem.contains(words)),
@@ -94,24 +93,24 @@ fn a_changed_moved_or_foreign_file_among_cosignatures_is_found() {
     only(
         changed(|run, [key, _]| {
             // The same key, and something nobody signed.
-            let more = [&read(run, key)[..], b"\n"].concat();
+            let more = [&run.bytes(key)[..], b"\n"].concat();
             run.replace(key, &more);
         }),
         "is not the key that its name says",
     );
     only(
-        changed(|run, [key, _]| run.replace("audit/cosigs/0000000a.vkey", &read(run, key))),
+        changed(|run, [key, _]| run.replace("audit/cosigs/0000000a.vkey", &run.bytes(key))),
         "is not the key that its name says",
     );
     only(
-        changed(|run, [_, signed]| run.replace(signed, &read(run, layout::CHECKPOINT))),
+        changed(|run, [_, signed]| run.replace(signed, &run.bytes(layout::CHECKPOINT))),
         "does not bear one signature of the log and one of the reviewer",
     );
     only(
         changed(|run, [_, signed]| {
             // A line of somebody else, which nobody could check.
             let somebody = format!("\u{2014} eve {}\n", BASE64_STANDARD.encode([7; 76]));
-            let more = [read(run, signed), somebody.into_bytes()].concat();
+            let more = [run.bytes(signed), somebody.into_bytes()].concat();
             run.replace(signed, &more);
         }),
         "does not bear one signature of the log and one of the reviewer",
@@ -119,7 +118,7 @@ fn a_changed_moved_or_foreign_file_among_cosignatures_is_found() {
     only(
         changed(|run, [_, signed]| {
             let moved = signed.replace(".checkpoint", "0.checkpoint");
-            run.replace(&moved, &read(run, signed));
+            run.replace(&moved, &run.bytes(signed));
         }),
         "its name is that of another key or checkpoint",
     );
@@ -127,8 +126,8 @@ fn a_changed_moved_or_foreign_file_among_cosignatures_is_found() {
         changed(|run, [key, signed]| {
             // Under a name of the same key in another spelling.
             let upper = |path: &str| path.replace("cosigs/", "cosigs/0");
-            run.replace(&upper(key), &read(run, key));
-            run.replace(&upper(signed), &read(run, signed));
+            run.replace(&upper(key), &run.bytes(key));
+            run.replace(&upper(signed), &run.bytes(signed));
         }),
         "its name is that of another key or checkpoint",
     );
@@ -138,14 +137,14 @@ fn a_changed_moved_or_foreign_file_among_cosignatures_is_found() {
     );
     only(
         changed(|run, [_, signed]| {
-            let text = String::from_utf8(read(run, signed)).unwrap();
+            let text = run.text(signed);
             run.replace(signed, text.replacen("log", "dog", 1).as_bytes());
         }),
         "cosigs",
     );
     only(
         changed(|run, [_, signed]| {
-            let text = String::from_utf8(read(run, signed)).unwrap();
+            let text = run.text(signed);
             let (head, line) = text.rsplit_once(' ').unwrap();
             let mut bytes = BASE64_STANDARD.decode(line.trim_end()).unwrap();
             bytes[20] ^= 1;
@@ -160,7 +159,7 @@ fn a_changed_moved_or_foreign_file_among_cosignatures_is_found() {
 #[test]
 fn a_checkpoint_of_another_origin_is_not_of_this_log() {
     let (finished, jo, [_, signed]) = cosigned();
-    let own = std::fs::read(finished.path(layout::CHECKPOINT)).unwrap();
+    let own = finished.bytes(layout::CHECKPOINT);
     let note = Note::from_bytes(&own).unwrap();
     let text = String::from_utf8(note.text().to_vec()).unwrap();
     let text = text.replacen("log\n", "other\n", 1);

@@ -43,12 +43,7 @@ pub(super) fn of(entry: &Entry) -> Vec<PublishedFile> {
 ///
 /// [`AuditError::Io`] when there is no log that can be read.
 pub fn published(folder: &Path) -> Result<Vec<PublishedFile>, AuditError> {
-    let unreadable = |source| AuditError::Io {
-        path: folder.join(layout::LOG),
-        source,
-    };
-    plain(folder, layout::LOG).map_err(|words| unreadable(std::io::Error::other(words)))?;
-    let log = fs::File::open(folder.join(layout::LOG)).map_err(unreadable)?;
+    let log = log(folder)?;
     let mut files = Vec::new();
     // A file of many frames is told of in parts, each of which names its list.
     let mut lists = BTreeSet::new();
@@ -108,6 +103,18 @@ fn read_up_to(folder: &Path, path: &str, most: u64) -> Result<Vec<u8>, String> {
 pub(super) fn open(folder: &Path, path: &str) -> Result<fs::File, String> {
     plain(folder, path)?;
     fs::File::open(folder.join(path)).map_err(|error| unreadable(path, &error))
+}
+
+/// Opens the log of a folder, as [`open`] does.
+///
+/// # Errors
+///
+/// [`AuditError::Io`] when there is none that can be read.
+pub(super) fn log(folder: &Path) -> Result<fs::File, AuditError> {
+    open(folder, layout::LOG).map_err(|words| AuditError::Io {
+        path: folder.join(layout::LOG),
+        source: std::io::Error::other(words),
+    })
 }
 
 /// Whether bytes are those of a file of the log.

@@ -12,8 +12,11 @@ fn entry(number: u32) -> Entry {
     })
 }
 
-fn signer() -> Signer {
-    example::signer("test")
+/// A folder in which no log was begun.
+fn begun() -> (tempfile::TempDir, Store, Signer) {
+    let folder = tempfile::tempdir().unwrap();
+    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
+    (folder, store, example::signer("test"))
 }
 
 fn lines(numbers: std::ops::Range<u32>) -> Vec<Vec<u8>> {
@@ -47,9 +50,7 @@ fn damage(store: &Store, signer: &Signer) -> String {
 
 #[test]
 fn a_torn_last_line_is_cut_and_the_log_goes_on() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-    let signer = signer();
+    let (_folder, store, signer) = begun();
     {
         let (mut log, _) = Log::open(&store, &signer).unwrap();
         log.append(&entry(1)).unwrap();
@@ -66,9 +67,7 @@ fn a_torn_last_line_is_cut_and_the_log_goes_on() {
 
 #[test]
 fn a_log_shorter_than_its_checkpoint_is_not_gone_on_with() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-    let signer = signer();
+    let (_folder, store, signer) = begun();
     let (mut log, _) = Log::open(&store, &signer).unwrap();
     log.append(&entry(1)).unwrap();
     log.append(&entry(2)).unwrap();
@@ -83,9 +82,7 @@ fn a_log_shorter_than_its_checkpoint_is_not_gone_on_with() {
 
 #[test]
 fn a_checkpoint_is_signed_on_its_way_when_it_is_due_and_no_sooner() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-    let signer = signer();
+    let (folder, store, signer) = begun();
     let (mut log, _) = Log::open(&store, &signer).unwrap();
     for number in 1..=CHECKPOINT_EVERY + 1 {
         log.append(&entry(1)).unwrap();
@@ -103,9 +100,7 @@ fn a_checkpoint_is_signed_on_its_way_when_it_is_due_and_no_sooner() {
 
 #[test]
 fn dropping_unfinished_entries_gives_the_log_without_them() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-    let signer = signer();
+    let (_folder, store, signer) = begun();
     let (mut log, _) = Log::open(&store, &signer).unwrap();
     log.append(&entry(1)).unwrap();
     let root = log.tree.root();
@@ -121,9 +116,7 @@ fn dropping_unfinished_entries_gives_the_log_without_them() {
 
 #[test]
 fn what_a_failed_append_left_is_cut_before_the_next() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-    let signer = signer();
+    let (folder, store, signer) = begun();
     let (mut log, _) = Log::open(&store, &signer).unwrap();
     for number in 1..3 {
         log.append(&entry(number)).unwrap();
@@ -139,9 +132,7 @@ fn what_a_failed_append_left_is_cut_before_the_next() {
 
 #[test]
 fn a_checkpoint_that_cannot_be_read_is_not_taken_for_none() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-    let signer = signer();
+    let (folder, store, signer) = begun();
     // A folder in its place: even root cannot read it as a file.
     let inside = format!("{}/x", layout::CHECKPOINT);
     store::write_secret(&folder.path().join(inside), b"").unwrap();
@@ -153,9 +144,7 @@ fn a_checkpoint_that_cannot_be_read_is_not_taken_for_none() {
 
 #[test]
 fn a_log_tells_its_length_root_and_next_checkpoint() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-    let signer = signer();
+    let (folder, store, signer) = begun();
     let (mut log, entries) = Log::open(&store, &signer).unwrap();
     assert!(log.is_empty() && entries.is_empty());
     append(&mut log, 0..3);
@@ -179,9 +168,7 @@ fn a_log_tells_its_length_root_and_next_checkpoint() {
 /// Paths and widths of C2SP tlog-tiles: 300 = 256 + 44, 600 = 2 * 256 + 88.
 #[test]
 fn a_checkpoint_writes_the_tiles_and_bundles_of_the_log_wherever_it_was_stopped() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-    let signer = signer();
+    let (folder, store, signer) = begun();
     let tile = |path: &str| fs::read(folder.path().join(layout::LOG_TILES).join(path));
     let hashes = |numbers| {
         let hashes: Vec<_> = lines(numbers)
@@ -218,9 +205,7 @@ fn a_checkpoint_writes_the_tiles_and_bundles_of_the_log_wherever_it_was_stopped(
 
 #[test]
 fn what_a_checkpoint_covers_is_not_kept_when_a_log_is_opened() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-    let signer = signer();
+    let (_folder, store, signer) = begun();
     {
         let (mut log, _) = Log::open(&store, &signer).unwrap();
         append(&mut log, 0..256);
@@ -235,9 +220,7 @@ fn what_a_checkpoint_covers_is_not_kept_when_a_log_is_opened() {
 
 #[test]
 fn entries_behind_a_checkpoint_are_dropped_and_none_before_it() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-    let signer = signer();
+    let (_folder, store, signer) = begun();
     {
         let (mut log, _) = Log::open(&store, &signer).unwrap();
         append(&mut log, 0..2);
@@ -258,9 +241,7 @@ fn entries_behind_a_checkpoint_are_dropped_and_none_before_it() {
 
 #[test]
 fn a_log_whose_checkpoint_is_another_or_whose_lines_are_no_entries_is_not_gone_on_with() {
-    let folder = tempfile::tempdir().unwrap();
-    let store = Store::open(folder.path(), Existing::Refuse).unwrap();
-    let signer = signer();
+    let (_folder, store, signer) = begun();
     // Nothing was signed, and that is a prefix of every log.
     {
         let (mut log, _) = Log::open(&store, &signer).unwrap();

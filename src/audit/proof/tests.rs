@@ -2,30 +2,19 @@
 
 use serde_json::{Value, json};
 
-use super::super::example::{FILE, Finished, signer, whole, with};
+use super::super::example::{FILE, Finished, long, signer, whole, with};
 use super::super::{cosign as cosigned, prove};
 use super::*;
 
 const TILE: &str = "tiles/temperature.tif";
 const PROOF: &str = "audit/proofs/tiles/temperature.tif.tlog-proof";
 
-fn options(finished: &Finished) -> VerifyOptions {
-    VerifyOptions {
-        key: Some(finished.log.verifier().to_owned()),
-        ..VerifyOptions::default()
-    }
-}
-
-fn text(finished: &Finished, path: &str) -> String {
-    fs::read_to_string(finished.path(path)).unwrap()
-}
-
 /// What is wrong with the file of a run by the proof that lies there.
 fn wrong(finished: &Finished, published: &str) -> Vec<String> {
     let found = verify_proof(
         &finished.path(published),
         &finished.path(PROOF),
-        &options(finished),
+        &finished.options(),
     );
     found.unwrap().problems
 }
@@ -37,7 +26,7 @@ fn entry(value: Value) -> Entry {
 #[test]
 fn an_entry_is_proved_where_it_publishes_a_file_that_the_one_before_does_not() {
     let told = whole();
-    let value = |label: &str| told.0[told.at(label)].1.clone();
+    let value = |label: &str| told.value(label);
     let tile = value("temperature");
     let part = with(tile.clone(), "source_frames", json!([[3, 4]]));
     let table = |names: &[&str]| {
@@ -70,7 +59,7 @@ fn an_entry_is_proved_where_it_publishes_a_file_that_the_one_before_does_not() {
 #[test]
 fn a_folder_has_the_proofs_of_its_files_and_no_others() {
     let finished = Finished::new();
-    let right = text(&finished, PROOF);
+    let right = finished.text(PROOF);
     let gone = format!("{PROOF} cannot be read (entity not found)");
     finished.remove(PROOF);
     assert_eq!(finished.problems(), [gone]);
@@ -91,7 +80,7 @@ fn a_folder_has_the_proofs_of_its_files_and_no_others() {
 fn proofs_that_somebody_took_away_are_noted() {
     let finished = Finished::new();
     let notes = || {
-        let found = super::super::verify(finished.dir(), &options(&finished)).unwrap();
+        let found = super::super::verify(finished.dir(), &finished.options()).unwrap();
         assert_eq!(found.problems, Vec::<String>::new());
         found.notes
     };
@@ -106,11 +95,7 @@ fn proofs_that_somebody_took_away_are_noted() {
 /// 300 lines: a hash of the second tile's and one of the next level's are on the way to the root.
 #[test]
 fn a_proof_leads_over_more_than_one_tile() {
-    let mut told = whole();
-    while told.0.len() < 300 {
-        told = told.again("resumed", "resumed");
-    }
-    let finished = Finished::of(&told);
+    let finished = Finished::of(&long(300));
     assert_eq!(wrong(&finished, TILE), Vec::<String>::new());
     let tile = "audit/tile/0/001.p/44";
     let bytes = fs::read(finished.path(tile)).unwrap();
@@ -132,7 +117,7 @@ fn a_proof_leads_over_more_than_one_tile() {
 #[test]
 fn a_proof_is_read_in_its_one_form() {
     let finished = Finished::new();
-    let right = text(&finished, PROOF);
+    let right = finished.text(PROOF);
     let (head, checkpoint) = right.split_once("\n\n").unwrap();
     let lines: Vec<&str> = head.split('\n').collect();
     assert_eq!(lines[2], "index 20");
@@ -172,11 +157,11 @@ fn a_proof_is_read_in_its_one_form() {
 #[test]
 fn a_file_or_its_whole_run_is_checked_with_a_proof_alone() {
     let finished = Finished::new();
-    let whole_run = super::super::verify(finished.dir(), &options(&finished)).unwrap();
+    let whole_run = super::super::verify(finished.dir(), &finished.options()).unwrap();
     let found = verify_proof(
         &finished.path(TILE),
         &finished.path(PROOF),
-        &options(&finished),
+        &finished.options(),
     );
     let found = found.unwrap();
     assert_eq!(found.problems, Vec::<String>::new());
@@ -196,7 +181,7 @@ fn a_file_or_its_whole_run_is_checked_with_a_proof_alone() {
         (found.problems, found.notes)
     };
     let none = Vec::<String>::new();
-    assert_eq!(by_folder(&options(&finished)), (none.clone(), none.clone()));
+    assert_eq!(by_folder(&finished.options()), (none.clone(), none.clone()));
     let own = vec![super::super::verify::OWN_KEY.to_owned()];
     assert_eq!(by_folder(&VerifyOptions::default()), (none, own));
     let key = "who signed cannot be told without the log's verifier key; give it with --key";
@@ -209,7 +194,7 @@ fn a_file_or_its_whole_run_is_checked_with_a_proof_alone() {
     finished.remove(layout::VERIFIER_KEY);
     for (proof, options) in [
         (PROOF, VerifyOptions::default()),
-        ("none", options(&finished)),
+        ("none", finished.options()),
     ] {
         let unreadable = verify_proof(finished.dir(), &finished.path(proof), &options);
         assert!(matches!(unreadable, Err(AuditError::Io { .. })));
@@ -239,7 +224,7 @@ fn another_file_is_not_the_published_one() {
 #[test]
 fn a_proof_that_was_changed_shows_nothing() {
     let finished = Finished::new();
-    let right = text(&finished, PROOF);
+    let right = finished.text(PROOF);
     let changed = |changed: &str| {
         finished.replace(PROOF, changed.as_bytes());
         wrong(&finished, TILE)
@@ -272,12 +257,12 @@ fn a_reviewer_who_is_asked_for_signed_the_checkpoint_of_the_proof() {
     let (finished, jo) = (Finished::new(), signer("jo"));
     let made = cosigned(finished.dir(), &jo, 9, &VerifyOptions::default()).unwrap();
     let id = made.key.split('+').nth(1).unwrap();
-    let checkpoint = text(&finished, &format!("audit/cosigs/{id}-25.checkpoint"));
+    let checkpoint = finished.text(&format!("audit/cosigs/{id}-25.checkpoint"));
     let line = checkpoint.lines().last().unwrap();
     let asked = || {
         let options = VerifyOptions {
             cosigners: vec![jo.verifier().to_owned()],
-            ..options(&finished)
+            ..finished.options()
         };
         let found = verify_proof(&finished.path(TILE), &finished.path(PROOF), &options);
         found.unwrap().problems
@@ -286,7 +271,7 @@ fn a_reviewer_who_is_asked_for_signed_the_checkpoint_of_the_proof() {
         asked(),
         ["the proof's checkpoint bears no cosignature of jo"]
     );
-    let both = format!("{}{line}\n", text(&finished, PROOF));
+    let both = format!("{}{line}\n", finished.text(PROOF));
     finished.replace(PROOF, both.as_bytes());
     assert_eq!(asked(), Vec::<String>::new());
 }

@@ -10,14 +10,6 @@ fn decided() -> Value {
     json!({"decision": "approve", "hide": [[1, 2, 3, 4]]})
 }
 
-/// Frame 2 withheld for this reason.
-fn withheld(told: Told, reason: &str) -> Told {
-    told.set("rejected 2", "type", "frame.withheld")
-        .set("rejected 2", "reason", reason)
-        .set("closed", "withheld", 1)
-        .set("closed", "rejected", 0)
-}
-
 #[test]
 fn a_whole_story_has_no_problems() {
     assert_eq!(whole().problems(), Vec::<String>::new());
@@ -48,8 +40,8 @@ fn so_has_one_that_leaves_out_what_need_not_be_or_follows_a_review() {
     for told in [
         no_warm_spots,
         no_map,
-        withheld(whole(), "beyond-envelope"),
-        withheld(following, "reviewed"),
+        whole().withheld("beyond-envelope"),
+        following.withheld("reviewed"),
     ] {
         assert_eq!(told.problems(), Vec::<String>::new());
     }
@@ -272,7 +264,7 @@ fn each_rule_is_told_when_it_is_broken() {
             "frame 0 follows a decision, the run follows no review",
         ),
         (
-            withheld(whole(), "reviewed"),
+            whole().withheld("reviewed"),
             "frame 2 follows a decision, the run follows no review",
         ),
         // The map.

@@ -5,45 +5,25 @@ use base64::prelude::BASE64_STANDARD;
 use serde_json::json;
 use sha2::{Digest, Sha256};
 
-use super::super::example::{Finished, Told, signer, whole};
-use super::super::{Log, Release, ReviewDecided, RunOpened, Signer, append_after, release, tree};
+use super::super::example::{Finished, Told, long, signer, whole};
+use super::super::{Log, Release, RunOpened, Signer, append_after, release, tree};
 use super::*;
 use crate::store::{Existing, Store};
 
 const STATEMENT: &str = "release/statement.dsse.json";
 
-fn options(finished: &Finished) -> VerifyOptions {
-    VerifyOptions {
-        key: Some(finished.log.verifier().to_owned()),
-        ..VerifyOptions::default()
-    }
-}
-
-fn text(finished: &Finished, path: &str) -> String {
-    std::fs::read_to_string(finished.path(path)).unwrap()
-}
-
 /// The root over the first entries of the log.
 fn root(finished: &Finished, size: usize) -> Hash {
-    let log = text(finished, layout::LOG);
+    let log = finished.text(layout::LOG);
     Hash(tree::root(log.lines().take(size).map(str::as_bytes)))
-}
-
-/// The run of `whole`, interrupted so often that its log has these entries.
-fn long(entries: usize) -> Told {
-    let mut told = whole();
-    while told.0.len() < entries {
-        told = told.again("resumed", "resumed");
-    }
-    told
 }
 
 #[test]
 fn a_whole_run_is_told_by_its_size_root_and_key() {
     let finished = Finished::new();
-    let found = verify(finished.dir(), &options(&finished)).unwrap();
+    let found = verify(finished.dir(), &finished.options()).unwrap();
     assert!(found.ok());
-    let checkpoint = text(&finished, layout::CHECKPOINT);
+    let checkpoint = finished.text(layout::CHECKPOINT);
     // Origin, size and root (C2SP tlog-checkpoint).
     let lines: Vec<&str> = checkpoint.lines().collect();
     let root = hex::encode(&BASE64_STANDARD.decode(lines[2]).unwrap());
@@ -62,7 +42,7 @@ fn a_whole_run_is_told_by_its_size_root_and_key() {
     assert_eq!(own.notes, [OWN_KEY]);
 
     finished.replace("tiles/temperature.tif", b"changed");
-    assert!(!verify(finished.dir(), &options(&finished)).unwrap().ok());
+    assert!(!verify(finished.dir(), &finished.options()).unwrap().ok());
 }
 
 #[test]
@@ -91,7 +71,7 @@ fn proofs_are_looked_at_where_they_are_asked_for() {
     let finished = Finished::new();
     finished.replace("audit/proofs/tiles/temperature.tif.tlog-proof", b"another");
     let problems = |has_proofs: bool| {
-        let found = check(finished.dir(), &options(&finished), has_proofs);
+        let found = check(finished.dir(), &finished.options(), has_proofs);
         found.unwrap().result.problems
     };
     assert_eq!(problems(false), Vec::<String>::new());
@@ -101,7 +81,9 @@ fn proofs_are_looked_at_where_they_are_asked_for() {
 #[test]
 fn a_log_that_was_written_anew_is_not_the_one_that_was_signed() {
     let finished = Finished::new();
-    let changed = text(&finished, layout::LOG).replacen("{\"at\":6,", "{\"at\":7,", 1);
+    let changed = finished
+        .text(layout::LOG)
+        .replacen("{\"at\":6,", "{\"at\":7,", 1);
     finished.replace(layout::LOG, changed.as_bytes());
     let told = "the checkpoint has another root over the first 25 entries: the log was changed";
     assert!(finished.problems().contains(&told.into()));
@@ -120,7 +102,7 @@ fn a_checkpoint_kept_elsewhere_is_of_the_beginning_of_the_log() {
         finished.replace("kept", &by.checkpoint(size as u64, root).unwrap());
         let options = VerifyOptions {
             checkpoint: Some(finished.path("kept")),
-            ..options(&finished)
+            ..finished.options()
         };
         verify(finished.dir(), &options).unwrap().problems
     };
@@ -143,7 +125,7 @@ fn a_checkpoint_kept_elsewhere_is_of_the_beginning_of_the_log() {
     );
     let none = VerifyOptions {
         checkpoint: Some(finished.path("none")),
-        ..options(&finished)
+        ..finished.options()
     };
     let none = verify(finished.dir(), &none);
     assert!(matches!(none, Err(AuditError::Io { .. })));
@@ -185,7 +167,7 @@ fn who_is_asked_for_has_cosigned_all_of_the_run() {
         cosign_first(&finished, &jo, size);
         let options = VerifyOptions {
             cosigners: vec![jo.verifier().to_owned()],
-            ..options(&finished)
+            ..finished.options()
         };
         let found = verify(finished.dir(), &options).unwrap();
         assert_eq!(found.cosignatures[0].size, size as u64);
@@ -202,17 +184,7 @@ fn who_is_asked_for_has_cosigned_all_of_the_run() {
 
 /// A decision about frame 0 as the log stands now.
 fn decided(finished: &Finished, person: &Signer) {
-    let decision = ReviewDecided {
-        at: 9,
-        frame: 0,
-        decision: "confirm".into(),
-        reason: String::new(),
-        hide: vec![],
-        open: vec![],
-        root: hex::encode(&root(finished, usize::MAX).0),
-        signatures: vec![],
-    };
-    let signed = decision.signed(&[person]).unwrap();
+    let signed = finished.review(0).signed(&[person]).unwrap();
     append_after(finished.dir(), &finished.log, &[Entry::Review(signed)]).unwrap();
 }
 
@@ -225,7 +197,7 @@ fn reviewers_keys_of_the_log_itself_vouch_for_nobody() {
             .map(|reviewer| reviewer.verifier().to_owned());
         let options = VerifyOptions {
             reviewers: keys.collect(),
-            ..options(&finished)
+            ..finished.options()
         };
         let found = verify(finished.dir(), &options).unwrap();
         (found.problems.len(), found.notes)
@@ -250,7 +222,7 @@ fn the_reviewed_run_is_checked_too() {
         let options = VerifyOptions {
             reviewed: before.map(|before| before.dir().to_path_buf()),
             reviewers: vec![reviewer.verifier().to_owned()],
-            ..options(after)
+            ..after.options()
         };
         let found = verify(after.dir(), &options).unwrap();
         (found.problems, found.notes)
@@ -302,7 +274,7 @@ fn released(finished: &Finished) -> (String, RunOpened, Vec<PublishedFile>) {
         panic!("no run.opened");
     };
     let published = entries.iter().flat_map(files::of).collect();
-    (text(finished, layout::CHECKPOINT), opened, published)
+    (finished.text(layout::CHECKPOINT), opened, published)
 }
 
 /// A statement about the run as it is, to somebody.
@@ -335,7 +307,7 @@ fn entry(finished: &Finished, statement: &[u8]) -> ReleaseApproved {
 fn told(finished: &Finished, entry: ReleaseApproved, statement: &[u8]) -> Verification {
     append_after(finished.dir(), &finished.log, &[Entry::Release(entry)]).unwrap();
     finished.replace(STATEMENT, statement);
-    verify(finished.dir(), &options(finished)).unwrap()
+    verify(finished.dir(), &finished.options()).unwrap()
 }
 
 #[test]
