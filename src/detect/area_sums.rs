@@ -1,6 +1,11 @@
-//! Sums over any square of a picture in four reads each.
+//! Sums over the squares of a picture around each pixel, row by row.
 //!
 //! In: grey levels. Out: number, sum and spread of the pixels in a square, as far as it lies in the frame. Refuses: to round: all sums are whole numbers.
+
+#![expect(
+    clippy::inline_always,
+    reason = "what is not inlined is not compiled for the widest vectors"
+)]
 
 use std::ops::Range;
 
@@ -48,115 +53,162 @@ impl std::ops::Sub for Sum {
     }
 }
 
-/// Summed-area tables (Crow, Summed-area tables for texture mapping, SIGGRAPH 1984): any rectangle in four
-/// reads. Grey levels are rounded to 1/16, so that all sums are exact integers.
-pub(super) struct Sums {
-    width: usize,
-    height: usize,
-    /// Of all pixels above and left, one more column and row than the frame.
-    steps: Vec<u64>,
-    /// Of their squares.
-    squares: Vec<u64>,
-}
-
 /// Sums count these instead of grey levels.
 pub(super) const STEPS_PER_GREY: f64 = 16.0;
+/// Of a grey level of 255.
+const MOST_STEPS: f64 = 255.0 * STEPS_PER_GREY;
 
-impl Sums {
+/// Grey levels of a frame rounded to 1/16, so that all sums are exact integers.
+pub(super) struct Steps {
+    width: usize,
+    steps: Vec<u16>,
+}
+
+impl Steps {
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        reason = "grey levels from 0 to 255; `as` takes NaN to 0"
+        reason = "at most 4080 steps; `as` takes NaN to 0"
     )]
+    #[inline(always)]
     pub(super) fn of(grey: &Raster<f32>, width: usize, height: usize) -> Self {
-        let stride = width + 1;
-        let mut steps = vec![0; stride * (height + 1)];
-        let mut squares = steps.clone();
-        for (y, row) in grey.rows().take(height).enumerate() {
-            let [sums, squares] = [&mut steps, &mut squares].map(|table| {
-                let (above, here) = table.split_at_mut((y + 1) * stride);
-                let above = above[y * stride..].iter();
-                here[1..].iter_mut().zip(above.skip(1))
-            });
-            let (mut sum, mut square) = (0, 0);
-            for (&value, ((to, above), (to_square, above_square))) in
-                row.iter().zip(sums.zip(squares))
-            {
-                let steps = (f64::from(value).clamp(0.0, 255.0) * STEPS_PER_GREY + 0.5) as u32;
-                let steps = u64::from(steps);
-                sum += steps;
-                square += steps * steps;
-                *to = above + sum;
-                *to_square = above_square + square;
-            }
+        let mut steps = Vec::with_capacity(width * height);
+        for row in grey.rows().take(height) {
+            let scaled = row.iter().map(|&value| f64::from(value) * STEPS_PER_GREY);
+            let rounded = scaled.map(|value| (value.clamp(0.0, MOST_STEPS) + 0.5) as u16);
+            steps.extend(rounded.take(width));
         }
-        Self {
-            width,
-            height,
-            steps,
-            squares,
+        Self { width, steps }
+    }
+
+    /// The rows within `radius` of one before the first row.
+    pub(super) fn band(&self, radius: usize) -> Band<'_> {
+        Band {
+            frame: self,
+            radius,
+            rows: 0..0,
+            columns: vec![0; self.width],
+            squares: vec![0; self.width],
+            left: vec![0; self.width + 1],
         }
     }
 
-    /// The rows within `radius` of row `y`, as far as they lie in the frame.
-    pub(super) fn band(&self, y: usize, radius: usize) -> Band<'_> {
-        let (top, bottom) = (y.saturating_sub(radius), (y + radius + 1).min(self.height));
-        let line = |y: usize| y * (self.width + 1)..(y + 1) * (self.width + 1);
-        let (above, below) = (&self.steps[line(top)], &self.steps[line(bottom)]);
-        Band {
-            radius,
-            rows: bottom - top,
-            sums: below
-                .iter()
-                .zip(above)
-                .map(|(below, above)| below - above)
-                .collect(),
-            squares: (&self.squares[line(top)], &self.squares[line(bottom)]),
-        }
+    fn height(&self) -> usize {
+        self.steps.len() / self.width
+    }
+
+    fn row(&self, y: usize) -> &[u16] {
+        &self.steps[y * self.width..][..self.width]
     }
 }
 
-/// Rows of a frame, for sums of squares of pixels that are as high as they are.
+/// Rows of a frame, for sums over squares of pixels that are as high as they are: sums of columns, into which rows come on one side and which
+/// they leave on the other, as the band moves down.
 pub(super) struct Band<'a> {
+    frame: &'a Steps,
     radius: usize,
-    rows: usize,
-    /// Of all pixels of these rows to the left, one more column than the frame.
-    sums: Vec<u64>,
-    /// Of the squares of all pixels above these rows, and of those with them.
-    squares: (&'a [u64], &'a [u64]),
+    rows: Range<usize>,
+    /// Of each column of these rows.
+    columns: Vec<u32>,
+    /// The same of the squares of pixels.
+    squares: Vec<u64>,
+    /// Of all columns to the left, one more than the frame has.
+    left: Vec<u64>,
 }
 
 impl Band<'_> {
-    /// The columns within `radius` of column `x`, as far as they lie in the frame: the first and the one
-    /// after the last.
-    fn columns(&self, x: usize) -> (usize, usize) {
-        let end = self.sums.len() - 1;
-        (
-            x.saturating_sub(self.radius),
-            (x + self.radius + 1).min(end),
-        )
+    /// Moves down to the rows within `radius` of row `y`, as far as they lie in the frame.
+    #[inline(always)]
+    pub(super) fn move_to(&mut self, y: usize) {
+        let rows = y.saturating_sub(self.radius)..(y + self.radius + 1).min(self.frame.height());
+        for y in self.rows.end..rows.end {
+            let sums = self.columns.iter_mut().zip(&mut self.squares);
+            for ((sum, squares), &steps) in sums.zip(self.frame.row(y)) {
+                let steps = u32::from(steps);
+                *sum += steps;
+                *squares += u64::from(steps * steps);
+            }
+        }
+        for y in self.rows.start..rows.start {
+            let sums = self.columns.iter_mut().zip(&mut self.squares);
+            for ((sum, squares), &steps) in sums.zip(self.frame.row(y)) {
+                let steps = u32::from(steps);
+                *sum -= steps;
+                *squares -= u64::from(steps * steps);
+            }
+        }
+        self.rows = rows;
+        let mut left = 0;
+        for (to, &column) in self.left[1..].iter_mut().zip(&self.columns) {
+            left += u64::from(column);
+            *to = left;
+        }
+    }
+
+    /// The columns within `radius` of column `x`, as far as they lie in the frame.
+    fn columns(&self, x: usize) -> Range<usize> {
+        x.saturating_sub(self.radius)..(x + self.radius + 1).min(self.frame.width)
     }
 
     /// The square of `2 * radius + 1` pixels around column `x`, as far as it lies in the frame.
     pub(super) fn around(&self, x: usize) -> Sum {
-        let (x0, x1) = self.columns(x);
+        let Range { start, end } = self.columns(x);
         Sum {
-            count: ((x1 - x0) * self.rows) as u64,
-            sum: self.sums[x1] - self.sums[x0],
+            count: ((end - start) * self.rows.len()) as u64,
+            sum: self.left[end] - self.left[start],
         }
     }
 
     /// The sums of [`Band::around`] for `columns` that are all at least `radius` from the frame's edges.
+    #[inline(always)]
     pub(super) fn along(&self, columns: Range<usize>) -> impl Iterator<Item = u64> {
-        let from = &self.sums[columns.start - self.radius..columns.end - self.radius];
-        let to = &self.sums[columns.start + self.radius + 1..=columns.end + self.radius];
+        let from = &self.left[columns.start - self.radius..columns.end - self.radius];
+        let to = &self.left[columns.start + self.radius + 1..=columns.end + self.radius];
         to.iter().zip(from).map(|(to, from)| to - from)
     }
 
     /// The sum of the squares of the same pixels.
     pub(super) fn squares(&self, x: usize) -> u64 {
-        let (x0, x1) = self.columns(x);
-        let up_to = |x: usize| self.squares.1[x] - self.squares.0[x];
-        up_to(x1) - up_to(x0)
+        self.squares[self.columns(x)].iter().sum()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn sums_are_those_of_their_pixels(
+            (width, height) in (1_usize..12, 1_usize..12),
+            radius in 0_usize..9,
+            grey in proptest::collection::vec(-10.0_f32..300.0, 144),
+        ) {
+            let padded = Raster::new(12, 12, grey).unwrap();
+            let frame = Steps::of(&padded, width, height);
+            let mut band = frame.band(radius);
+            let near = |at: usize, side: usize| at.saturating_sub(radius)..(at + radius + 1).min(side);
+            for y in 0..height {
+                band.move_to(y);
+                for x in 0..width {
+                    let pixels: Vec<u64> = near(y, height)
+                        .flat_map(|y| near(x, width).map(move |x| (x, y)))
+                        .map(|(x, y)| {
+                            let grey = f64::from(*padded.get(x, y).unwrap()).clamp(0.0, 255.0);
+                            (0_u32..=4080).find(|&steps| f64::from(steps) + 0.5 > grey * 16.0).unwrap()
+                        })
+                        .map(u64::from)
+                        .collect();
+                    let Sum { count, sum } = band.around(x);
+                    prop_assert_eq!((count, sum), (pixels.len() as u64, pixels.iter().sum()));
+                    prop_assert_eq!(band.squares(x), pixels.iter().map(|steps| steps * steps).sum::<u64>());
+                    if radius <= x && x + radius < width {
+                        prop_assert_eq!(band.along(x..x + 1).collect::<Vec<_>>(), vec![sum]);
+                    }
+                }
+            }
+        }
     }
 }

@@ -8,7 +8,9 @@
 //! enough whatever the stretch, as one hot chimney widens it until people are a few levels above the ground. Warm
 //! pixels that touch form a region; its size in metres decides. Cold spots are not looked for.
 
-use super::area_sums::{STEPS_PER_GREY, Sum, Sums};
+use fearless_simd::{Level, dispatch};
+
+use super::area_sums::{STEPS_PER_GREY, Steps, Sum};
 use super::{BoxPx, Class, Detection, Detections, Line, Padding};
 use crate::frame::{FrameId, ModelInput};
 use crate::raster::Raster;
@@ -105,8 +107,9 @@ impl WarmSpots {
     }
 
     fn spots(&self, input: &ModelInput, metres: f64) -> Vec<Detection> {
-        let stands_out = self.standing_out(input, metres);
-        regions(&stands_out)
+        // For the widest vectors that the processor has: whole numbers, so that all of them find the same.
+        let stands_out = dispatch!(Level::new(), _ => self.standing_out(input, metres));
+        regions(stands_out)
             .into_iter()
             .filter(|region| self.fits(region, metres))
             .map(|region| region.detection())
@@ -119,17 +122,22 @@ impl WarmSpots {
         clippy::cast_sign_loss,
         reason = "a radius of at most a thousand pixels; deviations as f32"
     )]
+    #[expect(clippy::inline_always, reason = "else it is not compiled for them")]
+    #[inline(always)]
     fn standing_out(&self, input: &ModelInput, metres: f64) -> Raster<f32> {
         let (width, height) = input.frame_shape();
-        let sums = Sums::of(input.grey(), width, height);
+        let steps = Steps::of(input.grey(), width, height);
         let outer = ((RING_OUTER_M / metres).round() as usize).max(6);
         let inner = ((RING_INNER_M / metres).round() as usize).clamp(3, outer - 1);
         let least = self.least_steps(input);
         let mut samples = vec![0.0; width * height];
+        let [mut near, mut without, mut all] = [1, inner, outer].map(|radius| steps.band(radius));
         // Around these columns every square is whole, as far as the row allows, so that counts are the same for all.
         let whole = outer.min(width)..width.saturating_sub(outer).max(outer.min(width));
         for (y, row) in samples.chunks_exact_mut(width).enumerate() {
-            let [near, without, all] = [1, inner, outer].map(|radius| sums.band(y, radius));
+            for band in [&mut near, &mut without, &mut all] {
+                band.move_to(y);
+            }
             let ring = |x: usize| all.around(x) - without.around(x);
             let edges = (0..whole.start).chain(whole.end..width);
             let exceeds = |&x: &usize| near.around(x).exceeds(ring(x), least);
@@ -233,17 +241,16 @@ impl Region {
 }
 
 /// Regions in the order of their first pixel.
-fn regions(stands_out: &Raster<f32>) -> Vec<Region> {
-    let width = stands_out.width();
-    let mut open = stands_out.clone();
+fn regions(mut open: Raster<f32>) -> Vec<Region> {
+    let (width, height) = open.shape();
     let mut take = |x: usize, y: usize| -> Option<f32> {
         let value = open.get_mut(x, y)?;
         (*value > 0.0).then(|| std::mem::take(value))
     };
     let mut found = Vec::new();
     let mut waiting = Vec::new();
-    for (y, row) in stands_out.rows().enumerate() {
-        for x in (0..width).filter(|&x| row[x] > 0.0) {
+    for y in 0..height {
+        for x in 0..width {
             let Some(deviations) = take(x, y) else {
                 continue;
             };
