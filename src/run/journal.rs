@@ -421,9 +421,7 @@ pub(super) fn load(
     meta: &FrameMeta,
     sha256: &[u8; 32],
 ) -> Option<Raster<f32>> {
-    let bytes = store.read_spilled(&layout::spilled_frame(id, sha256), sha256)?;
-    let (values, rest) = bytes.as_chunks();
-    let values = values.iter().map(|four| f32::from_le_bytes(*four));
-    let raster = Raster::new(meta.width, meta.height, values.collect()).ok();
-    raster.filter(|_| rest.is_empty())
+    let count = meta.width.checked_mul(meta.height)?;
+    let celsius = store.read_spilled(&layout::spilled_frame(id, sha256), sha256, count)?;
+    Raster::new(meta.width, meta.height, celsius).ok()
 }

@@ -150,6 +150,13 @@ mod tests {
 
     struct Note(&'static str);
     impl sealed::Sealed for Note {}
+    impl FileArtifact for Note {
+        type Error = StoreError;
+
+        fn write(&self, path: &Path) -> Result<(), StoreError> {
+            write_durably(create(path)?, path, self.0.as_bytes())
+        }
+    }
     impl Artifact for Note {
         fn bytes(&self) -> Cow<'_, [u8]> {
             self.0.as_bytes().into()
@@ -179,6 +186,28 @@ mod tests {
         let sha256 = "11507a0e2f5e69d5dfa40a62a1bd7b6ee57e6bcd85c67c9b8431b36fff21c437";
         assert_eq!((line.path.as_str(), line.bytes), ("1/2.txt", 3));
         assert_eq!(line.sha256, sha256);
+    }
+
+    #[test]
+    fn a_file_that_writes_itself_is_listed_as_any_other() {
+        let out = tempfile::tempdir().unwrap();
+        let store = Store::open(out.path(), Existing::Refuse).unwrap();
+        let all = |folder: &mut Folder| {
+            folder.add("a", &Note("same"))?;
+            folder.add_file("b", &Note("same"))
+        };
+        store
+            .stage_folder::<StoreError>("f", all)
+            .unwrap()
+            .commit()
+            .unwrap();
+        let read = |name| std::fs::read_to_string(out.path().join("f").join(name)).unwrap();
+        assert_eq!(read("b"), "same");
+        let list = read(MANIFEST);
+        let [first, second] = list.lines().collect::<Vec<_>>()[..] else {
+            panic!("{list}");
+        };
+        assert_eq!(first.replace("\"a\"", "\"b\""), second);
     }
 
     #[test]

@@ -125,6 +125,16 @@ mod tests {
     use super::*;
 
     #[test]
+    fn working_files_are_named_by_what_they_hold_and_stand_in_its_order() {
+        let frame = |id, byte| spilled_frame(crate::frame::FrameId(id), &[byte; 32]);
+        let expected = format!("frames/00000012-{}.f32", "ab".repeat(32));
+        assert_eq!(frame(12, 0xab), expected);
+        assert!(frame(9, 0xff) < frame(10, 0));
+        assert_eq!(shard_plan(7), "shards/00007.plan.jsonl");
+        assert_eq!(shard_result(7), "shards/00007.result.jsonl");
+    }
+
+    #[test]
     fn what_is_private_lies_in_its_folder() {
         assert!(is_private(SIGNING_KEY));
         assert!(!is_private("tiles/private/list") && !is_private("privates"));

@@ -24,3 +24,22 @@ pub(crate) fn pulse() -> (u64, Option<PathBuf>) {
 fn lock() -> MutexGuard<'static, (u64, Option<PathBuf>)> {
     PULSE.lock().unwrap_or_else(PoisonError::into_inner)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_last_file_is_told_and_each_sign_of_life_counts() {
+        // Other tests touch files too.
+        let path = Path::new("the/last");
+        let is_last = (0..1000).any(|_| {
+            let (before, _) = pulse();
+            beat(path);
+            let (after, last) = pulse();
+            assert!(after > before);
+            last.as_deref() == Some(path)
+        });
+        assert!(is_last);
+    }
+}

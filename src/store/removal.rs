@@ -213,6 +213,13 @@ mod tests {
         assert_eq!(Plain::find(folder.path()).unwrap(), Lies::Other);
     }
 
+    #[test]
+    fn what_cannot_be_found_out_is_not_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let long = folder.path().join("a".repeat(4096));
+        assert!(Plain::find(&long).is_err());
+    }
+
     #[cfg(unix)]
     #[test]
     fn a_destroyed_key_is_zeros_for_who_still_has_it_open() {
@@ -241,7 +248,8 @@ mod tests {
         let found = plain(&path);
         assert!(found.bury(b"short").is_err());
         assert_eq!(fs::read(&path).unwrap(), b"secret");
-        found.bury(b"gone for good").unwrap();
+        found.bury(b"buried").unwrap();
+        plain(&path).bury(b"gone for good").unwrap();
         assert_eq!(fs::read(&path).unwrap(), b"gone for good");
         assert!(found.bury(b"it is another file now").is_err());
     }
@@ -256,6 +264,12 @@ mod tests {
         }
         write_secret(&folder.path().join("tiles/c"), b"x").unwrap();
         assert_eq!(working_files(folder.path()).unwrap(), files);
+        let instead = folder.path().join("other");
+        write_secret(&instead.join(WORK), b"x").unwrap();
+        assert!(
+            working_files(&instead).is_err(),
+            "a file is not an empty folder"
+        );
     }
 
     #[test]

@@ -128,3 +128,67 @@ fn beside(path: &Path) -> PathBuf {
     name.push(".partial");
     path.with_file_name(name)
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::super::tests::Note;
+    use super::*;
+
+    impl FileArtifact for Note {
+        type Error = StoreError;
+
+        fn write(&self, path: &Path) -> Result<(), StoreError> {
+            write_durably(create(path)?, path, self.0.as_bytes())
+        }
+    }
+
+    /// Writes half of a file, and fails.
+    struct Broken;
+
+    impl super::super::sealed::Sealed for Broken {}
+    impl FileArtifact for Broken {
+        type Error = StoreError;
+
+        fn write(&self, path: &Path) -> Result<(), StoreError> {
+            Note("half").write(path)?;
+            Err(io::Error::other("broken")).at(path)
+        }
+    }
+
+    #[test]
+    fn a_file_is_whole_under_its_name_and_replaces_another_only_where_it_may() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("new/a");
+        let read = || fs::read_to_string(&path).unwrap();
+        check_free(&path, Existing::Refuse).unwrap();
+        write_file(&path, &Note("one"), Existing::Refuse).unwrap();
+        assert_eq!(read(), "one");
+        for existing in [Existing::Refuse, Existing::Keep] {
+            assert!(check_free(&path, existing).is_err());
+            assert!(write_file(&path, &Note("two"), existing).is_err());
+            assert!(write_large(&path, &Note("two"), existing).is_err());
+        }
+        assert_eq!(read(), "one");
+        write_file(&path, &Note("two"), Existing::Replace).unwrap();
+        assert_eq!(read(), "two");
+        write_large(&path, &Note("three"), Existing::Replace).unwrap();
+        assert_eq!(read(), "three");
+        write_private(&path, &Note("four")).unwrap();
+        assert_eq!(read(), "four");
+        assert!(write_large(&path, &Broken, Existing::Replace).is_err());
+        assert_eq!(read(), "four");
+        assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[test]
+    fn a_leftover_goes_where_there_is_one() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        remove_leftover(&path).unwrap();
+        write_private(&path, &Note("left")).unwrap();
+        remove_leftover(&path).unwrap();
+        assert!(!path.exists());
+    }
+}

@@ -4,7 +4,7 @@
 //! all there is: they are counted, so that a file is not published that lacks a part. Refuses: to go on where anything was not written meanwhile.
 
 use std::borrow::Cow;
-use std::io;
+use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
@@ -112,18 +112,16 @@ impl Failures {
 
 /// GDAL repeats a statement that SQLite refused, with the values in it: `sqlite3_step(INSERT ...): words`.
 fn without_statement(text: &str) -> Cow<'_, str> {
-    let statement = text
-        .find("sqlite3_")
-        .and_then(|at| Some(at + text.get(at..)?.find('(')?));
-    let words = text.rfind("):").map(|at| at + 1);
-    match statement.zip(words) {
-        Some((start, end)) if start < end => format!(
-            "{}(...){}",
-            text.get(..start).unwrap_or_default(),
-            text.get(end..).unwrap_or_default()
-        )
-        .into(),
-        _ => text.into(),
+    let cut = || {
+        let name = text.find("sqlite3_")?;
+        let start = name + text.get(name..)?.find('(')?;
+        // The colon after the statement's end.
+        let end = start + text.get(start..)?.rfind("):")? + 1;
+        Some((text.get(..start)?, text.get(end..)?))
+    };
+    match cut() {
+        Some((before, after)) => format!("{before}(...){after}").into(),
+        None => text.into(),
     }
 }
 
@@ -142,15 +140,13 @@ fn is_about_writing(text: &str) -> bool {
 
 /// A library says that it failed, the system says why: a file is written beside `path`.
 fn ask_the_disk(path: &Path) -> Result<(), StoreError> {
-    let trial = parent(path).join("partial~trial");
+    // Others may ask at the same time.
+    let own = RandomState::new().build_hasher().finish();
+    let trial = parent(path).join(format!("partial~trial{own:016x}"));
     let room = vec![0; 1 << 16];
     let written = create(&trial).and_then(|file| write_durably(file, path, &room));
-    // Who else asks at the same time may have removed it.
     let removed = remove_file(&trial);
-    written.and(removed.or_else(|error| match error {
-        StoreError::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => Ok(()),
-        error => Err(error),
-    }))
+    written.and(removed)
 }
 
 #[cfg(test)]
@@ -167,7 +163,12 @@ mod tests {
             "In ExecuteSQL(): sqlite3_step(...):\n  unable to open database file"
         );
         assert!(is_about_writing(&said));
-        for other in ["no statement (at all): none", "sqlite3_open() failed", ""] {
+        for other in [
+            "no statement (at all): none",
+            "(a): sqlite3_step(b failed",
+            "sqlite3_open() failed",
+            "",
+        ] {
             assert_eq!(without_statement(other), other);
         }
     }
@@ -208,5 +209,20 @@ mod tests {
         let told = judged(&path, Some(heard.last), Ok::<_, StoreError>(())).unwrap_err();
         assert!(told.to_string().contains(&path.display().to_string()));
         assert_eq!(std::fs::read_dir(folder.path()).unwrap().count(), 0);
+    }
+
+    #[test]
+    fn what_the_disk_itself_says_comes_first() {
+        let folder = tempfile::tempdir().unwrap();
+        let gone = folder.path().join("gone/a");
+        let unread = StoreError::Library {
+            path: gone.clone(),
+            problem: "unread".into(),
+        };
+        let why = |failed, result: Result<(), StoreError>| judged(&gone, failed, result);
+        for judged in [why(Some("failed".into()), Ok(())), why(None, Err(unread))] {
+            assert!(matches!(judged, Err(StoreError::Io { .. })), "{judged:?}");
+        }
+        assert!(why(None, Ok(())).is_ok());
     }
 }

@@ -15,10 +15,22 @@ fn a_working_file_is_read_back_as_what_was_spilled_and_as_nothing_else() {
     let sha256 = store.spill(|_| "frames/a".into(), &Note("abc")).unwrap();
     let expected = "ba7816bf8f01cfea414140de5dae2223b00361a396177a9cb410ff61f20015ad";
     assert_eq!(crate::hex::encode(&sha256), expected);
-    assert_eq!(store.read_spilled("frames/a", &sha256).unwrap(), b"abc");
-    assert_eq!(store.read_spilled("frames/b", &sha256), None);
-    store.spill(|_| "frames/a".into(), &Note("abd")).unwrap();
-    assert_eq!(store.read_spilled("frames/a", &sha256), None);
+    // More than is read at a time.
+    let long: &str = "abcdefgh".repeat(20_000).leak();
+    let sha256 = store.spill(|_| "frames/a".into(), &Note(long)).unwrap();
+    let values = store.read_spilled("frames/a", &sha256, 40_000).unwrap();
+    let expected = [*b"abcd", *b"efgh"].map(f32::from_le_bytes);
+    assert_eq!(values, expected.repeat(20_000));
+    for (name, count) in [
+        ("frames/b", 40_000),
+        ("frames/a", 39_999),
+        ("frames/a", 40_001),
+    ] {
+        assert_eq!(store.read_spilled(name, &sha256, count), None);
+    }
+    let other: &str = "abcdefgi".repeat(20_000).leak();
+    store.spill(|_| "frames/a".into(), &Note(other)).unwrap();
+    assert_eq!(store.read_spilled("frames/a", &sha256, 40_000), None);
     store.clear_work().unwrap();
     assert!(!store.work().exists());
 }
