@@ -12,13 +12,14 @@ const DETOURS: [&str; 2] = ["no_proxy", "NO_PROXY"];
 /// Starts the program once more, as the same process, where the environment would let a library go to the network. From 1.32 on ONNX Runtime keeps a
 /// number for this machine and events about each process in the user's home to send them to its maker, from when it is loaded until it is told not
 /// to: only the environment is early enough, and a process cannot change its own without unsafe code. Where this does not succeed the library is not
-/// loaded.
+/// loaded. What the C library's allocator should know is said on the same occasion.
 #[cfg(unix)]
 pub(super) fn start_clean(loads_runtime: bool) {
     use std::os::unix::process::CommandExt;
     let set = |name: &str| std::env::var_os(name);
     let reports = loads_runtime && OFF.is_some_and(|off| set(off).is_none_or(|value| value != "1"));
-    if !reports && DETOURS.iter().all(|name| set(name).is_none()) {
+    let gives_back = loads_runtime && ALLOCATOR.is_some_and(|(name, _)| set(name).is_none());
+    if !reports && !gives_back && DETOURS.iter().all(|name| set(name).is_none()) {
         return;
     }
     let mut arguments = std::env::args_os();
@@ -29,6 +30,9 @@ pub(super) fn start_clean(loads_runtime: bool) {
             .arg0(name)
             .args(arguments)
             .envs(OFF.map(|off| (off, "1")));
+        if gives_back {
+            again.envs(ALLOCATOR);
+        }
         for detour in DETOURS {
             again.env_remove(detour);
         }
@@ -36,6 +40,16 @@ pub(super) fn start_clean(loads_runtime: bool) {
         tracing::warn!("could not start again in an environment without detours: {error}");
     }
 }
+
+/// What keeps the C library from giving a frame's memory back to the system after each frame and taking it, page by page, for the next: a hundredth of a
+/// run's time. See `mallopt(3)`.
+#[cfg(all(unix, target_env = "gnu"))]
+const ALLOCATOR: Option<(&str, &str)> = Some((
+    "GLIBC_TUNABLES",
+    "glibc.malloc.mmap_threshold=33554432:glibc.malloc.trim_threshold=67108864",
+));
+#[cfg(all(unix, not(target_env = "gnu")))]
+const ALLOCATOR: Option<(&str, &str)> = None;
 
 /// What keeps ONNX Runtime from reporting.
 #[cfg(all(unix, feature = "onnx"))]
