@@ -7,6 +7,7 @@ use std::fs::File;
 use std::io::{BufReader, BufWriter, Read, Write};
 use std::path::{Path, PathBuf};
 
+use fearless_simd::{Level, dispatch};
 use pmtiles::{TileCoord, TileId};
 use rayon::prelude::*;
 
@@ -125,9 +126,9 @@ fn encode(bands: &[Vec<f32>], ramp: &Ramp) -> Result<Vec<u8>, TilesError> {
             (ramp.uncertain_palette(), pixels.collect())
         }
         bands => {
-            let pixels = bands.iter().take(1).flatten();
-            let pixels = pixels.map(|&value| ramp.shade(value));
-            (ramp.palette(), pixels.collect())
+            let values = bands.first().map_or(&[][..], Vec::as_slice);
+            let shades = || values.iter().map(|&value| ramp.shade(value)).collect();
+            (ramp.palette(), dispatch!(Level::new(), _ => shades()))
         }
     };
     let side = u32::try_from(TILE).unwrap_or(u32::MAX);
