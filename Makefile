@@ -180,5 +180,5 @@ bench: peers
 # heatveil and other programs in turn on the same files, into peers-DATE.md: a quarter of an hour on two free cores.
 peers: SHELL = /bin/bash
 peers: .SHELLFLAGS = -o pipefail -c
-peers: program
+peers: setup
 	benches/peers/run | tee peers-$$(date -u +%F).md

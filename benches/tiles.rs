@@ -124,7 +124,7 @@ fn colour(cog: &Path, ramp: &Ramp, store: &Store) -> String {
 
 /// Seconds of one process that writes the same options.
 fn gdal_translate(source: &str, copy: &str) -> f64 {
-    let options = "-q -of COG -co COMPRESS=DEFLATE -co PREDICTOR=3 -co BLOCKSIZE=512 -co RESAMPLING=NEAREST \
+    let options = "-q -of COG -co COMPRESS=DEFLATE -co PREDICTOR=3 -co LEVEL=3 -co BLOCKSIZE=512 -co RESAMPLING=NEAREST \
                    -co BIGTIFF=IF_SAFER -co NUM_THREADS=1";
     let mut arguments: Vec<&str> = options.split_whitespace().collect();
     arguments.extend([source, copy]);

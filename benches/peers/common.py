@@ -8,7 +8,8 @@ import statistics
 import subprocess
 
 ROOT = pathlib.Path(__file__).resolve().parents[2]
-HEATVEIL = ROOT / "target/release/heatveil"
+# As it is handed on: see `make dist`.
+HEATVEIL = ROOT / "target/dist/heatveil"
 DATA = pathlib.Path(os.environ.get("HEATVEIL_DATA", ROOT / "../shared/data"))
 
 
