@@ -9,6 +9,7 @@ import argparse
 import concurrent.futures
 import json
 import pathlib
+import platform
 import subprocess
 import tempfile
 import time
@@ -39,7 +40,7 @@ def bare(looks: int, threads: int) -> float:
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = options.inter_op_num_threads = 1
     # As heatveil asks for it: without VNNI the fast kernels for int8 add in 16 bits and overflow, so that they find other things.
-    if "vnni" not in pathlib.Path("/proc/cpuinfo").read_text():
+    if platform.machine() == "x86_64" and "vnni" not in pathlib.Path("/proc/cpuinfo").read_text():
         options.add_session_config_entry("session.x64quantprecision", "1")
     load = lambda name: onnxruntime.InferenceSession(str(ROOT / "models" / name), options, ["CPUExecutionProvider"])
     pools = [{name: load(name) for name in LOOK} for _ in range(threads)]

@@ -18,7 +18,8 @@ pub(super) fn start_clean(loads_runtime: bool) {
     use std::os::unix::process::CommandExt;
     let set = |name: &str| std::env::var_os(name);
     let reports = loads_runtime && OFF.is_some_and(|off| set(off).is_none_or(|value| value != "1"));
-    let gives_back = loads_runtime && ALLOCATOR.is_some_and(|(name, _)| set(name).is_none());
+    let is_deaf = |(name, _)| set(name).is_none() && set(RESTARTED).is_none();
+    let gives_back = loads_runtime && ALLOCATOR.is_some_and(is_deaf);
     if !reports && !gives_back && DETOURS.iter().all(|name| set(name).is_none()) {
         return;
     }
@@ -31,18 +32,22 @@ pub(super) fn start_clean(loads_runtime: bool) {
             .args(arguments)
             .envs(OFF.map(|off| (off, "1")));
         if gives_back {
-            again.envs(ALLOCATOR);
+            again.envs(ALLOCATOR).env(RESTARTED, "1");
         }
         for detour in DETOURS {
             again.env_remove(detour);
         }
         let error = again.exec();
-        tracing::warn!("could not start again in an environment without detours: {error}");
+        tracing::warn!("could not start again in an environment of its own: {error}");
     }
 }
 
+/// Says that the program was started again for its allocator. The C library hides its own variable from programs that have more rights than their user.
+#[cfg(unix)]
+const RESTARTED: &str = "HEATVEIL_RESTARTED";
+
 /// What keeps the C library from giving a frame's memory back to the system after each frame and taking it, page by page, for the next: a hundredth of a
-/// run's time. See `mallopt(3)`.
+/// run's time. As far as it adjusts itself: 32 MiB, and twice that. See `mallopt(3)`.
 #[cfg(all(unix, target_env = "gnu"))]
 const ALLOCATOR: Option<(&str, &str)> = Some((
     "GLIBC_TUNABLES",

@@ -167,9 +167,18 @@ impl Band<'_> {
         to.iter().zip(from).map(|(to, from)| to - from)
     }
 
-    /// The sum of the squares of the same pixels.
-    pub(super) fn squares(&self, x: usize) -> u64 {
-        self.squares[self.columns(x)].iter().sum()
+    /// The sum of the squares of the pixels of [`Band::around`].
+    pub(super) fn squares(&self) -> impl Fn(usize) -> u64 {
+        let mut left = Vec::with_capacity(self.squares.len() + 1);
+        left.push(0);
+        left.extend(self.squares.iter().scan(0, |left, squares| {
+            *left += squares;
+            Some(*left)
+        }));
+        move |x| {
+            let Range { start, end } = self.columns(x);
+            left[end] - left[start]
+        }
     }
 }
 
@@ -203,7 +212,7 @@ mod tests {
                         .collect();
                     let Sum { count, sum } = band.around(x);
                     prop_assert_eq!((count, sum), (pixels.len() as u64, pixels.iter().sum()));
-                    prop_assert_eq!(band.squares(x), pixels.iter().map(|steps| steps * steps).sum::<u64>());
+                    prop_assert_eq!(band.squares()(x), pixels.iter().map(|steps| steps * steps).sum::<u64>());
                     if radius <= x && x + radius < width {
                         prop_assert_eq!(band.along(x..x + 1).collect::<Vec<_>>(), vec![sum]);
                     }

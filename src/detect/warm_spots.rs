@@ -107,7 +107,7 @@ impl WarmSpots {
     }
 
     fn spots(&self, input: &ModelInput, metres: f64) -> Vec<Detection> {
-        // For the widest vectors that the processor has: whole numbers, so that all of them find the same.
+        // For the widest vectors that the processor has. All of them find the same: sums are whole numbers, and no operation is fused.
         let stands_out = dispatch!(Level::new(), _ => self.standing_out(input, metres));
         regions(stands_out)
             .into_iter()
@@ -160,9 +160,13 @@ impl WarmSpots {
                     here.exceeds(ground, least).then_some(x)
                 }));
             }
+            if warm.is_empty() {
+                continue;
+            }
+            let (inner_squares, outer_squares) = (without.squares(), all.squares());
             for x in warm {
                 let (here, ground) = (near.around(x), ring(x));
-                let squares = all.squares(x) - without.squares(x);
+                let squares = outer_squares(x) - inner_squares(x);
                 let contrast = here.mean() - ground.mean();
                 let deviations = contrast / (ground.deviation(squares) + NOISE_GREY);
                 if deviations >= self.config.min_deviations {

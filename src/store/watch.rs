@@ -4,14 +4,13 @@
 //! all there is: they are counted, so that a file is not published that lacks a part. Refuses: to go on where anything was not written meanwhile.
 
 use std::borrow::Cow;
-use std::hash::{BuildHasher, Hasher, RandomState};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, Once, PoisonError};
 
 use gdal::errors::CplErrType;
 
-use super::StoreError;
 use super::disk::{create, parent, remove_file, write_durably};
+use super::{PARTIAL, StoreError};
 
 /// Messages about writing.
 struct Failures {
@@ -110,13 +109,13 @@ impl Failures {
     }
 }
 
-/// GDAL repeats a statement that SQLite refused, with the values in it: `sqlite3_step(INSERT ...): words`.
+/// GDAL repeats a statement that SQLite refused, with the values in it: `sqlite3_step(INSERT ...): words`, `sqlite3_exec(INSERT ...) failed: words`.
 fn without_statement(text: &str) -> Cow<'_, str> {
     let cut = || {
         let name = text.find("sqlite3_")?;
         let start = name + text.get(name..)?.find('(')?;
-        // The colon after the statement's end.
-        let end = start + text.get(start..)?.rfind("):")? + 1;
+        let after = text.get(start..)?;
+        let end = start + after.rfind("):").or_else(|| after.rfind(") failed:"))? + 1;
         Some((text.get(..start)?, text.get(end..)?))
     };
     match cut() {
@@ -140,9 +139,9 @@ fn is_about_writing(text: &str) -> bool {
 
 /// A library says that it failed, the system says why: a file is written beside `path`.
 fn ask_the_disk(path: &Path) -> Result<(), StoreError> {
-    // Others may ask at the same time.
-    let own = RandomState::new().build_hasher().finish();
-    let trial = parent(path).join(format!("partial~trial{own:016x}"));
+    // Others may ask about other files at the same time.
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    let trial = parent(path).join(format!("{PARTIAL}trial~{name}"));
     let room = vec![0; 1 << 16];
     let written = create(&trial).and_then(|file| write_durably(file, path, &room));
     let removed = remove_file(&trial);
@@ -163,6 +162,11 @@ mod tests {
             "In ExecuteSQL(): sqlite3_step(...):\n  unable to open database file"
         );
         assert!(is_about_writing(&said));
+        let told = "sqlite3_exec(UPDATE gpkg_contents SET min_x = (-2.45)) failed: disk I/O error";
+        assert_eq!(
+            without_statement(told),
+            "sqlite3_exec(...) failed: disk I/O error"
+        );
         for other in [
             "no statement (at all): none",
             "(a): sqlite3_step(b failed",

@@ -69,23 +69,21 @@ impl Store {
         let path = self.work().join(name);
         beat(&path);
         let mut file = fs::File::open(path).ok()?;
+        let bytes = u64::try_from(count).ok()?.checked_mul(4)?;
+        if file.metadata().ok()?.len() != bytes {
+            return None;
+        }
         let mut values = Vec::with_capacity(count);
-        let (mut hash, mut block) = (Sha256::new(), Vec::with_capacity(BLOCK));
-        let mut left = u64::try_from(count).ok()?.checked_mul(4)?;
-        while left > 0 {
-            block.clear();
-            let wanted = left.min(BLOCK as u64);
-            let read = (&mut file).take(wanted).read_to_end(&mut block).ok()?;
-            if (read as u64) < wanted {
-                return None;
-            }
-            hash.update(&block);
+        let (mut hash, mut block) = (Sha256::new(), vec![0; BLOCK.min(4 * count)]);
+        while values.len() < count {
+            let wanted = block.len().min(4 * (count - values.len()));
+            let block = block.get_mut(..wanted)?;
+            file.read_exact(block).ok()?;
+            hash.update(&*block);
             let (fours, _) = block.as_chunks();
             values.extend(fours.iter().map(|four| f32::from_le_bytes(*four)));
-            left -= wanted;
         }
-        let is_whole = file.read(&mut [0]).ok()? == 0;
-        (is_whole && hash.finalize() == *sha256).then_some(values)
+        (hash.finalize() == *sha256).then_some(values)
     }
 
     /// Makes working files durable that were spilled, with their names.
