@@ -18,9 +18,9 @@ pub(super) fn start_clean(loads_runtime: bool) {
     use std::os::unix::process::CommandExt;
     let set = |name: &str| std::env::var_os(name);
     let reports = loads_runtime && OFF.is_some_and(|off| set(off).is_none_or(|value| value != "1"));
-    let is_deaf = |(name, _)| set(name).is_none() && set(RESTARTED).is_none();
-    let gives_back = loads_runtime && ALLOCATOR.is_some_and(is_deaf);
-    if !reports && !gives_back && DETOURS.iter().all(|name| set(name).is_none()) {
+    let is_untold = |(name, _)| set(name).is_none() && set(RESTARTED).is_none();
+    let tells_allocator = loads_runtime && ALLOCATOR.is_some_and(is_untold);
+    if !reports && !tells_allocator && DETOURS.iter().all(|name| set(name).is_none()) {
         return;
     }
     let mut arguments = std::env::args_os();
@@ -31,7 +31,7 @@ pub(super) fn start_clean(loads_runtime: bool) {
             .arg0(name)
             .args(arguments)
             .envs(OFF.map(|off| (off, "1")));
-        if gives_back {
+        if tells_allocator {
             again.envs(ALLOCATOR).env(RESTARTED, "1");
         }
         for detour in DETOURS {

@@ -121,27 +121,26 @@ impl Band<'_> {
     #[inline(always)]
     pub(super) fn move_to(&mut self, y: usize) {
         let rows = y.saturating_sub(self.radius)..(y + self.radius + 1).min(self.frame.height());
-        for y in self.rows.end..rows.end {
-            let sums = self.columns.iter_mut().zip(&mut self.squares);
-            for ((sum, squares), &steps) in sums.zip(self.frame.row(y)) {
-                let steps = u32::from(steps);
-                *sum += steps;
-                *squares += u64::from(steps * steps);
-            }
-        }
-        for y in self.rows.start..rows.start {
-            let sums = self.columns.iter_mut().zip(&mut self.squares);
-            for ((sum, squares), &steps) in sums.zip(self.frame.row(y)) {
-                let steps = u32::from(steps);
-                *sum -= steps;
-                *squares -= u64::from(steps * steps);
-            }
-        }
+        self.change(self.rows.end..rows.end, |sum, squares, steps| {
+            *sum += steps;
+            *squares += u64::from(steps * steps);
+        });
+        self.change(self.rows.start..rows.start, |sum, squares, steps| {
+            *sum -= steps;
+            *squares -= u64::from(steps * steps);
+        });
         self.rows = rows;
-        let mut left = 0;
-        for (to, &column) in self.left[1..].iter_mut().zip(&self.columns) {
-            left += u64::from(column);
-            *to = left;
+        add_up(&mut self.left, self.columns.iter().copied().map(u64::from));
+    }
+
+    /// Changes the sums of each column by its pixels in some rows.
+    #[inline(always)]
+    fn change(&mut self, rows: Range<usize>, by: impl Fn(&mut u32, &mut u64, u32)) {
+        for y in rows {
+            let sums = self.columns.iter_mut().zip(&mut self.squares);
+            for ((sum, squares), &steps) in sums.zip(self.frame.row(y)) {
+                by(sum, squares, u32::from(steps));
+            }
         }
     }
 
@@ -169,16 +168,22 @@ impl Band<'_> {
 
     /// The sum of the squares of the pixels of [`Band::around`].
     pub(super) fn squares(&self) -> impl Fn(usize) -> u64 {
-        let mut left = Vec::with_capacity(self.squares.len() + 1);
-        left.push(0);
-        left.extend(self.squares.iter().scan(0, |left, squares| {
-            *left += squares;
-            Some(*left)
-        }));
+        let mut left = vec![0; self.left.len()];
+        add_up(&mut left, self.squares.iter().copied());
         move |x| {
             let Range { start, end } = self.columns(x);
             left[end] - left[start]
         }
+    }
+}
+
+/// Sums of all columns to the left, of which the first has none.
+#[inline(always)]
+fn add_up(left: &mut [u64], columns: impl Iterator<Item = u64>) {
+    let mut sum = 0;
+    for (left, column) in left[1..].iter_mut().zip(columns) {
+        sum += column;
+        *left = sum;
     }
 }
 

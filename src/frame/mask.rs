@@ -185,8 +185,8 @@ impl RedactionMask {
     }
 }
 
-/// Pixels that are looked at together: most runs hide nothing.
-const RUN: usize = 64;
+/// Pixels that are looked at together: most runs hide nothing and lack nothing.
+pub(super) const RUN: usize = 64;
 
 /// Runs of cells that hide anything, with their values.
 fn hidden<V>(cells: &[u16], values: impl Iterator<Item = V>) -> impl Iterator<Item = (&[u16], V)> {

@@ -2,6 +2,7 @@
 
 use std::borrow::Cow;
 
+use super::mask::RUN;
 use crate::raster::Raster;
 
 /// A frame as 8-bit-like grey (0 to 255, `f32`), padded to a multiple of the network's stride.
@@ -240,9 +241,6 @@ fn pad<T>(picture: &Raster<T>, grey: impl Fn(&T) -> f32, multiple_of: usize) -> 
         kelvin_per_grey: None,
     }
 }
-
-/// Pixels of a row that are looked at together.
-const RUN: usize = 64;
 
 /// Fills pixels without data from their surroundings, by averaging ever coarser blocks (pull) and taking
 /// the finest one that has data (push), after Gortler et al., The Lumigraph, SIGGRAPH 1996, section 3.4.

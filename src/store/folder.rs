@@ -143,25 +143,9 @@ impl Store {
 
 #[cfg(test)]
 mod tests {
-    use std::borrow::Cow;
-
-    use super::super::{Existing, sealed};
+    use super::super::Existing;
+    use super::super::tests::Note;
     use super::*;
-
-    struct Note(&'static str);
-    impl sealed::Sealed for Note {}
-    impl FileArtifact for Note {
-        type Error = StoreError;
-
-        fn write(&self, path: &Path) -> Result<(), StoreError> {
-            write_durably(create(path)?, path, self.0.as_bytes())
-        }
-    }
-    impl Artifact for Note {
-        fn bytes(&self) -> Cow<'_, [u8]> {
-            self.0.as_bytes().into()
-        }
-    }
 
     fn stage(store: &Store, text: &'static str) -> Staged {
         let fill = |folder: &mut Folder| folder.add("1/2.txt", &Note(text));

@@ -234,6 +234,13 @@ mod tests {
             self.0.as_bytes().into()
         }
     }
+    impl FileArtifact for Note {
+        type Error = StoreError;
+
+        fn write(&self, path: &Path) -> Result<(), StoreError> {
+            disk::write_durably(disk::create(path)?, path, self.0.as_bytes())
+        }
+    }
 
     fn folder() -> tempfile::TempDir {
         tempfile::tempdir().unwrap()

@@ -136,14 +136,6 @@ mod tests {
     use super::super::tests::Note;
     use super::*;
 
-    impl FileArtifact for Note {
-        type Error = StoreError;
-
-        fn write(&self, path: &Path) -> Result<(), StoreError> {
-            write_durably(create(path)?, path, self.0.as_bytes())
-        }
-    }
-
     /// Writes half of a file, and fails.
     struct Broken;
 
