@@ -1,11 +1,12 @@
 //! A detector that answers what a test told it to.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Beyond, DetectError, Detection, Detections, Detector, Envelope};
 use crate::frame::{FrameId, ModelInput};
 
-/// Answers by frame number: first pass, then what the self-check is to find.
+/// Answers by frame number: in the first look at a frame what it finds, in each later one also what it missed.
 #[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Scripted {
@@ -13,6 +14,10 @@ pub struct Scripted {
     pub name: &'static str,
     /// Finds per frame; a frame without an entry has none.
     pub found: BTreeMap<FrameId, Vec<Detection>>,
+    /// What its first look at a frame misses.
+    pub missed: BTreeMap<FrameId, Vec<Detection>>,
+    /// Frames that it looked at.
+    pub looked: Arc<Mutex<BTreeSet<FrameId>>>,
     /// Frames on which the detector fails.
     pub fails: Vec<FrameId>,
     /// The envelope it claims.
@@ -25,6 +30,8 @@ impl Default for Scripted {
         Self {
             name: "scripted",
             found: BTreeMap::new(),
+            missed: BTreeMap::new(),
+            looked: Arc::default(),
             fails: Vec::new(),
             envelope: Envelope {
                 beyond: Beyond::Withhold,
@@ -59,10 +66,11 @@ impl Detector for Scripted {
                 problem: "told to fail".into(),
             });
         }
-        Ok(Detections::completed(
-            frame,
-            super::Line::Model,
-            self.found.get(&frame).cloned().unwrap_or_default(),
-        ))
+        let mut found = self.found.get(&frame).cloned().unwrap_or_default();
+        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
+        if !looked.insert(frame) {
+            found.extend(self.missed.get(&frame).into_iter().flatten());
+        }
+        Ok(Detections::completed(frame, super::Line::Model, found))
     }
 }

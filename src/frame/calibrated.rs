@@ -73,6 +73,7 @@ impl Frame<Calibrated> {
             self.meta,
             celsius,
             self.stage.measured.stretch,
+            mask.clone(),
         ))
     }
 }

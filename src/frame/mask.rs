@@ -3,6 +3,8 @@
 //! In: rectangles with a policy, from `redact`. Out: an effect on the frame the mask was made for.
 //! Refuses: any other frame or shape.
 
+use std::collections::BTreeSet;
+
 use sha2::{Digest, Sha256};
 
 use super::FrameId;
@@ -142,6 +144,25 @@ impl RedactionMask {
             Ok(())
         } else {
             Err(MaskMismatch { mask, frame })
+        }
+    }
+
+    /// This mask over what `before` left of the frame: what is empty stays so, and a region of `before` whose pixels are emptied in part goes as a
+    /// whole, since its mean knows them.
+    pub(super) fn after(&self, before: &Self) -> Self {
+        let both = || self.cells.iter().copied().zip(before.cells.iter().copied());
+        let emptied = both().filter(|&(cell, was)| cell == NO_DATA && was != KEEP);
+        let gone: BTreeSet<u16> = emptied.map(|(_, was)| was).chain([NO_DATA]).collect();
+        let cells = both().map(|(cell, was)| {
+            if was != KEEP && gone.contains(&was) {
+                NO_DATA
+            } else {
+                cell
+            }
+        });
+        Self {
+            cells: cells.collect(),
+            ..*self
         }
     }
 

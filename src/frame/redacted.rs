@@ -9,6 +9,8 @@ use crate::raster::Raster;
 pub struct Redacted {
     celsius: Raster<f32>,
     stretch: Stretch,
+    /// All that was applied.
+    mask: RedactionMask,
 }
 
 impl std::fmt::Debug for Redacted {
@@ -28,11 +30,16 @@ pub(super) fn frame(
     meta: FrameMeta,
     celsius: Raster<f32>,
     stretch: Stretch,
+    mask: RedactionMask,
 ) -> Frame<Redacted> {
     Frame {
         id,
         meta,
-        stage: Redacted { celsius, stretch },
+        stage: Redacted {
+            celsius,
+            stretch,
+            mask,
+        },
     }
 }
 
@@ -59,14 +66,23 @@ impl Frame<Redacted> {
         model_input::from_celsius(&self.stage.celsius, self.stage.stretch, multiple_of)
     }
 
-    /// Masks more of a frame, as the self-check asks for.
+    /// What hides its pixels.
+    #[must_use]
+    pub fn mask(&self) -> &RedactionMask {
+        &self.stage.mask
+    }
+
+    /// Masks more of a frame, as the self-check asks for. A region that became its mean is emptied where a part of it is no data now: the mean
+    /// knows that part.
     ///
     /// # Errors
     ///
     /// [`MaskMismatch`] when `mask` was made for another frame or shape; the frame is dropped then.
     pub fn redact(mut self, mask: &RedactionMask) -> Result<Self, MaskMismatch> {
         mask.check(self.id, self.shape())?;
+        let mask = mask.after(&self.stage.mask);
         mask.apply(&mut self.stage.celsius);
+        self.stage.mask = mask;
         Ok(self)
     }
 }

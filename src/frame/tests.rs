@@ -219,6 +219,37 @@ fn each_region_has_the_mean_of_its_own_measured_pixels() {
     assert_eq!(redacted.celsius().samples(), [5.5; 3]);
 }
 
+/// The mean knew the pixel that is emptied later; and what was emptied once is not counted as flattened by a mask that forgets it.
+#[test]
+fn a_region_that_loses_a_pixel_after_it_was_flattened_is_emptied() {
+    let (nan, row) = (f32::NAN, [1.0, 3.0, 5.0, 7.0, 9.0]);
+    let mut first = RedactionMask::new(FrameId(7), 5, 1);
+    first.draw_mean(rect([0, 0, 2, 1]));
+    first.draw_mean(rect([2, 0, 4, 1]));
+    let mut second = first.clone();
+    second.draw_no_data(rect([3, 0, 4, 1]));
+    let frame = calibrated(5, 1, &row).redact(&first).unwrap();
+    assert_eq!(frame.celsius().samples(), [2.0, 2.0, 6.0, 6.0, 9.0]);
+    let frame = frame.redact(&second).unwrap();
+    assert_eq!(
+        bits(frame.celsius().samples()),
+        bits(&[2.0, 2.0, nan, nan, 9.0])
+    );
+    let mut told = RedactionMask::new(FrameId(7), 5, 1);
+    told.draw_mean(rect([0, 0, 2, 1]));
+    told.draw_no_data(rect([2, 0, 4, 1]));
+    let kinds = |mask: &RedactionMask| (0..5).map(|x| mask.hides(x, 0)).collect::<Vec<_>>();
+    assert_eq!(kinds(frame.mask()), kinds(&told));
+    let mut third = RedactionMask::new(FrameId(7), 5, 1);
+    third.draw_mean(rect([1, 0, 5, 1]));
+    let frame = frame.redact(&third).unwrap();
+    assert_eq!(
+        bits(frame.celsius().samples()),
+        bits(&[2.0, 5.5, nan, nan, 5.5])
+    );
+    assert_eq!(frame.mask().masked_pixels(), 4);
+}
+
 #[test]
 fn regions_that_can_no_longer_be_numbered_are_emptied() {
     let mut mask = RedactionMask::new(FrameId(7), 2, 1);

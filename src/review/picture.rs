@@ -1,10 +1,10 @@
 //! A redacted frame as a picture for people.
 //!
-//! In: a redacted frame, its mask, the boxes of what was found. Out: a PNG. Refuses: any other frame, since no other shows its pixels.
+//! In: a redacted frame, the boxes of what was found. Out: a PNG. Refuses: any other frame, since no other shows its pixels.
 
 use std::borrow::Cow;
 
-use crate::frame::{Frame, Redacted, RedactionMask};
+use crate::frame::{Frame, Redacted};
 use crate::store::{Artifact, sealed};
 
 /// A PNG of a redacted frame: grey, warm is bright; emptied places are magenta with stripes, flattened ones tinted green, finds framed in yellow.
@@ -26,11 +26,7 @@ impl Picture {
     /// # Errors
     ///
     /// What the encoder says.
-    pub fn of(
-        frame: &Frame<Redacted>,
-        mask: &RedactionMask,
-        boxes: &[[u32; 4]],
-    ) -> Result<Self, png::EncodingError> {
+    pub fn of(frame: &Frame<Redacted>, boxes: &[[u32; 4]]) -> Result<Self, png::EncodingError> {
         let celsius = frame.celsius();
         let (width, height) = celsius.shape();
         let (low, high) = range(celsius.samples());
@@ -43,7 +39,7 @@ impl Picture {
                     EMPTIED[usize::from((x + y) % 8 < 2)]
                 } else {
                     let grey = grey(value, low, high);
-                    let tint = if mask.hides(x, y) { 3 } else { 0 };
+                    let tint = if frame.mask().hides(x, y) { 3 } else { 0 };
                     [grey - grey / 8 * tint, grey, grey - grey / 8 * tint]
                 });
             }

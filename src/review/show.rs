@@ -2,6 +2,8 @@
 //!
 //! The log has boxes in whole pixels, rounded outwards, so the mask is the run's or some pixels larger, never smaller.
 
+use std::collections::BTreeSet;
+
 use super::desk::Told;
 use super::{Desk, Picture, ReviewError};
 use crate::audit::{Detected, Found};
@@ -83,14 +85,34 @@ impl Desk {
         let looks = self.looks(frame, told, margins)?;
         let (calibrated, located) = self.decoded(frame, config)?;
         let draw = |problem: String| ReviewError::Draw { frame, problem };
-        let mask = mask(told, &looks, &calibrated, &located, config, margins)
+        let shape = calibrated.shape();
+        let mask = |until: u32| {
+            let looks = looks.iter().filter(|(round, _)| *round <= until);
+            let looks = looks.map(|(_, look)| look);
+            mask(
+                FrameId(frame),
+                told,
+                looks,
+                shape,
+                &located,
+                config,
+                margins,
+            )
+            .map_err(|error| draw(error.to_string()))
+        };
+        let mut redacted = calibrated
+            .redact(&mask(0)?)
             .map_err(|error| draw(error.to_string()))?;
-        let redacted = calibrated
-            .redact(&mask)
-            .map_err(|error| draw(error.to_string()))?;
+        // The mask grew with what each further look found, as it did in the run.
+        let rounds: BTreeSet<u32> = looks.iter().map(|(round, _)| *round).collect();
+        for round in rounds.into_iter().filter(|round| *round > 0) {
+            redacted = redacted
+                .redact(&mask(round)?)
+                .map_err(|error| draw(error.to_string()))?;
+        }
         let found = told.looks.iter().flat_map(|look| &look.found);
         let boxes: Vec<[u32; 4]> = found.map(|found| found.bbox).collect();
-        Picture::of(&redacted, &mask, &boxes).map_err(|error| draw(error.to_string()))
+        Picture::of(&redacted, &boxes).map_err(|error| draw(error.to_string()))
     }
 
     /// Shows what is underneath, or a part of it, on the terminal and nowhere else; what the run's mask hides is tinted, where not every
@@ -109,8 +131,19 @@ impl Desk {
         let told = self.told(frame, config)?;
         let (calibrated, located) = self.decoded(frame, config)?;
         let looks = self.looks(frame, told, margins).ok();
-        let mask =
-            looks.and_then(|looks| mask(told, &looks, &calibrated, &located, config, margins).ok());
+        let mask = looks.and_then(|looks| {
+            let (looks, shape) = (looks.iter().map(|(_, look)| look), calibrated.shape());
+            mask(
+                FrameId(frame),
+                told,
+                looks,
+                shape,
+                &located,
+                config,
+                margins,
+            )
+            .ok()
+        });
         Ok(calibrated.glimpse(mask.as_ref(), part)?)
     }
 
@@ -146,13 +179,13 @@ impl Desk {
         Ok((calibrated, located))
     }
 
-    /// The completed looks at a frame, as the log has them.
+    /// The completed looks at a frame with their rounds, as the log has them.
     fn looks(
         &self,
         frame: u32,
         told: &Told,
         margins: &Margins,
-    ) -> Result<Vec<Detections>, ReviewError> {
+    ) -> Result<Vec<(u32, Detections)>, ReviewError> {
         let models = &self.opened.models;
         let looked = |look: &&Detected| look.model.is_some() && look.round == 0;
         let withheld = told.withheld.as_ref();
@@ -169,15 +202,17 @@ impl Desk {
             });
         }
         let completed = told.looks.iter().filter(|look| look.skipped.is_none());
-        completed.map(|look| detections(look, margins)).collect()
+        let look = |look: &Detected| Ok((look.round, detections(look, margins)?));
+        completed.map(look).collect()
     }
 }
 
 /// The mask of the run, and what people decided about it when the run followed a review.
-fn mask(
+fn mask<'a>(
+    frame: FrameId,
     told: &Told,
-    looks: &[Detections],
-    frame: &Frame<Calibrated>,
+    looks: impl Iterator<Item = &'a Detections>,
+    shape: (usize, usize),
     located: &Located,
     config: &Config,
     margins: &Margins,
@@ -186,20 +221,17 @@ fn mask(
         Some(_) => None,
         None => margins.limit,
     };
-    let reviewed = told
-        .masked
-        .as_ref()
-        .and_then(|masked| masked.reviewed.as_ref());
-    let decided = run::boxes(reviewed);
+    let masked = told.masked.as_ref().map(|entry| &entry.reviewed);
+    let withheld = told.withheld.as_ref().map(|entry| &entry.reviewed);
+    let decided = run::boxes(masked.or(withheld).and_then(Option::as_ref));
     let limit = Metres(evaluated.unwrap_or(f64::INFINITY));
     let hidden = run::beyond(located, limit, &decided);
-    let (id, shape, resolution) = (frame.id(), frame.shape(), located.finest_resolution());
     redact::mask_decided(
-        id,
+        frame,
         shape,
         looks,
         &hidden,
-        resolution,
+        located.finest_resolution(),
         &config.redact,
         &decided,
     )

@@ -16,7 +16,7 @@ use super::window::{Neighbour, Seen};
 use super::{Cause, Outcome, RunError, record};
 use crate::detect::{Detection, Detections, Line};
 use crate::frame::{Frame, Inputs, Redacted};
-use crate::redact::{self, RedactionMask, SelfCheck, uncovered};
+use crate::redact::{self, SelfCheck, uncovered};
 use crate::store::{StoreError, layout};
 
 /// Times that the mask grows by what a second look still finds, before the frame is withheld. Masking
@@ -41,10 +41,8 @@ impl FrameTask<'_> {
             ready,
             seen,
         } = looked;
-        if let (Some(rejected), false) = (
-            self.decisions.rejected(processed.id),
-            matches!(processed.outcome, Outcome::Rejected(_)),
-        ) {
+        processed.reviewed = self.decisions.mask(processed.id).cloned();
+        if let Some(rejected) = self.decisions.rejected(processed.id) {
             (processed.outcome, processed.masked) = (rejected, None);
             return Ok(processed);
         }
@@ -110,32 +108,30 @@ impl FrameTask<'_> {
             )
             .map_err(|error| internal(error.to_string()))
         };
-        let mut mask = mask_of(&processed.looks)?;
         let mut frame = ready
             .frame
-            .redact(&mask)
+            .redact(&mask_of(&processed.looks)?)
             .map_err(|error| internal(error.to_string()))?;
         processed.times.redact += started.elapsed();
 
         watched.stage("the self-check");
         let started = Instant::now();
         let mut self_check = SelfCheck::default();
-        let mut missed = self.missed(&frame, &mask, 1, watched, processed)?;
+        let mut missed = self.missed(&frame, 1, watched, processed)?;
         // Where a person looked too, what is found in the end is hidden and not asked about again.
         let max_rounds = MAX_ROUNDS + usize::from(reviewed.is_some());
         while !missed.is_empty() && self_check.rounds < max_rounds {
             self_check.found += finds(&missed).count();
             self_check.rounds += 1;
             processed.looks.append(&mut missed);
-            mask = mask_of(&processed.looks)?;
             frame = frame
-                .redact(&mask)
+                .redact(&mask_of(&processed.looks)?)
                 .map_err(|error| internal(error.to_string()))?;
             if self_check.rounds > MAX_ROUNDS {
                 break;
             }
             let round = record::count(self_check.rounds) + 1;
-            missed = self.missed(&frame, &mask, round, watched, processed)?;
+            missed = self.missed(&frame, round, watched, processed)?;
             // What two people opened is found again, and must be.
             if !finds(&missed).any(|found| found.is_alarming() && !decided.opens(found)) {
                 missed.clear();
@@ -151,11 +147,10 @@ impl FrameTask<'_> {
             .store
             .spill(|sha256| layout::spilled_frame(id, sha256), &frame)?;
         Ok(Masked {
-            mask_sha256: mask.sha256(),
-            hidden_pixels: mask.masked_pixels(),
+            mask_sha256: frame.mask().sha256(),
+            hidden_pixels: frame.mask().masked_pixels(),
             output_sha256,
             self_check,
-            reviewed: reviewed.cloned(),
         })
     }
 
@@ -163,7 +158,6 @@ impl FrameTask<'_> {
     fn missed(
         &self,
         frame: &Frame<Redacted>,
-        mask: &RedactionMask,
         round: u32,
         watched: &Watched<'_>,
         processed: &mut Processed,
@@ -173,7 +167,7 @@ impl FrameTask<'_> {
         for (model, detector) in self.looking(&processed.skipped) {
             let input = inputs.padded_to(detector.multiple_of());
             let look = ask(detector, frame.id(), input, watched, &mut processed.times)?;
-            let found = uncovered(&look, mask);
+            let found = uncovered(&look, frame.mask());
             if !found.is_empty() {
                 missed.push(Look {
                     detections: Detections::completed(frame.id(), Line::Model, found),
