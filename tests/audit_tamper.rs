@@ -32,6 +32,7 @@ fn entries() -> Vec<Entry> {
         frame: 1,
         reason: "self-check".into(),
         detail: "still found after the mask had grown: person".into(),
+        reviewed: None,
     }));
     entries.extend(rejected(2));
     entries.push(tile([0, 0]));
@@ -158,6 +159,7 @@ fn rejected(frame: u32) -> [Entry; 2] {
         frame,
         reason: "not-an-image".into(),
         detail: "the file".into(),
+        reviewed: None,
     });
     [ingested(frame), rejected]
 }

@@ -285,6 +285,51 @@ fn who_decided_stands_in_the_report(bench: &Bench) {
     assert!(alone.contains(asks) && !alone.contains("None."), "{asks}");
 }
 
+/// A run that follows cannot publish frames 1 and 4: what people hid there waits for the next, as do a rejected frame, and what was hidden in it.
+#[test]
+fn what_people_decided_about_a_frame_outlives_a_run_that_withholds_it() {
+    let bench = Bench::new(CANARY);
+    bench.execute("old", None);
+    for frame in [1, 2, 4] {
+        bench
+            .decide(frame, "approve", [&[MISSED], &[]], &["jo"])
+            .unwrap();
+    }
+    bench.decide(2, "reject", [&[], &[]], &["kim"]).unwrap();
+    let between = Run {
+        detectors: vec![Box::new(Scripted {
+            fails: [1, 2, 4].map(FrameId).to_vec(),
+            ..Scripted::default()
+        })],
+        ..bench.run("between", Some("old"), SETTINGS)
+    };
+    between.execute(&mut Silent).unwrap();
+    bench.execute("new", Some("between"));
+    for (follows, reviewed) in [("between", "old"), ("new", "between")] {
+        let options = VerifyOptions {
+            reviewed: Some(bench.path(reviewed)),
+            ..VerifyOptions::default()
+        };
+        let problems = verify(&bench.path(follows), &options).unwrap().problems;
+        assert_eq!(problems, Vec::<String>::new(), "{follows}");
+    }
+    let (between, new) = (bench.masked("between"), bench.masked("new"));
+    assert!([1, 2, 4].iter().all(|frame| !between.contains_key(frame)));
+    for frame in [1, 4] {
+        assert_eq!(new[&frame].reviewed.as_ref().unwrap().hide, [MISSED]);
+        assert_eq!(new[&frame].masked_pixels, 2400 + 1024 + 1600);
+    }
+    assert!(!new.contains_key(&2) && bench.warmest("new") < 60.0);
+    let kept = bench
+        .entries("new")
+        .into_iter()
+        .find_map(|entry| match entry {
+            Entry::Withheld(withheld) => withheld.reviewed.map(|mask| mask.hide),
+            _ => None,
+        });
+    assert_eq!(kept, Some(vec![MISSED]));
+}
+
 #[test]
 fn what_lies_under_a_box_that_people_hid_changes_no_published_byte() {
     let (one, other) = (Bench::new(CANARY), Bench::new(17_000));

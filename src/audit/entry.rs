@@ -255,6 +255,13 @@ pub struct NotPublished {
     pub reason: String,
     /// In words.
     pub detail: String,
+    /// What people decided about its mask, where they did: it was not drawn, and waits for the run that can.
+    #[serde(
+        default,
+        skip_serializing_if = "Option::is_none",
+        deserialize_with = "line::present"
+    )]
+    pub reviewed: Option<DecidedMask>,
 }
 
 /// `tile.emitted`: one for each file under `tiles/`.

@@ -53,22 +53,14 @@ pub(super) fn problems(run: &Path, folder: &Path) -> Vec<String> {
         problems.push("the reviewed run had other inputs, settings, models or dates".into());
     }
     for entry in entries {
-        let (frame, follows) = match entry {
-            Entry::Masked(masked) => {
-                let decided = reviewed.masks.get(&masked.frame);
-                let rejected = reviewed.rejected.contains(&masked.frame);
-                (
-                    masked.frame,
-                    masked.reviewed.as_ref() == decided && !rejected,
-                )
-            }
-            Entry::Withheld(withheld) => {
-                let rejected = reviewed.rejected.contains(&withheld.frame);
-                (withheld.frame, (withheld.reason == REVIEWED) == rejected)
-            }
+        let (frame, mask, is_rejected) = match entry {
+            Entry::Masked(masked) => (masked.frame, masked.reviewed, false),
+            Entry::Withheld(entry) => (entry.frame, entry.reviewed, entry.reason == REVIEWED),
+            Entry::Rejected(entry) => (entry.frame, entry.reviewed, false),
             _ => continue,
         };
-        if !follows {
+        let rejected = reviewed.rejected.binary_search(&frame).is_ok();
+        if mask.as_ref() != reviewed.masks.get(&frame) || is_rejected != rejected {
             problems.push(format!(
                 "frame {frame} does not follow what people decided about it"
             ));
@@ -125,6 +117,18 @@ mod tests {
         // The reviewed log goes on: a release, and a decision behind the beginning of this run.
         let grown = before().then(released(10)).then(review(0, "confirm", 21));
         assert_eq!(found(&after(), &grown), Vec::<String>::new());
+    }
+
+    #[test]
+    fn a_frame_that_is_not_published_keeps_what_is_decided_about_its_mask() {
+        for kind in ["frame.withheld", "frame.rejected"] {
+            let mut after = after();
+            let at = after.at("masked 0");
+            let decided = json!({"decision": "approve", "hide": [BOX]});
+            let ended = with(withheld(0, "out-of-time"), "type", kind);
+            after.0[at].1 = with(ended, "reviewed", decided);
+            assert_eq!(found(&after, &before()), Vec::<String>::new(), "{kind}");
+        }
     }
 
     #[test]
@@ -188,6 +192,7 @@ mod tests {
     fn each_frame_becomes_what_people_decided() {
         let other = json!({"decision": "approve", "hide": [[1, 2, 3, 5]]});
         let published = with(whole().value("masked 1"), "frame", 1);
+        let rejected = with(withheld(1, "io"), "type", "frame.rejected");
         for (label, frame, entry) in [
             ("masked 0", 0, whole().value("masked 0")),
             (
@@ -198,6 +203,8 @@ mod tests {
             ("masked 1", 1, published),
             ("masked 1", 1, withheld(1, "beyond-envelope")),
             ("rejected 2", 2, withheld(2, REVIEWED)),
+            ("masked 0", 0, withheld(0, "out-of-time")),
+            ("masked 1", 1, rejected),
         ] {
             let mut after = after();
             let at = after.at(label);

@@ -112,7 +112,7 @@ pub struct Reviewed {
     pub opened: RunOpened,
     /// For `run.opened` of the run that follows.
     pub run: ReviewedRun,
-    /// Frames about whose mask people decided, with all that earlier reviews decided.
+    /// Frames about whose mask people decided, with all that earlier reviews decided; rejected ones among them.
     pub masks: BTreeMap<u32, DecidedMask>,
     /// Frames that are never published.
     pub rejected: Vec<u32>,
@@ -156,7 +156,8 @@ pub(super) fn reviewed(folder: &Path, entries: &[Entry]) -> Result<Reviewed, Aud
 }
 
 /// What counts in the end: a frame's decisions one after the other, on top of what the run itself followed. One person alone only ever hides more:
-/// hidden boxes add up, `approve` takes opened ones back, a rejected frame is published again by a `release` alone, and `confirm` changes nothing.
+/// hidden boxes add up, `approve` and `reject` take opened ones back, a rejected frame is published again by a `release` alone, and `confirm` changes
+/// nothing. What is decided about a frame's mask stays decided while the frame is not published.
 fn decided(entries: &[Entry]) -> (BTreeMap<u32, DecidedMask>, Vec<u32>) {
     let mut masks: BTreeMap<u32, DecidedMask> = BTreeMap::new();
     let mut rejected = BTreeSet::new();
@@ -166,11 +167,21 @@ fn decided(entries: &[Entry]) -> (BTreeMap<u32, DecidedMask>, Vec<u32>) {
                 let mask = masked.reviewed.clone();
                 masks.extend(mask.map(|mask| (masked.frame, mask)));
             }
-            Entry::Withheld(withheld) if withheld.reason == REVIEWED => {
-                rejected.insert(withheld.frame);
+            Entry::Withheld(entry) | Entry::Rejected(entry) => {
+                let mask = entry.reviewed.clone();
+                masks.extend(mask.map(|mask| (entry.frame, mask)));
+                if entry.reason == REVIEWED {
+                    rejected.insert(entry.frame);
+                }
             }
             Entry::Review(review) => match review.decision.as_str() {
-                "reject" => drop(rejected.insert(review.frame)),
+                "reject" => {
+                    rejected.insert(review.frame);
+                    if let Some(mask) = masks.get_mut(&review.frame) {
+                        mask.open.clear();
+                        mask.decision = "approve".into();
+                    }
+                }
                 "approve" | "release" => {
                     let mask = masks.entry(review.frame).or_default();
                     mask.hide.extend_from_slice(&review.hide);
@@ -193,7 +204,6 @@ fn decided(entries: &[Entry]) -> (BTreeMap<u32, DecidedMask>, Vec<u32>) {
             _ => {}
         }
     }
-    masks.retain(|frame, _| !rejected.contains(frame));
     (masks, rejected.into_iter().collect())
 }
 
@@ -263,12 +273,19 @@ mod tests {
             review(4, "confirm", &[], &[]),
             review(5, "reject", &[], &[]),
             review(5, "release", &[], &[[7; 4]]),
+            review(6, "release", &[], &[[8; 4]]),
+            review(6, "reject", &[], &[]),
+            review(6, "release", &[], &[[9; 4]]),
         ];
         let (masks, rejected) = decided(&entries);
         assert_eq!(rejected, [1]);
-        assert_eq!(masks.keys().collect::<Vec<_>>(), [&0, &2, &3, &4, &5]);
+        assert_eq!(
+            masks.keys().collect::<Vec<_>>(),
+            [&0, &1, &2, &3, &4, &5, &6]
+        );
         assert_eq!(masks[&4].hide, [[3; 4], [4; 4]]);
         assert_eq!(masks[&5].open, [[7; 4]]);
+        assert_eq!(masks[&6].open, [[9; 4]], "the first release was taken back");
         assert_eq!(masks[&0].hide, [[1; 4], [2; 4]]);
         assert_eq!(masks[&0].decision, "approve", "the release was taken back");
         assert_eq!(masks[&2], earlier);
@@ -281,6 +298,7 @@ mod tests {
                 frame,
                 reason: reason.into(),
                 detail: String::new(),
+                reviewed: None,
             })
         };
         let entries = [
@@ -292,6 +310,36 @@ mod tests {
         let (masks, rejected) = decided(&entries);
         assert_eq!((masks.len(), masks[&2].decision.as_str()), (1, "release"));
         assert_eq!(rejected, [0]);
+    }
+
+    /// What was to be hidden there is hidden by the run that can.
+    #[test]
+    fn what_is_decided_about_a_mask_outlives_a_run_that_does_not_publish_the_frame() {
+        let decided_mask = DecidedMask {
+            decision: "release".into(),
+            hide: vec![[1; 4]],
+            open: vec![[2; 4]],
+        };
+        let ended = |frame: u32, reason: &str| NotPublished {
+            frame,
+            reason: reason.into(),
+            detail: String::new(),
+            reviewed: Some(decided_mask.clone()),
+        };
+        let entries = [
+            Entry::Withheld(ended(0, "detector-failed")),
+            Entry::Rejected(ended(1, "io")),
+            Entry::Withheld(ended(2, REVIEWED)),
+            review(2, "reject", &[], &[]),
+        ];
+        let (masks, rejected) = decided(&entries);
+        assert_eq!((&masks[&0], &masks[&1]), (&decided_mask, &decided_mask));
+        let closed = DecidedMask {
+            decision: "approve".into(),
+            hide: vec![[1; 4]],
+            open: vec![],
+        };
+        assert_eq!((&masks[&2], rejected), (&closed, vec![2]));
     }
 
     #[test]

@@ -291,6 +291,7 @@ pub(super) mod tests {
                 frame,
                 reason: ["self-check", "beyond-envelope"][frame as usize % 2].into(),
                 detail: "d".repeat(200),
+                reviewed: None,
             });
             facts.reviews.push(ReviewDecided {
                 at: i64::from(frame),

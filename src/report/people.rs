@@ -223,6 +223,7 @@ mod tests {
             frame,
             reason: reason.into(),
             detail: format!("detail {frame}"),
+            reviewed: None,
         };
         let frames = [
             frame(1, "io"),

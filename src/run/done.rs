@@ -38,7 +38,7 @@ impl Done {
         if entries.len() < made {
             let cause = Cause::new("internal", "more was found than a line of the log holds");
             entries.retain(|entry| !entry.is_outcome());
-            entries.push(record::withheld(processed.id, &cause));
+            entries.push(record::withheld(&processed, &cause));
             (processed.outcome, processed.masked) = (Outcome::Withheld(cause), None);
         }
         Self {

@@ -398,7 +398,6 @@ impl Known {
                 hidden_pixels: 0,
                 output_sha256,
                 self_check: SelfCheck::default(),
-                reviewed: None,
             });
         }
         Some(Looked {

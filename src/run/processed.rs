@@ -78,6 +78,8 @@ pub(super) struct Processed {
     /// Models that need not look, by their place among the run's models, and why.
     pub(super) skipped: BTreeMap<usize, String>,
     pub(super) masked: Option<Masked>,
+    /// What people decided about the mask, where they did: followed, or for the run that can.
+    pub(super) reviewed: Option<DecidedMask>,
     pub(super) outcome: Outcome,
     pub(super) times: Times,
 }
@@ -101,8 +103,6 @@ pub(super) struct Masked {
     pub(super) hidden_pixels: usize,
     pub(super) output_sha256: [u8; 32],
     pub(super) self_check: SelfCheck,
-    /// What people decided about the mask, where they did.
-    pub(super) reviewed: Option<DecidedMask>,
 }
 
 impl Processed {
@@ -117,6 +117,7 @@ impl Processed {
             looks: Vec::new(),
             skipped: BTreeMap::new(),
             masked: None,
+            reviewed: None,
             outcome: Outcome::Withheld(Cause::new("internal", "it did not come to its end")),
             times: Times::default(),
         }

@@ -140,32 +140,32 @@ pub(super) fn frame(config: &Config, models: &[ModelId], processed: &Processed) 
         entries.push(Entry::Detected(left_out(frame, models, *model, why)));
     }
     match (&processed.outcome, &processed.masked) {
-        (Outcome::Withheld(cause), _) => entries.push(withheld(processed.id, cause)),
+        (Outcome::Withheld(cause), _) => entries.push(withheld(processed, cause)),
         (Outcome::Rejected(cause), _) => {
-            entries.push(Entry::Rejected(not_published(processed.id, cause)));
+            entries.push(Entry::Rejected(not_published(processed, cause)));
         }
         (Outcome::Published, Some(made)) => {
-            let pixels = meta.map(|meta| (meta.width * meta.height) as u64);
-            entries.push(Entry::Masked(masked(config, frame, made, pixels)));
+            entries.push(Entry::Masked(masked(config, processed, made)));
         }
         (Outcome::Published, None) => {
             let cause = Cause::new("internal", "published without a mask");
-            entries.push(withheld(processed.id, &cause));
+            entries.push(withheld(processed, &cause));
         }
     }
     entries
 }
 
 /// The outcome of a frame that needs a human.
-pub(super) fn withheld(frame: FrameId, cause: &Cause) -> Entry {
-    Entry::Withheld(not_published(frame, cause))
+pub(super) fn withheld(processed: &Processed, cause: &Cause) -> Entry {
+    Entry::Withheld(not_published(processed, cause))
 }
 
-fn not_published(FrameId(frame): FrameId, cause: &Cause) -> NotPublished {
+fn not_published(processed: &Processed, cause: &Cause) -> NotPublished {
     NotPublished {
-        frame,
+        frame: processed.id.0,
         reason: cause.reason.clone(),
         detail: cause.detail.clone(),
+        reviewed: processed.reviewed.clone(),
     }
 }
 
@@ -224,26 +224,27 @@ pub(super) fn from_milli(score: u32) -> f32 {
     score / 1000.0
 }
 
-fn masked(config: &Config, frame: u32, made: &Masked, pixels: Option<u64>) -> audit::Masked {
+fn masked(config: &Config, processed: &Processed, made: &Masked) -> audit::Masked {
     let redact = &config.redact;
+    let pixels = |meta: &FrameMeta| (meta.width * meta.height) as u64;
     let policy = |class: Class| Policy {
         class: class.name().to_owned(),
         policy: redact.policy(class).name().to_owned(),
     };
     audit::Masked {
-        frame,
+        frame: processed.id.0,
         policies: Class::ALL.map(policy).to_vec(),
         padding_mm: milli(redact.padding.0),
         grid_px: count(redact.grid_px),
         mask_sha256: hex::encode(&made.mask_sha256),
         masked_pixels: made.hidden_pixels as u64,
-        pixels,
+        pixels: processed.meta.as_ref().map(pixels),
         output_sha256: hex::encode(&made.output_sha256),
         self_check: SelfCheck {
             found: count(made.self_check.found),
             rounds: count(made.self_check.rounds),
         },
-        reviewed: made.reviewed.clone(),
+        reviewed: processed.reviewed.clone(),
     }
 }
 

@@ -5,7 +5,8 @@ use serde::{Deserialize, Deserializer};
 
 use super::scan::{Tagged, scan};
 use super::{
-    AuditError, BuildingsEmitted, DecidedMask, Entry, MOST_RANGES, TileEmitted, canonical,
+    AuditError, BuildingsEmitted, DecidedMask, Entry, MOST_RANGES, Masked, NotPublished,
+    TileEmitted, canonical,
 };
 use crate::hex;
 
@@ -114,7 +115,11 @@ impl Entry {
             Self::Masked(masked) if masked.pixels.is_some_and(|all| masked.masked_pixels > all) => {
                 Some("more pixels are masked than the frame has".into())
             }
-            Self::Masked(masked) => masked.reviewed.as_ref().and_then(DecidedMask::problem),
+            Self::Masked(Masked { reviewed, .. })
+            | Self::Withheld(NotPublished { reviewed, .. })
+            | Self::Rejected(NotPublished { reviewed, .. }) => {
+                reviewed.as_ref().and_then(DecidedMask::problem)
+            }
             _ => None,
         }
     }

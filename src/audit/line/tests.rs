@@ -91,6 +91,7 @@ fn a_line_that_no_bundle_can_hold_is_neither_written_nor_read() {
             frame: 0,
             reason: String::new(),
             detail: detail.clone(),
+            reviewed: None,
         });
         (entry, format!("{head}{detail}{tail}").into_bytes())
     };

@@ -108,6 +108,7 @@ fn dropping_unfinished_entries_gives_the_log_without_them() {
         frame: 0,
         reason: "x".into(),
         detail: "y".repeat(400),
+        reviewed: None,
     };
     log.append(&Entry::Withheld(withheld)).unwrap();
     log.truncate(1).unwrap();

@@ -18,7 +18,7 @@
 //! 8. `objection.applied`, `heatloss.parameters` and `buildings.emitted` come after the last frame, each once at most; the first before
 //!    anything is published, the second before `tiles/heatloss.*`, the third names published frames only;
 //! 9. the counts of `run.closed` are those of the entries;
-//! 10. `frame.masked` tells of a decision, and `frame.withheld` of the reason `reviewed`, only in a run that follows a review;
+//! 10. a frame's outcome tells of a decision, and `frame.withheld` of the reason `reviewed`, only in a run that follows a review;
 //! 11. after `run.closed` only `review.decided`, `release.approved` and `raw.deleted` come ([`super::aftermath`]), and they come nowhere else.
 
 mod map;
@@ -208,14 +208,16 @@ impl Story {
                 if self.outcome(withheld.frame).is_some() {
                     self.withheld.insert(withheld.frame);
                 }
-                if withheld.reason == REVIEWED && !self.follows() {
-                    self.unreviewed(withheld.frame);
-                }
+                self.decided(
+                    withheld.frame,
+                    withheld.reason == REVIEWED || withheld.reviewed.is_some(),
+                );
             }
             Entry::Rejected(rejected) => {
                 if self.outcome(rejected.frame).is_some() {
                     self.rejected += 1;
                 }
+                self.decided(rejected.frame, rejected.reviewed.is_some());
             }
             Entry::Placed(placed) => self.placed(placed),
             Entry::Flight(flight) => self.flight(flight),
@@ -351,9 +353,7 @@ impl Story {
                 told.0, told.1, looks.found, looks.rounds
             ));
         }
-        if masked.reviewed.is_some() && !self.follows() {
-            self.unreviewed(frame);
-        }
+        self.decided(frame, masked.reviewed.is_some());
         self.published.insert(frame);
     }
 
@@ -372,16 +372,14 @@ impl Story {
         ));
     }
 
-    fn unreviewed(&mut self, frame: u32) {
-        self.problem(format!(
-            "frame {frame} follows a decision, the run follows no review"
-        ));
-    }
-
-    /// Whether the run follows what people decided about an earlier one.
-    fn follows(&self) -> bool {
+    /// Where a frame `tells` of what people decided, the run must follow a review.
+    fn decided(&mut self, frame: u32, tells: bool) {
         let opened = self.opened.as_ref();
-        opened.is_some_and(|opened| opened.reviewed.is_some())
+        if tells && opened.is_none_or(|opened| opened.reviewed.is_none()) {
+            self.problem(format!(
+                "frame {frame} follows a decision, the run follows no review"
+            ));
+        }
     }
 
     fn outcomes(&self) -> u64 {

@@ -264,6 +264,14 @@ fn each_rule_is_told_when_it_is_broken() {
             "frame 0 follows a decision, the run follows no review",
         ),
         (
+            whole().set("rejected 2", "reviewed", decided()),
+            "frame 2 follows a decision, the run follows no review",
+        ),
+        (
+            whole().withheld("out-of-time").set("rejected 2", "reviewed", decided()),
+            "frame 2 follows a decision, the run follows no review",
+        ),
+        (
             whole().withheld("reviewed"),
             "frame 2 follows a decision, the run follows no review",
         ),
