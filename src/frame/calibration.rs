@@ -4,6 +4,9 @@ use super::Samples;
 use crate::raster::Raster;
 use crate::units::{Celsius, ZERO_CELSIUS_IN_KELVIN};
 
+#[expect(clippy::cast_possible_truncation, reason = "pixels are f32")]
+const ZERO: f32 = ZERO_CELSIUS_IN_KELVIN as f32;
+
 /// How samples become degrees Celsius.
 pub enum Calibration {
     /// One temperature in °C for each of the 65,536 counts; `NAN` where a count has none.
@@ -29,7 +32,7 @@ impl std::fmt::Debug for Calibration {
 }
 
 impl Calibration {
-    /// Builds the table of a function from counts to degrees Celsius; what is not finite becomes no data.
+    /// Builds the table of a function from counts to degrees Celsius; what is no temperature becomes no data.
     ///
     /// # Panics
     ///
@@ -40,12 +43,9 @@ impl Calibration {
         let mut table: Box<[f32; 65_536]> =
             table.try_into().expect("the length is that of the array");
         for (entry, counts) in table.iter_mut().zip(0..=u16::MAX) {
-            let value = celsius(counts);
-            if value.is_finite() {
-                #[expect(clippy::cast_possible_truncation, reason = "pixels are f32")]
-                let value = value as f32;
-                *entry = value;
-            }
+            #[expect(clippy::cast_possible_truncation, reason = "pixels are f32")]
+            let value = celsius(counts) as f32;
+            *entry = temperature(value);
         }
         Self::Table(table)
     }
@@ -59,26 +59,14 @@ impl Calibration {
     }
 
     pub(super) fn apply(&self, samples: Samples) -> Result<Raster<f32>, CalibrationMismatch> {
-        #[expect(clippy::cast_possible_truncation, reason = "pixels are f32")]
-        const ZERO: f32 = ZERO_CELSIUS_IN_KELVIN as f32;
         match (self, samples) {
             (Self::Table(table), Samples::U16(counts)) => {
                 Ok(counts.map(|&counts| table[usize::from(counts)]))
             }
-            (Self::Celsius, Samples::F32(celsius)) => Ok(celsius.map(|&value| {
-                if value.is_finite() {
-                    value
-                } else {
-                    Celsius::NO_DATA
-                }
-            })),
-            (Self::Kelvin, Samples::F32(kelvin)) => Ok(kelvin.map(|&value| {
-                if value.is_finite() {
-                    value - ZERO
-                } else {
-                    Celsius::NO_DATA
-                }
-            })),
+            (Self::Celsius, Samples::F32(celsius)) => Ok(celsius.map(|&value| temperature(value))),
+            (Self::Kelvin, Samples::F32(kelvin)) => {
+                Ok(kelvin.map(|&value| temperature(value - ZERO)))
+            }
             (_, samples) => Err(CalibrationMismatch {
                 calibration: self.name(),
                 samples: match samples {
@@ -87,5 +75,14 @@ impl Calibration {
                 },
             }),
         }
+    }
+}
+
+/// A temperature in °C, or no data where it is none: not finite, or not above absolute zero, as what pads a picture is not.
+fn temperature(celsius: f32) -> f32 {
+    if celsius.is_finite() && celsius > -ZERO {
+        celsius
+    } else {
+        Celsius::NO_DATA
     }
 }

@@ -193,6 +193,8 @@ pub enum Radiometry {
         scale: f64,
         /// Degrees Celsius at count zero.
         offset: f64,
+        /// The count that stands for no data, where the file names one.
+        no_data: Option<u16>,
     },
     /// Float samples in degrees Celsius.
     Celsius,

@@ -287,6 +287,22 @@ fn the_stretch_is_from_the_lowest_to_the_highest_thousandth() {
 }
 
 #[test]
+fn nothing_is_as_cold_as_absolute_zero() {
+    let celsius = |samples: Samples, by: &Calibration| {
+        let frame = raw(samples).calibrate(by).unwrap();
+        bits(frame.stage.celsius.samples())
+    };
+    let floats = |samples: [f32; 3]| Samples::F32(Raster::new(3, 1, samples.to_vec()).unwrap());
+    let found = celsius(floats([-9999.0, -273.15, -273.0]), &Calibration::Celsius);
+    assert_eq!(found, bits(&[f32::NAN, f32::NAN, -273.0]));
+    let found = celsius(floats([-9999.0, 0.0, 273.15]), &Calibration::Kelvin);
+    assert_eq!(found, bits(&[f32::NAN, f32::NAN, 0.0]));
+    let table = Calibration::from_counts(|count| f64::from(count).mul_add(0.25, -273.15));
+    let counts = Samples::U16(Raster::new(2, 1, vec![0, 4]).unwrap());
+    assert_eq!(celsius(counts, &table), bits(&[f32::NAN, -272.15]));
+}
+
+#[test]
 fn a_frame_is_summed_up_alike_whether_or_not_more_counts_are_warmer() {
     let measured = |celsius: fn(u16) -> f64| {
         let counts = Raster::new(5, 1, vec![14, 11, 3, 12, 19]).unwrap();

@@ -324,3 +324,116 @@ fn what_is_said_of_a_damaged_tiff_holds_no_pixel() {
     let said = format!("{error} {error:?} {}", error.detail());
     assert!(!said.contains("18"), "{said}");
 }
+
+/// A TIFF of one row, little-endian, with `no_data` in tag 42113.
+fn padded(row: &[u8], (bits, kind): (u32, u32), no_data: Option<&str>) -> Vec<u8> {
+    let width = u32::try_from(row.len()).unwrap() * 8 / bits;
+    let text = no_data.map(|text| format!("{text}\0"));
+    let text = text.as_deref().unwrap_or_default().as_bytes();
+    let [at_row, at_text] = [8, 8 + row.len()].map(|at| u32::try_from(at).unwrap());
+    let mut inline = [0; 4];
+    let value = if text.len() <= 4 {
+        inline[..text.len()].copy_from_slice(text);
+        u32::from_le_bytes(inline)
+    } else {
+        at_text
+    };
+    let length = u32::try_from(text.len()).unwrap();
+    let bytes = u32::try_from(row.len()).unwrap();
+    let tags = [
+        (256_u16, 4_u16, 1_u32, width),
+        (257, 4, 1, 1),
+        (258, 3, 1, bits),
+        (259, 3, 1, 1),
+        (262, 3, 1, 1),
+        (273, 4, 1, at_row),
+        (277, 3, 1, 1),
+        (278, 4, 1, 1),
+        (279, 4, 1, bytes),
+        (339, 3, 1, kind),
+        (42_113, 2, length, value),
+    ];
+    let tags = &tags[..if no_data.is_some() { 11 } else { 10 }];
+    let directory = (at_text + length).next_multiple_of(2);
+    let mut tiff = [&b"II*\0"[..], &directory.to_le_bytes(), row, text].concat();
+    tiff.resize(directory as usize, 0);
+    tiff.extend(u16::try_from(tags.len()).unwrap().to_le_bytes());
+    for &(tag, kind, count, value) in tags {
+        tiff.extend([tag, kind].map(u16::to_le_bytes).concat());
+        tiff.extend([count, value].map(u32::to_le_bytes).concat());
+    }
+    tiff.extend([0; 4]);
+    tiff
+}
+
+/// Coldest and warmest of a TIFF in °C, and how many of its pixels have no temperature.
+fn range(tiff: &[u8]) -> (f64, f64, usize) {
+    let options = IngestOptions {
+        tiff_scale: Some(TiffScale {
+            scale: 0.04,
+            offset: -273.15,
+        }),
+        ..IngestOptions::default()
+    };
+    let raw = decode(FrameId(0), Path::new("a.tif"), tiff, &options).unwrap();
+    let calibration = radiometry::calibration(&raw.meta().radiometry);
+    let summary = raw.calibrate(&calibration).unwrap().summary().unwrap();
+    let rounded = |value: f64| (value * 100.0).round() / 100.0;
+    (
+        rounded(summary.min.0),
+        rounded(summary.max.0),
+        summary.no_data,
+    )
+}
+
+#[test]
+fn what_pads_a_float_tiff_is_no_temperature() {
+    let floats = |row: &[f32], no_data| {
+        let row: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
+        range(&padded(&row, (32, 3), no_data))
+    };
+    let least = "-3.4028234663852886e+38";
+    // Most of it is padding: the rest alone says what its unit is.
+    for (pad, no_data) in [(-9999.0, Some("-9999")), (0.0, Some("0")), (-9999.0, None)] {
+        assert_eq!(floats(&[pad, pad, pad, 1.5, 21.5], no_data), (1.5, 21.5, 3));
+        let kelvin = [pad, pad, pad, 274.65, 294.65];
+        assert_eq!(floats(&kelvin, no_data), (1.5, 21.5, 3), "{pad}");
+    }
+    assert_eq!(floats(&[0.0, 0.0, 274.65], None), (1.5, 1.5, 2));
+    assert_eq!(floats(&[f32::MIN, 1.5], Some(least)), (1.5, 1.5, 1));
+    assert_eq!(floats(&[-273.15, 1.5], None), (1.5, 1.5, 1));
+    assert_eq!(floats(&[5.0, 1.5], Some(" 5.00 ")), (1.5, 1.5, 1));
+    // What is no number, or too long for one, says nothing; without a word 0 °C is a temperature.
+    let long = format!("1.5{}", "0".repeat(100));
+    for no_data in [None, Some("nan"), Some("canary"), Some(""), Some(&*long)] {
+        assert_eq!(floats(&[0.0, 1.5], no_data), (0.0, 1.5, 0), "{no_data:?}");
+    }
+}
+
+#[test]
+fn what_pads_a_16_bit_tiff_is_no_temperature() {
+    let counts = |row: &[u16], no_data| {
+        let row: Vec<u8> = row.iter().flat_map(|value| value.to_le_bytes()).collect();
+        range(&padded(&row, (16, 1), no_data))
+    };
+    // 7,000 counts are 280 K, 65,535 are 2,621.4 K, and 0 is absolute zero.
+    assert_eq!(counts(&[0, 7000, 65_535], None), (6.85, 2348.25, 1));
+    assert_eq!(counts(&[0, 7000, 65_535], Some("65535")), (6.85, 6.85, 2));
+    assert_eq!(counts(&[7000, 65_535], Some("-9999")), (6.85, 2348.25, 0));
+    assert_eq!(counts(&[7000, 7001], Some("7000.5")), (6.85, 6.89, 0));
+}
+
+/// A place beyond the file, and a length that is none.
+#[test]
+fn a_value_for_no_data_that_is_not_there_says_nothing() {
+    let row: Vec<u8> = [1.5_f32, 2.5]
+        .iter()
+        .flat_map(|v| v.to_le_bytes())
+        .collect();
+    let mut tiff = padded(&row, (32, 3), Some("1.500"));
+    let at = tiff.len() - 4 - 12;
+    for (from, with) in [(8, u32::MAX), (8, 9_000_000), (4, u32::MAX)] {
+        tiff[at + from..at + from + 4].copy_from_slice(&with.to_le_bytes());
+        assert_eq!(range(&tiff), (1.5, 2.5, 0));
+    }
+}

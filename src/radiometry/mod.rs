@@ -37,9 +37,16 @@ pub fn calibration(radiometry: &Radiometry) -> Calibration {
             let celsius = counts_to_celsius(planck, object);
             Calibration::from_counts(|counts| celsius(f64::from(counts)))
         }
-        Radiometry::Linear { scale, offset } => {
-            Calibration::from_counts(|counts| f64::from(counts).mul_add(*scale, *offset))
-        }
+        Radiometry::Linear {
+            scale,
+            offset,
+            no_data,
+        } => Calibration::from_counts(|counts| {
+            if Some(counts) == *no_data {
+                return f64::NAN;
+            }
+            f64::from(counts).mul_add(*scale, *offset)
+        }),
         Radiometry::Celsius => Calibration::Celsius,
         Radiometry::Kelvin => Calibration::Kelvin,
     }

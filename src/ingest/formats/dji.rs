@@ -65,6 +65,7 @@ impl FrameDecoder for Dji {
         let radiometry = Radiometry::Linear {
             scale: 1.0 / 64.0,
             offset: -273.15,
+            no_data: None,
         };
         let meta = jpeg_tags(jpeg).meta(Format::DjiRjpeg, radiometry, jpeg_leaks(jpeg));
         Ok(Frame::raw(id, meta, Samples::U16(counts)))

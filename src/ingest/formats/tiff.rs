@@ -1,6 +1,7 @@
 //! TIFF with 16-bit counts or float temperatures (DOMAIN section 1.3).
 
 use std::borrow::Cow;
+use std::cmp::Ordering;
 use std::io::Cursor;
 
 use ::tiff::ColorType;
@@ -12,6 +13,7 @@ use crate::ingest::bytes::Endian;
 use crate::ingest::metadata::Tags;
 use crate::ingest::{IngestError, IngestOptions, Limits, TiffScale};
 use crate::raster::Raster;
+use crate::units::Celsius;
 
 /// Thermal TIFF.
 pub(super) struct Tiff;
@@ -76,9 +78,10 @@ impl FrameDecoder for Tiff {
         let Container::Tiff(bytes) = file.container else {
             return Err(file.malformed("not a TIFF file"));
         };
-        let samples = read(file, bytes, &options.limits)?;
+        let mut samples = read(file, bytes, &options.limits)?;
         let tags = Tags::read([bytes], []);
-        let (format, radiometry) = match &samples {
+        let no_data = directory(bytes).and_then(|directory| directory.no_data(bytes));
+        let (format, radiometry) = match &mut samples {
             Samples::U16(_) => {
                 let scale = options
                     .tiff_scale
@@ -91,10 +94,16 @@ impl FrameDecoder for Tiff {
                     Radiometry::Linear {
                         scale: scale.scale,
                         offset: scale.offset,
+                        no_data: no_data.and_then(as_count),
                     },
                 )
             }
-            Samples::F32(raster) => (Format::TiffF32, float_unit(raster)),
+            Samples::F32(raster) => {
+                if let Some(no_data) = no_data {
+                    empty(raster, no_data);
+                }
+                (Format::TiffF32, float_unit(raster))
+            }
         };
         let meta = tags.meta(format, radiometry, vec![crate::frame::Leak::ThermalFrame]);
         Ok(Frame::raw(id, meta, samples))
@@ -108,16 +117,39 @@ fn known_scale(camera: &CameraName) -> Option<TiffScale> {
         .map(|(_, scale)| *scale)
 }
 
+/// Whether two numbers are one: -0 is 0, and what is no number is none.
+fn is_same<N: PartialOrd>(one: N, other: N) -> bool {
+    one.partial_cmp(&other).is_some_and(Ordering::is_eq)
+}
+
+/// The count that a value for no data is; none where it is no count, as GDAL's are at will.
+fn as_count(value: f64) -> Option<u16> {
+    (0..=u16::MAX).find(|count| is_same(f64::from(*count), value))
+}
+
+/// Makes no data of every sample that is `no_data`, as a float may write it.
+fn empty(raster: &mut Raster<f32>, no_data: f64) {
+    #[expect(clippy::cast_possible_truncation, reason = "samples are f32")]
+    let no_data = no_data as f32;
+    for sample in raster.samples_mut() {
+        if is_same(*sample, no_data) {
+            *sample = Celsius::NO_DATA;
+        }
+    }
+}
+
+/// By the median. What is no temperature in either unit has no say, nor has 0: it pads pictures.
 fn float_unit(raster: &Raster<f32>) -> Radiometry {
-    let mut finite: Vec<f32> = raster
+    const ABSOLUTE_ZERO: f32 = -273.15;
+    let mut known: Vec<f32> = raster
         .samples()
         .iter()
         .copied()
-        .filter(|value| value.is_finite())
+        .filter(|value| value.is_finite() && *value > ABSOLUTE_ZERO && value.abs() > 0.0)
         .collect();
-    let middle = finite.len() / 2;
-    let kelvin = !finite.is_empty()
-        && *finite.select_nth_unstable_by(middle, f32::total_cmp).1 > KELVIN_ABOVE;
+    let middle = known.len() / 2;
+    let kelvin =
+        !known.is_empty() && *known.select_nth_unstable_by(middle, f32::total_cmp).1 > KELVIN_ABOVE;
     if kelvin {
         Radiometry::Kelvin
     } else {
@@ -246,6 +278,28 @@ impl Directory<'_> {
             let values = self.endian.u32(entry, 4).unwrap_or_default();
             PICTURE.contains(&field(entry, 0)) && field(entry, 2) != 2 && values > MAX_VALUES
         })
+    }
+
+    /// The value that stands for no data, which GDAL writes as text (tag 42113): a number alone is taken of it, since no text of a file may
+    /// travel.
+    fn no_data(&self, bytes: &[u8]) -> Option<f64> {
+        const GDAL_NO_DATA: u16 = 42_113;
+        const ASCII: u16 = 2;
+        const LONGEST: usize = 64;
+        let is_it = |entry: &&[u8]| {
+            let [tag, kind] = [0, 2].map(|at| self.endian.u16(entry, at));
+            (tag, kind) == (Some(GDAL_NO_DATA), Some(ASCII))
+        };
+        let entry = *self.entries.iter().find(|entry| is_it(entry))?;
+        let length = usize::try_from(self.endian.u32(entry, 4)?).ok()?;
+        // What fits stands in the entry itself.
+        let from = match length {
+            ..=4 => entry.get(8..)?,
+            5..=LONGEST => bytes.get(usize::try_from(self.endian.u32(entry, 8)?).ok()?..)?,
+            _ => return None,
+        };
+        let text = from.get(..length)?.split(|byte| *byte == 0).next()?;
+        std::str::from_utf8(text).ok()?.trim().parse().ok()
     }
 }
 
