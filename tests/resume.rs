@@ -136,3 +136,41 @@ fn an_empty_folder_is_unbegun_and_a_missing_one_is_not() {
     assert!(!Store::is_unbegun(&bench.path("missing")).unwrap());
     assert!(!Store::is_unbegun(Path::new(&bench.path("in"))).unwrap());
 }
+
+/// Cameras that look 30 degrees from straight down, half of 40 degrees to each side, and a map of what is seen within 1 degree.
+#[test]
+fn a_run_whose_frames_see_nothing_that_may_be_drawn_ends_without_a_map() {
+    let bench = Bench::new();
+    for (name, mut bytes) in dji_frames().into_iter().take(2) {
+        let text = b"GimbalPitchDegree=\"-90.00\"";
+        let at = bytes.windows(text.len()).position(|part| part == text);
+        bytes[at.unwrap()..][..text.len()].copy_from_slice(b"GimbalPitchDegree=\"-60.00\"");
+        write(&bench.path("in").join(name), &bytes);
+    }
+    let settings = "[georef]\nmax-off-nadir-deg = 1\nrefine = false";
+    let run = |existing| {
+        let mut run = common::run(bench.0.path(), "in", "out", settings);
+        run.existing = existing;
+        run.execute(&mut Silent).unwrap()
+    };
+    let summary = run(Existing::Refuse);
+    assert_eq!(summary.frames_published, 2);
+    let why = summary.no_map.as_deref().unwrap();
+    assert!(why.contains("georef.max-off-nadir-deg"), "{why}");
+    assert!(summary.mosaic.is_none() && !summary.is_complete());
+    let out = bench.path("out");
+    assert!(
+        summary
+            .in_words(&out)
+            .contains("No map: no frame sees ground")
+    );
+    assert!(!out.join("tiles").exists() && out.join("summary.json").exists());
+    // Finished, and whole: there is nothing to resume, and what comes after a run may.
+    for _ in 0..2 {
+        let found = verify(&out, &VerifyOptions::default()).unwrap();
+        assert!(found.ok(), "{:?}", found.problems);
+        let closed = matches!(bench.entries("out").last(), Some(Entry::RunClosed(_)));
+        assert!(closed);
+        run(Existing::Keep);
+    }
+}

@@ -20,12 +20,13 @@ use crate::georef::Crs;
 use crate::heatloss::Objections;
 use crate::raster::Raster;
 use crate::store::Store;
-use crate::tiles::{self, MosaicFrame, MosaicOptions};
+use crate::tiles::{self, MosaicFrame, MosaicOptions, TilesError};
 
 /// Files that are made, for the progress.
 const STEPS: usize = 4 + outputs::STEPS;
 
-/// Makes and publishes everything under `tiles/` and `buildings/`; returns where frames were drawn, and in which map.
+/// Makes and publishes everything under `tiles/` and `buildings/`; returns where frames were drawn, and in which map. Where none of them sees ground
+/// that may be drawn, nothing is made, and the summary says why.
 pub(super) fn map(
     run: &Run,
     pool: &ThreadPool,
@@ -86,10 +87,18 @@ pub(super) fn map(
     // Still publishable: numbers were added that follow from publishable frames alone.
     let levelled =
         |id| Ok::<_, RunError>(alignment.apply(id, ground.publishable(id, rasters(id)?)?));
-    let mut mosaic = pool.install(|| {
+    let mosaic = pool.install(|| {
         let surface = &ground.surface;
         tiles::build_on(surface, crs, &frames, &options(run), &work, levelled)
-    })?;
+    });
+    let mut mosaic = match mosaic {
+        // With these settings there will never be a map: the run ends, so that it can be reviewed and deleted.
+        Err(RunError::Tiles(why @ TilesError::NothingSeen { .. })) => {
+            summary.no_map = Some(why.to_string());
+            return Ok((crs, frames));
+        }
+        mosaic => mosaic?,
+    };
     let has_surface = ground.surface.model().is_some();
     let placed = kept_frames::Placed::of(crs, &frames, &members, &ground.surface, published);
     summary.kept_frames_heights = kept_frames::publish(run, store, &placed, levelled, journal)?;

@@ -275,7 +275,7 @@ impl Run {
 
         let mut map = None;
         if lists.published.is_empty() {
-            progress.note("no frame could be published: no tiles were made");
+            summary.no_map = Some("no frame could be published".into());
         } else {
             map = Some(mapping::map(
                 self,
@@ -286,6 +286,9 @@ impl Run {
                 &mut summary,
                 progress,
             )?);
+        }
+        if let Some(why) = &summary.no_map {
+            progress.note(&format!("no tiles were made: {why}"));
         }
         // Before the log says that the run is over: a finished run is not gone on with.
         store.stage(layout::FRAME_LIST, &lists.outcomes)?.commit()?;
@@ -428,6 +431,7 @@ impl Run {
             stage_seconds: BTreeMap::new(),
             checkpoint: String::new(),
             reasons: BTreeMap::new(),
+            no_map: None,
             mosaic: None,
             heat_loss: None,
             kept_frames_heights: None,

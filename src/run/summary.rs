@@ -46,6 +46,8 @@ pub struct Summary {
     pub checkpoint: String,
     /// How many frames were withheld or rejected for which reason.
     pub reasons: BTreeMap<String, usize>,
+    /// Why no map was made, where none was.
+    pub no_map: Option<String>,
     /// The mosaic, where one was made.
     pub mosaic: Option<MosaicSummary>,
     /// How far heat loss can be trusted, where the weather is known.
@@ -257,7 +259,8 @@ impl Summary {
     /// Whether everything asked for was done.
     #[must_use]
     pub fn is_complete(&self) -> bool {
-        self.frames_withheld == 0 && self.frames_rejected == 0 && self.inputs_unreadable == 0
+        let left_out = self.frames_withheld + self.frames_rejected + self.inputs_unreadable;
+        left_out == 0 && self.no_map.is_none()
     }
 }
 

@@ -110,6 +110,9 @@ impl Summary {
                 flight.reason
             )?;
         }
+        if let Some(why) = &self.no_map {
+            writeln!(text, "\nNo map: {why}")?;
+        }
         if let Some(mosaic) = &self.mosaic {
             writeln!(
                 text,

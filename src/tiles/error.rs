@@ -13,7 +13,7 @@ use crate::store::StoreError;
 pub enum TilesError {
     /// No frame sees ground within the limits.
     #[error(
-        "no frame sees ground within {max_off_nadir:.0} degrees of straight down; raise tiles.max-off-nadir"
+        "no frame sees ground within {max_off_nadir:.0} degrees of straight down; start anew with a larger georef.max-off-nadir-deg"
     )]
     NothingSeen {
         /// The limit in degrees.
@@ -22,7 +22,7 @@ pub enum TilesError {
     /// The frames lie too far apart for one map.
     #[error(
         "frames {first} and {second} lie {kilometres:.0} km apart: a map of {width}x{height} pixels exceeds the \
-         limit of {max_pixels} or is nearly empty; run distant flights apart, or give a coarser tiles.resolution"
+         limit of {max_pixels} or is nearly empty; start anew: run distant flights apart, or give a coarser tiles.resolution-m"
     )]
     TooLarge {
         /// A frame at one end.
@@ -39,7 +39,7 @@ pub enum TilesError {
         max_pixels: u64,
     },
     /// The resolution is not a length.
-    #[error("a map resolution of {value} m is not usable; give tiles.resolution above 0")]
+    #[error("a map resolution of {value} m is not usable; give tiles.resolution-m above 0")]
     Resolution {
         /// The value found.
         value: f64,
