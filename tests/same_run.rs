@@ -49,6 +49,12 @@ fn another_runtime_or_key_of_the_inputs_is_not_gone_on_with() {
         (resume("onnxruntime 9.9", ""), "version of a library"),
         (resume("none", key.as_str()), "intake key"),
         (resume("none", "[redact]\ngrid-px = 8"), "configuration"),
+        (resume("none", "[survey]\noperator = 'b'"), "operator"),
+        (resume("none", "[survey]\npurpose = 'b'"), "purpose"),
+        (
+            resume("none", "[survey]\nrecipients = ['b']"),
+            "list of recipients",
+        ),
     ] {
         match other.execute(&mut Silent).unwrap_err() {
             RunError::NotSame { what, .. } => assert_eq!(what, said),
@@ -333,6 +339,15 @@ fn what_is_doubtful_is_not_merged() {
             "{result:?}"
         );
     }
+    let mut other = survey.run("out", Existing::Refuse);
+    other.config.survey.operator = Some("another".into());
+    let refusal = other.work(0, false, &mut Silent).unwrap_err();
+    assert!(
+        refusal
+            .to_string()
+            .contains("planned with another operator"),
+        "{refusal}"
+    );
     let key = survey.path("commitment.key");
     write(&key, "08".repeat(32).as_bytes());
     refused("another commitment key");

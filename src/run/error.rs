@@ -19,7 +19,7 @@ pub enum RunError {
     NotSame {
         /// The output folder.
         path: PathBuf,
-        /// What differs, in a word or two: `manifest`, `configuration`, `model`, `review`, a key or a version.
+        /// What differs, in a word or two: `manifest`, `configuration`, `model`, `operator`, `review`, a key or a version.
         what: &'static str,
     },
     /// The run to follow reviewed other inputs or settings.

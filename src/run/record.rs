@@ -46,12 +46,16 @@ pub(super) fn opened(
     }
 }
 
-/// What two runs would differ by, in one word: then neither can go on with the other, nor work for it.
+/// What two runs would differ by, in a word or two: then neither can go on with the other, nor work for it. For whom, why and to whom is no setting of
+/// the digest, but the first stands in the catalog, and `run.opened` would tell of all three otherwise than whoever went on.
 pub(super) fn differs(one: &RunOpened, other: &RunOpened) -> Option<&'static str> {
     let differs = [
         ("manifest", one.manifest != other.manifest),
         ("configuration", one.policy_sha256 != other.policy_sha256),
         ("model", one.models != other.models),
+        ("operator", one.operator != other.operator),
+        ("purpose", one.purpose != other.purpose),
+        ("list of recipients", one.recipients != other.recipients),
         ("review", one.reviewed != other.reviewed),
         ("intake key", one.intake_key != other.intake_key),
         ("version of heatveil", one.heatveil != other.heatveil),
