@@ -35,7 +35,7 @@ pub struct HeatLossParameters {
     pub wind_mm_s: [i64; 2],
     /// Relative humidity in thousandths.
     pub humidity_milli: i64,
-    /// Frames that have another weather.
+    /// Frames that have another weather; those that one entry does not hold in further entries of the same, behind the frames of this one.
     #[serde(
         default,
         skip_serializing_if = "Vec::is_empty",
@@ -64,6 +64,13 @@ pub struct HeatLossParameters {
     pub grade: String,
     /// Version of heatveil.
     pub heatveil: String,
+}
+
+impl HeatLossParameters {
+    /// Takes in what a further entry adds: more frames of its weathers, and more weathers.
+    pub(crate) fn take(&mut self, further: Self) {
+        self.lines.extend(further.lines);
+    }
 }
 
 /// The weather in which some frames were taken, where it was another than the survey's; pairs as above.

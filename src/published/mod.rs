@@ -119,10 +119,13 @@ impl Published {
             error => error.into(),
         })?;
         let mut files = BTreeMap::new();
-        let mut heat_loss = None;
+        let mut heat_loss: Option<HeatLossParameters> = None;
         for entry in entries {
             match entry {
-                Entry::HeatLoss(parameters) => heat_loss = Some(parameters),
+                Entry::HeatLoss(parameters) => match &mut heat_loss {
+                    Some(first) => first.take(parameters),
+                    None => heat_loss = Some(parameters),
+                },
                 Entry::TileEmitted(tile) => drop(files.insert(tile.path, tile.sha256)),
                 Entry::Buildings(table) => {
                     files.extend(table.files.into_iter().map(|file| (file.path, file.sha256)));

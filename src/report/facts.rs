@@ -138,7 +138,10 @@ impl Facts {
                 Entry::Rejected(frame) => facts.rejected.push(frame),
                 Entry::Placed(_) => {}
                 Entry::Objection(objection) => facts.objection = Some(objection),
-                Entry::HeatLoss(parameters) => facts.heat_loss = Some(parameters),
+                Entry::HeatLoss(parameters) => match &mut facts.heat_loss {
+                    Some(first) => first.take(parameters),
+                    None => facts.heat_loss = Some(parameters),
+                },
                 Entry::Buildings(table) => facts.buildings = Some(table),
                 Entry::Flight(flight) => {
                     if !flight.ground.is_empty() {

@@ -90,11 +90,12 @@ pub(super) fn object(
         reason = "between 0 and some ten metres"
     )]
     let margin_mm = (margin.0 * 1e3).ceil() as u32;
-    journal.note(Entry::Objection(ObjectionApplied {
+    let applied = Entry::Objection(ObjectionApplied {
         count: count(objections.count()),
         commitment: hex::encode(&journal.commit(&bytes)),
         margin_mm,
-    }))?;
+    });
+    journal.note(vec![applied])?;
     let windows = objections
         .polygons()
         .iter()

@@ -45,6 +45,9 @@ const RAMP: (f32, f32) = (0.0, 150.0);
 /// Values are kept to 1/8 W/m².
 const STEPS_PER_UNIT: f32 = 8.0;
 
+/// Bytes of a grade with its reasons in the log: an entry holds ranges of frames too, and each line of the weather may be a reason.
+const LONGEST_GRADE: usize = 8000;
+
 /// Standard deviation in K of the offset of a frame that nothing is known of (DOMAIN section 2: 5 K in flight at worst).
 const UNKNOWN_DRIFT: f64 = 2.0;
 
@@ -115,9 +118,14 @@ pub(super) fn publish(
         .map(|reason| reason.text.clone())
         .collect();
     let grade = verdict.grade.to_string();
-    let mut logged = parameters(&config, place, &grade, &reasons);
-    logged.lines = nights.lines();
-    journal.note(Entry::HeatLoss(logged))?;
+    let logged = parameters(&config, place, &grade, &reasons);
+    let entry = |lines| {
+        Entry::HeatLoss(HeatLossParameters {
+            lines,
+            ..logged.clone()
+        })
+    };
+    journal.note(nights.parts().into_iter().map(entry).collect())?;
     let heights: BTreeMap<_, Metres> = views
         .iter()
         .map(|frame| (frame.id, frame.view.height()))
@@ -199,6 +207,12 @@ fn parameters(
         ..
     } = config;
     let reasons = reasons.join("; ");
+    let mut grade = if reasons.is_empty() {
+        grade.to_owned()
+    } else {
+        format!("{grade}: {reasons}")
+    };
+    grade.truncate(grade.floor_char_boundary(LONGEST_GRADE));
     HeatLossParameters {
         air_mk: pair(weather.air),
         sky_mk: pair(weather.sky),
@@ -220,11 +234,7 @@ fn parameters(
         method: "steady balance of convection and radiation with sky and air; surface temperature by the T^4 law over the slant range, under the sky as the camera sees it, of which steep surfaces mirror all that they see or none; \
                  90 % interval by first-order propagation"
             .into(),
-        grade: if reasons.is_empty() {
-            grade.to_owned()
-        } else {
-            format!("{grade}: {reasons}")
-        },
+        grade,
         heatveil: env!("CARGO_PKG_VERSION").into(),
     }
 }
@@ -251,4 +261,38 @@ pub(super) fn milli(value: f64) -> i64 {
     )]
     let whole = (value * 1e3).round() as i64;
     whole
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::audit::{LineWeather, MOST_RANGES};
+    use crate::config::Args;
+
+    #[test]
+    fn an_entry_holds_a_part_of_the_weathers_whatever_the_reasons_are() {
+        let args: Args = toml::from_str("[weather]\nair-celsius = 2\nwind-m-s = 1\n").unwrap();
+        let config = args.resolve().unwrap().weather.unwrap();
+        let reasons = vec!["no frame was taken in a weather line".to_owned(); 5000];
+        let logged = parameters(&config, Metres(0.1), "C", &reasons);
+        assert_eq!(logged.grade.len(), LONGEST_GRADE);
+        // One weather that comes and goes, and as many as there may be of one range each.
+        for (weathers, ranges) in [(1, MOST_RANGES - 10), (MOST_RANGES / 11, 1)] {
+            let frame = |at: usize| u32::MAX - 2 * u32::try_from(MOST_RANGES - at).unwrap();
+            let line = LineWeather {
+                frames: (0..ranges).map(|at| [frame(at); 2]).collect(),
+                air_mk: [-100_000; 2],
+                sky_mk: [-100_000; 2],
+                reflected_mk: [-100_000; 2],
+                wind_mm_s: [100_000; 2],
+                humidity_milli: 1000,
+            };
+            let lines = vec![line; weathers];
+            let entry = Entry::HeatLoss(HeatLossParameters {
+                lines,
+                ..logged.clone()
+            });
+            assert!(entry.to_line().is_ok(), "{weathers} of {ranges}");
+        }
+    }
 }

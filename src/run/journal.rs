@@ -311,19 +311,24 @@ impl<'a> Journal<'a> {
         Ok(())
     }
 
-    /// Logs durably what is told of once a run: an interrupted run may have told it.
-    pub(super) fn note(&mut self, entry: Entry) -> Result<(), RunError> {
-        let kind = std::mem::discriminant(&entry);
-        let mut noted = self.noted.iter();
-        match noted.find(|noted| std::mem::discriminant(*noted) == kind) {
-            Some(before) if *before == entry => return Ok(()),
-            Some(_) => {
-                let path = "a result of the run".into();
-                return Err(RunError::OtherBytes { path });
+    /// Logs durably what is told of once a run, in one entry or in several of a kind: an interrupted run may have told it.
+    pub(super) fn note(&mut self, entries: Vec<Entry>) -> Result<(), RunError> {
+        let kind = entries.first().map(std::mem::discriminant);
+        let noted = self.noted.iter();
+        let mut before = noted
+            .filter(|noted| Some(std::mem::discriminant(*noted)) == kind)
+            .peekable();
+        if before.peek().is_some() {
+            if before.eq(&entries) {
+                return Ok(());
             }
-            None => self.log.append(&entry)?,
+            let path = "a result of the run".into();
+            return Err(RunError::OtherBytes { path });
         }
-        self.noted.push(entry);
+        for entry in &entries {
+            self.log.append(entry)?;
+        }
+        self.noted.extend(entries);
         self.sync()
     }
 

@@ -9,10 +9,13 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::heat_loss::{milli, pair};
 use super::{Published, Run};
-use crate::audit::LineWeather;
+use crate::audit::{LineWeather, MOST_RANGES};
 use crate::config::WeatherConfig;
 use crate::frame::FrameId;
 use crate::heatloss::{self, Grade, Reason, Weather};
+
+/// Ranges of frames that take as much of a line of the log as the figures of one weather.
+const RANGES_PER_WEATHER: usize = 10;
 
 /// The weathers of a survey.
 #[derive(Debug)]
@@ -137,35 +140,53 @@ impl Nights {
         &self.reasons
     }
 
-    /// First and last of the frames that have a weather, in a row as they were published: frames between them that were not published have none, and
-    /// ranges that left them out would grow with every gap.
-    fn spans(&self, number: usize) -> Vec<[u32; 2]> {
-        let mut spans: Vec<[u32; 2]> = Vec::new();
-        let mut goes_on = false;
+    /// Frames in a row, as they were published, that have a weather which is not the survey's: first and last. Frames between them that were not
+    /// published have none, and ranges that left them out would grow with every gap.
+    fn spans(&self) -> Vec<(usize, [u32; 2])> {
+        let mut spans: Vec<(usize, [u32; 2])> = Vec::new();
         for id in &self.published {
-            let is_of = self.of_frame(*id) == number;
+            let number = self.of_frame(*id);
             match spans.last_mut() {
-                Some([_, last]) if is_of && goes_on => *last = id.0,
-                _ if is_of => spans.push([id.0; 2]),
-                _ => {}
+                Some((same, [_, last])) if *same == number => *last = id.0,
+                _ => spans.push((number, [id.0; 2])),
             }
-            goes_on = is_of;
         }
+        spans.retain(|(number, _)| *number > 0);
         spans
     }
 
-    /// For the log: each weather but the survey's own, with its frames.
-    pub(super) fn lines(&self) -> Vec<LineWeather> {
-        let numbered = self.weathers.iter().enumerate().skip(1);
-        let line = |(number, weather): (usize, &Weather)| LineWeather {
-            frames: self.spans(number),
-            air_mk: pair(weather.air),
-            sky_mk: pair(weather.sky),
-            reflected_mk: pair(weather.reflected),
-            wind_mm_s: pair(weather.wind),
-            humidity_milli: milli(weather.humidity.value()),
+    /// For the log: each weather but the survey's own, with its frames; in as many parts as its entries need, one at least, of which each goes on
+    /// behind the last frame of the one before.
+    pub(super) fn parts(&self) -> Vec<Vec<LineWeather>> {
+        let mut parts = Vec::new();
+        let mut part: BTreeMap<usize, Vec<[u32; 2]>> = BTreeMap::new();
+        let mut size = 0;
+        for (number, span) in self.spans() {
+            if size + RANGES_PER_WEATHER >= MOST_RANGES {
+                parts.push(std::mem::take(&mut part));
+                size = 0;
+            }
+            let frames = part.entry(number).or_insert_with(|| {
+                size += RANGES_PER_WEATHER;
+                Vec::new()
+            });
+            frames.push(span);
+            size += 1;
+        }
+        parts.push(part);
+        let line = |(number, frames): (usize, Vec<[u32; 2]>)| {
+            let weather: &Weather = self.weathers.get(number)?;
+            Some(LineWeather {
+                frames,
+                air_mk: pair(weather.air),
+                sky_mk: pair(weather.sky),
+                reflected_mk: pair(weather.reflected),
+                wind_mm_s: pair(weather.wind),
+                humidity_milli: milli(weather.humidity.value()),
+            })
         };
-        numbered.map(line).collect()
+        let lines = |part: BTreeMap<_, _>| part.into_iter().filter_map(line).collect();
+        parts.into_iter().map(lines).collect()
     }
 }
 
@@ -231,7 +252,9 @@ mod tests {
         let times = times(&[Some(21), Some(22), Some(23), None, Some(22)]);
         let nights = Nights::of(&config(), &times, &[], false);
         assert_eq!(airs(&nights, 5), [2.0, -2.0, 0.0, 2.0, -2.0]);
-        let lines = nights.lines();
+        let [lines] = &nights.parts()[..] else {
+            panic!("one part")
+        };
         assert_eq!(lines.len(), 2);
         assert_eq!(lines[0].frames, [[1, 1], [4, 4]]);
         assert_eq!(
@@ -261,7 +284,8 @@ mod tests {
         assert_eq!(airs(&nights, 6), [-1.5, -1.5, -1.5, -1.5, -2.0, -2.0]);
         let mean = nights.weathers()[nights.of_frame(FrameId(3))];
         assert!((mean.wind.value - 1.75).abs() < 1e-12);
-        assert_eq!(nights.lines().len(), 2);
+        let parts = nights.parts();
+        assert_eq!((parts.len(), parts[0].len()), (1, 2));
         assert!(nights.common_reasons().is_empty());
     }
 
@@ -272,5 +296,31 @@ mod tests {
             panic!("{:?}", nights.common_reasons())
         };
         assert!(reason.at_best == Grade::C && reason.text.contains("line 2"));
+    }
+
+    #[test]
+    fn weathers_that_take_turns_are_told_of_in_parts_that_each_fit_a_line() {
+        let hours: Vec<Option<i64>> = (0..5000).map(|frame| Some(22 + frame % 2)).collect();
+        let nights = Nights::of(&config(), &times(&hours), &[], false);
+        let parts = nights.parts();
+        assert!(parts.len() > 2);
+        let mut known: BTreeMap<u32, [i64; 2]> = BTreeMap::new();
+        for part in &parts {
+            let behind = known.keys().last().copied();
+            let ranges: usize = part.iter().map(|line| line.frames.len()).sum();
+            assert!(ranges + RANGES_PER_WEATHER * part.len() <= MOST_RANGES);
+            for line in part {
+                for &[first, last] in &line.frames {
+                    assert!(behind < Some(first), "{first} stands in two parts");
+                    known.extend((first..=last).map(|frame| (frame, line.air_mk)));
+                }
+            }
+        }
+        assert_eq!(known.len(), 5000);
+        let airs = known.values().map(|[air, _]| *air);
+        assert!(airs.eq((0..5000).map(|frame| if frame % 2 == 0 { -2000 } else { 0 })));
+        // All have the survey's own.
+        let nights = Nights::of(&config(), &times(&[Some(21)]), &[], false);
+        assert_eq!(nights.parts(), [vec![]]);
     }
 }

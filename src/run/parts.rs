@@ -1,16 +1,19 @@
-//! Files whose frames need more than one entry: an interruption may lie between two of them.
+//! Files and results whose frames need more than one entry: an interruption may lie between two of them.
 
 use crate::audit::{Entry, MOST_RANGES};
 
 /// Drops the last file's entries where the last of them is full: it cannot be told whether all of them were written. The file is made and
-/// logged again.
+/// logged again. Weather by frames is dropped whether or not its last entry is full: how much an entry holds of it depends on the weather.
 pub(super) fn drop_unfinished_parts(entries: &mut Vec<Entry>) {
     let parts = |entry: &Entry| match entry {
-        Entry::TileEmitted(tile) => Some((tile.path.clone(), tile.source_frames.len())),
-        Entry::Buildings(table) => Some((String::new(), table.source_frames.len())),
+        Entry::TileEmitted(tile) => {
+            Some((tile.path.clone(), tile.source_frames.len() == MOST_RANGES))
+        }
+        Entry::Buildings(table) => Some((String::new(), table.source_frames.len() == MOST_RANGES)),
+        Entry::HeatLoss(heat) => Some(("weather".into(), !heat.lines.is_empty())),
         _ => None,
     };
-    let Some((last, MOST_RANGES)) = entries.last().and_then(parts) else {
+    let Some((last, true)) = entries.last().and_then(parts) else {
         return;
     };
     while entries
@@ -35,6 +38,25 @@ mod tests {
             bytes: 1,
             source_frames: vec![[0, 0]; ranges],
         })
+    }
+
+    #[test]
+    fn weather_by_frames_is_dropped_as_a_whole_where_nothing_came_after_it() {
+        let text = include_str!("../../docs/audit-log.md");
+        let mut lines = text.lines();
+        let line = lines
+            .find(|line| line.contains(r#""type":"heatloss.parameters""#))
+            .unwrap();
+        let by_frames = Entry::from_line(line.as_bytes()).unwrap();
+        let Entry::HeatLoss(mut alone) = by_frames.clone() else {
+            panic!("{line}")
+        };
+        alone.lines.clear();
+        let other = part("tiles/a", 5);
+        let two = [by_frames.clone(), by_frames];
+        assert_eq!(left([&[other.clone()], &two[..]].concat()), 1);
+        assert_eq!(left([&two[..], &[other]].concat()), 3);
+        assert_eq!(left(vec![Entry::HeatLoss(alone)]), 1);
     }
 
     fn left(mut entries: Vec<Entry>) -> usize {

@@ -13,9 +13,10 @@
 //! 6. `frame.placed` and `flight.placed` come after the last frame's outcome and before any tile, the first in ascending order; each tells of
 //!    published frames only, and no frame is placed twice by either;
 //! 7. `tile.emitted` comes after the last frame, once for each path, and names published frames only; where a file has more ranges of frames
-//!    than an entry holds, the others follow directly in entries that are else the same (so for `buildings.emitted` and `flight.placed`);
+//!    than an entry holds, the others follow directly in entries that are else the same (so for `buildings.emitted`, `flight.placed` and the frames in
+//!    the `lines` of `heatloss.parameters`);
 //!    it publishes files below `tiles/` and `frames/`, `buildings.emitted` those below `buildings/`, each path in its one spelling;
-//! 8. `objection.applied`, `heatloss.parameters` and `buildings.emitted` come after the last frame, each once at most; the first before
+//! 8. `objection.applied`, `heatloss.parameters` and `buildings.emitted` come after the last frame, each once at most but for further frames; the first before
 //!    anything is published, the second before `tiles/heatloss.*`, the third names published frames only;
 //! 9. the counts of `run.closed` are those of the entries;
 //! 10. a frame's outcome tells of a decision, and `frame.withheld` of the reason `reviewed`, only in a run that follows a review;
@@ -166,14 +167,21 @@ impl Story {
                 let ranges = std::mem::take(&mut table.source_frames);
                 (Entry::Buildings(table), ranges)
             }
+            Entry::HeatLoss(heat) => {
+                let mut heat = heat.clone();
+                let lines = std::mem::take(&mut heat.lines).into_iter();
+                let ranges = lines.flat_map(|line| line.frames).collect();
+                (Entry::HeatLoss(heat), ranges)
+            }
             _ => return false,
         };
-        let ends = ranges.first().zip(ranges.last());
-        let Some(([first, _], [_, last])) = ends else {
+        let first = ranges.iter().map(|[first, _]| *first).min();
+        let last = ranges.iter().map(|[_, last]| *last).max();
+        let Some((first, last)) = first.zip(last) else {
             return false;
         };
-        let goes_on = before.is_some_and(|(before, end)| before == whole && end < *first);
-        self.part = Some((whole, *last));
+        let goes_on = before.is_some_and(|(before, end)| before == whole && end < first);
+        self.part = Some((whole, last));
         goes_on
     }
 
@@ -228,7 +236,11 @@ impl Story {
                     self.problem("objection.applied comes after a file that was published");
                 }
             }
-            Entry::HeatLoss(_) => self.result("heatloss.parameters"),
+            Entry::HeatLoss(_) => {
+                if !goes_on {
+                    self.result("heatloss.parameters");
+                }
+            }
             Entry::Buildings(table) => self.buildings(table, goes_on),
         }
     }

@@ -397,3 +397,27 @@ fn ranges_of_frames_go_on_in_the_next_entry_and_in_no_other() {
     other.0[at].1["bytes"] = 8.into();
     assert_eq!(other.problems(), [tile]);
 }
+
+#[test]
+fn weather_by_frames_goes_on_in_the_next_entry_and_behind_its_frames_alone() {
+    let weather = |frames: [u32; 2]| {
+        let pair = [1, 1];
+        json!([{"air_mk": pair, "frames": [frames], "humidity_milli": 1, "reflected_mk": pair, "sky_mk": pair, "wind_mm_s": pair}])
+    };
+    let told = |first, second, behind| {
+        let told = whole().set("heat", "lines", weather(first));
+        let mut told = told.again("heat", behind);
+        let last = told.0.iter().rposition(|(name, _)| *name == "heat");
+        told.0[last.unwrap()].1["lines"] = weather(second);
+        told
+    };
+    let whole = told([0, 0], [1, 1], "heat");
+    assert_eq!(whole.problems(), Vec::<String>::new());
+    for told in [
+        told([1, 1], [0, 0], "heat"),
+        told([0, 1], [1, 1], "heat"),
+        told([0, 0], [1, 1], "heat tile"),
+    ] {
+        assert_eq!(told.problems(), ["heatloss.parameters stands there twice"]);
+    }
+}
