@@ -78,7 +78,8 @@ impl PlanCommand {
 /// Arguments of `heatveil work`.
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "Settings are those of the plan; a flag that is given here wins, for what lies elsewhere on this machine. Relative paths begin in --base."
+    after_help = "Settings are those of the plan; a flag that is given here wins, for keys and libraries that lie elsewhere on this machine. What changes a published byte must be as it was \
+    planned, the paths of surface model (--dsm), outlines and opt-outs too: where these lie elsewhere, give --base, in which relative paths begin."
 )]
 pub(super) struct WorkCommand {
     /// Folder of the plan

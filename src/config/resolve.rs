@@ -326,8 +326,9 @@ struct PolicyText<'a> {
 }
 
 impl Config {
-    /// SHA-256 of every setting that can change a published byte; two runs with equal digests, inputs and
-    /// models publish equal bytes.
+    /// SHA-256 of every setting that can change a published byte but the operator's name; two runs with equal digests, inputs, models, versions and
+    /// operators publish equal bytes where the files that settings name are equal too: surface model, outlines, points and opt-outs are in it by
+    /// their paths, poses by their content.
     ///
     /// # Panics
     ///

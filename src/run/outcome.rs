@@ -59,7 +59,7 @@ impl Cause {
                 "the file does not say where the camera was; restore its GPS tags"
             }
             "unknown-camera" => "say what the lens is: --focal-length-px",
-            "duplicate" => "nothing: the other copy was used",
+            "duplicate" => "nothing: its first copy counts; see what became of that one",
             "above-horizon" => "nothing: the camera looked at the sky",
             "io" | "changed" => "copy the file again from the card",
             "sealed" => "give the key that it was sealed to: --intake-key",
