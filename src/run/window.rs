@@ -143,7 +143,7 @@ impl<I: Iterator> Window<I> {
 }
 
 /// Lines of the manifest looked through on each side of a frame.
-pub(super) fn lines(config: Option<CarryConfig>) -> usize {
+pub(super) fn reach(config: Option<CarryConfig>) -> usize {
     config.map_or(0, |config| config.frames * LINES_PER_NEIGHBOUR)
 }
 
@@ -151,8 +151,8 @@ impl<I: Iterator> Iterator for Window<I> {
     type Item = (I::Item, Vec<Neighbour>);
 
     fn next(&mut self) -> Option<Self::Item> {
-        let lines = lines(self.config);
-        while self.ahead.len() <= lines {
+        let reach = reach(self.config);
+        while self.ahead.len() <= reach {
             let Some(item) = self.items.next() else {
                 break;
             };
@@ -174,7 +174,7 @@ impl<I: Iterator> Iterator for Window<I> {
             neighbours.sort_by_key(|(_, seconds)| seconds.unwrap_or(u64::MAX));
         }
         self.behind.push_back(seen.map(Arc::clone));
-        while self.behind.len() > lines {
+        while self.behind.len() > reach {
             self.behind.pop_front();
         }
         Some((item, neighbours))

@@ -29,7 +29,7 @@ impl Run {
         task: &FrameTask<'_>,
         part: &Part,
     ) -> Result<BTreeSet<FrameId>, RunError> {
-        let reach = window::lines(self.config.detect.carry);
+        let reach = window::reach(self.config.detect.carry);
         let place = |input: Input<'_>| {
             if part.is_near_border(input.id, reach) {
                 task.unlooked(&input)

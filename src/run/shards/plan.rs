@@ -149,9 +149,9 @@ impl Run {
             };
             // The manifest is logged before anyone looks.
             Journal::open(&begun.store, self, &begun.keys, &begun.opened, true)?;
-            let lines = window::lines(self.config.detect.carry);
+            let reach = window::reach(self.config.detect.carry);
             for (number, own) in cut(&folders, shards).into_iter().enumerate() {
-                let around = around(&folders, &own, lines);
+                let around = around(&folders, &own, reach);
                 let text = list(&begun.manifest, &around)?;
                 plan.shards.push(Shard {
                     first: own.start,

@@ -127,7 +127,7 @@ impl Run {
         progress: &mut dyn Progress,
     ) -> Result<(Vec<Done>, Beside), RunError> {
         progress.stage("redacting", part.own.len());
-        let reach = window::lines(self.config.detect.carry);
+        let reach = window::reach(self.config.detect.carry);
         let beside = Mutex::new(Beside::default());
         let noted = || beside.lock().unwrap_or_else(PoisonError::into_inner);
         let look = |input: Input<'_>| {
