@@ -122,12 +122,12 @@ fn is_same<N: PartialOrd>(one: N, other: N) -> bool {
     one.partial_cmp(&other).is_some_and(Ordering::is_eq)
 }
 
-/// The count that a value for no data is; none where it is no count, as GDAL's are at will.
+/// The count that a value for no data is; none where it is no count, such as -9999.
 fn as_count(value: f64) -> Option<u16> {
     (0..=u16::MAX).find(|count| is_same(f64::from(*count), value))
 }
 
-/// Makes no data of every sample that is `no_data`, as a float may write it.
+/// Makes no data of every sample that is `no_data`, rounded to a float as samples are.
 fn empty(raster: &mut Raster<f32>, no_data: f64) {
     #[expect(clippy::cast_possible_truncation, reason = "samples are f32")]
     let no_data = no_data as f32;
