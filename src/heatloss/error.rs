@@ -135,8 +135,8 @@ pub enum FootprintError {
         /// What there is.
         present: String,
     },
-    /// Outlines that are no polygons or cross themselves.
-    #[error("{}: the outlines of {} features are no valid polygons, first of feature {first}; repair them (`ogr2ogr -makevalid`)", path.display(), count)]
+    /// Outlines that are empty, no polygons or cross themselves.
+    #[error("{}: the outlines of {} features are empty or no valid polygons, first of feature {first}; draw those that are empty, repair the others (`ogr2ogr -makevalid`)", path.display(), count)]
     Invalid {
         /// The file.
         path: PathBuf,
