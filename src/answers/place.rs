@@ -111,7 +111,6 @@ impl Places {
             let source = FootprintSource {
                 driver: Some("GPKG"),
                 layer: Some("buildings".into()),
-                id: Some("id".into()),
                 uprn: Some("uprn".into()),
                 ..FootprintSource::outlines(&path)
             };

@@ -145,6 +145,16 @@ pub enum FootprintError {
         /// Number of the first.
         first: u64,
     },
+    /// One name, two buildings.
+    #[error("{}: {count} buildings bear the name of another, first {first:?}; give a field of names that differ with [buildings] id, or none to number them", path.display())]
+    DuplicateId {
+        /// The file.
+        path: PathBuf,
+        /// How many.
+        count: usize,
+        /// The first such name.
+        first: String,
+    },
     /// One property number, two buildings.
     #[error("{}: {} UPRNs stand in two buildings, first in features {first} and {second}", path.display(), count)]
     DuplicateUprn {

@@ -38,6 +38,14 @@ pub enum PublishedError {
         /// What GDAL said.
         source: gdal::errors::GdalError,
     },
+    /// Two buildings of the table bear one name: nobody can say whose the parts of their roofs are.
+    #[error("{}: two buildings bear the name {id:?}; make the run again with another [buildings] id", path.display())]
+    Twice {
+        /// The file.
+        path: PathBuf,
+        /// The name.
+        id: String,
+    },
     /// The log could not be checked.
     #[error(transparent)]
     Audit(#[from] AuditError),

@@ -1,11 +1,11 @@
 //! A finished run, checked: its log and its table of buildings, for what is made from published files alone.
 //!
 //! In: an output folder that nobody trusts. Out: [`Published`]: heat loss parameters, homes, and the way to the rasters. Refuses:
-//! folders that do not verify, and tables that changed since.
+//! folders that do not verify, tables that changed since, and tables in which two buildings bear one name.
 
 mod error;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -141,7 +141,14 @@ impl Published {
             return Err(changed(layout::BUILDINGS_GPKG));
         }
         let path = folder.join(layout::BUILDINGS_GPKG);
-        let (homes, epsg) = homes(table).map_err(|source| PublishedError::Gdal { path, source })?;
+        let (homes, epsg) = homes(table).map_err(|source| {
+            let path = path.clone();
+            PublishedError::Gdal { path, source }
+        })?;
+        if let Some(id) = twice(&homes) {
+            let id = id.to_owned();
+            return Err(PublishedError::Twice { path, id });
+        }
         Ok(Self {
             root: found.root,
             entries: found.entries,
@@ -205,6 +212,13 @@ fn rows(path: &str) -> gdal::errors::Result<(Vec<Home>, u32)> {
     Ok((homes, epsg.unwrap_or_default()))
 }
 
+/// A name that two homes bear: nobody can say whose the parts of that name are.
+fn twice(homes: &[Home]) -> Option<&str> {
+    let mut known = BTreeSet::new();
+    let mut names = homes.iter().map(|home| home.id.as_str());
+    names.find(|id| !known.insert(*id))
+}
+
 /// Parts of roofs by the name of their building; none where the table has no such layer.
 fn parts(dataset: &Dataset) -> gdal::errors::Result<BTreeMap<String, Vec<Home>>> {
     let mut found: BTreeMap<String, Vec<Home>> = BTreeMap::new();
@@ -255,6 +269,42 @@ mod tests {
     #[test]
     fn an_empty_table_is_refused() {
         assert!(homes(Vec::new()).is_err());
+    }
+
+    /// A `GeoPackage` of buildings and of as many parts, by these names.
+    fn table(name: &str, ids: &[&str]) -> Vec<u8> {
+        let path = format!("/vsimem/heatveil/table-{name}.gpkg");
+        let driver = gdal::DriverManager::get_driver_by_name("GPKG").unwrap();
+        let mut file = driver.create_vector_only(&path).unwrap();
+        let system = gdal::spatial_ref::SpatialRef::from_epsg(32_631).unwrap();
+        for layer in ["buildings", Part::TABLE] {
+            let options = gdal::vector::LayerOptions {
+                name: layer,
+                srs: Some(&system),
+                ..gdal::vector::LayerOptions::default()
+            };
+            let layer = file.create_layer(options).unwrap();
+            let text = gdal::vector::OGRFieldType::OFTString;
+            layer.create_defn_fields(&[("id", text)]).unwrap();
+            for id in ids {
+                let mut feature = Feature::new(layer.defn()).unwrap();
+                feature.set_field_string(0, id).unwrap();
+                feature.create(&layer).unwrap();
+            }
+        }
+        file.close().unwrap();
+        gdal::vsi::get_vsi_mem_file_bytes_owned(&path).unwrap()
+    }
+
+    /// The first of two had the parts of both, and the second none.
+    #[test]
+    fn a_name_that_two_buildings_bear_is_found() {
+        let (apart, epsg) = homes(table("apart", &["a", "b"])).unwrap();
+        let parts: Vec<usize> = apart.iter().map(|home| home.parts.len()).collect();
+        assert_eq!((parts, epsg), (vec![1, 1], 32_631));
+        assert_eq!(twice(&apart), None);
+        let (alike, _) = homes(table("alike", &["a", "b", "a"])).unwrap();
+        assert_eq!(twice(&alike), Some("a"));
     }
 
     /// A file of `GDAL`'s own that says: read another one. With a driver of its choice it could name any file, or an address.

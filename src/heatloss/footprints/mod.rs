@@ -2,9 +2,9 @@
 //!
 //! In: any OGR source (`GeoPackage`, `GeoJSON`, `FlatGeobuf`, Shapefile). Out: outlines in the map's metres, with their property
 //! numbers and what is known of the roof. Refuses: files without a coordinate system, outlines that are empty or cross
-//! themselves, a property number in two buildings, and files that lie elsewhere.
+//! themselves, a name or a property number of two buildings, and files that lie elsewhere.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
 use gdal::Dataset;
@@ -23,7 +23,7 @@ pub struct FootprintSource {
     pub driver: Option<&'static str>,
     /// Layer; `None` takes the only one.
     pub layer: Option<String>,
-    /// Field of the building's own name; `None` numbers them.
+    /// Field of the building's own name, which no other bears; `None` numbers them.
     pub id: Option<String>,
     /// Field of the UPRN; several may stand in one, parted by `;`, `,` or spaces.
     pub uprn: Option<String>,
@@ -117,6 +117,12 @@ pub fn read(
     }
     refuse(&source.path, &invalid)?;
     check_uprns(&source.path, &found)?;
+    if source.id.is_some() {
+        check_ids(
+            &source.path,
+            found.iter().map(|building| building.id.as_str()),
+        )?;
+    }
     if found.is_empty() {
         return Err(FootprintError::Elsewhere {
             path: path(),
@@ -142,7 +148,8 @@ impl FootprintSource {
         }
     }
 
-    /// Whether file, layer, coordinate system and fields are there and every outline can be used, before any long work.
+    /// Whether file, layer, coordinate system and fields are there, every outline can be used and no two bear one name, before any
+    /// long work.
     ///
     /// # Errors
     ///
@@ -151,14 +158,22 @@ impl FootprintSource {
         let dataset = open(&self.path)?;
         let mut layer = self.layer(&dataset)?;
         system(&self.path, &layer)?;
-        Fields::of(self, &layer)?;
-        let broken = layer
-            .features()
-            .filter(|feature| outline(feature).is_none());
-        let invalid: Vec<u64> = broken
-            .map(|feature| feature.fid().unwrap_or_default())
-            .collect();
-        refuse(&self.path, &invalid)
+        let fields = Fields::of(self, &layer)?;
+        let (mut invalid, mut ids) = (Vec::new(), Vec::new());
+        for feature in layer.features() {
+            if outline(&feature).is_none() {
+                invalid.push(feature.fid().unwrap_or_default());
+            }
+            if self.id.is_some() {
+                let id = fields.id(&feature);
+                ids.push(id.map_err(|source| FootprintError::Read {
+                    path: self.path.clone(),
+                    source,
+                })?);
+            }
+        }
+        refuse(&self.path, &invalid)?;
+        check_ids(&self.path, ids.iter().map(String::as_str))
     }
 
     fn layer<'a>(&self, dataset: &'a Dataset) -> Result<Layer<'a>, FootprintError> {
@@ -264,6 +279,20 @@ pub(super) fn check_uprns(path: &Path, footprints: &[Footprint]) -> Result<(), F
     }
 }
 
+/// Refuses a name that two buildings bear: tables, parts of roofs and pages tell buildings apart by it.
+fn check_ids<'a>(path: &Path, ids: impl Iterator<Item = &'a str>) -> Result<(), FootprintError> {
+    let mut known = BTreeSet::new();
+    let twice: Vec<&str> = ids.filter(|id| !known.insert(*id)).collect();
+    match *twice {
+        [] => Ok(()),
+        [first, ..] => Err(FootprintError::DuplicateId {
+            path: path.to_path_buf(),
+            count: twice.len(),
+            first: first.to_owned(),
+        }),
+    }
+}
+
 /// The rings of a polygon or of several; `None` for other shapes.
 pub(crate) fn polygons(shape: &Geometry) -> Option<Vec<Vec<Ring>>> {
     match shape.geometry_name().as_str() {
@@ -343,22 +372,25 @@ impl Fields {
         })
     }
 
+    /// The building's own name, else its number in the file.
+    fn id(&self, feature: &Feature<'_>) -> gdal::errors::Result<String> {
+        let named = text(feature, self.id)?;
+        Ok(named.unwrap_or_else(|| feature.fid().unwrap_or_default().to_string()))
+    }
+
     fn building(
         &self,
         feature: &Feature<'_>,
         polygons: Vec<Vec<Ring>>,
     ) -> Result<Footprint, gdal::errors::GdalError> {
-        let text = |index: Option<usize>| match index {
-            Some(index) => feature.field_as_string(index),
-            None => Ok(None),
-        };
+        let text = |index| text(feature, index);
         let number = |index: Option<usize>| match index {
             Some(index) => feature.field_as_double(index),
             None => Ok(None),
         };
         let uprns = text(self.uprn)?.unwrap_or_default();
         Ok(Footprint {
-            id: text(self.id)?.unwrap_or_else(|| feature.fid().unwrap_or_default().to_string()),
+            id: self.id(feature)?,
             uprns: uprns
                 .split([';', ',', ' '])
                 .map(str::trim)
@@ -371,6 +403,10 @@ impl Fields {
             tilt: number(self.tilt)?,
         })
     }
+}
+
+fn text(feature: &Feature<'_>, field: Option<usize>) -> gdal::errors::Result<Option<String>> {
+    field.map_or(Ok(None), |field| feature.field_as_string(field))
 }
 
 #[cfg(test)]

@@ -81,6 +81,35 @@ fn a_property_in_two_buildings_is_refused() {
 }
 
 #[test]
+fn a_name_of_two_buildings_is_refused_before_any_long_work() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("names.geojson");
+    let text = collection(&[square(0.0, "7"), square(1.0, "8")].join(","));
+    crate::store::write_secret(&path, &text).unwrap();
+    let (projector, area) = place();
+    let both = |id: Option<&str>| {
+        let source = FootprintSource {
+            id: id.map(Into::into),
+            ..FootprintSource::outlines(&path)
+        };
+        (source.check(), read(&source, &projector, area))
+    };
+    let (checked, read) = both(Some("kind"));
+    for refused in [checked.unwrap_err(), read.unwrap_err()] {
+        let told = refused.to_string();
+        assert!(
+            told.contains("1 buildings") && told.contains("first \"tile\""),
+            "{told}"
+        );
+    }
+    for apart in [Some("uprn"), None] {
+        let (checked, read) = both(apart);
+        checked.unwrap();
+        assert_eq!(read.unwrap().len(), 2);
+    }
+}
+
+#[test]
 fn outlines_that_cross_themselves_are_refused() {
     let bow = r#"{"type":"Feature","properties":{"uprn":"1","kind":""},"geometry":{"type":"Polygon","coordinates":[[[1.7,52.6],[1.7002,52.6002],[1.7002,52.6],[1.7,52.6002],[1.7,52.6]]]}}"#;
     let found = outcome("bow", &[square(1.0, "2"), bow.into()]);
