@@ -1,10 +1,11 @@
-//! Single values of a published map.
+//! Single values of a published map, and single places of what lies on it.
 //!
-//! In: the file of a map and a place. Out: the value of each band there. Refuses: files that are not GeoTIFF, whatever
-//! their name says: other formats of GDAL can lead to other files.
+//! In: the file of a map and a place; a published layer's system and metres in it. Out: the value of each band there; longitude and
+//! latitude. Refuses: files that are not GeoTIFF, whatever their name says: other formats of GDAL can lead to other files.
 
 use std::path::Path;
 
+use gdal::spatial_ref::SpatialRef;
 use gdal::{Dataset, DatasetOptions};
 
 use super::TilesError;
@@ -73,5 +74,29 @@ impl Probe {
             Ok(pixel.first().copied().unwrap_or(f32::NAN))
         };
         (1..=self.bands).map(band).collect()
+    }
+}
+
+/// From the metres of a published layer to degrees, as the run went the other way: the British grid by OSTN15, which PROJ alone may lack.
+#[derive(Debug)]
+pub struct Unprojector(Projector);
+
+impl Unprojector {
+    /// From a layer's own system.
+    ///
+    /// # Errors
+    ///
+    /// [`TilesError::Georef`] when PROJ cannot lead from it to longitude and latitude.
+    pub fn of(system: &SpatialRef) -> Result<Self, TilesError> {
+        Ok(Self(Projector::of(system)?))
+    }
+
+    /// Longitude and latitude (WGS 84, degrees) of metres east and north.
+    ///
+    /// # Errors
+    ///
+    /// [`TilesError::Georef`] where the system does not reach.
+    pub fn at(&self, east: f64, north: f64) -> Result<(f64, f64), TilesError> {
+        Ok(self.0.to_geographic(east, north)?)
     }
 }
