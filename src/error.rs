@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use crate::audit::AuditError;
 use crate::compare::CompareError;
+use crate::georef::GeorefError;
 use crate::pages::PagesError;
 use crate::published::PublishedError;
 use crate::report::ReportError;
@@ -145,7 +146,7 @@ impl Error {
                     | RunError::Surface(_)
                     | RunError::OptOut { .. }
                     | RunError::Footprints(_)
-                    | RunError::Georef(crate::georef::GeorefError::OutsideBritain)
+                    | RunError::Georef(GeorefError::Scale { .. } | GeorefError::OutsideBritain)
             ),
             _ => false,
         }

@@ -1,6 +1,7 @@
 //! Between longitude and latitude, the run's map and the web's Mercator map.
 //!
-//! In: WGS 84 positions. Out: metres east and north, and grid convergence. Refuses: maps that are not in metres.
+//! In: WGS 84 positions. Out: metres east and north, and grid convergence. Refuses: maps that are not in metres, or whose metres are
+//! not those of the ground.
 //!
 //! Great Britain's grid (EPSG:27700) always goes through OSTN15, wherever PROJ has no grid file for it: a Helmert shift is 5 m
 //! off (DOMAIN section 2). WGS 84 and ETRS89 are taken as one, which is within their realisations' metre.
@@ -14,6 +15,11 @@ use crate::frame::Position;
 const BRITISH_GRID: u32 = 27_700;
 /// Radius of the Web Mercator sphere in metres (EPSG:3857: the WGS 84 equatorial radius).
 const MERCATOR_RADIUS: f64 = 6_378_137.0;
+/// Square of the first eccentricity of WGS 84.
+const ECCENTRICITY_SQUARED: f64 = 0.006_694_379_990_14;
+/// How far a map's metre may be from one on the ground: UTM and the British grid are within 0.001, and lengths, areas and heights above the
+/// ground are taken as if they were one.
+const SCALE_ERROR: f64 = 0.01;
 
 /// The projected coordinate system of a run, in metres.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -32,6 +38,33 @@ impl Crs {
         let system = spatial_ref(epsg).ok().ok_or_else(refused)?;
         let is_metric = system.is_projected() && (system.linear_units() - 1.0).abs() < 1e-9;
         is_metric.then_some(Self { epsg }).ok_or_else(refused)
+    }
+
+    /// The system of a survey: the one that is asked for, else the UTM zone of the median position.
+    ///
+    /// # Errors
+    ///
+    /// [`GeorefError::NoPosition`] without either, and [`GeorefError::Scale`] where a metre of the system is none at the median position.
+    pub fn of_survey(
+        asked: Option<Self>,
+        positions: impl IntoIterator<Item = Position>,
+    ) -> Result<Self, GeorefError> {
+        let (mut longitudes, mut latitudes): (Vec<f64>, Vec<f64>) = positions
+            .into_iter()
+            .map(|position| (position.longitude.0, position.latitude.0))
+            .unzip();
+        let middle = median(&mut longitudes).zip(median(&mut latitudes));
+        let utm = || middle.and_then(|(longitude, latitude)| Self::zone_at(longitude, latitude));
+        let crs = asked.or_else(utm).ok_or(GeorefError::NoPosition)?;
+        if let Some((longitude, latitude)) = middle {
+            let scales = crs.projector()?.scales(longitude, latitude)?;
+            let fits = 1.0 - SCALE_ERROR..=1.0 + SCALE_ERROR;
+            if let Some(scale) = scales.into_iter().find(|scale| !fits.contains(scale)) {
+                let epsg = crs.epsg;
+                return Err(GeorefError::Scale { epsg, scale });
+            }
+        }
+        Ok(crs)
     }
 
     /// The UTM zone of the median position, so that one stray frame does not move the run to its own zone.
@@ -171,6 +204,25 @@ impl Projector {
         let sign = step.signum();
         Ok(f64::atan2((east2 - east) * sign, (north2 - north) * sign).to_degrees())
     }
+
+    /// Metres of the map for a metre on the ground, along the meridian and along the parallel. The map is asked for points 0.0001
+    /// degrees (11 m) nearer to longitude and latitude 0; on the ground, radii of curvature of WGS 84 tell (Snyder, Map Projections,
+    /// 1987, equations 4-18 and 4-20).
+    fn scales(&self, longitude: f64, latitude: f64) -> Result<[f64; 2], GeorefError> {
+        let step = |from: f64| from - 1e-4_f64.copysign(from);
+        let (sine, cosine) = latitude.to_radians().sin_cos();
+        let bulge = 1.0 - ECCENTRICITY_SQUARED * sine * sine;
+        let meridian = MERCATOR_RADIUS * (1.0 - ECCENTRICITY_SQUARED) / bulge.powf(1.5);
+        let parallel = MERCATOR_RADIUS * cosine / bulge.sqrt();
+        let (east, north) = self.to_map(longitude, latitude)?;
+        let scale = |(x, y): (f64, f64), radius: f64| {
+            f64::hypot(x - east, y - north) / (radius * 1e-4_f64.to_radians())
+        };
+        Ok([
+            scale(self.to_map(longitude, step(latitude))?, meridian),
+            scale(self.to_map(step(longitude), latitude)?, parallel),
+        ])
+    }
 }
 
 /// Transformations between the run's map and the Mercator map of web tiles (EPSG:3857).
@@ -257,6 +309,41 @@ mod tests {
             32660
         );
         assert_eq!(Crs::for_positions([]), None);
+    }
+
+    #[test]
+    fn a_system_whose_metres_are_none_is_refused() {
+        let place = [position(1.7, 52.6)];
+        let of = |epsg| Crs::of_survey(Some(Crs::from_epsg(epsg).unwrap()), place);
+        for fits in [27_700, 32_630, 32_631, 25_831, 3035] {
+            assert_eq!(of(fits).unwrap().epsg(), fits);
+        }
+        // 1 / cos(52.6 degrees) = 1.65; EPSG:3395 is on the ellipsoid: 1.643. EPSG:6933 keeps areas, true at 30 degrees: 0.7 along
+        // the meridian, 1.4 along the parallel.
+        for (epsg, scales) in [(3857, 1.63..1.66), (3395, 1.63..1.66), (6933, 0.65..0.75)] {
+            let refused = of(epsg).unwrap_err();
+            assert!(
+                matches!(refused, GeorefError::Scale { epsg: found, scale } if found == epsg && scales.contains(&scale)),
+                "{refused:?}"
+            );
+            let told = refused.to_string();
+            assert!(told.contains(&epsg.to_string()) && told.contains("georef.crs"));
+        }
+        // On the equator it is a map like any other.
+        let equator = Crs::of_survey(Some(Crs::from_epsg(3395).unwrap()), [position(11.0, 0.5)]);
+        assert_eq!(equator.unwrap().epsg(), 3395);
+    }
+
+    #[test]
+    fn a_survey_has_the_system_that_is_asked_for_else_the_zone_it_lies_in() {
+        let place = [position(1.7, 52.6)];
+        let asked = Crs::from_epsg(2154).unwrap();
+        assert_eq!(Crs::of_survey(None, place).unwrap().epsg(), 32_631);
+        assert_eq!(Crs::of_survey(Some(asked), []).unwrap(), asked);
+        assert!(matches!(
+            Crs::of_survey(None, []),
+            Err(GeorefError::NoPosition)
+        ));
     }
 
     #[test]

@@ -47,6 +47,16 @@ pub enum GeorefError {
         /// The code.
         epsg: u32,
     },
+    /// The map asked for stretches the place that was flown.
+    #[error(
+        "a metre on the ground is {scale:.2} m in EPSG:{epsg} where the frames were taken, more than 1 % off; give a system made for that place with georef.crs, or none for its UTM zone"
+    )]
+    Scale {
+        /// The code.
+        epsg: u32,
+        /// Metres of the map for a metre on the ground.
+        scale: f64,
+    },
     /// The British grid ends at its table.
     #[error(
         "outside Great Britain, where EPSG:27700 is defined by OSTN15; give another system with georef.crs"
@@ -75,6 +85,7 @@ impl GeorefError {
             Self::Lens => "lens",
             Self::AboveHorizon { .. } => "above-horizon",
             Self::UnknownCrs { .. } => "unknown-crs",
+            Self::Scale { .. } => "scale",
             Self::OutsideBritain => "outside-britain",
             Self::Projection { .. } => "projection",
         }

@@ -5,7 +5,7 @@
 //! altitude or attitude, cameras whose focal length nobody knows, and views that do not meet the ground.
 //!
 //! The ground is flat, at the height of the take-off point, unless a [`Surface`] model or overlaps say otherwise. Lenses are taken
-//! as straight unless overlaps tell otherwise (`refine`), and the scale of the map (0.9996 to 1.001) as 1: some centimetres in a footprint of 100 m.
+//! as straight unless overlaps tell otherwise (`refine`), and the scale of the map as 1 (UTM's is 0.9996 to 1.001: some centimetres in a footprint of 100 m; a map 1 % off is refused).
 
 mod british;
 mod camera;

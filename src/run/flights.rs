@@ -50,8 +50,7 @@ pub(super) fn system(
     located: &[(FrameId, Located)],
 ) -> Result<Crs, georef::GeorefError> {
     let positions = located.iter().map(|(_, located)| located.position());
-    let utm = || Crs::for_positions(positions).ok_or(georef::GeorefError::NoPosition);
-    run.config.georef.crs.map_or_else(utm, Ok)
+    Crs::of_survey(run.config.georef.crs, positions)
 }
 
 /// For the log: how many of a flight's frames software placed, in words; empty where it was not asked.
