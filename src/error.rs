@@ -146,7 +146,11 @@ impl Error {
                     | RunError::Surface(_)
                     | RunError::OptOut { .. }
                     | RunError::Footprints(_)
-                    | RunError::Georef(GeorefError::Scale { .. } | GeorefError::OutsideBritain)
+                    | RunError::Georef(
+                        GeorefError::Scale { .. }
+                            | GeorefError::Antimeridian
+                            | GeorefError::OutsideBritain
+                    )
             ),
             _ => false,
         }

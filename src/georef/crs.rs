@@ -44,7 +44,8 @@ impl Crs {
     ///
     /// # Errors
     ///
-    /// [`GeorefError::NoPosition`] without either, and [`GeorefError::Scale`] where a metre of the system is none at the median position.
+    /// [`GeorefError::NoPosition`] without either, [`GeorefError::Antimeridian`] for positions on both sides of 180 degrees, and
+    /// [`GeorefError::Scale`] where a metre of the system is none at the median position.
     pub fn of_survey(
         asked: Option<Self>,
         positions: impl IntoIterator<Item = Position>,
@@ -54,6 +55,11 @@ impl Crs {
             .map(|position| (position.longitude.0, position.latitude.0))
             .unzip();
         let middle = median(&mut longitudes).zip(median(&mut latitudes));
+        // Sorted by now. Web tiles end at 180 degrees: a map across it would be one around the world.
+        let ends = longitudes.first().zip(longitudes.last());
+        if ends.is_some_and(|(west, east)| east - west > 180.0) {
+            return Err(GeorefError::Antimeridian);
+        }
         let utm = || middle.and_then(|(longitude, latitude)| Self::zone_at(longitude, latitude));
         let crs = asked.or_else(utm).ok_or(GeorefError::NoPosition)?;
         if let Some((longitude, latitude)) = middle {
@@ -344,6 +350,19 @@ mod tests {
             Crs::of_survey(None, []),
             Err(GeorefError::NoPosition)
         ));
+    }
+
+    #[test]
+    fn a_survey_on_both_sides_of_180_degrees_is_refused() {
+        let fiji = |longitudes: [f64; 2]| {
+            Crs::of_survey(None, longitudes.map(|x| position(x, -16.8))).map(Crs::epsg)
+        };
+        assert!(matches!(
+            fiji([179.999, -179.999]),
+            Err(GeorefError::Antimeridian)
+        ));
+        assert_eq!(fiji([179.99, 179.999]).unwrap(), 32_760);
+        assert_eq!(fiji([-179.99, -179.999]).unwrap(), 32_701);
     }
 
     #[test]

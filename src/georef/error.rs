@@ -57,6 +57,11 @@ pub enum GeorefError {
         /// Metres of the map for a metre on the ground.
         scale: f64,
     },
+    /// Web tiles end at 180 degrees of longitude.
+    #[error(
+        "the frames lie on both sides of 180 degrees of longitude, where web tiles end; make one run of each side, and leave out frames whose position is wrong"
+    )]
+    Antimeridian,
     /// The British grid ends at its table.
     #[error(
         "outside Great Britain, where EPSG:27700 is defined by OSTN15; give another system with georef.crs"
@@ -86,6 +91,7 @@ impl GeorefError {
             Self::AboveHorizon { .. } => "above-horizon",
             Self::UnknownCrs { .. } => "unknown-crs",
             Self::Scale { .. } => "scale",
+            Self::Antimeridian => "antimeridian",
             Self::OutsideBritain => "outside-britain",
             Self::Projection { .. } => "projection",
         }
