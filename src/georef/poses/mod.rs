@@ -7,7 +7,7 @@
 //!
 //! | file | position | angles |
 //! | --- | --- | --- |
-//! | `shots.geojson` | longitude, latitude, height | axis and angle of the turn from the map to the camera, in the UTM zone |
+//! | `shots.geojson` | longitude, latitude, height | axis and angle of the turn from the map to the camera, in the UTM zone of the median longitude |
 //! | `geo.txt` | in the system of its first line | yaw, pitch, roll; from true north, pitch 0 straight down |
 //! | table with `omega`, `phi`, `kappa` | longitude and latitude, or `georef.poses-crs` | of that system's north |
 //! | table with `yaw`, `pitch`, `roll` | the same | from true north, pitch 0 straight down |

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 
 use serde::Deserialize;
 
+use super::super::crs::median;
 use super::rotation::Axes;
 use super::{KnownPose, Problem, System};
 use crate::frame::Attitude;
@@ -43,7 +44,9 @@ struct Point {
     coordinates: [f64; 3],
 }
 
-/// `shots.geojson`: the turn is on the UTM zone that `OpenDroneMap` works in, thus its yaw from grid north.
+/// `shots.geojson`: the turn is on the UTM zone that `OpenDroneMap` works in, thus its yaw from that grid's north.
+///
+/// One zone holds for all shots (`opendm/location.py`), and the file does not name it: that of the median longitude is taken, where most shots lie.
 pub(super) fn shots(text: &str) -> Result<Listed, (usize, Problem)> {
     let raw: serde_json::Value =
         serde_json::from_str(text).map_err(|error| (error.line(), Problem::Json))?;
@@ -55,19 +58,20 @@ pub(super) fn shots(text: &str) -> Result<Listed, (usize, Problem)> {
     }
     let collection: Collection =
         serde_json::from_str(text).map_err(|error| (error.line(), Problem::Json))?;
-    let mut zone: Option<(u32, System)> = None;
+    let places = collection.features.iter().map(|feature| {
+        let [longitude, latitude, _] = feature.geometry.coordinates;
+        (longitude, latitude)
+    });
+    let (mut longitudes, mut latitudes): (Vec<f64>, Vec<f64>) = places.unzip();
+    let Some((longitude, latitude)) = median(&mut longitudes).zip(median(&mut latitudes)) else {
+        return Ok(Vec::new());
+    };
+    let zone = Crs::zone_at(longitude, latitude).ok_or((1, Problem::Place))?;
+    let projector = zone.projector().ok().ok_or((1, Problem::System))?;
     let mut listed = Vec::with_capacity(collection.features.len());
     for (number, feature) in (1..).zip(collection.features) {
         let [longitude, latitude, height] = feature.geometry.coordinates;
         let wrong = |problem| (number, problem);
-        let crs = Crs::zone_at(longitude, latitude).ok_or_else(|| wrong(Problem::Place))?;
-        let system = match zone.take() {
-            Some((epsg, system)) if epsg == crs.epsg() => system,
-            _ => System::of(crs).map_err(wrong)?,
-        };
-        let System::Map(projector) = &system else {
-            return Err(wrong(Problem::System));
-        };
         let convergence = projector.convergence(longitude, latitude);
         let convergence = convergence.ok().ok_or(wrong(Problem::Place))?;
         let attitude = Axes::from_rodrigues(feature.properties.rotation).attitude();
@@ -81,7 +85,6 @@ pub(super) fn shots(text: &str) -> Result<Listed, (usize, Problem)> {
             }),
         };
         listed.push((number, feature.properties.filename, pose));
-        zone = Some((crs.epsg(), system));
     }
     Ok(listed)
 }

@@ -162,6 +162,28 @@ fn shots_and_geo_files_of_opendronemap_are_read() {
     }
 }
 
+/// A project across 6 E: two shots in zone 31, one east of it. Meridians converge by `atan(tan(6.001 - 3) sin 50)` = 2.30 degrees in the
+/// zone of the project, and by as much to the other side in the third shot's own.
+#[test]
+fn shots_of_two_zones_are_turned_by_that_of_the_project() {
+    let shot = |name: &str, longitude: f64| {
+        serde_json::json!({"type": "Feature",
+            "properties": {"filename": name, "rotation": [std::f64::consts::PI, 0.0, 0.0]},
+            "geometry": {"type": "Point", "coordinates": [longitude, 50.0, 90.0]}})
+    };
+    let shots = [("a", 5.998), ("c", 6.001), ("b", 5.999)].map(|(name, x)| shot(name, x));
+    let text = serde_json::json!({"type": "FeatureCollection", "features": shots}).to_string();
+    let poses = parse(&text, None);
+    for (name, longitude) in [("a", 5.998_f64), ("b", 5.999), ("c", 6.001)] {
+        let yaw = poses.of(Path::new(name)).unwrap().attitude.unwrap().yaw.0;
+        let east_of_zone = (longitude - 3.0).to_radians();
+        let north = (east_of_zone.tan() * 50_f64.to_radians().sin()).atan();
+        // The camera's right is east and its top the grid's north; true north lies to the left of that.
+        let off = (yaw - north.to_degrees() + 180.0).rem_euclid(360.0) - 180.0;
+        assert!(off.abs() < 0.01, "{name}: {yaw}");
+    }
+}
+
 #[test]
 fn a_text_for_proj_leads_to_no_file() {
     for plain in [
