@@ -160,6 +160,13 @@ impl Located {
         self.above_take_off
     }
 
+    /// Whether software worked its height out.
+    #[must_use]
+    pub fn has_known_height(&self) -> bool {
+        self.known
+            .is_some_and(|known| known.height_in_file.is_some())
+    }
+
     /// Whether software worked the pose out, attitude included: it is not to be refined.
     #[must_use]
     pub fn is_known(&self) -> bool {

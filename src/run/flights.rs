@@ -2,7 +2,7 @@
 //!
 //! In: published frames. Out: a view a frame, evidence a flight. Refuses: frames without a position.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::align::FlightAlignment;
@@ -51,6 +51,15 @@ pub(super) fn system(
 ) -> Result<Crs, georef::GeorefError> {
     let positions = located.iter().map(|(_, located)| located.position());
     Crs::of_survey(run.config.georef.crs, positions)
+}
+
+/// Frames whose heights are above the one level that `georef.poses-takeoff-m` states, whatever flight they are of.
+pub(super) fn stated(run: &Run, located: &[(FrameId, Located)]) -> BTreeSet<FrameId> {
+    let is_stated = run.config.georef.poses_take_off.is_some();
+    let known = located
+        .iter()
+        .filter(|(_, located)| is_stated && located.has_known_height());
+    known.map(|(id, _)| *id).collect()
 }
 
 /// For the log: how many of a flight's frames software placed, in words; empty where it was not asked.

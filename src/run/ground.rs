@@ -3,7 +3,7 @@
 //! In: views above their take-off points, settings. Out: views above one reference level, the surface over all that they
 //! see, and redacted rasters with walls as means. Refuses: walls as means where nothing tells them from roofs.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 
 use super::summary::GroundSummary;
@@ -35,17 +35,20 @@ pub(super) struct Ground {
     wall_reason: &'static str,
     /// Elevation of each flight's take-off point; empty on flat ground.
     take_offs: Vec<Metres>,
+    /// Elevation that heights above `georef.poses-takeoff-m` are above; `None` on flat ground and where there are none.
+    stated: Option<Metres>,
     is_set: bool,
 }
 
 impl Ground {
     /// Opens the surface under `frames` and raises them above its reference level: the take-off point of the first of the
-    /// `flights`, which are given by their frames.
+    /// `flights`, which are given by their frames. Heights of `stated` frames are above one level, whatever their flight.
     pub(super) fn under(
         run: &Run,
         crs: Crs,
         frames: &mut [MosaicFrame],
         flights: &[Vec<FrameId>],
+        stated: &BTreeSet<FrameId>,
     ) -> Result<Self, RunError> {
         let config = &run.config;
         let limit = config.georef.max_off_nadir;
@@ -67,7 +70,7 @@ impl Ground {
                 let reference = take_offs.first().copied().unwrap_or(Metres(0.0));
                 surface = opened.with_reference(reference);
                 frames.copy_from_slice(&flat);
-                raise(frames, flights, &take_offs, reference);
+                raise(frames, flights, &take_offs, stated, reference);
                 let needed = seen(frames, surface.range(), limit).map(|seen| seen.grown(MARGIN));
                 match needed {
                     Some(needed) if !area.holds(needed) => area = area.union(needed),
@@ -85,6 +88,7 @@ impl Ground {
             surface,
             walls: options.map(|options| (views.collect(), options)),
             wall_reason,
+            stated: level_of(stated, flights, &take_offs),
             take_offs,
             is_set: settings.takeoff_elevation.is_some(),
         })
@@ -157,6 +161,10 @@ impl Ground {
         } else {
             "from the surface under its first frame"
         };
+        let stated = self.stated.filter(|level| level != take_off);
+        let stated = stated.map_or_else(String::new, |level| {
+            format!(", heights of the poses above {:.2} m", level.0)
+        });
         let walls = match &self.walls {
             Some((views, options)) => format!(
                 "walls as means over {} m in {} frames",
@@ -166,7 +174,7 @@ impl Ground {
             None => "walls as measured".into(),
         };
         format!(
-            "surface model with heights {}, take-off at {:.2} m {from}, {walls}",
+            "surface model with heights {}, take-off at {:.2} m {from}{stated}, {walls}",
             hex::encode(&model.sha256()),
             take_off.0
         )
@@ -263,16 +271,33 @@ fn take_off(
     flights.iter().map(elevation).collect()
 }
 
-/// Lifts every flight from its own take-off point to the reference level.
+/// What the heights of `stated` frames are above: the take-off point of the first flight that has any.
+fn level_of(
+    stated: &BTreeSet<FrameId>,
+    flights: &[Vec<FrameId>],
+    take_offs: &[Metres],
+) -> Option<Metres> {
+    let mut pairs = flights.iter().zip(take_offs);
+    let first = pairs.find(|(flight, _)| flight.iter().any(|id| stated.contains(id)));
+    first.map(|(_, take_off)| *take_off)
+}
+
+/// Lifts every flight from its own take-off point to the reference level, and `stated` frames of all flights from the one that theirs are above.
 fn raise(
     frames: &mut [MosaicFrame],
     flights: &[Vec<FrameId>],
     take_offs: &[Metres],
+    stated: &BTreeSet<FrameId>,
     reference: Metres,
 ) {
+    let level = level_of(stated, flights, take_offs);
     let pairs = flights.iter().zip(take_offs);
     let by: BTreeMap<FrameId, f64> = pairs
-        .flat_map(|(flight, take_off)| flight.iter().map(|id| (*id, take_off.0 - reference.0)))
+        .flat_map(|(flight, own)| flight.iter().map(move |id| (id, own)))
+        .map(|(id, own)| {
+            let from = level.filter(|_| stated.contains(id)).unwrap_or(*own);
+            (*id, from.0 - reference.0)
+        })
         .collect();
     for frame in frames {
         frame.view = frame
@@ -322,4 +347,57 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
     #[expect(clippy::cast_precision_loss, reason = "frames are far fewer than 2^52")]
     let count = values.len().max(1) as f64;
     values.sum::<f64>() / count
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::frame::Attitude;
+    use crate::georef::Intrinsics;
+
+    /// Four frames 60 m up, of three flights that took off at 10, 30 and 25 m.
+    fn heights(stated: &[u32]) -> (Option<Metres>, Vec<f64>) {
+        let camera = Intrinsics {
+            width: 640,
+            height: 512,
+            fx: 758.3,
+            fy: 758.3,
+            cx: 320.0,
+            cy: 256.0,
+        };
+        let nadir = Attitude {
+            yaw: Degrees(0.0),
+            pitch: Degrees(-90.0),
+            roll: Degrees(0.0),
+        };
+        let frame = |id| MosaicFrame {
+            id: FrameId(id),
+            view: View::new(camera, (0.0, 0.0), Metres(60.0), nadir),
+        };
+        let mut frames = [0, 1, 2, 3].map(frame);
+        let flights =
+            [vec![0], vec![1, 2], vec![3]].map(|ids| ids.into_iter().map(FrameId).collect());
+        let take_offs = [10.0, 30.0, 25.0].map(Metres);
+        let stated = stated.iter().copied().map(FrameId).collect();
+        raise(&mut frames, &flights, &take_offs, &stated, Metres(10.0));
+        (
+            level_of(&stated, &flights, &take_offs),
+            frames.iter().map(|frame| frame.view.height().0).collect(),
+        )
+    }
+
+    #[test]
+    fn flights_are_lifted_from_their_own_take_off() {
+        assert_eq!(heights(&[]), (None, vec![60.0, 80.0, 80.0, 75.0]));
+    }
+
+    /// Frame 2 has its height from its own file, above its flight's own take-off.
+    #[test]
+    fn heights_above_a_stated_level_are_above_the_first_flights_take_off() {
+        let first = heights(&[0, 1, 3]);
+        assert_eq!(first, (Some(Metres(10.0)), vec![60.0, 60.0, 80.0, 60.0]));
+        // The first flight that has any.
+        let second = heights(&[1, 3]);
+        assert_eq!(second, (Some(Metres(30.0)), vec![60.0, 80.0, 80.0, 80.0]));
+    }
 }

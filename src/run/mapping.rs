@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::ThreadPool;
 
 use super::align::Alignment;
-use super::flights::{locate, place, system};
+use super::flights::{locate, place, stated, system};
 use super::ground::Ground;
 use super::journal::{Journal, load};
 use super::nights::Nights;
@@ -51,7 +51,7 @@ pub(super) fn map(
     let (mut frames, flights) = place(run, crs, published, &located, &rasters)?;
     let members: Vec<Vec<FrameId>> = flights.iter().map(|flight| flight.frames.clone()).collect();
     let nights = Nights::of_run(run, published, &members);
-    let ground = Ground::under(run, crs, &mut frames, &members)?;
+    let ground = Ground::under(run, crs, &mut frames, &members, &stated(run, &located))?;
     let publishable = |id| ground.publishable(id, rasters(id)?);
     let located: BTreeMap<FrameId, _> = located.into_iter().collect();
     let mut alignment = Alignment::of(

@@ -217,13 +217,14 @@ fn a_position_alone_leaves_the_attitude_to_the_file_and_to_refinement() {
     assert_eq!(located.position().source, PositionSource::Poses);
     assert_eq!(located.yaw(YawSource::Flight), Some(Degrees(63.0)));
     assert_eq!(located.above_take_off(), Metres(60.0));
+    assert!(located.has_known_height());
 }
 
 #[test]
 fn a_frame_that_is_not_listed_keeps_its_own_tags() {
     let poses = parse("EPSG:4326\nDJI_0001_T.JPG 1.8 52.7 90.5 10 0 0\n", None);
     let other = located(poses, "DJI_0007_T.JPG");
-    assert!(!other.is_known());
+    assert!(!other.is_known() && !other.has_known_height());
     assert_eq!(other.position().source, PositionSource::Xmp);
 }
 
