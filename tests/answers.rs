@@ -62,7 +62,7 @@ impl Bench {
         };
         let truth = fixture_frames().parent().unwrap().join("truth");
         let settings = format!(
-            "[survey]\noperator = 'Example Housing'\npurpose = 'heat-loss survey'\nrecipients = ['Example <Council>']\n[survey.retention]\nraw-days = 1\n\
+            "[survey]\noperator = 'Example Housing'\npurpose = 'heat-loss survey'\nrecipients = ['Example <Council>']\n[survey.retention]\nraw-days = 1\ncommitment-key-days = 1\n\
              [weather]\nair-celsius = 2\nwind-m-s = 1\n[buildings]\nfootprints = '{}/buildings.geojson'\nid = 'uprn'\nuprn = 'uprn'",
             truth.display()
         );
@@ -117,7 +117,15 @@ impl Bench {
             due: at,
             destroyed_key: None,
         };
-        append_after(&out, &log, &[Entry::Deleted(deleted)]).unwrap();
+        // It had a second name, and stayed.
+        let key = RawDeleted {
+            category: "commitment-key".into(),
+            files: 0,
+            frames: Vec::new(),
+            left: 1,
+            ..deleted.clone()
+        };
+        append_after(&out, &log, &[deleted, key].map(Entry::Deleted)).unwrap();
     }
 
     fn index(&self) -> Index {
@@ -378,6 +386,7 @@ fn the_letters(bench: &Bench) {
     ] {
         assert!(personal.contains(said), "{said}\n{personal}");
     }
+    assert!(!personal.contains("was destroyed"), "{personal}");
     assert!(
         !personal.contains("<script")
             && !personal.contains("http://")

@@ -47,6 +47,8 @@ pub struct Deletion {
     pub due: i64,
     /// Files still found afterwards.
     pub left: u64,
+    /// Files in their place that are others, and stay.
+    pub other: u64,
     /// Frames whose input was deleted, as inclusive ranges.
     pub frames: Vec<[u32; 2]>,
 }
@@ -75,6 +77,7 @@ impl RunFacts {
                     category: deleted.category,
                     due: deleted.due,
                     left: deleted.left,
+                    other: deleted.other,
                     frames: deleted.frames,
                 }),
                 Entry::Review(review) => {
@@ -105,6 +108,15 @@ impl RunFacts {
         let gone = raw.filter(|deletion| deletion.left == 0 && holds(&deletion.frames, frame));
         gone.map(|deletion| deletion.at).min()
     }
+
+    /// Whether the key of the commitments was destroyed, and nothing found in its place afterwards.
+    #[must_use]
+    pub fn key_destroyed(&self) -> bool {
+        let mut deletions = self.deletions.iter();
+        deletions
+            .rfind(|deletion| deletion.category == "commitment-key")
+            .is_some_and(|deletion| deletion.left == 0 && deletion.other == 0)
+    }
 }
 
 fn holds(ranges: &[[u32; 2]], frame: u32) -> bool {
@@ -130,6 +142,7 @@ mod tests {
             category: "raw".into(),
             due: 0,
             left,
+            other: 0,
             frames: vec![[0, 5]],
         };
         let mut facts = RunFacts {
@@ -142,5 +155,28 @@ mod tests {
             (facts.raw_deleted(3), facts.raw_deleted(6)),
             (Some(9), None)
         );
+    }
+
+    #[test]
+    fn a_key_is_destroyed_where_nothing_of_it_was_left() {
+        let deletion = |category: &str, left, other| Deletion {
+            at: 7,
+            category: category.into(),
+            due: 0,
+            left,
+            other,
+            frames: Vec::new(),
+        };
+        let mut facts = RunFacts::default();
+        for (category, left, other, destroyed) in [
+            ("raw", 0, 0, false),
+            ("commitment-key", 0, 1, false),
+            ("commitment-key", 1, 0, false),
+            ("commitment-key", 0, 0, true),
+            ("private", 1, 0, true),
+        ] {
+            facts.deletions.push(deletion(category, left, other));
+            assert_eq!(facts.key_destroyed(), destroyed, "{:?}", facts.deletions);
+        }
     }
 }

@@ -241,13 +241,16 @@ fn nothing() -> RawDeleted {
     }
 }
 
-/// Deletes files of our own making.
+/// Deletes files of our own making: what is a link or has a second name stays, and counts as left.
 fn delete(files: &[PathBuf], is_key: bool) -> Result<RawDeleted, RetentionError> {
     let mut told = nothing();
     for file in files {
         match Plain::find(file)? {
             Lies::Nothing => told.missing += 1,
-            Lies::Other => told.other += 1,
+            Lies::Other => tracing::error!(
+                "{} is a link or has a second name, and is left: delete it, and what it leads to or its other name",
+                file.display()
+            ),
             Lies::Plain(plain) => {
                 if is_key {
                     plain.destroy()?;
@@ -260,6 +263,41 @@ fn delete(files: &[PathBuf], is_key: bool) -> Result<RawDeleted, RetentionError>
             }
         }
     }
-    told.left = there(files)?.saturating_sub(told.other);
+    told.left = there(files)?;
     Ok(told)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// What a link leads to, and what has another name, is not gone with one name.
+    #[cfg(unix)]
+    #[test]
+    fn a_link_or_a_second_name_of_our_own_files_is_left() {
+        let folder = tempfile::tempdir().unwrap();
+        let [plain, twice, second, link] =
+            ["plain", "twice", "second", "link"].map(|name| folder.path().join(name));
+        for file in [&plain, &twice] {
+            store::write_secret(file, b"secret").unwrap();
+        }
+        std::fs::hard_link(&twice, &second).unwrap();
+        std::os::unix::fs::symlink(&second, &link).unwrap();
+        for is_key in [false, true] {
+            let files = [plain.clone(), twice.clone(), link.clone()];
+            let told = delete(&files, is_key).unwrap();
+            assert_eq!(told.files + told.missing, 1);
+            assert_eq!((told.left, told.other), (2, 0));
+            assert!(waits(
+                &[Entry::Deleted(RawDeleted {
+                    category: "private".into(),
+                    ..told
+                })],
+                "private",
+                2
+            ));
+        }
+        assert_eq!(std::fs::read(&second).unwrap(), b"secret");
+        assert!(!plain.exists() && twice.exists());
+    }
 }

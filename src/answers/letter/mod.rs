@@ -461,11 +461,7 @@ impl Letter<'_> {
                 parts::have(left)
             );
         }
-        if run
-            .deletions
-            .iter()
-            .any(|deletion| deletion.category == "commitment-key")
-        {
+        if run.key_destroyed() {
             text += "<p>The key that links the log to the original files was destroyed.</p>\n";
         }
         text + "</section>\n"
