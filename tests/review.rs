@@ -633,6 +633,57 @@ fn a_missing_drive_is_no_deletion() {
     assert_eq!(bench.verify("out"), Vec::<String>::new());
 }
 
+#[test]
+fn inputs_that_the_list_no_longer_names_are_left_and_hold_back_list_and_key() {
+    let bench = Bench::new(CANARY);
+    let retention = "[survey.retention]\nraw-days = 1\nprivate-days = 1\ncommitment-key-days = 1";
+    bench
+        .run("out", None, retention)
+        .execute(&mut Silent)
+        .unwrap();
+    let key = bench.path("commitment.key");
+    let own = bench.path("out/private/commitment.key");
+    write(&own, &fs::read(&key).unwrap());
+    let signer = Signer::load(&bench.path("log.key")).unwrap();
+    let delete = |folders_are_gone| {
+        purge(&Purge {
+            folder: &bench.path("out"),
+            now: AT + DAY,
+            log: &signer,
+            commitment_key: None,
+            intake_key: None,
+            folders_are_gone,
+        })
+        .unwrap()
+    };
+    let list = bench.path("out/private/frames.jsonl");
+    let whole = fs::read_to_string(&list).unwrap();
+
+    remove(&list);
+    // Nobody knows which folders are gone either.
+    for folders_are_gone in [false, true] {
+        let done = delete(folders_are_gone);
+        assert_eq!((done.len(), done[0].category.as_str()), (1, "raw"));
+        assert_eq!((done[0].files, done[0].left), (0, 9));
+    }
+    let cut: String = whole.split_inclusive('\n').take(4).collect();
+    write(&list, cut.as_bytes());
+    let done = delete(false);
+    assert_eq!((done.len(), done[0].files, done[0].left), (1, 4, 5));
+    assert_eq!(done[0].frames, [[0, 3]]);
+    assert!(own.exists() && bench.path("out/private/footprints.jsonl").exists());
+    let dates = due(&bench.path("out"), AT + DAY).unwrap();
+    assert!(dates.iter().all(|date| date.is_due), "{dates:?}");
+    assert_eq!(bench.verify("out"), Vec::<String>::new());
+
+    write(&list, whole.as_bytes());
+    let done = delete(false);
+    assert_eq!((done.len(), done[0].files, done[0].missing), (3, 5, 4));
+    assert_eq!((done[0].left, own.exists()), (0, false));
+    assert_eq!(bench.verify("out"), Vec::<String>::new());
+    assert!(delete(false).is_empty(), "the list may be gone now");
+}
+
 impl Bench {
     /// A file of the fixture as [`Bench::new`] wrote it, where nobody was added.
     fn frame(number: usize) -> Vec<u8> {

@@ -165,7 +165,7 @@ pub struct RawDeleted {
     pub frames: Vec<[u32; 2]>,
     /// Files that were gone before.
     pub missing: u64,
-    /// Files still found by the scan afterwards.
+    /// Files still found by the scan afterwards, and inputs of which nobody can say where to look.
     pub left: u64,
     /// Other files in the place of inputs: not those of the manifest, so never deleted.
     pub other: u64,

@@ -125,7 +125,7 @@ pub(super) fn raw_data(facts: &Facts) -> String {
     let frames = covered(&gone, total);
     if last.left > 0 {
         return format!(
-            "No: {} were deleted, but the scan afterwards still found {}.",
+            "No: {} were deleted, but the scan afterwards still found, or could not look for, {}.",
             page::count(raw.iter().map(|deleted| deleted.files).sum(), "file"),
             page::count(last.left, "file")
         );

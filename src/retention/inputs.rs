@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
-use super::{Purge, RetentionError, destroyed_key, nothing};
+use super::{Purge, RetentionError, destroyed_key, is_done, nothing};
 use crate::audit::{CommitmentKey, Entry, RawDeleted, RunOpened};
 use crate::hex;
 use crate::ingest::{self, Limits};
@@ -16,7 +16,7 @@ const RANGES: usize = 2000;
 /// Deletes every file whose commitment is still the one in the log.
 ///
 /// A file that was replaced, or that could not be read at intake, is left alone and counted as other; one that cannot be read now, or has a
-/// second name, counts as left. Where the intake key is given it is destroyed: what was sealed to it is deleted thereby, also where it
+/// second name, counts as left, and so does every frame of the manifest that `files` lacks. Where the intake key is given it is destroyed: what was sealed to it is deleted thereby, also where it
 /// lies elsewhere or could not be removed. Returns one entry, or more where
 /// the frames do not fit into one; what was not deleted is told in the last.
 pub(super) fn delete(
@@ -124,9 +124,33 @@ pub(super) fn delete(
         }
         told.left += u64::from(there && !others.contains(file));
     }
-    told.left += unnamed;
+    told.left += unnamed + unlisted(opened, entries, files, &deleted);
     told.other = others.len() as u64;
     Ok(in_lines(&deleted, &told))
+}
+
+/// Frames of the manifest of which nobody can say where their file lies: not in the list of names, and not deleted with a key.
+///
+/// Once the log tells that no input was left the list may go, and nothing is asked of it.
+fn unlisted(
+    opened: &RunOpened,
+    entries: &[Entry],
+    files: &BTreeMap<u32, PathBuf>,
+    deleted: &BTreeMap<u32, Option<u64>>,
+) -> u64 {
+    if is_done(entries, "raw") {
+        return 0;
+    }
+    let is_known = |frame: &u32| files.contains_key(frame) || deleted.contains_key(frame);
+    let unlisted = (0..opened.manifest.count).filter(|frame| !is_known(frame));
+    let unlisted = unlisted.count() as u64;
+    if unlisted > 0 {
+        tracing::error!(
+            "{} does not say where {unlisted} inputs lie, and they count as left: bring it back from a copy, or from that of another run over the same inputs, and purge again",
+            layout::FRAME_LIST
+        );
+    }
+    unlisted
 }
 
 /// What the log tells of the inputs.
