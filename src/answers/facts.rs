@@ -98,15 +98,20 @@ impl RunFacts {
         u32::try_from(of_frame.count()).unwrap_or(u32::MAX)
     }
 
-    /// When the input of a frame was deleted and found gone; `None` where the log has no evidence of it.
+    /// When the input of a frame was last deleted; `None` where the log has no evidence of it, or the last scan still found inputs: it does not
+    /// say of which frames. A purge tells what is left in the last of its entries alone.
     #[must_use]
     pub fn raw_deleted(&self, frame: u32) -> Option<i64> {
-        let raw = self
-            .deletions
-            .iter()
-            .filter(|deletion| deletion.category == "raw");
-        let gone = raw.filter(|deletion| deletion.left == 0 && holds(&deletion.frames, frame));
-        gone.map(|deletion| deletion.at).min()
+        let raw = || {
+            let newest_first = self.deletions.iter().rev();
+            newest_first.filter(|deletion| deletion.category == "raw")
+        };
+        if raw().next()?.left > 0 {
+            return None;
+        }
+        raw()
+            .find(|deletion| holds(&deletion.frames, frame))
+            .map(|deletion| deletion.at)
     }
 
     /// Whether the key of the commitments was destroyed, and nothing found in its place afterwards.
@@ -155,6 +160,31 @@ mod tests {
             (facts.raw_deleted(3), facts.raw_deleted(6)),
             (Some(9), None)
         );
+    }
+
+    #[test]
+    fn what_one_purge_left_and_the_next_did_not_was_deleted_by_either() {
+        let line = |at, category: &str, left, frame| Deletion {
+            at,
+            category: category.into(),
+            due: 0,
+            left,
+            other: 0,
+            frames: vec![[frame, frame]],
+        };
+        // Two lines of one purge, of which the last tells what is left.
+        let mut facts = RunFacts {
+            deletions: vec![line(7, "raw", 0, 3), line(7, "raw", 1, 4)],
+            ..RunFacts::default()
+        };
+        let gone = |facts: &RunFacts| [3, 4, 5].map(|frame| facts.raw_deleted(frame));
+        assert_eq!(gone(&facts), [None; 3]);
+        facts.deletions.push(line(9, "raw", 0, 5));
+        facts.deletions.push(line(9, "private", 1, 0));
+        assert_eq!(gone(&facts), [Some(7), Some(7), Some(9)]);
+        // A copy came back, and stayed.
+        facts.deletions.push(line(11, "raw", 1, 3));
+        assert_eq!(gone(&facts), [None; 3]);
     }
 
     #[test]
