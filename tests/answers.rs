@@ -10,7 +10,7 @@ mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 
 use common::{dji_frames, find, fixture_frames, write, write_keys};
@@ -22,6 +22,7 @@ use heatveil::audit::{
 use heatveil::detect::{Class, Scripted};
 use heatveil::frame::FrameId;
 use heatveil::run::{Run, Silent};
+use heatveil::store::{Existing, Store};
 use heatveil::units::Metres;
 
 /// Seen by all nine frames; by all but 2 and 4; by 6 alone; by none.
@@ -308,6 +309,13 @@ fn the_index_follows_the_log(bench: &Bench) {
     write(&file, &changed);
     assert_eq!(numbers(&bench.at(0.0, &[EAST])), [6]);
     assert!(fs::read(&file).unwrap() == before);
+    // While another command holds the folder the answer is the same, and nothing is kept.
+    remove(&file);
+    let held = Store::open(&bench.path("out"), Existing::Keep).unwrap();
+    assert_eq!(numbers(&bench.at(0.0, &[EAST])), [6]);
+    assert!(!file.exists());
+    held.clear_work().unwrap();
+    drop(held);
     bench.aftermath();
     let rejected = bench.ask(|_, question| question.decisions = vec!["reject".into()]);
     assert_eq!(numbers(&rejected), [3]);
@@ -507,13 +515,9 @@ fn a_changed_log_answers_nothing(bench: &Bench) {
     write(&path, log.as_bytes());
     bench.good(&["query", "--frame", "0"]);
     // Without footprints nobody can say who saw a place, and it says so; other questions are answered.
-    #[expect(
-        clippy::disallowed_methods,
-        reason = "the test deletes what retention would"
-    )]
-    for gone in ["footprints.jsonl", "answers.index"] {
-        fs::remove_file(bench.path("out/private").join(gone)).unwrap();
-    }
+    let index = bench.path("out/private/answers.index");
+    remove(&bench.path("out/private/footprints.jsonl"));
+    remove(&index);
     let told = bench.call(&["query", "--point", "-2.45,54.6"]);
     assert!(
         told.code == 2 && told.err.contains("footprints.jsonl is not there"),
@@ -525,4 +529,13 @@ fn a_changed_log_answers_nothing(bench: &Bench) {
             .good(&["query", "--outcome", "withheld"])
             .contains("1 frame: 0 published, 1 withheld")
     );
+    assert!(!index.exists(), "what was deleted does not come back");
+}
+
+#[expect(
+    clippy::disallowed_methods,
+    reason = "the test deletes what retention would"
+)]
+fn remove(path: &Path) {
+    fs::remove_file(path).unwrap();
 }

@@ -19,7 +19,7 @@ use sha2::{Digest, Sha256};
 use super::AnswersError;
 use crate::audit::{Entry, LinesRoot};
 use crate::run::FrameFootprint;
-use crate::store::{self, Artifact, layout, sealed};
+use crate::store::{self, Artifact, Store, StoreError, layout, sealed};
 
 pub(super) use record::Record;
 use record::{Digest16, NEVER, RECORD, Row, Span, edges};
@@ -48,8 +48,8 @@ struct Header {
 }
 
 impl Index {
-    /// The index of a folder whose log was verified to have `root`: the one that is there, else a new one, which is kept
-    /// where the folder can be written.
+    /// The index of a folder whose log was verified to have `root`: the one that is there, else a new one, which is kept where the folder can be
+    /// written, nobody else holds it and the footprints are there: what was deleted does not come back in it.
     ///
     /// # Errors
     ///
@@ -63,10 +63,19 @@ impl Index {
             return Ok(kept);
         }
         let index = Self::build(folder, root)?;
-        if let Err(error) = store::write_private(&path, &index) {
+        if let Err(error) = index.keep(&path) {
             tracing::warn!("the index is not kept: {error}");
         }
         Ok(index)
+    }
+
+    /// Writes the index where there are footprints, while nobody deletes them.
+    fn keep(&self, path: &Path) -> Result<(), StoreError> {
+        let _held = Store::join(&self.folder)?;
+        if self.header.has_footprints && self.folder.join(layout::FOOTPRINTS).exists() {
+            store::write_private(path, self)?;
+        }
+        Ok(())
     }
 
     fn parse(folder: &Path, bytes: &[u8]) -> Option<Self> {
