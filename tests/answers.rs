@@ -190,6 +190,8 @@ fn a_finished_run_answers() {
     nothing_leaves_that_should_not(&bench);
     the_letters(&bench);
     the_whole_log(&bench);
+    #[cfg(target_os = "linux")]
+    a_full_disk_behind_stdout_is_told(&bench);
     a_changed_log_answers_nothing(&bench);
 }
 
@@ -490,6 +492,30 @@ impl RowText for parquet::record::Row {
             .map(|(name, value)| format!("{name}: {value}"))
             .collect::<Vec<_>>()
             .join(", ")
+    }
+}
+
+/// What was sent to a file must not be taken for whole where it is not.
+#[cfg(target_os = "linux")]
+fn a_full_disk_behind_stdout_is_told(bench: &Bench) {
+    for arguments in [
+        &["audit", "out", "export"][..],
+        &["audit", "out", "export", "--format", "jsonl"],
+        &["audit", "out", "query", "--frame", "0"],
+        &["audit", "out", "query", "--format", "csv"],
+        &["config", "init"],
+    ] {
+        let output = Command::new("sh")
+            .args(["-c", "exec \"$0\" \"$@\" >/dev/full"])
+            .arg(env!("CARGO_BIN_EXE_heatveil"))
+            .args(arguments)
+            .current_dir(bench.0.path())
+            .output()
+            .unwrap();
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(1), "{arguments:?}: {told}");
+        assert!(told.contains("could not write stdout"), "{told}");
+        assert!(told.contains("the disk is full"), "{told}");
     }
 }
 

@@ -3,7 +3,7 @@
 //! In: `audit/entries.jsonl` of a folder that verifies. Out: CSV, JSON lines or Parquet, an entry at a time (Parquet: [`GROUP`] at a time). Every row holds the entry itself
 //! and its leaf hash, so that nothing is lost and each can be found again in the tree. Refuses: lines that are not entries.
 
-use std::io::{BufWriter, Write};
+use std::io::{self, BufWriter, Write};
 use std::path::{Path, PathBuf};
 
 use serde_json::{Map, Value as Json};
@@ -69,22 +69,29 @@ impl FileArtifact for LogTable {
             return self.write_parquet(partial);
         }
         let mut file = BufWriter::new(store::create_partial(partial)?);
-        self.print(&mut file)?;
         let failed = |source| StoreError::Io {
             path: partial.to_path_buf(),
             source,
         };
-        Ok(file.flush().map_err(failed)?)
+        Ok(self.lines(&mut file)?.map_err(failed)?)
     }
 }
 
 impl LogTable {
-    /// Writes it as CSV or JSON lines.
+    /// Writes it to stdout, `out`, as CSV or JSON lines, to its end. Whoever reads may have had enough before.
     ///
     /// # Errors
     ///
     /// [`AnswersError`] where the log cannot be read, or `out` not written.
     pub fn print(&self, out: &mut impl Write) -> Result<(), AnswersError> {
+        match self.lines(out)? {
+            Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+            written => Ok(written.map_err(StoreError::stdout)?),
+        }
+    }
+
+    /// Writes it as CSV or JSON lines, and says how that went.
+    fn lines(&self, out: &mut impl Write) -> Result<io::Result<()>, AnswersError> {
         let mut failure = None;
         let mut line = |text: String| {
             if failure.is_none() {
@@ -104,15 +111,7 @@ impl LogTable {
             }
             Ok(())
         })?;
-        match failure {
-            // Whoever reads has had enough.
-            Some(error) if error.kind() == std::io::ErrorKind::BrokenPipe => Ok(()),
-            Some(source) => Err(AnswersError::Io {
-                path: "-".into(),
-                source,
-            }),
-            None => Ok(()),
-        }
+        Ok(failure.map_or_else(|| out.flush(), Err))
     }
 
     fn write_parquet(&self, partial: &Path) -> Result<(), AnswersError> {

@@ -3,7 +3,7 @@
 use std::io::IsTerminal as _;
 use std::path::{Path, PathBuf};
 
-use super::print::{Shown, answer, tell, usage};
+use super::print::{Shown, answer, product, tell, usage};
 use super::verify::read_key;
 use super::{Exit, Global, run};
 use crate::Error;
@@ -337,7 +337,7 @@ impl OutArgs {
     fn put(&self, artifact: &impl Artifact) -> Result<(), Error> {
         match &self.out {
             Some(path) => store::write_file(path, artifact, self.existing())?,
-            None => answer(String::from_utf8_lossy(&artifact.bytes()).trim_end()),
+            None => product(String::from_utf8_lossy(&artifact.bytes()).trim_end())?,
         }
         Ok(())
     }

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use super::Exit;
-use super::print::answer;
+use super::print::{answer, product};
 use crate::Error;
 use crate::config::Args;
 
@@ -30,12 +30,12 @@ const TEMPLATE: &str = include_str!("heatveil.toml");
 impl ConfigCommand {
     pub(super) fn execute(self) -> Result<Exit, Error> {
         match self {
-            Self::Init => answer(TEMPLATE.trim_end()),
+            Self::Init => product(TEMPLATE.trim_end())?,
             Self::Show { file } => {
                 let args = Args::read(&file)?;
                 let text = args.to_toml()?;
                 args.resolve()?;
-                answer(text.trim_end());
+                product(text.trim_end())?;
             }
             Self::Check { file } => {
                 Args::read(&file)?.resolve()?;

@@ -5,10 +5,22 @@ use std::io::{self, Write};
 
 use super::Exit;
 use crate::Error;
+use crate::store::StoreError;
 
 /// Prints one answer on stdout. A closed pipe is the reader's choice, not a failure.
 pub(super) fn answer(text: &str) {
     let _ = writeln!(io::stdout().lock(), "{}", harmless(text));
+}
+
+/// Prints what a command is there to give, and fails where it does not get to its end: whoever sent it to a file must not take half for all.
+pub(super) fn product(text: &str) -> Result<(), Error> {
+    let mut out = io::stdout().lock();
+    let written = writeln!(out, "{}", harmless(text)).and_then(|()| out.flush());
+    match written {
+        // As above.
+        Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(()),
+        written => Ok(written.map_err(StoreError::stdout)?),
+    }
 }
 
 /// Text that a terminal shows and does not obey. Names of files may be anything: what would move the cursor, rename the window or turn the

@@ -2,7 +2,7 @@
 
 use clap::CommandFactory;
 
-use super::print::answer;
+use super::print::product;
 use super::{Cli, Exit};
 use crate::Error;
 
@@ -14,11 +14,10 @@ pub(super) struct CompletionsCommand {
 }
 
 impl CompletionsCommand {
-    #[expect(clippy::unnecessary_wraps, reason = "all commands have one shape")]
     pub(super) fn execute(self) -> Result<Exit, Error> {
         let mut text = Vec::new();
         clap_complete::generate(self.shell, &mut Cli::command(), "heatveil", &mut text);
-        answer(&String::from_utf8_lossy(&text));
+        product(&String::from_utf8_lossy(&text))?;
         Ok(Exit::Done)
     }
 }
@@ -31,6 +30,6 @@ pub(super) fn man() -> Result<Exit, Error> {
             path: "man".into(),
             source,
         })?;
-    answer(&String::from_utf8_lossy(&text));
+    product(&String::from_utf8_lossy(&text))?;
     Ok(Exit::Done)
 }

@@ -55,6 +55,16 @@ pub enum StoreError {
     },
 }
 
+impl StoreError {
+    /// What the system said of stdout.
+    pub(crate) fn stdout(source: io::Error) -> Self {
+        Self::Io {
+            path: "stdout".into(),
+            source,
+        }
+    }
+}
+
 /// Adds the path to an I/O error.
 pub(super) trait IoContext<T> {
     fn at(self, path: &Path) -> Result<T, StoreError>;
