@@ -35,6 +35,7 @@ mod tile_files;
 mod tree;
 mod verify;
 
+pub(crate) use after::must_exist;
 pub use after::{
     Release, append_after, append_what, complete, open_finished, prove, refuse_unsigned, release,
     write_proofs,

@@ -87,6 +87,7 @@ pub fn due(folder: &Path, now: i64) -> Result<Vec<Due>, RetentionError> {
 /// [`RetentionError`] when the log cannot be gone on with, or a file not be deleted: what was deleted before is in the log.
 pub fn purge(purge: &Purge<'_>) -> Result<Vec<RawDeleted>, RetentionError> {
     let folder = purge.folder;
+    audit::must_exist(folder)?;
     let store = Store::open(folder, Existing::Keep)?;
     let (mut log, entries) = audit::open_finished(&store, purge.log)?;
     let run = opened(folder, &entries)?;
@@ -299,5 +300,28 @@ mod tests {
         }
         assert_eq!(std::fs::read(&second).unwrap(), b"secret");
         assert!(!plain.exists() && twice.exists());
+    }
+
+    #[test]
+    fn a_folder_that_is_no_run_stays_as_it_is() {
+        let above = tempfile::tempdir().unwrap();
+        let keys = audit::keygen("test.example/log").unwrap();
+        let log = Signer::parse(&keys.signer, "log").unwrap();
+        let [other, nowhere] = ["other", "nowhere"].map(|name| above.path().join(name));
+        store::write_secret(&other.join("photo.jpg"), b"x").unwrap();
+        for folder in [&other, &nowhere] {
+            let refused = purge(&Purge {
+                folder,
+                now: 0,
+                log: &log,
+                commitment_key: None,
+                intake_key: None,
+                folders_are_gone: false,
+            });
+            assert!(matches!(refused, Err(RetentionError::Audit(_))));
+        }
+        assert!(!nowhere.exists());
+        let names = std::fs::read_dir(&other).unwrap();
+        assert_eq!(names.count(), 1);
     }
 }

@@ -173,7 +173,7 @@ fn within<T, E: From<AuditError>>(
 }
 
 /// Opening a store would make a folder where there is none.
-pub(super) fn must_exist(dir: &Path) -> Result<(), AuditError> {
+pub(crate) fn must_exist(dir: &Path) -> Result<(), AuditError> {
     let path = dir.join(layout::LOG);
     match fs::metadata(&path) {
         Ok(_) => Ok(()),
