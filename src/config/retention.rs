@@ -11,7 +11,7 @@ use super::resolve::out_of_range;
 pub struct RetentionArgs {
     /// Input files.
     pub raw_days: Option<u32>,
-    /// Redacted working files that an unfinished run left.
+    /// Redacted working files that a run left which was stopped at its very end; those of an unfinished one go when it is finished or made anew.
     pub working_days: Option<u32>,
     /// The operator's own lists of names.
     pub private_days: Option<u32>,

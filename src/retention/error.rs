@@ -7,7 +7,10 @@ use std::path::PathBuf;
 #[derive(Debug, thiserror::Error)]
 pub enum RetentionError {
     /// The run has no end yet.
-    #[error("the run in {} is not finished; go on with `heatveil run --resume` first", path.display())]
+    #[error(
+        "the run in {} is not finished; go on with `heatveil run --resume` first, or make it anew with --overwrite: either takes its working files away",
+        path.display()
+    )]
     NotFinished {
         /// Its folder.
         path: PathBuf,

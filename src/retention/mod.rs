@@ -303,6 +303,12 @@ mod tests {
     }
 
     #[test]
+    fn a_run_that_is_not_finished_is_refused_with_what_takes_its_working_files_away() {
+        let refused = opened(Path::new("out"), &[]).unwrap_err().to_string();
+        assert!(refused.contains("--resume") && refused.contains("--overwrite"));
+    }
+
+    #[test]
     fn a_folder_that_is_no_run_stays_as_it_is() {
         let above = tempfile::tempdir().unwrap();
         let keys = audit::keygen("test.example/log").unwrap();
