@@ -185,11 +185,7 @@ pub(super) fn against_others(changes: &mut [Change], nights: [Night; 2]) {
 /// The flux over the night's kelvins; what is not known of the inside widens it.
 fn per_kelvin(home: &Home, night: Night) -> Option<Interval> {
     let flux = home.interval(["flux", "flux_low", "flux_high"])?;
-    let difference = night.of(home);
-    let estimate = flux.estimate / difference;
-    let of_flux = flux.half_width() / difference;
-    let of_inside = NINETY * estimate * night.indoor_sigma / difference;
-    Some(around(estimate, of_flux.hypot(of_inside)))
+    Some(flux.per_kelvin(night.of(home), night.indoor_sigma))
 }
 
 fn around(estimate: f64, half: f64) -> Interval {

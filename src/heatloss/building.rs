@@ -7,8 +7,7 @@ use super::estimate::MIN_EMISSIVITY;
 use super::grade::{Reason, Verdict, surface_reasons};
 use super::index::{Ranked, Standing};
 use super::{
-    BuildingOptions, FluxModel, Footprint, Grade, HotSpots, Interval, Night, Spread,
-    ZoneStatistics, u_value,
+    BuildingOptions, FluxModel, Footprint, Grade, HotSpots, Interval, Night, Spread, ZoneStatistics,
 };
 use crate::units::{Celsius, Degrees, Fraction};
 
@@ -33,7 +32,7 @@ pub struct Building {
     pub air: Option<f64>,
     /// Heat lost, W/m².
     pub flux: Option<Interval>,
-    /// Indicative U-value, W/m²K.
+    /// Indicative U-value, W/m²K; its interval holds what is not known of the inside temperature too.
     pub u: Option<Interval>,
     /// Among comparable neighbours.
     pub standing: Option<Standing>,
@@ -101,20 +100,10 @@ impl Building {
         };
         let apparent = Celsius(self.core);
         let flux = model.flux(apparent);
-        let at = |flux| {
-            u_value(
-                flux,
-                Celsius(weather.indoor.value),
-                Celsius(weather.air.value),
-            )
-        };
+        let difference = weather.indoor.value - weather.air.value;
         self.surface = Some(model.surface_temperature(apparent).0);
         self.flux = Some(flux);
-        self.u = Some(Interval {
-            estimate: at(flux.estimate),
-            low: at(flux.low),
-            high: at(flux.high),
-        });
+        self.u = Some(flux.per_kelvin(difference, weather.indoor.sigma));
         let seen = Fraction::new(self.visible).unwrap_or(Fraction::ONE);
         let reasons = weather.verdict().reasons;
         self.verdict =

@@ -244,6 +244,10 @@ pub(super) mod tests {
         let (flux, u) = (row.flux.unwrap(), row.u.unwrap());
         assert!(flux.low < flux.estimate && flux.estimate < flux.high);
         assert!((u.estimate - flux.estimate / 17.0).abs() < 1e-9);
+        // The inside is known to 1.5 K (one sigma).
+        let of_inside = 1.644_853_627 * u.estimate * 1.5 / 17.0;
+        let half = (flux.half_width() / 17.0).hypot(of_inside);
+        assert!((u.half_width() - half).abs() < 1e-9, "{u:?}");
         assert_eq!(row.verdict.grade, Grade::A, "{:?}", row.verdict);
     }
 

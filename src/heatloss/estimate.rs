@@ -6,7 +6,7 @@
 //! Uncertainties are propagated to first order (JCGM 100:2008, section 5.1.2) by central differences, one input at a time (both
 //! temperatures of the sky together where one note gives both: 5.2), with the whole chain from apparent temperature to flux in each step: emissivity and air act on both halves of it and partly cancel.
 
-use super::balance::{Convection, Surface, flux};
+use super::balance::{Convection, Surface, flux, u_value};
 use super::{HeatLossError, Sky, Weather};
 use crate::radiometry::{Correction, object_temperature};
 use crate::units::{Celsius, Degrees, Fraction, Kelvin};
@@ -73,6 +73,22 @@ impl Interval {
             estimate,
             low: estimate - NINETY * sigma,
             high: estimate + NINETY * sigma,
+        }
+    }
+
+    /// A flux's heat lost per kelvin, W/m²K; `difference` is between inside and outside in K, `sigma` the standard uncertainty of the inside in K.
+    ///
+    /// That of the outside is part of the flux's. The two parts add as squares (JCGM 100:2008, section 5.1.2).
+    #[must_use]
+    pub fn per_kelvin(&self, difference: f64, sigma: f64) -> Self {
+        let estimate = u_value(self.estimate, difference);
+        let of_flux = u_value(self.half_width(), difference);
+        let of_inside = NINETY * u_value(estimate * sigma, difference);
+        let half = of_flux.hypot(of_inside);
+        Self {
+            estimate,
+            low: estimate - half,
+            high: estimate + half,
         }
     }
 
@@ -365,6 +381,21 @@ mod tests {
         let apparent = (0.93 * fourth(1.0) + 0.07 * reflected).powf(0.25) - 273.15;
         assert!((model.surface_temperature(Celsius(apparent)).0 - 1.0).abs() < 1e-9);
         assert!((model.flux(Celsius(apparent)).estimate - 40.88).abs() < 0.005);
+    }
+
+    /// 40 +-12 W/m² at 20 K: 2 +-0.6 W/m²K, of which 2 K in 20 are a tenth: one sigma of 0.2.
+    #[test]
+    fn what_nobody_measured_inside_widens_what_is_lost_per_kelvin() {
+        let flux = Interval {
+            estimate: 40.0,
+            low: 28.0,
+            high: 52.0,
+        };
+        let [known, unsure] = [0.0, 2.0].map(|sigma| flux.per_kelvin(20.0, sigma));
+        assert!((known.estimate - 2.0).abs() < 1e-12 && (known.half_width() - 0.6).abs() < 1e-12);
+        let half = 0.6_f64.hypot(0.2 * 1.644_853_627);
+        assert!((unsure.low - (2.0 - half)).abs() < 1e-9, "{unsure:?}");
+        assert!((unsure.high - (2.0 + half)).abs() < 1e-9, "{unsure:?}");
     }
 
     #[test]
