@@ -21,7 +21,7 @@ use gdal::spatial_ref::SpatialRef;
 use gdal::{Dataset, DriverManager};
 use heatveil::georef::{Bounds, Crs};
 use heatveil::heatloss::{
-    BuildingOptions, FootprintSource, MapGrid, MapWindow, Night, WeatherNote, measure, read,
+    BuildingOptions, FootprintSource, MapGrid, MapWindow, Night, SeenBy, WeatherNote, measure, read,
 };
 use heatveil::store::write_secret;
 use heatveil::units::Fraction;
@@ -164,7 +164,7 @@ fn ours(raster: &Path, outlines: &Path, threads: usize) {
             &options,
             open,
             window,
-            |_, _, _| Ok(0),
+            |_, _, _| Ok(SeenBy::default()),
         )
         .unwrap()
     });

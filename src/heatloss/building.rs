@@ -30,6 +30,8 @@ pub struct Building {
     pub surface: Option<f64>,
     /// Temperature of the air, °C.
     pub air: Option<f64>,
+    /// Number of the flight that saw most of it; 0 of what was not looked for in the map.
+    pub flight: usize,
     /// Heat lost, W/m².
     pub flux: Option<Interval>,
     /// Indicative U-value, W/m²K; its interval holds what is not known of the inside temperature too.
@@ -122,11 +124,12 @@ impl Building {
         let material = self.footprint.material.as_deref().unwrap_or("?");
         // Tilts within 20 degrees of each other see about the same sky.
         let tilt = self.footprint.tilt.unwrap_or(options.tilt.0) / 20.0;
+        let flight = self.flight;
         let mean = Some(self.core).filter(|mean| mean.is_finite());
         let is_mirror = self.emissivity < MIN_EMISSIVITY;
         Ranked {
             place,
-            class: format!("{material} {tilt:.0}"),
+            class: format!("{material} {tilt:.0} {flight}"),
             value: self
                 .flux
                 .map(|flux| flux.estimate)

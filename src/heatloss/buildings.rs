@@ -3,13 +3,15 @@
 //! In: outlines, a way to read the redacted map, weather. Out: [`Building`] rows in the order of the outlines. Refuses: to give a
 //! number where too little of a building was seen, and says so instead.
 
+use std::collections::BTreeSet;
+
 use rayon::prelude::*;
 
 use super::grade::{Reason, Verdict};
 use super::index::{Ranked, standings};
 use super::zone::{Core, shares, window_around};
 use super::{
-    Building, BuildingOptions, Footprint, Grade, HotSpots, MapGrid, MapWindow, Night, Ring,
+    Building, BuildingOptions, Footprint, Grade, HotSpots, MapGrid, MapWindow, Night, Ring, SeenBy,
     ZoneStatistics, hot_spots, rank_reasons,
 };
 use crate::units::Metres;
@@ -18,7 +20,7 @@ use crate::units::Metres;
 const MAX_PIXELS: usize = 16 << 20;
 
 /// Measures every building, in parallel; `open` opens the redacted map on a thread, `read` gives its apparent temperatures of a
-/// window, row-major, and `which` in which of the `nights` most of what has these shares of its pixels was seen (asked where there are several).
+/// window, row-major, and `which` in which of the `nights` and by which flight most of what has these shares of its pixels was seen.
 ///
 /// Without nights there is no flux: temperatures and standing among neighbours remain.
 ///
@@ -32,7 +34,7 @@ pub fn measure<S, E: Send>(
     options: &BuildingOptions,
     open: impl Fn() -> Result<S, E> + Sync,
     read: impl Fn(&S, MapWindow) -> Result<Vec<f32>, E> + Sync,
-    which: impl Fn(&S, MapWindow, &[f64]) -> Result<usize, E> + Sync,
+    which: impl Fn(&S, MapWindow, &[f64]) -> Result<SeenBy, E> + Sync,
 ) -> Result<Vec<Building>, E> {
     let mut rows = footprints
         .into_par_iter()
@@ -46,16 +48,13 @@ pub fn measure<S, E: Send>(
                 again = open()?;
                 &again
             };
-            let night = |window, shares: &[f64]| match nights {
-                [_, _, ..] => Ok(nights.get(which(source, window, shares)?)),
-                nights => Ok(nights.first()),
-            };
             building(
                 footprint,
                 grid,
+                nights,
                 options,
                 |window| read(source, window),
-                night,
+                |window, shares| which(source, window, shares),
             )
         })
         .collect::<Result<Vec<_>, E>>()?;
@@ -63,25 +62,28 @@ pub fn measure<S, E: Send>(
     for (row, standing) in rows.iter_mut().zip(standings(&ranked, options.radius)) {
         row.standing = standing;
     }
-    let of_roofs: Vec<(f64, f64)> = rows
-        .iter()
-        .filter(|row| row.flux.is_some())
-        .map(|row| (row.core, row.own_sigma))
-        .collect();
-    if let Some(reason) = rank_reasons(&of_roofs) {
-        for row in rows.iter_mut().filter(|row| row.flux.is_some()) {
-            row.verdict = row.verdict.and([reason.clone()]);
+    // What two flights read apart is no difference between roofs.
+    let flights: BTreeSet<usize> = rows.iter().map(|row| row.flight).collect();
+    for flight in flights {
+        let is_of = |row: &Building| row.flux.is_some() && row.flight == flight;
+        let roofs = rows.iter().filter(|row| is_of(row));
+        let roofs: Vec<(f64, f64)> = roofs.map(|row| (row.core, row.own_sigma)).collect();
+        if let Some(reason) = rank_reasons(&roofs) {
+            for row in rows.iter_mut().filter(|row| is_of(row)) {
+                row.verdict = row.verdict.and([reason.clone()]);
+            }
         }
     }
     Ok(rows)
 }
 
-fn building<'a, E>(
+fn building<E>(
     footprint: Footprint,
     grid: &MapGrid,
+    nights: &[Night],
     options: &BuildingOptions,
     read: impl FnOnce(MapWindow) -> Result<Vec<f32>, E>,
-    night: impl FnOnce(MapWindow, &[f64]) -> Result<Option<&'a Night>, E>,
+    which: impl FnOnce(MapWindow, &[f64]) -> Result<SeenBy, E>,
 ) -> Result<Building, E> {
     let stated = options.stated_emissivity(&footprint);
     let emissivity = stated.unwrap_or(options.emissivity);
@@ -107,11 +109,12 @@ fn building<'a, E>(
         .sum();
     let touched = window_around(rings, grid, options.place);
     let window = touched.filter(|window| window.width * window.height <= MAX_PIXELS);
-    let mut night_seen = None;
+    let (mut night_seen, mut flight) = (None, 0);
     let (apparent, core, hot_spots) = if let Some(window) = window {
         let celsius = read(window)?;
         let shares = shares(&footprint, grid, window);
-        night_seen = night(window, &shares)?;
+        let seen_by = which(window, &shares)?;
+        (night_seen, flight) = (nights.get(seen_by.night), seen_by.flight);
         let pixel_area = grid.resolution * grid.resolution;
         let pixels = celsius.iter().copied().zip(shares.iter().copied());
         let resolution = Metres(grid.resolution);
@@ -140,6 +143,7 @@ fn building<'a, E>(
         own_sigma: core.sigma.hypot(options.spread.drift),
         surface: None,
         air: night_seen.map(|night| night.weather.air.value),
+        flight,
         flux: None,
         u: None,
         standing: None,
@@ -170,6 +174,7 @@ pub(super) mod tests {
     use super::super::weather::tests::calm_night;
     use super::*;
     use crate::georef::Bounds;
+    use crate::heatloss::Spread;
     use crate::units::Fraction;
     use std::convert::Infallible;
 
@@ -225,7 +230,7 @@ pub(super) mod tests {
             &BuildingOptions::default(),
             || Ok(()),
             map(celsius, hole),
-            |(), _, _| Ok(0),
+            |(), _, _| Ok(SeenBy::default()),
         )
         .unwrap()
         .remove(0)
@@ -308,7 +313,7 @@ pub(super) mod tests {
             &options,
             || Ok(()),
             warmer_to_the_east,
-            |(), _, _| Ok(0),
+            |(), _, _| Ok(SeenBy::default()),
         )
         .unwrap();
         let index: Vec<f64> = rows
@@ -317,6 +322,53 @@ pub(super) mod tests {
             .collect();
         assert_eq!(index.len(), 12);
         assert!(index.is_sorted());
+    }
+
+    /// Two rows of twelve roofs, each warmer by so much a pixel further east; the camera of the flight that saw the northern ones reads 2 K more.
+    fn of_two_flights(a_pixel: f32, options: &BuildingOptions) -> Vec<Building> {
+        let row = |south| (0..12).map(move |i| house(i, 8.0 * f64::from(i), south));
+        let houses: Vec<Footprint> = row(40.0).chain(row(60.0)).collect();
+        let is_northern = |window: MapWindow| window.y0 < 90;
+        let read = |(): &(), window: MapWindow| {
+            let more = if is_northern(window) { 2.0 } else { 0.0 };
+            let row: Vec<f32> = (window.x0..window.x0 + window.width)
+                .map(|x| a_pixel * f32::from(u16::try_from(x).unwrap()) + more)
+                .collect();
+            Ok::<_, Infallible>(row.repeat(window.height))
+        };
+        let which = |(): &(), window, _: &[f64]| {
+            Ok(SeenBy {
+                night: 0,
+                flight: usize::from(is_northern(window)),
+            })
+        };
+        let night = [calm()];
+        measure(houses, &GRID, &night, options, || Ok(()), read, which).unwrap()
+    }
+
+    #[test]
+    fn a_flight_that_reads_more_than_another_moves_no_roof_in_rank() {
+        let rows = of_two_flights(0.02, &BuildingOptions::default());
+        let (southern, northern) = rows.split_at(12);
+        for (one, other) in southern.iter().zip(northern) {
+            assert!(one.standing.is_some_and(|at| at.among == 12), "{one:?}");
+            assert_eq!(one.standing, other.standing);
+            assert!((other.core - one.core - 2.0).abs() < 1e-5);
+        }
+    }
+
+    /// Roofs of each flight are alike: what they differ by is drift alone, however far the flights are apart.
+    #[test]
+    fn what_flights_differ_by_makes_no_rank_sure() {
+        let options = BuildingOptions {
+            spread: Spread {
+                drift: 0.2,
+                ..Spread::default()
+            },
+            ..BuildingOptions::default()
+        };
+        let rows = of_two_flights(0.0, &options);
+        assert!(rows.iter().all(|row| row.verdict.grade == Grade::D));
     }
 
     #[test]
@@ -328,7 +380,7 @@ pub(super) mod tests {
             &BuildingOptions::default(),
             || Ok(()),
             map(1.0, 200),
-            |(), _, _| Ok(0),
+            |(), _, _| Ok(SeenBy::default()),
         )
         .unwrap();
         assert!(rows[0].flux.is_none() && (rows[0].apparent.median - 1.0).abs() < 1e-6);
@@ -356,7 +408,10 @@ pub(super) mod tests {
             map(1.0, 200),
             |(), window, shares| {
                 assert_eq!(shares.len(), window.width * window.height);
-                Ok(usize::from(window.x0 > 100))
+                Ok(SeenBy {
+                    night: usize::from(window.x0 > 100),
+                    flight: 0,
+                })
             },
         )
         .unwrap();

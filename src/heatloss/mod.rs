@@ -49,7 +49,7 @@ pub use grade::{Grade, Reason, Verdict, drift_reason, rank_reasons, surface_reas
 pub use hot_spots::{HotSpots, hot_spots};
 pub use index::{FEWEST, Ranked, Standing, standings};
 pub use objections::Objections;
-pub use options::{BuildingOptions, MapGrid, MapWindow, Night};
+pub use options::{BuildingOptions, MapGrid, MapWindow, Night, SeenBy};
 pub use parts::{Face, PART_FIELDS, Part, parts, together};
 pub use path::{air_transmission, slant_range};
 pub use sky::{berdahl_martin, dew_point, mirrored_sky, swinbank, under_clouds};

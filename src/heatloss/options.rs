@@ -17,6 +17,15 @@ pub struct Night {
     pub transmission: Fraction,
 }
 
+/// By what most of a building was seen.
+#[derive(Debug, Clone, Copy, Default, PartialEq, Eq)]
+pub struct SeenBy {
+    /// Number of the night.
+    pub night: usize,
+    /// Number of the flight: temperatures of two flights are not matched with each other.
+    pub flight: usize,
+}
+
 /// How buildings are measured.
 #[derive(Debug, Clone, PartialEq)]
 pub struct BuildingOptions {

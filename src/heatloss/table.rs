@@ -126,7 +126,7 @@ pub const FIELDS: &[Field] = &[
     ),
     whole(
         "compared_with",
-        "comparable buildings, itself included",
+        "comparable buildings (material, tilt, flight), itself included",
         |row| {
             row.standing
                 .and_then(|standing| i64::try_from(standing.among).ok())

@@ -248,6 +248,7 @@ fn wall_part(
             own_sigma: options.spread.drift,
             surface: None,
             air: None,
+            flight: 0,
             flux: None,
             u: None,
             standing: None,

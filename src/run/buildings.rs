@@ -3,6 +3,8 @@
 //! In: the mosaic, outlines, objections. Out: pixels taken out of the map before anything is made from it; files under `buildings/`,
 //! logged together. Refuses: lists and outlines that cannot be read for sure.
 
+use std::collections::BTreeMap;
+
 use rayon::ThreadPool;
 use serde::Serialize;
 
@@ -15,10 +17,12 @@ use super::surfaces::{self, map_grid};
 use super::{Run, RunError, heat_loss, walls};
 use crate::audit::{BuildingsEmitted, Entry, ObjectionApplied, PublishedFile};
 use crate::config::Config;
+use crate::frame::FrameId;
 use crate::georef::{Bounds, Crs, Surface};
 use crate::heatloss::{
     self, Building, BuildingOptions, Facet, Footprint, FootprintSource, GeoPackage, GeoParquet,
-    MapWindow, Night, Objections, Part, Ring, TableCsv, UprnLinksCsv, air_transmission, coverage,
+    MapWindow, Night, Objections, Part, Ring, SeenBy, TableCsv, UprnLinksCsv, air_transmission,
+    coverage,
 };
 use crate::hex;
 use crate::store::{Staged, Store, hash_file, layout};
@@ -169,6 +173,7 @@ pub(super) fn publish(
         place,
         surface,
         nights,
+        flights,
         ..
     } = seen;
     let (grid, mosaic) = (map.mosaic.grid(), map.mosaic);
@@ -214,9 +219,21 @@ pub(super) fn publish(
     let read = |reader: &MosaicReader, window: MapWindow| {
         reader.celsius((window.x0, window.y0), (window.width, window.height))
     };
+    let of_frame: BTreeMap<FrameId, usize> = (0..)
+        .zip(flights)
+        .flat_map(|(flight, frames)| frames.iter().map(move |id| (*id, flight)))
+        .collect();
     let which = |reader: &MosaicReader, window: MapWindow, shares: &[f64]| {
+        if flights.len() < 2 && seen_in.len() < 2 {
+            return Ok(SeenBy::default());
+        }
         let frames = reader.frames((window.x0, window.y0), (window.width, window.height))?;
-        Ok(nights.map_or(0, |nights| nights.mostly(&frames, shares)))
+        let weighed = frames.iter().zip(shares);
+        let weighed = weighed.filter_map(|(id, share)| Some((*of_frame.get(&(*id)?)?, *share)));
+        Ok(SeenBy {
+            night: nights.map_or(0, |nights| nights.mostly(&frames, shares)),
+            flight: heatloss::mostly(weighed).unwrap_or(0),
+        })
     };
     let measure = |footprints| {
         heatloss::measure(

@@ -71,6 +71,8 @@ pub(super) struct Seen<'a> {
     pub(super) surface: &'a georef::Surface,
     /// In which weather; `None` where it is not known.
     pub(super) nights: Option<&'a Nights>,
+    /// By the frames of which flights.
+    pub(super) flights: &'a [Vec<FrameId>],
     /// The views of it in which walls are means, and what of them may be published.
     pub(super) walls: (&'a [MosaicFrame], Load<'a>),
 }

@@ -130,6 +130,7 @@ pub(super) fn map(
         place: alignment.place(),
         surface: &ground.surface,
         nights: nights.as_ref(),
+        flights: &members,
         walls: (&of_walls, &levelled),
     };
     summary.heat_loss = heat_loss::publish(run, pool, store, &map, seen, &mut catalog, journal)?;
