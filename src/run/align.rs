@@ -38,6 +38,8 @@ pub(super) struct Alignment {
     /// Sum of squares over frames of the standard uncertainty of where the map shows a place, and frames.
     place: (f64, f64),
     temperatures: BTreeMap<FrameId, Radiometric>,
+    /// Frames whose temperatures were brought to one level; each alone where no overlap ties it to another, and where they are not matched.
+    pub(super) levels: Vec<Vec<FrameId>>,
     /// The ground as overlaps tell it; `None` where it was not looked for or nothing overlaps.
     pub(super) ground: Option<Surface>,
     /// One a frame, in ascending order.
@@ -155,11 +157,22 @@ impl Alignment {
             let frames = views.len() as f64;
             alignment.place.0 += frames * sigma * sigma;
             alignment.place.1 += frames;
+            alignment.level(&views, temperatures.as_ref());
             alignment.record(&views, poses.as_ref(), temperatures.as_ref());
         }
         alignment.placed.sort_by_key(|placed| placed.frame);
         alignment.ground = ground;
         Ok(alignment)
+    }
+
+    fn level(&mut self, views: &[(FrameId, View)], temperatures: Option<&Temperatures>) {
+        let mut levels: BTreeMap<usize, Vec<FrameId>> = BTreeMap::new();
+        for (index, (id, _)) in views.iter().enumerate() {
+            let first = temperatures.and_then(|found| found.levels.get(index));
+            let level = first.copied().unwrap_or(index);
+            levels.entry(level).or_default().push(*id);
+        }
+        self.levels.extend(levels.into_values());
     }
 
     fn record(
@@ -340,8 +353,8 @@ mod tests {
     use crate::georef::{CameraCorrection, Intrinsics};
     use crate::units::Degrees;
 
-    /// Where `frames` straight down from 60 m show a place, refined without a rest.
-    fn refined(frames: u32, stated: Option<f64>) -> f64 {
+    /// Frames straight down from 60 m.
+    fn views(frames: u32) -> Vec<(FrameId, View)> {
         let camera = Intrinsics {
             width: 640,
             height: 512,
@@ -356,7 +369,11 @@ mod tests {
             roll: Degrees(0.0),
         };
         let view = View::new(camera, (0.0, 0.0), Metres(60.0), down);
-        let views: Vec<(FrameId, View)> = (0..frames).map(|id| (FrameId(id), view)).collect();
+        (0..frames).map(|id| (FrameId(id), view)).collect()
+    }
+
+    /// Where so many frames show a place, refined without a rest.
+    fn refined(frames: u32, stated: Option<f64>) -> f64 {
         let poses = Poses {
             corrections: Vec::new(),
             camera: CameraCorrection::default(),
@@ -374,7 +391,7 @@ mod tests {
             relief: None,
         };
         let accuracy = |_: &FrameId| (stated.map(Metres), None);
-        place(&views, &|_| true, &accuracy, Some(&poses))
+        place(&views(frames), &|_| true, &accuracy, Some(&poses))
     }
 
     /// 1 m that all share and 2 / sqrt(n) m of what each errs alone: 1.414 m of 4 frames, 1.0050 m of 400. RTK states what it knows better.
@@ -383,5 +400,26 @@ mod tests {
         assert!((refined(4, None) - 2.0_f64.sqrt()).abs() < 1e-9);
         assert!((refined(400, None) - 1.01_f64.sqrt()).abs() < 1e-9);
         assert!((refined(400, Some(0.04)) - 0.04 * 1.01_f64.sqrt()).abs() < 1e-9);
+    }
+
+    /// A flight in two parts and a frame that no other overlaps, and a flight that was not matched.
+    #[test]
+    fn frames_that_no_overlap_ties_together_are_at_levels_of_their_own() {
+        let matched = Temperatures {
+            frames: vec![Radiometric::default(); 5],
+            levels: vec![0, 0, 2, 3, 3],
+            before: None,
+            after: None,
+            samples: 2,
+        };
+        let mut alignment = Alignment::default();
+        alignment.level(&views(5), Some(&matched));
+        alignment.level(&views(2), None);
+        let levels: Vec<Vec<u32>> = alignment
+            .levels
+            .iter()
+            .map(|level| level.iter().map(|id| id.0).collect())
+            .collect();
+        assert_eq!(levels, [vec![0, 1], vec![2], vec![3, 4], vec![0], vec![1]]);
     }
 }

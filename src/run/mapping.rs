@@ -50,7 +50,6 @@ pub(super) fn map(
     let crs = system(run, &located)?;
     let (mut frames, flights) = place(run, crs, published, &located, &rasters)?;
     let members: Vec<Vec<FrameId>> = flights.iter().map(|flight| flight.frames.clone()).collect();
-    let nights = Nights::of_run(run, published, &members);
     let ground = Ground::under(run, crs, &mut frames, &members, &stated(run, &located))?;
     let publishable = |id| ground.publishable(id, rasters(id)?);
     let located: BTreeMap<FrameId, _> = located.into_iter().collect();
@@ -63,6 +62,7 @@ pub(super) fn map(
         &located,
         &publishable,
     )?;
+    let nights = Nights::of_run(run, published, &alignment.levels);
     let ground = ground.refined(alignment.ground.take(), &frames);
     journal.placed(&alignment.placed)?;
     let told = flights.iter().zip(&alignment.flights);

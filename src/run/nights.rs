@@ -1,9 +1,10 @@
 //! In which weather each frame was taken.
 //!
-//! In: the survey's note and those of its parts, times of frames, flights. Out: the weathers that occur, which of them each frame was taken in, and
+//! In: the survey's note and those of its parts, times of frames, which of these are at one level. Out: the weathers that occur, which of them each frame was taken in, and
 //! reasons for doubt. Refuses: nothing; a frame that tells no time has the survey's note.
 //!
-//! Where temperatures of a flight's frames are matched, all its frames read as if taken at one time, so they share one weather: the mean of theirs.
+//! Frames that overlap and whose temperatures are matched read as if taken at one time, so they share one weather: the mean of theirs. What no overlap ties
+//! together keeps a level of its own, in one flight too, and has its own weather.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -31,26 +32,24 @@ pub(super) struct Nights {
 }
 
 impl Nights {
-    /// Of a run; `None` where the weather is not known.
+    /// Of a run whose frames were brought to these `levels`; `None` where the weather is not known.
     pub(super) fn of_run(
         run: &Run,
         published: &[Published],
-        flights: &[Vec<FrameId>],
+        levels: &[Vec<FrameId>],
     ) -> Option<Self> {
         let config = run.config.weather.as_ref()?;
         let times = published
             .iter()
             .map(|frame| (frame.id, frame.meta.captured_at));
-        let is_matched = run.config.tiles.match_temperatures;
-        Some(Self::of(config, &times.collect(), flights, is_matched))
+        Some(Self::of(config, &times.collect(), levels))
     }
 
-    /// By the times of the published frames; `is_matched` where their temperatures are matched flight by flight.
+    /// By the times of the published frames; `levels` are all of them, those at one level together.
     fn of(
         config: &WeatherConfig,
         times: &BTreeMap<FrameId, Option<i64>>,
-        flights: &[Vec<FrameId>],
-        is_matched: bool,
+        levels: &[Vec<FrameId>],
     ) -> Self {
         let line = |id: &FrameId| {
             let at = (*times.get(id)?)?;
@@ -64,9 +63,7 @@ impl Nights {
         };
         // By how many frames in which line, of each group that has one weather.
         let mut known = BTreeMap::from([(vec![(None, 1)], 0)]);
-        let alone: Vec<Vec<FrameId>> = times.keys().map(|id| vec![*id]).collect();
-        let groups = if is_matched { flights } else { &alone };
-        for group in groups {
+        for group in levels {
             let mut counts: BTreeMap<Option<usize>, u32> = BTreeMap::new();
             for id in group {
                 *counts.entry(line(id)).or_default() += 1;
@@ -242,6 +239,10 @@ mod tests {
             .collect()
     }
 
+    fn alone(frames: u32) -> Vec<Vec<FrameId>> {
+        (0..frames).map(|id| vec![FrameId(id)]).collect()
+    }
+
     fn airs(nights: &Nights, frames: u32) -> Vec<f64> {
         let of = |id| nights.weathers()[nights.of_frame(FrameId(id))].air.value;
         (0..frames).map(of).collect()
@@ -250,7 +251,7 @@ mod tests {
     #[test]
     fn a_frame_alone_has_the_weather_of_its_line_else_the_surveys() {
         let times = times(&[Some(21), Some(22), Some(23), None, Some(22)]);
-        let nights = Nights::of(&config(), &times, &[], false);
+        let nights = Nights::of(&config(), &times, &alone(5));
         assert_eq!(airs(&nights, 5), [2.0, -2.0, 0.0, 2.0, -2.0]);
         let [lines] = &nights.parts()[..] else {
             panic!("one part")
@@ -279,8 +280,8 @@ mod tests {
     #[test]
     fn frames_that_were_matched_share_the_mean_of_theirs() {
         let times = times(&[Some(22), Some(22), Some(22), Some(23), Some(22), Some(22)]);
-        let flights = [(0..4).map(FrameId).collect(), (4..6).map(FrameId).collect()];
-        let nights = Nights::of(&config(), &times, &flights, true);
+        let levels = [(0..4).map(FrameId).collect(), (4..6).map(FrameId).collect()];
+        let nights = Nights::of(&config(), &times, &levels);
         assert_eq!(airs(&nights, 6), [-1.5, -1.5, -1.5, -1.5, -2.0, -2.0]);
         let mean = nights.weathers()[nights.of_frame(FrameId(3))];
         assert!((mean.wind.value - 1.75).abs() < 1e-12);
@@ -291,7 +292,7 @@ mod tests {
 
     #[test]
     fn a_line_without_a_frame_says_that_a_clock_may_be_wrong() {
-        let nights = Nights::of(&config(), &times(&[Some(22)]), &[], false);
+        let nights = Nights::of(&config(), &times(&[Some(22)]), &alone(1));
         let [reason] = nights.common_reasons() else {
             panic!("{:?}", nights.common_reasons())
         };

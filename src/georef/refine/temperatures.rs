@@ -43,6 +43,8 @@ pub struct Radiometric {
 pub struct Temperatures {
     /// Per frame, in the order given.
     pub frames: Vec<Radiometric>,
+    /// Per frame, the first of those that were brought to one level with it: itself where places seen by two frames tie it to none before it.
+    pub levels: Vec<usize>,
     /// Median absolute difference between two frames at one place in K, as measured.
     pub before: Option<f64>,
     /// The same with the corrections.
@@ -237,8 +239,30 @@ fn solved(frames: usize, samples: &[Sample], size: (f64, f64)) -> Temperatures {
         } else {
             seen.iter().enumerate().map(offset).collect()
         },
+        levels: levels(frames, samples),
         samples: samples.len(),
     }
+}
+
+/// For each frame the first to which samples lead from it, over any number of frames.
+fn levels(frames: usize, samples: &[Sample]) -> Vec<usize> {
+    fn first(known: &[usize], mut frame: usize) -> usize {
+        while let Some(&before) = known.get(frame).filter(|before| **before < frame) {
+            frame = before;
+        }
+        frame
+    }
+    let mut known: Vec<usize> = (0..frames).collect();
+    for &Sample { frames: (a, b), .. } in samples {
+        let (from_a, from_b) = (first(&known, a), first(&known, b));
+        let both = from_a.min(from_b);
+        for frame in [a, b, from_a, from_b] {
+            if let Some(known) = known.get_mut(frame) {
+                *known = both;
+            }
+        }
+    }
+    (0..frames).map(|frame| first(&known, frame)).collect()
 }
 
 /// Kelvin, rounded to what the log holds.
@@ -369,6 +393,22 @@ mod tests {
         );
         let kept = Radiometric::default().apply(&rasters[0]);
         assert_eq!(&kept, rasters[0].as_ref());
+    }
+
+    /// 0, 2 and 5 hang together over 5, as do 3 and 4 by the last sample; 1 does with none.
+    #[test]
+    fn frames_are_at_one_level_with_those_to_which_samples_lead() {
+        let sample = |frames| Sample {
+            frames,
+            difference: 0.0,
+            terms: [0.0; TERMS],
+        };
+        let samples = [(2, 5), (0, 5), (3, 4)].map(sample);
+        assert_eq!(levels(6, &samples), [0, 1, 0, 3, 3, 0]);
+        let (views, rasters) = flight();
+        let load = |id: FrameId| Ok::<_, Failure>(Arc::clone(&rasters[id.0 as usize]));
+        let found = match_temperatures(&views, &Surface::Flat, load).unwrap();
+        assert_eq!(found.levels, [0; 16]);
     }
 
     #[test]
