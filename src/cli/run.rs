@@ -23,6 +23,8 @@ use crate::store::Existing;
     find . -name '*_T.JPG' | heatveil run - --out tonight --config heatveil.toml")]
 pub(super) struct RunCommand {
     /// Thermal frames: files, folders, or - for a list of paths on stdin
+    ///
+    /// However they are given, they are numbered by folder, then by name, numbers in names by their value.
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Folder for tiles, log and summary

@@ -19,6 +19,8 @@ use crate::store::Existing;
     heatveil merge tonight")]
 pub(super) struct PlanCommand {
     /// Thermal frames: files, folders, or - for a list of paths on stdin
+    ///
+    /// However they are given, they are numbered by folder, then by name, numbers in names by their value.
     #[arg(required = true, value_name = "INPUT")]
     inputs: Vec<PathBuf>,
     /// Folder for tiles, log and summary, which all workers see

@@ -32,6 +32,7 @@ pub use report::{CocoResults, Report};
 use crate::config::CarryConfig;
 use crate::detect::{Class, Detector, WarmSpots};
 use crate::frame::FrameId;
+use crate::ingest::flight_order;
 use crate::redact::RedactConfig;
 use crate::run::{Neighbour, Ordered, Seen, Window};
 use crate::units::Metres;
@@ -127,7 +128,8 @@ impl<'a> Evaluation<'a> {
         let names: Vec<&str> = frames.iter().map(|frame| &*frame.file_name).collect();
         let scenes = scenes::scenes(&names, self.scenes);
         let mut frames: Vec<_> = frames.iter().zip(scenes).collect();
-        frames.sort_by_key(|(labelled, _)| Path::new(&labelled.file_name));
+        let path = |labelled: &'a LabelledFrame| Path::new(&labelled.file_name);
+        frames.sort_by(|(one, _), (other, _)| flight_order(path(one), path(other)));
         let frames = frames.into_iter().zip(0_u32..);
         let item = |((labelled, scene), number)| Item {
             id: FrameId(number),

@@ -5,12 +5,12 @@ use std::fs;
 use std::io;
 use std::path::{Path, PathBuf};
 
-use super::IngestError;
+use super::{IngestError, flight_order};
 
 /// What was found under the inputs.
 #[derive(Debug, Default)]
 pub struct Intake {
-    /// Candidates: named files in the given order, folders sorted by path.
+    /// Candidates, as [`flight_order`] has them, in whatever order the inputs were given.
     pub files: Vec<PathBuf>,
     /// Files in folders whose names are not those of images.
     pub ignored: Vec<PathBuf>,
@@ -24,7 +24,7 @@ const SEALED: &str = "age";
 /// Folders nested deeper than this are a loop or a mistake.
 const MAX_DEPTH: usize = 32;
 
-/// Lists the files under `inputs`: files as given, folders with everything below.
+/// Lists the files under `inputs`, folders with everything below, so that frames of one flight follow each other ([`flight_order`]).
 ///
 /// Hidden files are passed over. A link that leads out of its folder is a problem, not a file. A file named
 /// twice stands there once.
@@ -52,6 +52,7 @@ pub fn discover(inputs: &[PathBuf]) -> Result<Intake, IngestError> {
     }
     let mut seen = std::collections::HashSet::new();
     intake.files.retain(|file| seen.insert(file.clone()));
+    intake.files.sort_by(|one, other| flight_order(one, other));
     if intake.files.is_empty() && intake.problems.is_empty() {
         let (paths, ignored) = (inputs.to_vec(), intake.ignored.len());
         return Err(IngestError::NoFrames { paths, ignored });

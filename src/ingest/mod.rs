@@ -15,6 +15,7 @@ mod intake;
 mod jpeg;
 mod limits;
 mod metadata;
+mod order;
 mod xmp;
 
 use std::fs;
@@ -24,6 +25,7 @@ use std::path::Path;
 pub use error::IngestError;
 pub use intake::{Intake, discover, unsealed_name};
 pub use limits::{IngestOptions, Limits, TiffScale};
+pub use order::flight_order;
 
 use crate::frame::{Frame, FrameId, Raw};
 use crate::seal::{self, IntakeKey, OpenError};

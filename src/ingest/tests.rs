@@ -261,6 +261,25 @@ fn folders_are_walked_in_order_and_everything_else_is_told() {
     assert_eq!(intake.problems.len(), 1);
 }
 
+/// Those of one flight within reach of each other, or carry is off.
+#[test]
+fn frames_come_in_the_order_of_the_flight_however_they_are_given() {
+    let folder = tempfile::tempdir().unwrap();
+    let names = ["a/IMG_1.jpg", "a/IMG_2.jpg", "a/IMG_10.jpg", "b/IMG_1.jpg"];
+    let files = names.map(|name| folder.path().join(name));
+    for file in &files {
+        crate::store::write_secret(file, b"x").unwrap();
+    }
+    let [one, two, ten, other] = files.clone();
+    for inputs in [
+        vec![folder.path().to_path_buf()],
+        vec![folder.path().join("b"), folder.path().join("a")],
+        vec![ten.clone(), other, two, one, ten],
+    ] {
+        assert_eq!(discover(&inputs).unwrap().files, files);
+    }
+}
+
 #[test]
 fn an_empty_folder_and_a_missing_one_are_named() {
     let folder = tempfile::tempdir().unwrap();
