@@ -174,3 +174,45 @@ fn a_run_whose_frames_see_nothing_that_may_be_drawn_ends_without_a_map() {
         run(Existing::Keep);
     }
 }
+
+/// A name mistyped costs nothing but the time to type it again.
+#[test]
+fn a_key_that_cannot_be_used_is_refused_before_anything_is_changed() {
+    let bench = Bench::new();
+    bench.execute("out", Existing::Refuse).unwrap();
+    let before = files(&bench.path("out"));
+    let typo = || Some(bench.path("typo.key"));
+    for (out, existing) in [("out", Existing::Replace), ("new", Existing::Refuse)] {
+        let runs = [(); 3].map(|()| bench.run(out, existing));
+        let [mut log, mut commitment, mut intake] = runs;
+        log.config.audit.log_key = typo();
+        commitment.config.audit.commitment_key = typo();
+        intake.config.survey.intake_key = typo();
+        for run in [log, commitment, intake] {
+            let error = run.execute(&mut Silent).unwrap_err().to_string();
+            assert!(error.contains("typo.key"), "{error}");
+        }
+    }
+    assert!(files(&bench.path("out")) == before);
+    bench.execute("new", Existing::Refuse).unwrap();
+    bench.same("out", "new");
+}
+
+#[test]
+fn a_run_without_given_keys_makes_new_ones_and_goes_on_with_them() {
+    let bench = Bench::new();
+    let execute = |existing| {
+        let mut run = bench.run("out", existing);
+        run.config.audit.log_key = None;
+        run.config.audit.commitment_key = None;
+        run.execute(&mut Silent).unwrap();
+        ["private/log.key", "private/commitment.key"]
+            .map(|key| fs::read(bench.path("out").join(key)).unwrap())
+    };
+    let first = execute(Existing::Refuse);
+    assert_eq!(execute(Existing::Keep), first);
+    let new = execute(Existing::Replace);
+    assert!(new.iter().zip(&first).all(|(new, old)| new != old));
+    let found = verify(&bench.path("out"), &VerifyOptions::default()).unwrap();
+    assert!(found.ok(), "{:?}", found.problems);
+}

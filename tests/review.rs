@@ -16,7 +16,7 @@ use heatveil::report::{ReportOptions, compose};
 use heatveil::retention::{Purge, due, purge};
 use heatveil::review::{Decision, Desk, Margins, People, ReviewError};
 use heatveil::run::{Run, RunError, Silent};
-use heatveil::store::Artifact;
+use heatveil::store::{Artifact, Existing};
 
 /// In every frame. Edges lie on the grid of masks.
 const PERSON: [u32; 4] = [300, 200, 340, 260];
@@ -448,10 +448,26 @@ fn a_review_of_other_inputs_or_settings_is_not_followed() {
         ),
         "{refused:?}"
     );
+    // What was there stays, and nothing was left that would have to be replaced.
+    let before = files(&bench.path("old"));
+    bench.execute("there", None);
+    let there = files(&bench.path("there"));
+    let replacing = Run {
+        existing: Existing::Replace,
+        ..bench.run("there", Some("old"), SETTINGS)
+    };
+    let refused = replacing.execute(&mut Silent);
+    assert!(
+        matches!(refused, Err(RunError::NotReviewed { .. })),
+        "{refused:?}"
+    );
+    assert!(files(&bench.path("there")) == there && files(&bench.path("old")) == before);
     bytes.pop();
     write(&bench.path("in").join(&name), &bytes);
     bench.execute("new", Some("old"));
     assert_eq!(bench.verify("new"), Vec::<String>::new());
+    replacing.execute(&mut Silent).unwrap();
+    assert_eq!(bench.verify("there"), Vec::<String>::new());
 }
 
 #[test]

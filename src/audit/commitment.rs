@@ -7,7 +7,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::AuditError;
-use crate::{hex, store};
+use crate::hex;
 
 /// The run's key for commitments: HMAC-SHA256 (RFC 2104) of a file under it.
 pub struct CommitmentKey([u8; 32]);
@@ -43,16 +43,15 @@ impl CommitmentKey {
             })
     }
 
-    /// Makes a key from the system's randomness and writes it where only its owner may read it.
+    /// Makes a key from the system's randomness, and the text of its file: secret.
     ///
     /// # Errors
     ///
-    /// [`AuditError`] when there is no randomness or the file cannot be written.
-    pub fn create(path: &Path) -> Result<Self, AuditError> {
+    /// [`AuditError::Key`] when there is no randomness.
+    pub fn generate() -> Result<(Self, String), AuditError> {
         let mut key = [0; 32];
         super::keys::fill_random(&mut key)?;
-        store::write_secret(path, format!("{}\n", hex::encode(&key)).as_bytes())?;
-        Ok(Self(key))
+        Ok((Self(key), hex::encode(&key)))
     }
 
     /// The commitment to `bytes`.
@@ -72,6 +71,7 @@ impl CommitmentKey {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::store;
 
     /// RFC 4231, test case 1 has a 20-byte key; HMAC pads with zeros, so the padded key gives the same.
     #[test]
@@ -88,7 +88,8 @@ mod tests {
     fn a_key_comes_back_from_its_file_and_nonsense_is_refused() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("key");
-        let made = CommitmentKey::create(&path).unwrap();
+        let (made, text) = CommitmentKey::generate().unwrap();
+        store::write_secret(&path, text.as_bytes()).unwrap();
         assert_eq!(
             CommitmentKey::load(&path).unwrap().commit(b"x"),
             made.commit(b"x")

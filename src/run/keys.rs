@@ -1,18 +1,20 @@
 //! The keys of a run: those that were given, else those in its folder, else new ones there.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::RunError;
 use super::reviewed::Decisions;
-use crate::audit::{self, AuditError, CommitmentKey, Signer};
+use crate::audit::{self, CommitmentKey, Signer};
 use crate::config::Config;
 use crate::seal::{IntakeKey, SealError};
-use crate::store::{self, Store, layout};
+use crate::store::{self, Existing, Store, StoreError, layout};
 
 /// Keys of a run.
 pub(super) struct Keys {
     pub(super) inputs: InputKeys,
     pub(super) signer: Signer,
+    /// The new ones among them, by where they belong.
+    made: Vec<(&'static str, String)>,
 }
 
 /// Keys that reading inputs takes: all that a worker has.
@@ -22,37 +24,55 @@ pub(super) struct InputKeys {
     pub(super) intake: Option<IntakeKey>,
 }
 
-/// The keys that were given, or of the reviewed run, else those in the folder, else new ones there.
-pub(super) fn keys(
-    store: &Store,
-    config: &Config,
-    decisions: &Decisions,
-) -> Result<Keys, RunError> {
-    let given = config.audit.commitment_key.clone();
-    let commitment = match given.or_else(|| decisions.commitment_key()) {
-        Some(path) => CommitmentKey::load(&path)?,
-        None => own(
-            store,
-            layout::COMMITMENT_KEY,
-            CommitmentKey::load,
-            CommitmentKey::create,
-        )?,
-    };
-    let signer = match &config.audit.log_key {
-        Some(path) => Signer::load(path)?,
-        None => own(store, layout::SIGNING_KEY, Signer::load, |path| {
-            let pair = audit::keygen("heatveil")?;
-            store::write_secret(path, format!("{}\n", pair.signer).as_bytes())?;
-            Signer::load(path)
-        })?,
-    };
-    Ok(Keys {
-        inputs: InputKeys {
-            commitment,
-            intake: intake_key(config)?,
-        },
-        signer,
-    })
+impl Keys {
+    /// The keys that were given, or of the reviewed run, else those in the folder, unless it is to be replaced, else new ones. Nothing is written.
+    pub(super) fn find(
+        root: &Path,
+        existing: Existing,
+        config: &Config,
+        decisions: &Decisions,
+    ) -> Result<Self, RunError> {
+        let own = |path: &str| -> Option<PathBuf> {
+            let path = root.join(path);
+            (existing != Existing::Replace && path.exists()).then_some(path)
+        };
+        let mut made = Vec::new();
+        let given = config.audit.commitment_key.clone();
+        let given = given.or_else(|| decisions.commitment_key());
+        let commitment = match given.or_else(|| own(layout::COMMITMENT_KEY)) {
+            Some(path) => CommitmentKey::load(&path)?,
+            None => {
+                let (key, text) = CommitmentKey::generate()?;
+                made.push((layout::COMMITMENT_KEY, text));
+                key
+            }
+        };
+        let given = config.audit.log_key.clone();
+        let signer = match given.or_else(|| own(layout::SIGNING_KEY)) {
+            Some(path) => Signer::load(&path)?,
+            None => {
+                let text = audit::keygen("heatveil")?.signer;
+                let signer = Signer::parse(&text, layout::SIGNING_KEY)?;
+                made.push((layout::SIGNING_KEY, text));
+                signer
+            }
+        };
+        Ok(Self {
+            inputs: InputKeys {
+                commitment,
+                intake: intake_key(config)?,
+            },
+            signer,
+            made,
+        })
+    }
+
+    /// Writes the new ones into the folder.
+    pub(super) fn save(&self, store: &Store) -> Result<(), StoreError> {
+        self.made.iter().try_for_each(|(path, text)| {
+            store::write_secret(&store.root().join(path), format!("{text}\n").as_bytes())
+        })
+    }
 }
 
 /// The keys that a worker needs, of a run that was begun by another process.
@@ -73,18 +93,4 @@ pub(super) fn input_keys(
 /// The key that opens sealed inputs, where the settings name one.
 pub(crate) fn intake_key(config: &Config) -> Result<Option<IntakeKey>, SealError> {
     IntakeKey::load_given(config.survey.intake_key.as_deref())
-}
-
-fn own<K>(
-    store: &Store,
-    path: &str,
-    load: impl Fn(&Path) -> Result<K, AuditError>,
-    create: impl Fn(&Path) -> Result<K, AuditError>,
-) -> Result<K, AuditError> {
-    let path = store.root().join(path);
-    if path.exists() {
-        load(&path)
-    } else {
-        create(&path)
-    }
 }

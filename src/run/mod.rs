@@ -209,18 +209,18 @@ impl Run {
         self.check_inputs()?;
         let decisions = Decisions::read(self.reviewed.as_deref())?;
         let found = intake::discover(&self.inputs)?;
-        let store = Store::open(&self.out, self.existing)?;
-        if self.existing == Existing::Keep {
-            store.sync_names()?;
-        }
-        let keys = keys::keys(&store, &self.config, &decisions)?;
+        let held = Store::hold(&self.out, self.existing)?;
+        let keys = Keys::find(&self.out, self.existing, &self.config, &decisions)?;
         let manifest = Manifest::fix(pool, self.threads, &found, &keys.inputs, progress);
         let root = record::manifest(&manifest.commitments());
         let opened = record::opened(self, &keys.inputs, root, &decisions);
-        if let Err(other) = decisions.check(&opened) {
-            store.clear_work()?;
-            return Err(other);
+        decisions.check(&opened)?;
+        // What an earlier run left goes once nothing refuses any more.
+        let store = held.begin()?;
+        if self.existing == Existing::Keep {
+            store.sync_names()?;
         }
+        keys.save(&store)?;
         Ok(Begun {
             store,
             keys,

@@ -58,6 +58,13 @@ pub struct Store {
     lock: fs::File,
 }
 
+/// An output folder that is held, in which nothing was changed yet.
+#[derive(Debug)]
+pub struct Held {
+    store: Store,
+    existing: Existing,
+}
+
 /// What to do with an output folder that has something in it.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Existing {
@@ -85,6 +92,15 @@ impl Store {
     /// elsewhere (`root` itself may be a link);
     /// [`StoreError::Locked`] when another run holds it; [`StoreError::Io`] otherwise.
     pub fn open(root: &Path, existing: Existing) -> Result<Self, StoreError> {
+        Self::hold(root, existing)?.begin()
+    }
+
+    /// As [`Store::open`], but what is there stays until [`Held::begin`]: who still finds a reason to refuse leaves it as it was.
+    ///
+    /// # Errors
+    ///
+    /// As [`Store::open`].
+    pub fn hold(root: &Path, existing: Existing) -> Result<Held, StoreError> {
         create_dir(root)?;
         let occupied = entries(root)?.iter().any(|name| name != LOCK);
         let ours = root.join(LOCK).exists();
@@ -111,13 +127,7 @@ impl Store {
             root: root.to_path_buf(),
             lock,
         };
-        match existing {
-            Existing::Replace => store.clear()?,
-            Existing::Keep => store.clear_partial()?,
-            Existing::Refuse => {}
-        }
-        create_dir(&store.work())?;
-        Ok(store)
+        Ok(Held { store, existing })
     }
 
     /// Makes all names in the folder durable: a run that was killed may have left some that are not, and who goes on with it relies on them.
@@ -188,6 +198,24 @@ impl Store {
         let names = entries(&self.root)?.into_iter().filter(|name| name != LOCK);
         let (log, others) = names.partition(|name| name == layout::AUDIT);
         Ok([others, log])
+    }
+}
+
+impl Held {
+    /// Removes what is to be replaced, and makes the work folder.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the file or folder.
+    pub fn begin(self) -> Result<Store, StoreError> {
+        let store = self.store;
+        match self.existing {
+            Existing::Replace => store.clear()?,
+            Existing::Keep => store.clear_partial()?,
+            Existing::Refuse => {}
+        }
+        create_dir(&store.work())?;
+        Ok(store)
     }
 }
 

@@ -14,6 +14,7 @@ use super::super::done::{Done, Taking};
 use super::super::frame_task::FrameTask;
 use super::super::intake::Manifest;
 use super::super::journal::Journal;
+use super::super::keys::Keys;
 use super::super::reviewed::Decisions;
 use super::super::window::Find;
 use super::super::{Begun, Progress, Run, RunError, Summary, keys, record};
@@ -44,7 +45,7 @@ impl Run {
             let decisions = Decisions::read(self.reviewed.as_deref())?;
             let inputs = keys::input_keys(&self.out, &self.config, &decisions)?;
             plan.check(self, &inputs, &decisions)?;
-            let keys = keys::keys(&store, &self.config, &decisions)?;
+            let keys = Keys::find(&self.out, Existing::Keep, &self.config, &decisions)?;
             if keys.signer.verifier() != plan.verifier {
                 let (path, what) = (self.out.clone(), "key of the log");
                 return Err(RunError::NotPlanned { path, what });
