@@ -285,6 +285,22 @@ fn output_inside_the_input_is_refused() {
 }
 
 #[test]
+fn settings_inside_the_output_are_not_cleared_with_it() {
+    let bench = Bench::new();
+    bench.good(1);
+    write(&bench.path("out/.heatveil.lock"), b"");
+    write(&bench.path("out/night.toml"), b"");
+    for command in [&["run"][..], &["plan", "--shards", "1"]] {
+        let rest = "in --out out --overwrite --config out/night.toml".split(' ');
+        let arguments: Vec<_> = command.iter().copied().chain(rest).collect();
+        let refused = bench.call(&arguments);
+        assert_eq!(refused.code, 2, "{}", refused.err);
+        assert!(refused.err.contains("night.toml"), "{}", refused.err);
+        assert!(bench.path("out/night.toml").exists());
+    }
+}
+
+#[test]
 fn a_foreign_folder_is_never_replaced() {
     let bench = Bench::new();
     bench.good(1);

@@ -216,3 +216,37 @@ fn a_run_without_given_keys_makes_new_ones_and_goes_on_with_them() {
     let found = verify(&bench.path("out"), &VerifyOptions::default()).unwrap();
     assert!(found.ok(), "{:?}", found.problems);
 }
+
+#[test]
+fn what_a_run_reads_is_not_cleared_with_the_run_that_it_replaces() {
+    let bench = Bench::new();
+    bench.execute("out", Existing::Refuse).unwrap();
+    let frame = bench.path("out/flight").join(&dji_frames()[0].0);
+    write(&frame, &dji_frames()[0].1);
+    #[cfg(unix)]
+    std::os::unix::fs::symlink(bench.path("log.key"), bench.path("out/link.key")).unwrap();
+    #[cfg(not(unix))]
+    write(&bench.path("out/link.key"), b"");
+    let before = files(&bench.path("out"));
+    let refused = |change: &dyn Fn(&mut Run)| {
+        let mut run = bench.run("out", Existing::Replace);
+        change(&mut run);
+        for refused in [run.execute(&mut Silent).map(drop), run.preview().map(drop)] {
+            assert!(
+                matches!(refused, Err(RunError::Nested { .. })),
+                "{refused:?}"
+            );
+        }
+        assert!(files(&bench.path("out")) == before);
+    };
+    refused(&|run| run.inputs = vec![frame.clone()]);
+    let inside = || Some(bench.path("out/link.key"));
+    refused(&|run| run.config.audit.log_key = inside());
+    refused(&|run| run.config.audit.commitment_key = inside());
+    refused(&|run| run.config.survey.intake_key = inside());
+    // What is gone on with keeps what lies there.
+    let mut resumed = bench.run("out", Existing::Keep);
+    resumed.config.audit.log_key = inside();
+    #[cfg(unix)]
+    resumed.execute(&mut Silent).unwrap();
+}

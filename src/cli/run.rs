@@ -12,7 +12,7 @@ use crate::Error;
 use crate::config::Args;
 use crate::detect::open;
 use crate::frame::FrameId;
-use crate::run::{FrameLine, Outcome, Preview, Progress, Run, RunError, Summary};
+use crate::run::{FrameLine, Outcome, Preview, Progress, Run, RunError, Summary, check_apart};
 use crate::store::Existing;
 
 /// Arguments of `heatveil run`.
@@ -54,6 +54,9 @@ pub(super) struct RunCommand {
 
 impl RunCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
+        if self.overwrite {
+            check_apart(self.config.as_slice(), &self.out)?;
+        }
         let settings = self.settings.over(self.config.as_deref())?;
         let run = Run {
             inputs: inputs(&self.inputs)?,

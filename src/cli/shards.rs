@@ -8,7 +8,7 @@ use super::run::{Teller, inputs, prepare, show};
 use super::{Exit, Global};
 use crate::Error;
 use crate::config::Args;
-use crate::run::{Run, RunError, Shard, ShardPlan, finish_merged};
+use crate::run::{Run, RunError, Shard, ShardPlan, check_apart, finish_merged};
 use crate::store::Existing;
 
 /// Arguments of `heatveil plan`.
@@ -47,6 +47,9 @@ pub(super) struct PlanCommand {
 
 impl PlanCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
+        if self.overwrite {
+            check_apart(self.config.as_slice(), &self.out)?;
+        }
         let settings = self.settings.over(self.config.as_deref())?;
         let text = settings.to_toml()?;
         let run = Run {

@@ -6,10 +6,10 @@ use std::path::PathBuf;
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
-    /// The output folder lies in an input folder, or the other way round.
+    /// The output folder lies in an input folder, or an input, or a file that the settings name, in the output folder.
     #[error("output {} and input {} lie within each other; give an output folder elsewhere", out.display(), input.display())]
     Nested {
-        /// The input folder.
+        /// The input.
         input: PathBuf,
         /// The output folder.
         out: PathBuf,

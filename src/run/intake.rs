@@ -39,12 +39,12 @@ pub(super) fn discover(inputs: &[PathBuf]) -> Result<Intake, RunError> {
     Ok(found)
 }
 
-/// Refuses an output folder inside an input folder (its files would become inputs) and the other way round.
-pub(super) fn check_folders(inputs: &[PathBuf], out: &Path) -> Result<(), RunError> {
+/// Refuses an output folder inside an input folder (its files would become inputs), and an input inside the output folder, which is cleared.
+pub(crate) fn check_apart(inputs: &[PathBuf], out: &Path) -> Result<(), RunError> {
     let out_path = absolute(out);
-    for input in inputs.iter().filter(|input| input.is_dir()) {
-        let input_path = absolute(input);
-        if out_path.starts_with(&input_path) || input_path.starts_with(&out_path) {
+    for input in inputs {
+        let holds_out = input.is_dir() && out_path.starts_with(absolute(input));
+        if holds_out || lies_in(input, &out_path) {
             return Err(RunError::Nested {
                 input: input.clone(),
                 out: out.to_path_buf(),
@@ -52,6 +52,14 @@ pub(super) fn check_folders(inputs: &[PathBuf], out: &Path) -> Result<(), RunErr
         }
     }
     Ok(())
+}
+
+/// Whether a file or folder lies in `out`, or is a link there: then the link would be cleared.
+fn lies_in(path: &Path, out: &Path) -> bool {
+    let path = std::path::absolute(path).unwrap_or_else(|_| path.to_path_buf());
+    let name = path.parent().zip(path.file_name());
+    absolute(&path).starts_with(out)
+        || name.is_some_and(|(folder, name)| absolute(folder).join(name).starts_with(out))
 }
 
 /// The real path, also of something that does not exist yet below something that does.

@@ -65,6 +65,7 @@ pub use summary::{FlightSummary, FrameLine, FrameList, GroundSummary, MosaicSumm
 pub use watchdog::Hang;
 
 pub(crate) use frame_task::options;
+pub(crate) use intake::check_apart;
 pub(crate) use keys::intake_key;
 pub(crate) use reviewed::{beyond, boxes};
 pub(crate) use summary::{PUBLISHED, REJECTED, WITHHELD, frame_files};
@@ -362,7 +363,7 @@ impl Run {
         })
     }
 
-    /// Refuses folders and surface models before anything is written.
+    /// Refuses folders, files and surface models before anything is written.
     fn check_inputs(&self) -> Result<(), RunError> {
         let is_begun = self.out.join(layout::LOG).exists();
         if self.existing == Existing::Keep && !is_begun && !Store::is_unbegun(&self.out)? {
@@ -371,8 +372,36 @@ impl Run {
         }
         ground::check(&self.config)?;
         buildings::check(&self.config)?;
-        intake::check_folders(self.reviewed.as_slice(), &self.out)?;
-        intake::check_folders(&self.inputs, &self.out)
+        check_apart(self.reviewed.as_slice(), &self.out)?;
+        check_apart(&self.inputs, &self.out)?;
+        if self.existing == Existing::Replace {
+            check_apart(&self.named(), &self.out)?;
+        }
+        Ok(())
+    }
+
+    /// Files that the settings name, which a run needs once what was there is cleared, and people afterwards.
+    fn named(&self) -> Vec<PathBuf> {
+        let Config {
+            audit,
+            survey,
+            buildings,
+            georef,
+            detect,
+            ..
+        } = &self.config;
+        let named = [
+            &audit.log_key,
+            &audit.commitment_key,
+            &survey.intake_key,
+            &buildings.opt_out,
+            &georef.surface.dsm,
+        ];
+        let outlines = buildings.footprints.iter().map(|source| &source.path);
+        let points = buildings.uprn_points.iter().map(|points| &points.path);
+        let named = named.into_iter().flatten().chain(&detect.models);
+        let named = named.chain(outlines).chain(points);
+        named.cloned().collect()
     }
 
     fn pool(&self) -> Result<ThreadPool, RunError> {
