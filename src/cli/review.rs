@@ -8,8 +8,8 @@ use super::run::now;
 use super::{Exit, Global};
 use crate::Error;
 use crate::audit::{self, AuditError, Signer};
-use crate::config::{Args, Config};
-use crate::detect::{DetectError, Engine, Model, Precision};
+use crate::config::Args;
+use crate::detect;
 use crate::review::{Case, Decision, Desk, Margins, People, Proposal, ReviewError};
 use crate::seal::IntakeKey;
 use crate::store::{self, Existing, layout};
@@ -220,8 +220,7 @@ impl What {
 impl Show {
     fn execute(self, desk: &Desk) -> Result<(), Error> {
         let config = self.settings.over(self.config.as_deref())?.resolve()?;
-        let models = models(&config)?;
-        let margins = Margins::of(models.iter().map(Model::card));
+        let margins = Margins::of(&detect::models(&config.detect.choice(1))?);
         let Some(out) = &self.out else {
             return Ok(desk.show_underneath(self.frame, &config, &margins, self.part)?);
         };
@@ -235,20 +234,6 @@ impl Show {
         ));
         Ok(())
     }
-}
-
-/// The models of the settings; their cards say how far masks reach.
-fn models(config: &Config) -> Result<Vec<Model>, DetectError> {
-    let detect = &config.detect;
-    let precision = match detect.runtime {
-        Engine::OnnxRuntime => detect.precision,
-        Engine::Tract => detect.precision.or(Some(Precision::Fp32)),
-    };
-    if detect.models.is_empty() {
-        return Model::embedded(precision);
-    }
-    let cards = detect.models.iter();
-    cards.map(|card| Model::load(card, precision)).collect()
 }
 
 impl Keys {

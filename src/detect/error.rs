@@ -22,6 +22,14 @@ pub enum DetectError {
         /// What is wrong with it.
         problem: String,
     },
+    /// Two models that looked at one frame could not be told apart in the log.
+    #[error("model card {}: another model is called {title:?} too; leave one out, or give its card another name", path.display())]
+    SameTitle {
+        /// The card of the second.
+        path: PathBuf,
+        /// Name and precision.
+        title: String,
+    },
     /// A model's bytes are not those that its card was written for.
     #[error(
         "{} has SHA-256 {found}, its card says {expected}; restore the file or use the card that belongs to it",
@@ -97,6 +105,7 @@ impl DetectError {
             self,
             Self::Io { .. }
                 | Self::Card { .. }
+                | Self::SameTitle { .. }
                 | Self::WrongHash { .. }
                 | Self::NotBuiltIn { .. }
                 | Self::Provider { .. }

@@ -35,7 +35,7 @@ pub use error::DetectError;
 pub use library::runtime_library;
 pub use model::Model;
 pub use model_card::{ClassCard, FileCard, FilesCard, InputCard, ModelCard, OutputCard, Precision};
-pub use open::{Choice, Engine, Opened, open};
+pub use open::{Choice, Engine, Opened, models, open};
 pub use provider::{DISTANCES, Provider, SCORES};
 pub use scripted::Scripted;
 #[cfg(all(feature = "onnx", feature = "cli"))]

@@ -5,7 +5,7 @@
 
 use std::path::{Path, PathBuf};
 
-use super::{DetectError, Detector, Precision, Provider};
+use super::{DetectError, Detector, Model, Precision, Provider};
 
 /// What runs the networks.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
@@ -56,23 +56,33 @@ pub fn open(choice: &Choice<'_>) -> Result<Opened, DetectError> {
     }
 }
 
-#[cfg(any(feature = "onnx", feature = "tract"))]
-fn models(choice: &Choice<'_>) -> Result<Vec<super::Model>, DetectError> {
-    use super::Model;
+/// The chosen models, without what runs them.
+///
+/// # Errors
+///
+/// [`DetectError`] when a model cannot be loaded; [`DetectError::SameTitle`] where the log could not tell two apart.
+pub fn models(choice: &Choice<'_>) -> Result<Vec<Model>, DetectError> {
+    // A card's default may be int8, which only the processor's kernels of ONNX Runtime are good at.
+    let is_elsewhere = choice.engine == Engine::Tract || choice.provider != Provider::Cpu;
+    let precision = match choice.precision {
+        None if is_elsewhere => Some(Precision::Fp32),
+        precision => precision,
+    };
     if choice.cards.is_empty() {
-        return Model::embedded(choice.precision);
+        return Model::embedded(precision);
     }
-    let load = |card: &PathBuf| Model::load(card, choice.precision);
-    choice.cards.iter().map(load).collect()
-}
-
-/// The card's default may be int8, which only the processor's kernels of ONNX Runtime are good at: elsewhere the other file, unless int8 was asked for.
-#[cfg(any(feature = "onnx", feature = "tract"))]
-fn fp32<'a>(choice: &Choice<'a>) -> Choice<'a> {
-    Choice {
-        precision: choice.precision.or(Some(Precision::Fp32)),
-        ..*choice
+    let mut models: Vec<Model> = Vec::new();
+    for card in choice.cards {
+        let model = Model::load(card, precision)?;
+        if models.iter().any(|other| other.title() == model.title()) {
+            return Err(DetectError::SameTitle {
+                path: card.clone(),
+                title: model.title().to_owned(),
+            });
+        }
+        models.push(model);
     }
+    Ok(models)
 }
 
 #[cfg(feature = "onnx")]
@@ -81,7 +91,7 @@ fn onnxruntime(choice: &Choice<'_>) -> Result<Opened, DetectError> {
     use super::{Onnx, Runtime, runtime_library};
     let provider = choice.provider;
     let is_elsewhere = provider != Provider::Cpu;
-    let models = models(&if is_elsewhere { fp32(choice) } else { *choice })?;
+    let models = models(choice)?;
     let library = runtime_library(choice.library);
     let runtime = Runtime::load(&library, choice.library_sha256)?;
     let mut name = runtime.version().to_owned();
@@ -120,7 +130,7 @@ fn tract(choice: &Choice<'_>) -> Result<Opened, DetectError> {
         });
     }
     let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
-    for model in models(&fp32(choice))? {
+    for model in models(choice)? {
         detectors.push(Box::new(super::Tract::new(model)?));
     }
     Ok((detectors, super::tract::LIBRARY.to_owned()))
@@ -132,4 +142,45 @@ fn tract(_: &Choice<'_>) -> Result<Opened, DetectError> {
         runtime: "tract",
         feature: "tract",
     })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The log names a model by its title alone.
+    #[test]
+    fn two_models_of_one_title_are_refused() {
+        let card = |name: &str| {
+            let models = Path::new(env!("CARGO_MANIFEST_DIR")).join("models");
+            models.join(name).with_extension("toml")
+        };
+        let titles = |cards: &[PathBuf], engine| {
+            let models = models(&Choice {
+                cards,
+                precision: None,
+                engine,
+                library: None,
+                library_sha256: None,
+                provider: Provider::Cpu,
+                provider_sha256: None,
+                workers: 1,
+            })?;
+            let titles = models.iter().map(|model| model.title().to_owned());
+            Ok(titles.collect::<Vec<_>>())
+        };
+        let [people, windows] = ["person-vehicle-bicycle", "window"].map(card);
+        let both = [people.clone(), windows.clone()];
+        let found: Result<_, DetectError> = titles(&both, Engine::Tract);
+        assert_eq!(
+            found.unwrap(),
+            ["person-vehicle-bicycle fp32", "window fp32"]
+        );
+        let error = titles(&[people.clone(), windows, people], Engine::OnnxRuntime).unwrap_err();
+        assert!(
+            matches!(&error, DetectError::SameTitle { title, .. } if title == "person-vehicle-bicycle int8"),
+            "{error}"
+        );
+        assert!(error.is_settings());
+    }
 }

@@ -54,7 +54,9 @@ pub enum ReviewError {
     )]
     OtherSettings,
     /// A model of the run is not among the cards.
-    #[error("no card of a model {model:?} was given; its masks cannot be drawn again")]
+    #[error(
+        "no card of a model {model:?} was given; its masks cannot be drawn again; give models and precision as the run had them"
+    )]
     NoCard {
         /// Its name in the log.
         model: String,

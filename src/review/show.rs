@@ -8,9 +8,7 @@ use super::desk::Told;
 use super::{Desk, Picture, ReviewError};
 use crate::audit::{Detected, Found};
 use crate::config::Config;
-use crate::detect::{
-    Beyond, BoxPx, Class, Detection, Detections, Line, ModelCard, Padding, WarmSpots,
-};
+use crate::detect::{Beyond, BoxPx, Class, Detection, Detections, Line, Model, Padding, WarmSpots};
 use crate::frame::{Calibrated, Frame, FrameId};
 use crate::georef::Located;
 use crate::redact::{self, NotLookedAt, RedactionMask};
@@ -27,11 +25,13 @@ pub struct Margins {
 
 impl Margins {
     /// Those of models by their cards.
-    pub fn of<'a>(cards: impl IntoIterator<Item = &'a ModelCard>) -> Self {
+    #[must_use]
+    pub fn of(models: &[Model]) -> Self {
         let mut margins = Self::default();
-        for card in cards {
+        for model in models {
+            let card = model.card();
             for class in &card.class {
-                margins = margins.with(&card.name, class.name, class.padding());
+                margins = margins.with(model.title(), class.name, class.padding());
             }
             if card.envelope.beyond == Beyond::Withhold {
                 margins = margins.evaluated_to(card.envelope.max_ground_resolution_m);
@@ -40,7 +40,7 @@ impl Margins {
         margins
     }
 
-    /// Adds a class of a model.
+    /// Adds a class of a model, which is called as in the log: with its precision.
     #[must_use]
     pub fn with(mut self, model: &str, class: Class, padding: Padding) -> Self {
         self.padding.push((model.to_owned(), class, padding));
@@ -54,16 +54,10 @@ impl Margins {
         self
     }
 
-    /// Of a model as the log names it: with its precision.
     fn padding(&self, model: &str, class: Class) -> Option<Padding> {
-        let same = |name: &str| {
-            model
-                .strip_prefix(name)
-                .is_some_and(|rest| rest.is_empty() || rest.starts_with(' '))
-        };
         let mut known = self.padding.iter();
         known
-            .find(|(name, of, _)| same(name) && *of == class)
+            .find(|(title, of, _)| title == model && *of == class)
             .map(|(.., padding)| *padding)
     }
 }
@@ -277,4 +271,35 @@ fn detections(look: &Detected, margins: &Margins) -> Result<Detections, ReviewEr
         .map(detection)
         .collect::<Result<_, ReviewError>>()?;
     Ok(Detections::completed(FrameId(look.frame), line, found))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_model_has_the_padding_of_its_own_card_alone() {
+        let padding = |px| Padding { fraction: 0.0, px };
+        let margins = Margins::default()
+            .with("people", Class::Person, padding(1.0))
+            .with("people int8", Class::Person, padding(2.0))
+            .with("people by night int8", Class::Person, padding(3.0));
+        for (title, px) in [
+            ("people by night int8", Some(3.0)),
+            ("people int8", Some(2.0)),
+            ("people fp32", None),
+        ] {
+            let found = margins.padding(title, Class::Person);
+            assert_eq!(found, px.map(padding), "{title}");
+        }
+        assert_eq!(margins.padding("people int8", Class::Window), None);
+        // As the log has it.
+        let models = Model::embedded(None).unwrap();
+        let margins = Margins::of(&models);
+        for model in &models {
+            let class = &model.card().class[0];
+            let found = margins.padding(model.title(), class.name);
+            assert_eq!(found, Some(class.padding()));
+        }
+    }
 }
