@@ -77,7 +77,7 @@ pub enum DetectError {
         /// What ONNX Runtime said.
         problem: String,
     },
-    /// The network's answer has an unexpected shape or is not finite.
+    /// The network's answer has an unexpected shape, is not finite, or has scores that do not lie from 0 to 1.
     #[error("model {model} answered {found} where {expected} was expected")]
     Output {
         /// Name on the card.

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use arbitrary::{Result, Unstructured};
 
-use super::postprocess::{Grid, Layout, MOST, decode};
+use super::postprocess::{Grid, Layout, MOST, ROUNDED, decode};
 use super::{Class, ClassCard, model_card};
 
 /// The text of a card.
@@ -39,8 +39,8 @@ fn answer(from: &mut Unstructured<'_>) -> Result<()> {
         input: (columns * stride, rows * stride),
         frame: (from.int_in_range(1..=100)?, from.int_in_range(1..=100)?),
     };
-    let scores = values(from, count * rows * columns)?;
-    let distances = values(from, 4 * rows * columns)?;
+    let scores = values(from, count * rows * columns, score)?;
+    let distances = values(from, 4 * rows * columns, number)?;
     let grid = |channels, values| Grid {
         channels,
         rows,
@@ -49,6 +49,9 @@ fn answer(from: &mut Unstructured<'_>) -> Result<()> {
     };
     let all = scores.iter().chain(&distances);
     let sound = all.into_iter().all(|value| value.is_finite())
+        && scores
+            .iter()
+            .all(|score| (-ROUNDED..=1.0 + ROUNDED).contains(score))
         && (scores.len(), distances.len()) == (count * rows * columns, 4 * rows * columns);
     let found = decode(grid(count, &scores), grid(4, &distances), &layout);
     assert!(
@@ -65,6 +68,7 @@ fn check(found: &[super::Detection], layout: &Layout<'_>) {
     assert!(found.len() <= MOST);
     assert!(found.is_sorted_by(|a, b| a.score >= b.score));
     for find in found {
+        assert!((0.0..=1.0).contains(&find.score));
         let bbox = find.bbox;
         assert!(0.0 <= bbox.x0 && bbox.x0 < bbox.x1 && bbox.x1 <= layout.frame.0 as f32);
         assert!(0.0 <= bbox.y0 && bbox.y0 < bbox.y1 && bbox.y1 <= layout.frame.1 as f32);
@@ -76,9 +80,20 @@ fn check(found: &[super::Detection], layout: &Layout<'_>) {
 }
 
 /// Now and then one value too many.
-fn values(from: &mut Unstructured<'_>, count: usize) -> Result<Vec<f32>> {
+fn values(
+    from: &mut Unstructured<'_>,
+    count: usize,
+    value: fn(&mut Unstructured<'_>) -> Result<f32>,
+) -> Result<Vec<f32>> {
     let extra = usize::from(from.ratio(1_u8, 16)?);
-    (0..count + extra).map(|_| number(from)).collect()
+    (0..count + extra).map(|_| value(from)).collect()
+}
+
+/// Mostly from 0 to 1.
+fn score(from: &mut Unstructured<'_>) -> Result<f32> {
+    let number = number(from)?;
+    let is_count = (8.0..=64.0).contains(&number);
+    Ok(if is_count { number / 64.0 } else { number })
 }
 
 /// Mostly what networks say; at times any bits.

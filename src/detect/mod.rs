@@ -2,7 +2,7 @@
 //!
 //! In: a [`ModelInput`], the only view of a frame that leaves the kernel. Out: [`Detections`], which exist
 //! only when a look ran to its end. Refuses: a model whose bytes do not match its card, outputs of
-//! another shape, numbers that are not finite. An error is never "nothing found".
+//! another shape, numbers that are not finite, scores that are none. An error is never "nothing found".
 
 mod area_sums;
 mod embedded;

@@ -10,6 +10,9 @@ pub(super) const SAME: f32 = 0.5;
 /// More boxes than this in one frame mean that the network does not understand it.
 pub(super) const MOST: usize = 600;
 
+/// How far beyond 0 and 1 a score may lie that is meant to be one of these: 8-bit numbers are rounded.
+pub(super) const ROUNDED: f32 = 0.01;
+
 /// One output of the network: `channels` planes of `rows` times `columns` cells.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Grid<'a> {
@@ -51,7 +54,7 @@ pub(super) struct Layout<'a> {
 ///
 /// # Errors
 ///
-/// [`DetectError::Output`] for another shape or a number that is not finite, anywhere in the grids;
+/// [`DetectError::Output`] for another shape, a number that is not finite or a score that is not from 0 to 1, anywhere in the grids;
 /// [`DetectError::TooMany`] for more boxes than anyone could check.
 pub(super) fn decode(
     scores: Grid<'_>,
@@ -77,6 +80,15 @@ pub(super) fn decode(
                 found: "NaN or infinity".into(),
             });
         }
+    }
+    let is_score = |value: &f32| (-ROUNDED..=1.0 + ROUNDED).contains(value);
+    if !scores.values.iter().all(is_score) {
+        // Which ones is not told: what a strange network answers may be pixels.
+        return Err(DetectError::Output {
+            model: layout.model.to_owned(),
+            expected: "scores from 0 to 1".into(),
+            found: "others".into(),
+        });
     }
     let sides: Vec<&[f32]> = (0..4).map(|side| distances.plane(side)).collect();
     let mut found = Vec::new();
@@ -113,7 +125,7 @@ pub(super) fn decode(
                 candidates.push(Detection {
                     class: class.name,
                     bbox,
-                    score,
+                    score: score.min(1.0),
                     padding: class.padding(),
                     alarm: class.alarm,
                 });
@@ -278,6 +290,20 @@ mod tests {
     fn what_is_not_a_number_is_an_error_not_an_empty_answer() {
         assert!(decode_one(&[f32::NAN, 0.0, 0.0, 0.0], &[1.0; 16]).is_err());
         assert!(decode_one(&[0.0; 4], &[f32::INFINITY; 16]).is_err());
+    }
+
+    /// Such a network is not the one of its card, whatever else it says.
+    #[test]
+    fn a_score_that_is_none_is_an_error_and_one_that_was_rounded_is_not() {
+        for score in [1.02, 255.0, -0.02, -1.0] {
+            let error = decode_one(&[0.0, score, 0.0, 0.0], &[1.0; 16]).unwrap_err();
+            assert!(error.to_string().contains("scores from 0 to 1"), "{error}");
+        }
+        let found = decode_one(&[1.004, -0.004, 1.0, 0.0], &[1.0; 16]).unwrap();
+        let scores: Vec<f32> = found.iter().map(|find| find.score).collect();
+        assert_eq!(scores, [1.0, 1.0]);
+        // Distances are no scores.
+        assert!(decode_one(&[0.9, 0.0, 0.0, 0.0], &[255.0; 16]).is_ok());
     }
 
     #[test]
