@@ -275,6 +275,31 @@ fn workers_may_be_stopped_and_do_the_same_shard_at_once() {
 }
 
 #[test]
+fn a_merge_that_was_stopped_while_it_cleared_up_is_finished() {
+    let survey = Survey::new();
+    survey.divide("out", 1);
+    survey.work("out", 0).unwrap();
+    let plan = survey.path("out/.work/plan.json");
+    let text = fs::read(&plan).unwrap();
+    survey.merge("out").unwrap().unwrap();
+    let before = survey.left("out");
+    // Files of a folder go in any order: here the plan would have been the last.
+    write(&plan, &text);
+    let again = survey.merge("out");
+    assert!(matches!(again, Ok(None)), "{again:?}");
+    assert!(survey.left("out") == before);
+    // A run that does not verify is not finished.
+    write(&plan, &text);
+    fs::remove_file(survey.path("out/tiles/temperature.pmtiles")).unwrap();
+    let refused = survey.merge("out");
+    assert!(
+        matches!(refused, Err(RunError::Missing { .. })),
+        "{refused:?}"
+    );
+    assert!(plan.exists());
+}
+
+#[test]
 fn what_is_doubtful_is_not_merged() {
     let survey = Survey::new();
     survey.divide("out", 3);

@@ -40,8 +40,14 @@ impl Run {
             let store = Store::open(&self.out, Existing::Keep)?;
             store.sync_names()?;
             let Some(plan) = ShardPlan::read_in(&store)? else {
-                return is_merged(&store).map(|()| None);
+                return finish(&store).map(|()| None);
             };
+            match finish(&store) {
+                // Stopped while it cleared up: what else the plan names may be gone.
+                Ok(()) => return Ok(None),
+                Err(RunError::NoPlan { .. } | RunError::Audit(_)) => {}
+                Err(error) => return Err(error),
+            }
             let decisions = Decisions::read(self.reviewed.as_deref())?;
             let inputs = keys::input_keys(&self.out, &self.config, &decisions)?;
             plan.check(self, &inputs, &decisions)?;
@@ -201,10 +207,11 @@ pub fn finish_merged(folder: &Path) -> Result<(), RunError> {
     if !folder.join(layout::LOG).exists() {
         return Err(no_plan(folder));
     }
-    is_merged(&Store::open(folder, Existing::Keep)?)
+    finish(&Store::open(folder, Existing::Keep)?)
 }
 
-fn is_merged(store: &Store) -> Result<(), RunError> {
+/// Clears up after a merge whose log is closed, signed to its end, and verifies.
+fn finish(store: &Store) -> Result<(), RunError> {
     let root: &Path = store.root();
     let entries = audit::read(root)?;
     let closed = |entry: &Entry| matches!(entry, Entry::RunClosed(_));
