@@ -9,7 +9,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{dji_frames, files, find, raw_offsets, write, write_keys};
-use heatveil::audit::{Entry, Masked, Signer, VerifyOptions, keygen, verify};
+use heatveil::audit::{Entry, Masked, Release, Signer, VerifyOptions, keygen, release, verify};
 use heatveil::detect::{Class, Detection, Padding, Scripted};
 use heatveil::frame::FrameId;
 use heatveil::report::{ReportOptions, compose};
@@ -416,6 +416,36 @@ fn a_tampered_decision_is_found_and_not_followed() {
         "{refused:?}"
     );
     assert!(!bench.path("new").exists());
+}
+
+#[test]
+fn a_run_is_gone_on_with_after_a_release_of_the_one_that_it_follows_and_not_after_a_decision() {
+    let bench = Bench::new(CANARY);
+    bench.execute("old", None);
+    bench.execute("new", Some("old"));
+    let before = bench.entries("new");
+    let resume = || {
+        let resumed = Run {
+            existing: Existing::Keep,
+            ..bench.run("new", Some("old"), SETTINGS)
+        };
+        resumed.execute(&mut Silent)
+    };
+    let log = Signer::load(&bench.path("log.key")).unwrap();
+    let to = Release {
+        at: AT + 60,
+        recipient: "Example Council".into(),
+        approver: "A. Approver".into(),
+    };
+    release(&bench.path("old"), &log, &bench.person("approver"), &to).unwrap();
+    resume().unwrap();
+    assert_eq!(bench.entries("new"), before);
+    bench.decide(0, "confirm", [&[], &[]], &["jo"]).unwrap();
+    let refused = resume();
+    assert!(
+        matches!(refused, Err(RunError::NotSame { what: "review", .. })),
+        "{refused:?}"
+    );
 }
 
 #[test]

@@ -55,7 +55,10 @@ pub use files::published;
 pub use keys::{KeyPair, Signer, keygen};
 pub use log::Log;
 pub use proof::verify_proof;
-pub use read::{REVIEWED, Reviewed, read, read_followed, read_reviewed, read_verified, root_of};
+pub use read::{
+    REVIEWED, Reviewed, read, read_followed, read_opened, read_reviewed, read_reviewed_then,
+    read_verified, root_of,
+};
 pub use results::{
     BuildingsEmitted, HeatLossParameters, LineWeather, ObjectionApplied, PublishedFile,
 };

@@ -3,12 +3,12 @@
 //! Refuses: lines that are not entries. Whether they tell the truth is [`verify`](super::verify)'s to say.
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::io::Read;
+use std::io::{BufRead, BufReader, Read};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 
-use super::{AuditError, DecidedMask, Entry, ReviewedRun, RunOpened, files, root};
+use super::{AuditError, DecidedMask, Entry, ReviewedRun, RunOpened, files, line, root};
 use crate::hex;
 use crate::store::layout;
 
@@ -27,6 +27,20 @@ pub fn read(folder: &Path) -> Result<Vec<Entry>, AuditError> {
     let text = text(folder)?;
     let lines = text.split(|&byte| byte == b'\n');
     lines.enumerate().map(parse).collect()
+}
+
+/// How the run in `folder` began, unchecked; `None` where the first line of its log does not say so.
+#[must_use]
+pub fn read_opened(folder: &Path) -> Option<RunOpened> {
+    let longest = line::LONGEST as u64 + 1;
+    let mut log = BufReader::new(files::log(folder).ok()?).take(longest);
+    let mut first = Vec::new();
+    log.read_until(b'\n', &mut first).ok()?;
+    first.pop_if(|last| *last == b'\n');
+    match Entry::from_line(&first)? {
+        Entry::RunOpened(opened) => Some(opened),
+        _ => None,
+    }
 }
 
 /// The log without its last newline, where it is a plain file: the folder may be anybody's.
@@ -125,6 +139,26 @@ pub struct Reviewed {
 /// As [`read_verified`]; [`AuditError::Damaged`] when the log does not begin with `run.opened`.
 pub fn read_reviewed(folder: &Path, verified: &str) -> Result<Reviewed, AuditError> {
     reviewed(folder, &read_verified(folder, verified)?)
+}
+
+/// As [`read_reviewed`], for a run that was begun when the log was as `named` says: what was appended since is left out where it decides nothing.
+///
+/// # Errors
+///
+/// As [`read_reviewed`].
+pub fn read_reviewed_then(
+    folder: &Path,
+    verified: &str,
+    named: &ReviewedRun,
+) -> Result<Reviewed, AuditError> {
+    let entries = read_verified(folder, verified)?;
+    let size = usize::try_from(named.size).unwrap_or(usize::MAX);
+    let decides = |entry: &Entry| matches!(entry, Entry::Review(_));
+    let then = match entries.split_at_checked(size) {
+        Some((then, later)) if !later.iter().any(decides) => then,
+        _ => &entries,
+    };
+    reviewed(folder, then)
 }
 
 /// What people decided by these entries, the first ones of the log in `folder`.
@@ -449,5 +483,46 @@ mod tests {
         let at: Vec<i64> = told.entries().iter().filter_map(Entry::at).collect();
         // `run.opened`, `run.resumed`, `run.closed`, and what people decided.
         assert_eq!(at, [5, 6, 7, 8, 9, 10]);
+    }
+
+    #[test]
+    fn a_log_that_grew_without_a_decision_is_the_one_that_was_followed() {
+        let before = whole().then(example::review(1, "reject", 8));
+        let read = |told: &Told, named: &ReviewedRun| {
+            let root = root_of(&told.entries()).unwrap();
+            let read = read_reviewed_then(told.unsigned().path(), &root, named);
+            read.unwrap().run
+        };
+        let named = reviewed(Path::new(""), &before.entries()).unwrap().run;
+        assert_eq!(read(&before, &named), named);
+        let released = before.then(example::released(9));
+        assert_eq!(read(&released, &named), named);
+        let decided = released.then(example::review(0, "confirm", 10));
+        assert_eq!(read(&decided, &named).size, named.size + 2);
+        // Another log has another root, and a shorter one is read whole.
+        let other = whole().then(example::review(0, "reject", 8));
+        assert_ne!(read(&other, &named).root, named.root);
+        assert_eq!(read(&whole(), &named).size, named.size - 1);
+    }
+
+    #[test]
+    fn how_a_run_began_is_told_by_its_first_line_whatever_comes_behind() {
+        let entries = whole().entries();
+        let folder = whole().unsigned();
+        let Some(Entry::RunOpened(opened)) = entries.first() else {
+            panic!("{entries:?}");
+        };
+        assert_eq!(read_opened(folder.path()).as_ref(), Some(opened));
+        let began = |log: &[u8]| {
+            let folder = tempfile::tempdir().unwrap();
+            crate::store::write_secret(&folder.path().join(layout::LOG), log).unwrap();
+            read_opened(folder.path())
+        };
+        let first = entries[0].to_line().unwrap();
+        let torn = [&first, &b"\n{\"at\":6"[..]].concat();
+        assert_eq!(began(&torn).as_ref(), Some(opened));
+        assert_eq!(began(&first[1..]), None);
+        assert_eq!(began(&entries[1].to_line().unwrap()), None);
+        assert_eq!(read_opened(tempfile::tempdir().unwrap().path()), None);
     }
 }

@@ -77,7 +77,7 @@ pub(crate) use carry::{overlaps, unanswered};
 pub(crate) use ordered::Ordered;
 pub(crate) use window::{Find, Neighbour, Seen, Window};
 
-use crate::audit::RunOpened;
+use crate::audit::{self, RunOpened};
 use crate::config::Config;
 use crate::detect::Detector;
 use crate::frame::{FrameId, FrameMeta};
@@ -208,7 +208,11 @@ impl Run {
     /// Reads and commits to the inputs: everything before the first entry.
     fn begin(&self, pool: &ThreadPool, progress: &mut dyn Progress) -> Result<Begun, RunError> {
         self.check_inputs()?;
-        let decisions = Decisions::read(self.reviewed.as_deref())?;
+        let begun = match self.existing {
+            Existing::Keep => audit::read_opened(&self.out),
+            Existing::Refuse | Existing::Replace => None,
+        };
+        let decisions = Decisions::read(self.reviewed.as_deref(), begun.as_ref())?;
         let found = intake::discover(&self.inputs)?;
         let held = Store::hold(&self.out, self.existing)?;
         let keys = Keys::find(&self.out, self.existing, &self.config, &decisions)?;

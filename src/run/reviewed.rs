@@ -25,8 +25,8 @@ const DAY: i64 = 86_400;
 pub(super) struct Decisions(Option<(PathBuf, Reviewed)>);
 
 impl Decisions {
-    /// Reads and verifies the log of the reviewed run.
-    pub(super) fn read(folder: Option<&Path>) -> Result<Self, RunError> {
+    /// Reads and verifies the log of the reviewed run, for one that begins, or that was begun when that log was as `begun` says.
+    pub(super) fn read(folder: Option<&Path>, begun: Option<&RunOpened>) -> Result<Self, RunError> {
         let Some(folder) = folder else {
             return Ok(Self::default());
         };
@@ -36,7 +36,11 @@ impl Decisions {
         if let Some(problem) = found.problems.into_iter().next() {
             return Err(RunError::Unverified { path, problem });
         }
-        Ok(Self(Some((path, audit::read_reviewed(folder, &root)?))))
+        let reviewed = match begun.and_then(|opened| opened.reviewed.as_ref()) {
+            Some(named) => audit::read_reviewed_then(folder, &root, named)?,
+            None => audit::read_reviewed(folder, &root)?,
+        };
+        Ok(Self(Some((path, reviewed))))
     }
 
     /// Key of the reviewed run's commitments: with another one the manifests could not be compared.

@@ -48,7 +48,7 @@ impl Run {
                 Err(RunError::NoPlan { .. } | RunError::Audit(_)) => {}
                 Err(error) => return Err(error),
             }
-            let decisions = Decisions::read(self.reviewed.as_deref())?;
+            let decisions = Decisions::read(self.reviewed.as_deref(), Some(&plan.opened))?;
             let inputs = keys::input_keys(&self.out, &self.config, &decisions)?;
             plan.check(self, &inputs, &decisions)?;
             let keys = Keys::find(&self.out, Existing::Keep, &self.config, &decisions)?;

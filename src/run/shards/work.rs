@@ -66,7 +66,7 @@ impl Run {
             let store = join(&self.out)?;
             let plan = ShardPlan::read_in(&store)?.ok_or_else(|| no_plan(&self.out))?;
             let part = plan.part(&store, shard)?;
-            let decisions = Decisions::read(self.reviewed.as_deref())?;
+            let decisions = Decisions::read(self.reviewed.as_deref(), Some(&plan.opened))?;
             let keys = keys::input_keys(&self.out, &self.config, &decisions)?;
             plan.check(self, &keys, &decisions)?;
             let before = match read(&store, &plan, shard, &part) {
