@@ -89,7 +89,7 @@ fn case() -> impl Strategy<Value = Case> {
             late: true,
             ..*find
         };
-        let is_room = |find: &&Find| find.cell % 2 == 0 && find.size.0 < 28 && !means[0];
+        let is_room = |find: &&Find| find.cell.is_multiple_of(2) && find.size.0 < 28 && !means[0];
         let late: Vec<Find> = finds.iter().filter(is_room).map(beside).collect();
         finds.extend(late);
         Case {

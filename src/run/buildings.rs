@@ -21,11 +21,11 @@ use crate::frame::FrameId;
 use crate::georef::{Bounds, Crs, Surface};
 use crate::heatloss::{
     self, Building, BuildingOptions, Facet, Footprint, FootprintSource, GeoPackage, GeoParquet,
-    MapWindow, Night, Objections, Part, Ring, SeenBy, TableCsv, UprnLinksCsv, air_transmission,
-    coverage,
+    MapWindow, Night, Objections, Part, Ring, SeenBy, TableCsv, UprnLinksCsv, Weather,
+    air_transmission, coverage,
 };
 use crate::hex;
-use crate::store::{Staged, Store, hash_file, layout};
+use crate::store::{Receipt, Staged, Store, hash_file, layout};
 use crate::tiles::{Erased, Grid, Mosaic, MosaicFrame, MosaicReader, TilesError};
 use crate::units::Metres;
 
@@ -195,14 +195,12 @@ pub(super) fn publish(
     let conditions = run.config.weather.as_ref();
     let conditions = conditions.map(|config| heat_loss::conditions(config, mosaic));
     let range = typical_range(mosaic, views);
-    let seen_in: Vec<Night> = nights
-        .into_iter()
-        .flat_map(Nights::weathers)
-        .map(|weather| Night {
-            weather: *weather,
-            transmission: air_transmission(weather, range),
-        })
-        .collect();
+    let night = |weather: &Weather| Night {
+        weather: *weather,
+        transmission: air_transmission(weather, range),
+    };
+    let weathers = nights.into_iter().flat_map(Nights::weathers);
+    let seen_in: Vec<Night> = weathers.map(night).collect();
     let mut reasons = nights.map_or_else(Vec::new, |nights| nights.common_reasons().to_vec());
     let mut spread = config.options.spread;
     if let Some((conditions, drift)) = conditions {
@@ -219,21 +217,13 @@ pub(super) fn publish(
     let read = |reader: &MosaicReader, window: MapWindow| {
         reader.celsius((window.x0, window.y0), (window.width, window.height))
     };
-    let of_frame: BTreeMap<FrameId, usize> = (0..)
-        .zip(flights)
-        .flat_map(|(flight, frames)| frames.iter().map(move |id| (*id, flight)))
-        .collect();
+    let of_frame = numbers(flights);
     let which = |reader: &MosaicReader, window: MapWindow, shares: &[f64]| {
         if flights.len() < 2 && seen_in.len() < 2 {
             return Ok(SeenBy::default());
         }
         let frames = reader.frames((window.x0, window.y0), (window.width, window.height))?;
-        let weighed = frames.iter().zip(shares);
-        let weighed = weighed.filter_map(|(id, share)| Some((*of_frame.get(&(*id)?)?, *share)));
-        Ok(SeenBy {
-            night: nights.map_or(0, |nights| nights.mostly(&frames, shares)),
-            flight: heatloss::mostly(weighed).unwrap_or(0),
-        })
+        Ok(seen_by(&frames, shares, &of_frame, nights))
     };
     let measure = |footprints| {
         heatloss::measure(
@@ -251,14 +241,7 @@ pub(super) fn publish(
     let walls = pool.install(|| walls::parts(run, &rows, &seen, objections, &options))?;
     let parts = heatloss::together(&rows, parts, walls);
     let staged = stage(store, &rows, &parts, grid.crs)?;
-    let files = staged.iter().map(|staged| {
-        let receipt = staged.receipt();
-        PublishedFile {
-            path: receipt.path.clone(),
-            sha256: hex::encode(&receipt.sha256),
-            bytes: receipt.bytes,
-        }
-    });
+    let files = staged.iter().map(|staged| published(staged.receipt()));
     let measured = rows.iter().filter(|row| row.apparent.mean.is_finite());
     let summary = BuildingsSummary {
         buildings: rows.len(),
@@ -277,6 +260,37 @@ pub(super) fn publish(
         staged.commit()?;
     }
     Ok(Some(summary))
+}
+
+/// Which flight each frame is of.
+fn numbers(flights: &[Vec<FrameId>]) -> BTreeMap<FrameId, usize> {
+    let of = |(flight, frames): (usize, &Vec<FrameId>)| -> Vec<(FrameId, usize)> {
+        frames.iter().map(|id| (*id, flight)).collect()
+    };
+    (0..).zip(flights).flat_map(of).collect()
+}
+
+/// In which weather and by which flight most of a building was seen, by the frame of each pixel and its share.
+fn seen_by(
+    frames: &[Option<FrameId>],
+    shares: &[f64],
+    of_frame: &BTreeMap<FrameId, usize>,
+    nights: Option<&Nights>,
+) -> SeenBy {
+    let weighed = frames.iter().zip(shares);
+    let weighed = weighed.filter_map(|(id, share)| Some((*of_frame.get(&(*id)?)?, *share)));
+    SeenBy {
+        night: nights.map_or(0, |nights| nights.mostly(frames, shares)),
+        flight: heatloss::mostly(weighed).unwrap_or(0),
+    }
+}
+
+fn published(receipt: &Receipt) -> PublishedFile {
+    PublishedFile {
+        path: receipt.path.clone(),
+        sha256: hex::encode(&receipt.sha256),
+        bytes: receipt.bytes,
+    }
 }
 
 /// The tables, durable under temporary names; those of parts where there are any.

@@ -39,23 +39,21 @@ impl Keys {
         let mut made = Vec::new();
         let given = config.audit.commitment_key.clone();
         let given = given.or_else(|| decisions.commitment_key());
-        let commitment = match given.or_else(|| own(layout::COMMITMENT_KEY)) {
-            Some(path) => CommitmentKey::load(&path)?,
-            None => {
-                let (key, text) = CommitmentKey::generate()?;
-                made.push((layout::COMMITMENT_KEY, text));
-                key
-            }
+        let commitment = if let Some(path) = given.or_else(|| own(layout::COMMITMENT_KEY)) {
+            CommitmentKey::load(&path)?
+        } else {
+            let (key, text) = CommitmentKey::generate()?;
+            made.push((layout::COMMITMENT_KEY, text));
+            key
         };
         let given = config.audit.log_key.clone();
-        let signer = match given.or_else(|| own(layout::SIGNING_KEY)) {
-            Some(path) => Signer::load(&path)?,
-            None => {
-                let text = audit::keygen("heatveil")?.signer;
-                let signer = Signer::parse(&text, layout::SIGNING_KEY)?;
-                made.push((layout::SIGNING_KEY, text));
-                signer
-            }
+        let signer = if let Some(path) = given.or_else(|| own(layout::SIGNING_KEY)) {
+            Signer::load(&path)?
+        } else {
+            let text = audit::keygen("heatveil")?.signer;
+            let signer = Signer::parse(&text, layout::SIGNING_KEY)?;
+            made.push((layout::SIGNING_KEY, text));
+            signer
         };
         Ok(Self {
             inputs: InputKeys {

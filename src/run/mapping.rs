@@ -6,7 +6,7 @@ use std::sync::Arc;
 use rayon::ThreadPool;
 
 use super::align::Alignment;
-use super::flights::{locate, place, stated, system};
+use super::flights::{Flight, locate, place, stated, system};
 use super::ground::Ground;
 use super::journal::{Journal, load};
 use super::nights::Nights;
@@ -69,17 +69,15 @@ pub(super) fn map(
     summary.flights = told
         .map(|(flight, alignment)| flight.summary(alignment.clone()))
         .collect();
-    let evidence: Vec<FlightEvidence> = (0..)
-        .zip(&flights)
-        .map(|(number, flight)| {
-            let vignetting = alignment.vignetting(number);
-            flight.evidence(
-                ground.evidence(number),
-                alignment.evidence(number),
-                vignetting,
-            )
-        })
-        .collect();
+    let evidence = |(number, flight): (usize, &Flight)| {
+        let vignetting = alignment.vignetting(number);
+        flight.evidence(
+            ground.evidence(number),
+            alignment.evidence(number),
+            vignetting,
+        )
+    };
+    let evidence: Vec<FlightEvidence> = (0..).zip(&flights).map(evidence).collect();
     journal.flights(&evidence)?;
     progress.step();
 

@@ -302,7 +302,7 @@ mod tests {
     #[test]
     fn weathers_that_take_turns_are_told_of_in_parts_that_each_fit_a_line() {
         let hours: Vec<Option<i64>> = (0..5000).map(|frame| Some(22 + frame % 2)).collect();
-        let nights = Nights::of(&config(), &times(&hours), &[], false);
+        let nights = Nights::of(&config(), &times(&hours), &alone(5000));
         let parts = nights.parts();
         assert!(parts.len() > 2);
         let mut known: BTreeMap<u32, [i64; 2]> = BTreeMap::new();
@@ -321,7 +321,7 @@ mod tests {
         let airs = known.values().map(|[air, _]| *air);
         assert!(airs.eq((0..5000).map(|frame| if frame % 2 == 0 { -2000 } else { 0 })));
         // All have the survey's own.
-        let nights = Nights::of(&config(), &times(&[Some(21)]), &[], false);
+        let nights = Nights::of(&config(), &times(&[Some(21)]), &alone(1));
         assert_eq!(nights.parts(), [vec![]]);
     }
 }

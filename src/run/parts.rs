@@ -27,6 +27,8 @@ pub(super) fn drop_unfinished_parts(entries: &mut Vec<Entry>) {
 
 #[cfg(test)]
 mod tests {
+    use std::slice;
+
     use super::*;
     use crate::audit::{RunResumed, TileEmitted};
 
@@ -54,7 +56,7 @@ mod tests {
         alone.lines.clear();
         let other = part("tiles/a", 5);
         let two = [by_frames.clone(), by_frames];
-        assert_eq!(left([&[other.clone()], &two[..]].concat()), 1);
+        assert_eq!(left([slice::from_ref(&other), &two[..]].concat()), 1);
         assert_eq!(left([&two[..], &[other]].concat()), 3);
         assert_eq!(left(vec![Entry::HeatLoss(alone)]), 1);
     }

@@ -118,7 +118,7 @@ fn known_scale(camera: &CameraName) -> Option<TiffScale> {
 }
 
 /// Whether two numbers are one: -0 is 0, and what is no number is none.
-fn is_same<N: PartialOrd>(one: N, other: N) -> bool {
+fn is_same<N: PartialOrd + Copy>(one: N, other: N) -> bool {
     one.partial_cmp(&other).is_some_and(Ordering::is_eq)
 }
 
