@@ -300,6 +300,21 @@ fn a_merge_that_was_stopped_while_it_cleared_up_is_finished() {
 }
 
 #[test]
+fn a_worker_of_another_operator_is_refused() {
+    let survey = Survey::new();
+    survey.divide("out", 1);
+    let mut other = survey.run("out", Existing::Refuse);
+    other.config.survey.operator = Some("another".into());
+    let refusal = other.work(0, false, &mut Silent).unwrap_err();
+    assert!(
+        refusal
+            .to_string()
+            .contains("planned with another operator"),
+        "{refusal}"
+    );
+}
+
+#[test]
 fn what_is_doubtful_is_not_merged() {
     let survey = Survey::new();
     survey.divide("out", 3);
@@ -364,15 +379,6 @@ fn what_is_doubtful_is_not_merged() {
             "{result:?}"
         );
     }
-    let mut other = survey.run("out", Existing::Refuse);
-    other.config.survey.operator = Some("another".into());
-    let refusal = other.work(0, false, &mut Silent).unwrap_err();
-    assert!(
-        refusal
-            .to_string()
-            .contains("planned with another operator"),
-        "{refusal}"
-    );
     let key = survey.path("commitment.key");
     write(&key, "08".repeat(32).as_bytes());
     refused("another commitment key");
