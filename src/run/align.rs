@@ -23,10 +23,7 @@ use crate::units::Metres;
 /// Bytes of rasters held while they are compared.
 const CACHE: usize = 128 << 20;
 
-/// Standard deviation of a position without RTK along each axis, in metres, and of a compass, in radians: what refinement takes them for.
-///
-/// Receivers without corrections were within some 3 m for 95 % of the time (Federal Aviation Administration, GPS SPS Performance Analysis Report, April to
-/// June 2013, as IFR magazine tells it), which is 1.2 m along each axis (95 % of a round normal distribution lie within 2.45 standard deviations); 1 m is that, rounded.
+/// Standard deviation of a position without RTK, in metres, and of a compass, in radians: what refinement takes them for.
 const GPS: f64 = 1.0;
 const COMPASS: f64 = 0.035;
 /// Of a pose that photogrammetry software worked out, in metres.
@@ -277,8 +274,8 @@ impl Alignment {
 
 /// Standard uncertainty in metres of where a flight's frames show a place.
 ///
-/// Frames that agree with each other lie off together, by what their positions err alike and by the mean of what each errs alone ([`of_whole`]); beside it
-/// stands what they still disagree by. A surface model takes nothing of it away: frames are matched with each other, not with the model.
+/// Frames that agree with each other lie off together: `n` positions of `s` metres each fix the whole to `s / sqrt(n)`, and its scale and turn
+/// add as much again in the middle of a side and twice as much in a corner, so `2 s / sqrt(n)`; beside it stands what they still disagree by.
 /// Without refinement a frame is off by its position, and its edge by its compass.
 fn place(
     views: &[(FrameId, View)],
@@ -286,10 +283,13 @@ fn place(
     accuracy: &impl Fn(&FrameId) -> (Option<Metres>, Option<Metres>),
     poses: Option<&Poses>,
 ) -> f64 {
-    #[expect(clippy::cast_precision_loss, reason = "frames of a flight")]
-    let frames = views.len().max(1) as f64;
-    let mean = |of: &dyn Fn(&(FrameId, View)) -> f64| views.iter().map(of).sum::<f64>() / frames;
-    let square = mean(&|(id, _)| {
+    let mean = |of: &dyn Fn(&(FrameId, View)) -> f64| {
+        let (sum, count) = views.iter().fold((0.0, 0.0), |(sum, count), view| {
+            (sum + of(view), count + 1.0)
+        });
+        (sum / f64::max(count, 1.0), count)
+    };
+    let (square, frames) = mean(&|(id, _)| {
         let stated = accuracy(id).0.map_or(GPS, |stated| stated.0);
         if is_loose(id) {
             stated * stated
@@ -301,31 +301,23 @@ fn place(
         let camera = view.camera();
         view.height().0 / camera.fx
     };
-    let stated = square.sqrt();
-    match poses.and_then(|poses| poses.after) {
+    let after = poses.and_then(|poses| poses.after);
+    let (own, frames) = match after {
         Some(after) => {
-            let pixel = mean(&|(_, view)| resolution(view));
-            of_whole(stated, frames).hypot(after.median_px * pixel)
+            let (pixel, _) = mean(&|(_, view)| resolution(view));
+            (after.median_px * pixel, frames)
         }
         None if views.iter().any(|(id, _)| is_loose(id)) => {
             #[expect(
                 clippy::cast_precision_loss,
                 reason = "sides of rasters lie far below 2^52"
             )]
-            let half = mean(&|(_, view)| resolution(view) * view.camera().width as f64 / 2.0);
-            stated.hypot(COMPASS * half)
+            let (half, _) = mean(&|(_, view)| resolution(view) * view.camera().width as f64 / 2.0);
+            (COMPASS * half, 4.0)
         }
-        None => stated,
-    }
-}
-
-/// Standard uncertainty in metres of where `frames` that agree with each other lie as a whole, of positions with the standard deviation `s`, `stated`.
-///
-/// Satellites and air move so slowly that a receiver errs much the same way for all of a flight, which no number of frames takes away: `s`. What each errs
-/// alone fixes the whole to `s / sqrt(n)`, and its scale and turn add as much again in the middle of a side and twice as much in a corner: `2 s / sqrt(n)`.
-/// How `s` is shared out between both nobody states, so that it stands in full in each.
-fn of_whole(stated: f64, frames: f64) -> f64 {
-    stated.hypot(2.0 * stated / frames.sqrt())
+        None => (0.0, 4.0),
+    };
+    (2.0 * (square / frames).sqrt()).hypot(own)
 }
 
 /// The log's entry: millimetres, microradians and millikelvin.
@@ -350,7 +342,7 @@ fn placed(id: FrameId, correction: Correction, radiometric: Radiometric, matches
 mod tests {
     use super::*;
     use crate::frame::Attitude;
-    use crate::georef::{CameraCorrection, Intrinsics};
+    use crate::georef::Intrinsics;
     use crate::units::Degrees;
 
     /// Frames straight down from 60 m.
@@ -370,36 +362,6 @@ mod tests {
         };
         let view = View::new(camera, (0.0, 0.0), Metres(60.0), down);
         (0..frames).map(|id| (FrameId(id), view)).collect()
-    }
-
-    /// Where so many frames show a place, refined without a rest.
-    fn refined(frames: u32, stated: Option<f64>) -> f64 {
-        let poses = Poses {
-            corrections: Vec::new(),
-            camera: CameraCorrection::default(),
-            matches: Vec::new(),
-            pairs: 0,
-            tied: 0,
-            before: None,
-            on_flat: None,
-            after: Some(Offsets {
-                median_px: 0.0,
-                p95_px: 0.0,
-                median_across_px: None,
-                matches: 0,
-            }),
-            relief: None,
-        };
-        let accuracy = |_: &FrameId| (stated.map(Metres), None);
-        place(&views(frames), &|_| true, &accuracy, Some(&poses))
-    }
-
-    /// 1 m that all share and 2 / sqrt(n) m of what each errs alone: 1.414 m of 4 frames, 1.0050 m of 400. RTK states what it knows better.
-    #[test]
-    fn what_a_receiver_errs_by_in_all_frames_does_not_go_down_with_their_number() {
-        assert!((refined(4, None) - 2.0_f64.sqrt()).abs() < 1e-9);
-        assert!((refined(400, None) - 1.01_f64.sqrt()).abs() < 1e-9);
-        assert!((refined(400, Some(0.04)) - 0.04 * 1.01_f64.sqrt()).abs() < 1e-9);
     }
 
     /// A flight in two parts and a frame that no other overlaps, and a flight that was not matched.
