@@ -24,9 +24,8 @@ use heatveil::units::Metres;
 const FOLDER: &str = "HEATVEIL_SOAK_FOLDER";
 /// Bytes that a frame may take for as long as a run lasts: header, footprint, log entries, file name.
 const PER_FRAME: u64 = 8 << 10;
-/// What allocators and caches may vary by, bytes. It was 32 MiB until 2026-11-27, when 3,584 frames took 331 to 337 MiB while the map was drawn and 1,792 took
-/// 265 to 270: why is not known yet.
-const SLACK: u64 = 96 << 20;
+/// What allocators and caches may vary by, bytes.
+const SLACK: u64 = 32 << 20;
 
 /// Frames and peak of a run.
 #[derive(Debug, Clone, Copy)]
@@ -85,8 +84,8 @@ fn compare(small: Peak, large: Peak) {
 
 #[test]
 fn twice_the_frames_over_the_same_streets_take_no_more_memory_than_their_index() {
-    // Already the smaller one fills the cache of frames.
-    compare(measure(220.0, 8.0, 16.0), measure(220.0, 4.0, 16.0));
+    // Already the smaller one fills the cache of frames, however its threads take turns: half as many do so in some runs alone.
+    compare(measure(220.0, 4.0, 16.0), measure(220.0, 2.0, 16.0));
 }
 
 #[test]
