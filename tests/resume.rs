@@ -137,9 +137,10 @@ fn an_empty_folder_is_unbegun_and_a_missing_one_is_not() {
     assert!(!Store::is_unbegun(Path::new(&bench.path("in"))).unwrap());
 }
 
-/// Cameras that look 30 degrees from straight down, half of 40 degrees to each side, and a map of what is seen within 1 degree.
+/// Cameras that look 30 degrees from straight down, half of 40 degrees to each side, and a map of what is seen within 1 degree, or one whose metres are
+/// none at 52 degrees north.
 #[test]
-fn a_run_whose_frames_see_nothing_that_may_be_drawn_ends_without_a_map() {
+fn a_run_of_which_there_will_never_be_a_map_ends_without_one() {
     let bench = Bench::new();
     for (name, mut bytes) in dji_frames().into_iter().take(2) {
         let text = b"GimbalPitchDegree=\"-90.00\"";
@@ -147,31 +148,37 @@ fn a_run_whose_frames_see_nothing_that_may_be_drawn_ends_without_a_map() {
         bytes[at.unwrap()..][..text.len()].copy_from_slice(b"GimbalPitchDegree=\"-60.00\"");
         write(&bench.path("in").join(name), &bytes);
     }
-    let settings = "[georef]\nmax-off-nadir-deg = 1\nrefine = false";
-    let run = |existing| {
-        let mut run = common::run(bench.0.path(), "in", "out", settings);
-        run.existing = existing;
-        run.execute(&mut Silent).unwrap()
-    };
-    let summary = run(Existing::Refuse);
-    assert_eq!(summary.frames_published, 2);
-    let why = summary.no_map.as_deref().unwrap();
-    assert!(why.contains("georef.max-off-nadir-deg"), "{why}");
-    assert!(summary.mosaic.is_none() && !summary.is_complete());
-    let out = bench.path("out");
-    assert!(
-        summary
-            .in_words(&out)
-            .contains("No map: no frame sees ground")
-    );
-    assert!(!out.join("tiles").exists() && out.join("summary.json").exists());
-    // Finished, and whole: there is nothing to resume, and what comes after a run may.
-    for _ in 0..2 {
-        let found = verify(&out, &VerifyOptions::default()).unwrap();
-        assert!(found.ok(), "{:?}", found.problems);
-        let closed = matches!(bench.entries("out").last(), Some(Entry::RunClosed(_)));
-        assert!(closed);
-        run(Existing::Keep);
+    for (out, settings, remedy) in [
+        (
+            "narrow",
+            "max-off-nadir-deg = 1\nrefine = false",
+            "georef.max-off-nadir-deg",
+        ),
+        ("stretched", "crs = 'EPSG:3857'", "georef.crs"),
+    ] {
+        let run = |existing| {
+            let settings = format!("[georef]\n{settings}");
+            let mut run = common::run(bench.0.path(), "in", out, &settings);
+            run.existing = existing;
+            run.execute(&mut Silent).unwrap()
+        };
+        let summary = run(Existing::Refuse);
+        assert_eq!(summary.frames_published, 2);
+        let why = summary.no_map.as_deref().unwrap();
+        assert!(why.contains(remedy), "{why}");
+        assert!(summary.mosaic.is_none() && !summary.is_complete());
+        let path = bench.path(out);
+        let said = format!("No map: {why}");
+        assert!(summary.in_words(&path).contains(&said), "{said}");
+        assert!(!path.join("tiles").exists() && path.join("summary.json").exists());
+        // Finished, and whole: there is nothing to resume, and what comes after a run may.
+        for _ in 0..2 {
+            let found = verify(&path, &VerifyOptions::default()).unwrap();
+            assert!(found.ok(), "{:?}", found.problems);
+            let closed = matches!(bench.entries(out).last(), Some(Entry::RunClosed(_)));
+            assert!(closed);
+            run(Existing::Keep);
+        }
     }
 }
 

@@ -11,22 +11,22 @@ use super::ground::Ground;
 use super::journal::{Journal, load};
 use super::nights::Nights;
 use super::{
-    MosaicSummary, Progress, Published, Run, RunError, Summary, buildings, heat_loss, kept_frames,
-    outputs,
+    GroundSummary, MosaicSummary, Progress, Published, Run, RunError, Summary, buildings,
+    heat_loss, kept_frames, outputs,
 };
 use crate::audit::FlightEvidence;
 use crate::frame::FrameId;
-use crate::georef::Crs;
+use crate::georef::{Crs, GeorefError};
 use crate::heatloss::Objections;
 use crate::raster::Raster;
 use crate::store::Store;
-use crate::tiles::{self, MosaicFrame, MosaicOptions, TilesError};
+use crate::tiles::{self, MosaicFrame, MosaicOptions, MosaicReport, TilesError};
 
 /// Files that are made, for the progress.
 const STEPS: usize = 4 + outputs::STEPS;
 
-/// Makes and publishes everything under `tiles/` and `buildings/`; returns where frames were drawn, and in which map. Where none of them sees ground
-/// that may be drawn, nothing is made, and the summary says why.
+/// Makes and publishes everything under `tiles/` and `buildings/`; returns where frames were drawn, and in which map. With settings under which there
+/// will never be a map, nothing is made, and the summary says why: the run ends, so that it can be reviewed and deleted.
 pub(super) fn map(
     run: &Run,
     pool: &ThreadPool,
@@ -35,7 +35,7 @@ pub(super) fn map(
     journal: &mut Journal<'_>,
     summary: &mut Summary,
     progress: &mut dyn Progress,
-) -> Result<(Crs, Vec<MosaicFrame>), RunError> {
+) -> Result<Option<(Crs, Vec<MosaicFrame>)>, RunError> {
     progress.stage("mapping", STEPS);
     let by_id: BTreeMap<FrameId, &Published> =
         published.iter().map(|frame| (frame.id, frame)).collect();
@@ -47,7 +47,13 @@ pub(super) fn map(
             .ok_or_else(changed)
     };
     let located = locate(run, published)?;
-    let crs = system(run, &located)?;
+    let crs = match system(run, &located) {
+        Err(why @ (GeorefError::Scale { .. } | GeorefError::Antimeridian)) => {
+            summary.no_map = Some(why.to_string());
+            return Ok(None);
+        }
+        crs => crs?,
+    };
     let (mut frames, flights) = place(run, crs, published, &located, &rasters)?;
     let members: Vec<Vec<FrameId>> = flights.iter().map(|flight| flight.frames.clone()).collect();
     let ground = Ground::under(run, crs, &mut frames, &members, &stated(run, &located))?;
@@ -90,10 +96,9 @@ pub(super) fn map(
         tiles::build_on(surface, crs, &frames, &options(run), &work, levelled)
     });
     let mut mosaic = match mosaic {
-        // With these settings there will never be a map: the run ends, so that it can be reviewed and deleted.
         Err(RunError::Tiles(why @ TilesError::NothingSeen { .. })) => {
             summary.no_map = Some(why.to_string());
-            return Ok((crs, frames));
+            return Ok(Some((crs, frames)));
         }
         mosaic => mosaic?,
     };
@@ -104,17 +109,7 @@ pub(super) fn map(
     summary.objections = objections.as_ref().map(Objections::count);
     let report = mosaic.report().clone();
     let used = &report.used_frames;
-    summary.mosaic = Some(MosaicSummary {
-        width: report.width,
-        height: report.height,
-        resolution_m: report.resolution.0,
-        crs: format!("EPSG:{}", report.epsg),
-        valid_pixels: report.valid_pixels,
-        frames_used: used.len(),
-        seam_kelvin: report.overlap_disagreement,
-        blended_pixels: report.blended_pixels,
-        ground: ground.summary(&frames, &report),
-    });
+    summary.mosaic = Some(summary_of(&report, ground.summary(&frames, &report)));
     progress.step();
     let map = outputs::Map {
         mosaic: &mosaic,
@@ -137,7 +132,21 @@ pub(super) fn map(
     let objections = objections.as_ref();
     summary.buildings = buildings::publish(run, pool, store, &map, seen, objections, journal)?;
     progress.step();
-    Ok((crs, frames))
+    Ok(Some((crs, frames)))
+}
+
+fn summary_of(report: &MosaicReport, ground: GroundSummary) -> MosaicSummary {
+    MosaicSummary {
+        width: report.width,
+        height: report.height,
+        resolution_m: report.resolution.0,
+        crs: format!("EPSG:{}", report.epsg),
+        valid_pixels: report.valid_pixels,
+        frames_used: report.used_frames.len(),
+        seam_kelvin: report.overlap_disagreement,
+        blended_pixels: report.blended_pixels,
+        ground,
+    }
 }
 
 fn options(run: &Run) -> MosaicOptions {

@@ -282,7 +282,7 @@ impl Run {
         if lists.published.is_empty() {
             summary.no_map = Some("no frame could be published".into());
         } else {
-            map = Some(mapping::map(
+            map = mapping::map(
                 self,
                 pool,
                 store,
@@ -290,7 +290,7 @@ impl Run {
                 &mut journal,
                 &mut summary,
                 progress,
-            )?);
+            )?;
         }
         if let Some(why) = &summary.no_map {
             progress.note(&format!("no tiles were made: {why}"));
