@@ -287,19 +287,28 @@ impl<'a> Journal<'a> {
 
     /// Logs the table of buildings durably, once.
     pub(super) fn buildings(&mut self, entries: Vec<Entry>) -> Result<(), RunError> {
-        let noted = self.noted.iter();
-        let mut before = noted
-            .filter(|noted| matches!(noted, Entry::Buildings(_)))
-            .peekable();
-        if before.peek().is_some() {
-            if before.eq(&entries) {
-                return Ok(());
-            }
-            let path = "the table of buildings".into();
-            return Err(RunError::OtherBytes { path });
+        if self.has_noted(&entries, "the table of buildings")? {
+            return Ok(());
         }
         self.append_published(entries)?;
         self.sync()
+    }
+
+    /// Whether an interrupted run told these `entries`, which are of one kind; an error where it told others of `what`.
+    fn has_noted(&self, entries: &[Entry], what: &str) -> Result<bool, RunError> {
+        let kind = entries.first().map(std::mem::discriminant);
+        let noted = self.noted.iter();
+        let mut before = noted
+            .filter(|noted| Some(std::mem::discriminant(*noted)) == kind)
+            .peekable();
+        if before.peek().is_none() {
+            return Ok(false);
+        }
+        if before.eq(entries) {
+            return Ok(true);
+        }
+        let path = what.into();
+        Err(RunError::OtherBytes { path })
     }
 
     /// Logs entries that publish a file.
@@ -313,17 +322,8 @@ impl<'a> Journal<'a> {
 
     /// Logs durably what is told of once a run, in one entry or in several of a kind: an interrupted run may have told it.
     pub(super) fn note(&mut self, entries: Vec<Entry>) -> Result<(), RunError> {
-        let kind = entries.first().map(std::mem::discriminant);
-        let noted = self.noted.iter();
-        let mut before = noted
-            .filter(|noted| Some(std::mem::discriminant(*noted)) == kind)
-            .peekable();
-        if before.peek().is_some() {
-            if before.eq(&entries) {
-                return Ok(());
-            }
-            let path = "a result of the run".into();
-            return Err(RunError::OtherBytes { path });
+        if self.has_noted(&entries, "a result of the run")? {
+            return Ok(());
         }
         for entry in &entries {
             self.log.append(entry)?;
