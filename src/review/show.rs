@@ -11,7 +11,7 @@ use crate::config::Config;
 use crate::detect::{Beyond, BoxPx, Class, Detection, Detections, Line, Model, Padding, WarmSpots};
 use crate::frame::{Calibrated, Frame, FrameId};
 use crate::georef::Located;
-use crate::redact::{self, NotLookedAt, RedactionMask};
+use crate::redact::{self, Decided, NotLookedAt, RedactConfig, RedactionMask};
 use crate::units::Metres;
 use crate::{hex, ingest, radiometry, run};
 
@@ -79,20 +79,10 @@ impl Desk {
         let looks = self.looks(frame, told, margins)?;
         let (calibrated, located) = self.decoded(frame, config)?;
         let draw = |problem: String| ReviewError::Draw { frame, problem };
-        let shape = calibrated.shape();
+        let masks = Masks::of(told, &calibrated, &located, config, margins);
         let mask = |until: u32| {
-            let looks = looks.iter().filter(|(round, _)| *round <= until);
-            let looks = looks.map(|(_, look)| look);
-            mask(
-                FrameId(frame),
-                told,
-                looks,
-                shape,
-                &located,
-                config,
-                margins,
-            )
-            .map_err(|error| draw(error.to_string()))
+            let mask = masks.of_rounds(&looks, until);
+            mask.map_err(|error| draw(error.to_string()))
         };
         let mut redacted = calibrated
             .redact(&mask(0)?)
@@ -125,19 +115,8 @@ impl Desk {
         let told = self.told(frame, config)?;
         let (calibrated, located) = self.decoded(frame, config)?;
         let looks = self.looks(frame, told, margins).ok();
-        let mask = looks.and_then(|looks| {
-            let (looks, shape) = (looks.iter().map(|(_, look)| look), calibrated.shape());
-            mask(
-                FrameId(frame),
-                told,
-                looks,
-                shape,
-                &located,
-                config,
-                margins,
-            )
-            .ok()
-        });
+        let masks = Masks::of(told, &calibrated, &located, config, margins);
+        let mask = looks.and_then(|looks| masks.of_rounds(&looks, u32::MAX).ok());
         Ok(calibrated.glimpse(mask.as_ref(), part)?)
     }
 
@@ -201,34 +180,58 @@ impl Desk {
     }
 }
 
-/// The mask of the run, and what people decided about it when the run followed a review.
-fn mask<'a>(
+/// What a frame's masks are drawn with, whatever was found.
+struct Masks<'a> {
     frame: FrameId,
-    told: &Told,
-    looks: impl Iterator<Item = &'a Detections>,
     shape: (usize, usize),
-    located: &Located,
-    config: &Config,
-    margins: &Margins,
-) -> Result<RedactionMask, NotLookedAt> {
-    let evaluated = match config.detect.publish_beyond_envelope {
-        Some(_) => None,
-        None => margins.limit,
-    };
-    let masked = told.masked.as_ref().map(|entry| &entry.reviewed);
-    let withheld = told.withheld.as_ref().map(|entry| &entry.reviewed);
-    let decided = run::boxes(masked.or(withheld).and_then(Option::as_ref));
-    let limit = Metres(evaluated.unwrap_or(f64::INFINITY));
-    let hidden = run::beyond(located, limit, &decided);
-    redact::mask_decided(
-        frame,
-        shape,
-        looks,
-        &hidden,
-        located.finest_resolution(),
-        &config.redact,
-        &decided,
-    )
+    located: &'a Located,
+    limit: Metres,
+    config: &'a RedactConfig,
+    decided: Decided<'a>,
+}
+
+impl<'a> Masks<'a> {
+    /// As the run had it, and what people decided when the run followed a review.
+    fn of(
+        told: &'a Told,
+        frame: &Frame<Calibrated>,
+        located: &'a Located,
+        config: &'a Config,
+        margins: &Margins,
+    ) -> Self {
+        let evaluated = match config.detect.publish_beyond_envelope {
+            Some(_) => None,
+            None => margins.limit,
+        };
+        let masked = told.masked.as_ref().map(|entry| &entry.reviewed);
+        let withheld = told.withheld.as_ref().map(|entry| &entry.reviewed);
+        Self {
+            frame: frame.id(),
+            shape: frame.shape(),
+            located,
+            limit: Metres(evaluated.unwrap_or(f64::INFINITY)),
+            config: &config.redact,
+            decided: run::boxes(masked.or(withheld).and_then(Option::as_ref)),
+        }
+    }
+
+    /// The mask of what was found in these rounds, `until` among them.
+    fn of_rounds(
+        &self,
+        looks: &[(u32, Detections)],
+        until: u32,
+    ) -> Result<RedactionMask, NotLookedAt> {
+        let looks = looks.iter().filter(|(round, _)| *round <= until);
+        redact::mask_decided(
+            self.frame,
+            self.shape,
+            looks.map(|(_, look)| look),
+            &run::beyond(self.located, self.limit, &self.decided),
+            self.located.finest_resolution(),
+            self.config,
+            &self.decided,
+        )
+    }
 }
 
 /// A look that ran to its end, or the log would not hold it.
