@@ -50,10 +50,7 @@ impl Crs {
         asked: Option<Self>,
         positions: impl IntoIterator<Item = Position>,
     ) -> Result<Self, GeorefError> {
-        let (mut longitudes, mut latitudes): (Vec<f64>, Vec<f64>) = positions
-            .into_iter()
-            .map(|position| (position.longitude.0, position.latitude.0))
-            .unzip();
+        let (mut longitudes, mut latitudes) = degrees(positions);
         let middle = median(&mut longitudes).zip(median(&mut latitudes));
         // Sorted by now. Web tiles end at 180 degrees: a map across it would be one around the world.
         let ends = longitudes.first().zip(longitudes.last());
@@ -78,11 +75,7 @@ impl Crs {
     /// `None` without positions.
     #[must_use]
     pub fn for_positions(positions: impl IntoIterator<Item = Position>) -> Option<Self> {
-        let (mut longitudes, mut latitudes): (Vec<f64>, Vec<f64>) = positions
-            .into_iter()
-            .map(|position| (position.longitude.0, position.latitude.0))
-            .filter(|(longitude, latitude)| longitude.is_finite() && latitude.is_finite())
-            .unzip();
+        let (mut longitudes, mut latitudes) = degrees(positions);
         Self::zone_at(median(&mut longitudes)?, median(&mut latitudes)?)
     }
 
@@ -285,6 +278,16 @@ fn point(transform: &CoordTransform, x: f64, y: f64) -> Result<(f64, f64), Geore
 pub(in crate::georef) fn median(values: &mut [f64]) -> Option<f64> {
     values.sort_unstable_by(f64::total_cmp);
     values.get(values.len() / 2).copied()
+}
+
+/// Longitudes and latitudes of positions that are any.
+fn degrees(positions: impl IntoIterator<Item = Position>) -> (Vec<f64>, Vec<f64>) {
+    let places = positions
+        .into_iter()
+        .map(|position| (position.longitude.0, position.latitude.0));
+    places
+        .filter(|(longitude, latitude)| longitude.is_finite() && latitude.is_finite())
+        .unzip()
 }
 
 #[cfg(test)]
