@@ -9,11 +9,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use common::{dji_frames, files, find, raw_offsets, write, write_keys};
-use heatveil::audit::{Entry, Masked, Release, Signer, VerifyOptions, keygen, release, verify};
+use heatveil::audit::{
+    Entry, Masked, RawDeleted, Release, Signer, VerifyOptions, keygen, release, verify,
+};
 use heatveil::detect::{Class, Detection, Padding, Scripted};
 use heatveil::frame::FrameId;
 use heatveil::report::{ReportOptions, compose};
-use heatveil::retention::{Purge, due, purge};
+use heatveil::retention::{Purge, RetentionError, due, purge};
 use heatveil::review::{Decision, Desk, Margins, People, ReviewError};
 use heatveil::run::{Run, RunError, Silent};
 use heatveil::store::{Artifact, Existing};
@@ -89,6 +91,29 @@ impl Bench {
         self.run(out, reviewed, SETTINGS)
             .execute(&mut Silent)
             .unwrap();
+    }
+
+    /// A run whose parts are kept as long as these settings say.
+    fn kept_for(&self, retention: &str) {
+        let run = self.run("out", None, retention);
+        run.execute(&mut Silent).unwrap();
+    }
+
+    /// Deletes what is due of that run.
+    fn purge(
+        &self,
+        now: i64,
+        commitment_key: Option<&Path>,
+        folders_are_gone: bool,
+    ) -> Result<Vec<RawDeleted>, RetentionError> {
+        purge(&Purge {
+            folder: &self.path("out"),
+            now,
+            log: &Signer::load(&self.path("log.key")).unwrap(),
+            commitment_key,
+            intake_key: None,
+            folders_are_gone,
+        })
     }
 
     fn decide(
@@ -574,13 +599,9 @@ fn the_queue_holds_what_was_withheld_and_the_sample_what_the_log_chooses() {
 fn what_is_due_is_deleted_and_no_file_that_took_an_inputs_place() {
     let bench = Bench::new(CANARY);
     let retention = "[survey.retention]\nraw-days = 30\nworking-days = 1\nprivate-days = 31\ncommitment-key-days = 31";
-    bench
-        .run("out", None, retention)
-        .execute(&mut Silent)
-        .unwrap();
+    bench.kept_for(retention);
     let out = bench.path("out");
-    let keys = ["log.key", "commitment.key"].map(|name| bench.path(name));
-    let signer = Signer::load(&keys[0]).unwrap();
+    let key = bench.path("commitment.key");
     let due = |at| -> Vec<&str> {
         let dates = due(&out, at).unwrap();
         dates
@@ -589,20 +610,11 @@ fn what_is_due_is_deleted_and_no_file_that_took_an_inputs_place() {
             .map(|date| date.category)
             .collect()
     };
-    let delete = |now| {
-        purge(&Purge {
-            folder: &out,
-            now,
-            log: &signer,
-            commitment_key: Some(&keys[1]),
-            intake_key: None,
-            folders_are_gone: false,
-        })
-    };
+    let delete = |now| bench.purge(now, Some(&key), false);
     // Where the key lies elsewhere, nothing is said of it: other runs may need it.
     assert_eq!(due(AT + 31 * DAY), ["working", "raw", "private"]);
     let own = out.join("private/commitment.key");
-    write(&own, &fs::read(&keys[1]).unwrap());
+    write(&own, &fs::read(&key).unwrap());
     assert_eq!(due(AT), [""; 0]);
     assert_eq!(due(AT + 30 * DAY - 1), ["working"]);
     assert_eq!(
@@ -643,7 +655,7 @@ fn what_is_due_is_deleted_and_no_file_that_took_an_inputs_place() {
     let names: Vec<&str> = done.iter().map(|entry| entry.category.as_str()).collect();
     assert_eq!(names, ["raw", "private", "commitment-key"]);
     assert_eq!(done[0].frames, [[5, 5]]);
-    assert!(!own.exists() && keys[1].exists());
+    assert!(!own.exists() && key.exists());
     assert!(!out.join("private/frames.jsonl").exists());
     assert_eq!(bench.verify("out"), Vec::<String>::new());
     assert_eq!(due(AT + 40 * DAY), [""; 0]);
@@ -653,22 +665,9 @@ fn what_is_due_is_deleted_and_no_file_that_took_an_inputs_place() {
 fn a_missing_drive_is_no_deletion() {
     let bench = Bench::new(CANARY);
     let retention = "[survey.retention]\nraw-days = 1\nprivate-days = 1";
-    bench
-        .run("out", None, retention)
-        .execute(&mut Silent)
-        .unwrap();
+    bench.kept_for(retention);
     let key = bench.path("commitment.key");
-    let signer = Signer::load(&bench.path("log.key")).unwrap();
-    let delete = |folders_are_gone| {
-        purge(&Purge {
-            folder: &bench.path("out"),
-            now: AT + DAY,
-            log: &signer,
-            commitment_key: Some(&key),
-            intake_key: None,
-            folders_are_gone,
-        })
-    };
+    let delete = |folders_are_gone| bench.purge(AT + DAY, Some(&key), folders_are_gone);
     let before = bench.log("out");
     rename(&bench.path("in"), &bench.path("unmounted"));
     let refused = delete(false).unwrap_err();
@@ -683,25 +682,11 @@ fn a_missing_drive_is_no_deletion() {
 fn inputs_that_the_list_no_longer_names_are_left_and_hold_back_list_and_key() {
     let bench = Bench::new(CANARY);
     let retention = "[survey.retention]\nraw-days = 1\nprivate-days = 1\ncommitment-key-days = 1";
-    bench
-        .run("out", None, retention)
-        .execute(&mut Silent)
-        .unwrap();
+    bench.kept_for(retention);
     let key = bench.path("commitment.key");
     let own = bench.path("out/private/commitment.key");
     write(&own, &fs::read(&key).unwrap());
-    let signer = Signer::load(&bench.path("log.key")).unwrap();
-    let delete = |folders_are_gone| {
-        purge(&Purge {
-            folder: &bench.path("out"),
-            now: AT + DAY,
-            log: &signer,
-            commitment_key: None,
-            intake_key: None,
-            folders_are_gone,
-        })
-        .unwrap()
-    };
+    let delete = |folders_are_gone| bench.purge(AT + DAY, None, folders_are_gone).unwrap();
     let list = bench.path("out/private/frames.jsonl");
     let whole = fs::read_to_string(&list).unwrap();
 

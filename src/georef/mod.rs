@@ -33,6 +33,8 @@ pub use heights::{Geoid, HeightSystem, Stand, absolute};
 pub use lens::Lens;
 pub use locate::{Located, Locator, level, locate};
 pub use poses::{KnownPose, KnownPoses, PoseError, geo_txt};
+#[cfg(test)]
+pub(crate) use refine::made_view;
 pub use refine::{
     CameraCorrection, Detail, Offsets, Poses, Radiometric, Stated, Temperatures, Vignetting,
     match_temperatures, refine_poses,

@@ -341,26 +341,11 @@ fn placed(id: FrameId, correction: Correction, radiometric: Radiometric, matches
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Attitude;
-    use crate::georef::Intrinsics;
-    use crate::units::Degrees;
+    use crate::georef::made_view;
 
     /// Frames straight down from 60 m.
     fn views(frames: u32) -> Vec<(FrameId, View)> {
-        let camera = Intrinsics {
-            width: 640,
-            height: 512,
-            fx: 758.3,
-            fy: 758.3,
-            cx: 320.0,
-            cy: 256.0,
-        };
-        let down = Attitude {
-            yaw: Degrees(0.0),
-            pitch: Degrees(-90.0),
-            roll: Degrees(0.0),
-        };
-        let view = View::new(camera, (0.0, 0.0), Metres(60.0), down);
+        let view = made_view((0.0, 0.0), 60.0, 0.0, -90.0);
         (0..frames).map(|id| (FrameId(id), view)).collect()
     }
 

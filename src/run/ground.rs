@@ -352,27 +352,13 @@ fn mean(values: impl ExactSizeIterator<Item = f64>) -> f64 {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::Attitude;
-    use crate::georef::Intrinsics;
+    use crate::georef::made_view;
 
     /// Four frames 60 m up, of three flights that took off at 10, 30 and 25 m.
     fn heights(stated: &[u32]) -> (Option<Metres>, Vec<f64>) {
-        let camera = Intrinsics {
-            width: 640,
-            height: 512,
-            fx: 758.3,
-            fy: 758.3,
-            cx: 320.0,
-            cy: 256.0,
-        };
-        let nadir = Attitude {
-            yaw: Degrees(0.0),
-            pitch: Degrees(-90.0),
-            roll: Degrees(0.0),
-        };
         let frame = |id| MosaicFrame {
             id: FrameId(id),
-            view: View::new(camera, (0.0, 0.0), Metres(60.0), nadir),
+            view: made_view((0.0, 0.0), 60.0, 0.0, -90.0),
         };
         let mut frames = [0, 1, 2, 3].map(frame);
         let flights =

@@ -33,7 +33,7 @@ pub use vignetting::Vignetting;
 
 /// For tests: the view of a camera of 640x512 pixels without distortion, `up` metres above level 0, angles in degrees.
 #[cfg(test)]
-fn made_view(centre: (f64, f64), up: f64, yaw: f64, pitch: f64) -> super::View {
+pub(crate) fn made_view(centre: (f64, f64), up: f64, yaw: f64, pitch: f64) -> super::View {
     let camera = super::Intrinsics {
         width: 640,
         height: 512,
