@@ -27,6 +27,14 @@ const PER_FRAME: u64 = 8 << 10;
 /// What allocators and caches may vary by, bytes.
 const SLACK: u64 = 32 << 20;
 
+/// One heap, large blocks handed back at once (mallopt(3)): what lies unused in glibc's heap of each thread varies by 50 MiB from run to run, more than
+/// what is looked for here; like this it is 5 MiB.
+const ALLOCATOR: [(&str, &str); 3] = [
+    ("MALLOC_ARENA_MAX", "1"),
+    ("MALLOC_MMAP_THRESHOLD_", "524288"),
+    ("MALLOC_TRIM_THRESHOLD_", "131072"),
+];
+
 /// Frames and peak of a run.
 #[derive(Debug, Clone, Copy)]
 struct Peak {
@@ -52,6 +60,7 @@ fn measure(side: f64, step: f64, lane: f64) -> Peak {
     let child = Command::new(std::env::current_exe().unwrap())
         .args(["--exact", "child", "--ignored", "--nocapture"])
         .env(FOLDER, folder.path())
+        .envs(ALLOCATOR)
         .output()
         .unwrap();
     let text = String::from_utf8_lossy(&child.stdout).into_owned();
