@@ -13,6 +13,7 @@ mod lattice;
 mod patch;
 mod relief;
 mod source;
+mod tops;
 
 use std::path::Path;
 

@@ -6,9 +6,11 @@
 //!
 //! Rays are followed in steps of half a cell (ray marching over a height field: Musgrave, Kolb, Mace 1989, without the
 //! fractal): from a point to the camera to learn whether something hides it, from the camera to the first hit to learn
-//! what a pixel shows. Steps stop as soon as the ray is above everything in the patch.
+//! what a pixel shows. Steps stop as soon as the ray is above everything in the patch, and leave out squares that it passes over.
 
 use super::super::View;
+use super::tops::Tops;
+use crate::georef::camera::as_f64;
 use crate::units::Metres;
 
 /// Tangent of 50 degrees. Roofs are pitched up to about 45; a wall of 2.5 m that falls into the middle of a cell of 1 m
@@ -41,6 +43,7 @@ pub struct Patch {
     /// Levels of the lowest and the highest cell; level 0 where none is known.
     low: f64,
     high: f64,
+    tops: Tops,
 }
 
 /// What a pixel shows.
@@ -85,6 +88,7 @@ impl Patch {
             height,
             low: low.unwrap_or(0.0),
             high: high.unwrap_or(0.0),
+            tops: Tops::of(&heights, (width, height)),
             heights,
         }
     }
@@ -202,10 +206,22 @@ impl Patch {
         let highest = ((self.high + bias - up) / rise).min(1.0) * run;
         let step = STEP * self.cell;
         let (to_east, to_north, to_up) = (dx / run, dy / run, rise / run);
+        let by_cells = (STEP * to_east, -STEP * to_north);
         let mut along = step;
         while along < highest {
-            let level = self.height(along.mul_add(to_east, east), along.mul_add(to_north, north));
-            if level.is_some_and(|level| level > along.mul_add(to_up, up) + bias) {
+            let (at_east, at_north) = (along * to_east + east, along * to_north + north);
+            let clear = along * to_up + up + bias;
+            let over = self
+                .tops
+                .steps_over(self.cells(at_east, at_north), by_cells, clear);
+            if over > 0.0 {
+                along += over * step;
+                continue;
+            }
+            if self
+                .height(at_east, at_north)
+                .is_some_and(|level| level > clear)
+            {
                 return false;
             }
             along += step;
@@ -295,12 +311,17 @@ impl Patch {
         high - low
     }
 
-    /// The four cells around a place; `None` where one is missing.
-    fn quad(&self, east: f64, north: f64) -> Option<Quad> {
-        let (x, y) = (
+    /// A place in cells from the first one's centre, east and south.
+    fn cells(&self, east: f64, north: f64) -> (f64, f64) {
+        (
             (east - self.west) / self.cell,
             (self.north - north) / self.cell,
-        );
+        )
+    }
+
+    /// The four cells around a place; `None` where one is missing.
+    fn quad(&self, east: f64, north: f64) -> Option<Quad> {
+        let (x, y) = self.cells(east, north);
         if !(x >= 0.0 && y >= 0.0) {
             return None;
         }
@@ -324,7 +345,8 @@ impl Patch {
         ];
         levels.iter().sum::<f64>().is_finite().then_some(Quad {
             levels,
-            share: (x.fract(), y.fract()),
+            // `fract` is a call where the processor may lack SSE4.1.
+            share: (x - as_f64(column), y - as_f64(row)),
         })
     }
 }
