@@ -202,6 +202,20 @@ impl Scene {
     clippy::cast_precision_loss,
     reason = "cells are counted in the hundreds and clamped to the grid"
 )]
+/// Whether a ray meets the box around a body before `nearest`, with a micrometre to spare (slabs: Kay and Kajiya, 1986): most bodies of a cell are missed.
+fn meets_box(body: &Body, origin: Vec3, inverse: Vec3, nearest: f64) -> bool {
+    let (mut enter, mut leave) = (0.0_f64, nearest);
+    for axis in 0..3 {
+        let (a, b) = (
+            (body.low[axis] - origin[axis]) * inverse[axis],
+            (body.high[axis] - origin[axis]) * inverse[axis],
+        );
+        enter = enter.max(a.min(b));
+        leave = leave.min(a.max(b));
+    }
+    enter <= leave + 1e-6
+}
+
 impl Grid {
     /// Sorts `bodies` that lie within `half` metres of the middle.
     pub(super) fn new(bodies: Vec<Body>, half: f64) -> Self {
@@ -255,6 +269,7 @@ impl Grid {
             t = t.max(a.min(b));
             end = end.min(a.max(b));
         }
+        let inverse = direction.map(|by| 1.0 / by);
         let mut best: Option<Hit> = None;
         while t < end {
             let inside = t + 1e-6;
@@ -265,7 +280,9 @@ impl Grid {
             let cell = [self.cell(place[0]), self.cell(place[1])];
             for &index in &self.cells[cell[1] * self.across + cell[0]] {
                 let body = &self.bodies[index as usize];
-                if let Some(hit) = body.hit(origin, direction)
+                let nearest = best.map_or(far, |best| best.t);
+                if meets_box(body, origin, inverse, nearest)
+                    && let Some(hit) = body.hit(origin, direction)
                     && best.is_none_or(|best| hit.t < best.t)
                     && keep(body)
                 {
