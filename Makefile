@@ -46,9 +46,10 @@ web: .setup/web/licences.txt
 	node src/web/bundle.mjs .setup/web/npm/node_modules .setup/web
 	touch build.rs
 
-# The program with its runtime beside it. After the web bundle, where that is asked for: it is compiled in.
+# The program with its runtime beside it. After the web bundle, where that is asked for: it is compiled in. BESIDE names what is to be built with it:
+# asked for by themselves, tests want other features of some crates, and the program would be compiled once more for them.
 program: setup
-	$(CARGO) build --release --quiet
+	$(CARGO) build --release --quiet $(BESIDE)
 	ln -sf ../../.setup/onnxruntime/libonnxruntime.so target/release/libonnxruntime.so
 
 # An environment of packages with pinned hashes, for what only one command needs: target/$(1) from the list $(2).
