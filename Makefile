@@ -37,6 +37,7 @@ setup:
 
 # The lockfile fixes every package by its hash; none of their scripts runs. build.rs looks for the bundle when it is touched.
 web: .setup/web/licences.txt
+	@test build.rs -nt $< || touch build.rs
 
 .setup/web/licences.txt: src/web/package-lock.json src/web/bundle.js src/web/bundle.mjs
 	@.ci/setup web
@@ -44,7 +45,6 @@ web: .setup/web/licences.txt
 	cp src/web/package.json src/web/package-lock.json .setup/web/npm/
 	npm ci --prefix .setup/web/npm --ignore-scripts --no-audit --no-fund --silent
 	node src/web/bundle.mjs .setup/web/npm/node_modules .setup/web
-	touch build.rs
 
 # The program with its runtime beside it. After the web bundle, where that is asked for: it is compiled in. BESIDE names what is to be built with it:
 # asked for by themselves, tests want other features of some crates, and the program would be compiled once more for them.

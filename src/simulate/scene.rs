@@ -196,26 +196,29 @@ impl Scene {
     }
 }
 
+/// By how much the box around a body is larger than the body, metres: rounding loses no hit on a face or an edge.
+const SPARE: f64 = 1e-6;
+
+/// Whether a ray meets the box around a body before `nearest` (slabs: Kay and Kajiya, 1986): most bodies of a cell are missed.
+fn meets_box(body: &Body, origin: Vec3, inverse: Vec3, nearest: f64) -> bool {
+    let (mut enter, mut leave) = (0.0_f64, nearest);
+    for (axis, inverse) in inverse.into_iter().enumerate() {
+        let (a, b) = (
+            (body.low[axis] - SPARE - origin[axis]) * inverse,
+            (body.high[axis] + SPARE - origin[axis]) * inverse,
+        );
+        enter = enter.max(a.min(b));
+        leave = leave.min(a.max(b));
+    }
+    enter <= leave
+}
+
 #[expect(
     clippy::cast_possible_truncation,
     clippy::cast_sign_loss,
     clippy::cast_precision_loss,
     reason = "cells are counted in the hundreds and clamped to the grid"
 )]
-/// Whether a ray meets the box around a body before `nearest`, with a micrometre to spare (slabs: Kay and Kajiya, 1986): most bodies of a cell are missed.
-fn meets_box(body: &Body, origin: Vec3, inverse: Vec3, nearest: f64) -> bool {
-    let (mut enter, mut leave) = (0.0_f64, nearest);
-    for axis in 0..3 {
-        let (a, b) = (
-            (body.low[axis] - origin[axis]) * inverse[axis],
-            (body.high[axis] - origin[axis]) * inverse[axis],
-        );
-        enter = enter.max(a.min(b));
-        leave = leave.min(a.max(b));
-    }
-    enter <= leave + 1e-6
-}
-
 impl Grid {
     /// Sorts `bodies` that lie within `half` metres of the middle.
     pub(super) fn new(bodies: Vec<Body>, half: f64) -> Self {

@@ -258,6 +258,7 @@ impl Window {
         };
         mean
     }
+
     /// `NAN` outside.
     fn sample(&self, samples: &[f32], column: i64, row: i64) -> f32 {
         match (usize::try_from(column), usize::try_from(row)) {
