@@ -97,6 +97,19 @@ fn case() -> impl Strategy<Value = Case> {
     })
 }
 
+impl Case {
+    /// Windows become means, everything else no data; neither buildings nor walls are asked for.
+    fn with_means_of_windows(finds: Vec<Find>) -> Self {
+        Self {
+            finds,
+            means: [false, false, false, true],
+            seed: 1,
+            buildings: false,
+            walls: false,
+        }
+    }
+}
+
 impl Find {
     /// Somebody who stands over the right edge of this find, most of them outside even of what is padded: a region has a mean that knows them by the
     /// time they are seen.
@@ -384,13 +397,7 @@ fn a_mean_that_differs_changes_what_is_published() {
         size: (30, 30),
         late: None,
     };
-    let mut case = Case {
-        finds: vec![find],
-        means: [false, false, false, true],
-        seed: 1,
-        buildings: false,
-        walls: false,
-    };
+    let mut case = Case::with_means_of_windows(vec![find]);
     let bench = Bench::new();
     bench.flight("one", &case, 1);
     // The same find, but its pixels are made anew as if nothing of them were published.
@@ -412,13 +419,7 @@ fn a_region_under_which_somebody_is_found_later_shows_nothing_of_them() {
         size: (24, 30),
         late: None,
     };
-    let case = Case {
-        finds: vec![window, window.beside()],
-        means: [false, false, false, true],
-        seed: 1,
-        buildings: false,
-        walls: false,
-    };
+    let case = Case::with_means_of_windows(vec![window, window.beside()]);
     let bench = Bench::new();
     for (name, seed) in [("one", 1), ("other", 2)] {
         bench.flight(name, &case, seed);

@@ -263,16 +263,15 @@ impl Grid {
         }
         let mut t = ((TALLEST - origin[2]) / direction[2]).max(0.0);
         let mut end = far;
+        let inverse = direction.map(|by| 1.0 / by);
         for axis in 0..2 {
-            let inverse = 1.0 / direction[axis];
             let (a, b) = (
-                (-self.half - origin[axis]) * inverse,
-                (self.half - origin[axis]) * inverse,
+                (-self.half - origin[axis]) * inverse[axis],
+                (self.half - origin[axis]) * inverse[axis],
             );
             t = t.max(a.min(b));
             end = end.min(a.max(b));
         }
-        let inverse = direction.map(|by| 1.0 / by);
         let mut best: Option<Hit> = None;
         while t < end {
             let inside = t + 1e-6;

@@ -236,7 +236,7 @@ impl Window {
         );
         let (left, top) = (floor(x), floor(y));
         let (right, under) = (left.saturating_add(1), top.saturating_add(1));
-        let (east, south) = (x - whole(left), y - whole(top));
+        let (east, south) = (x - f64::from(left), y - f64::from(top));
         let (mut sum, mut weights) = (0.0, 0.0);
         for (column, row, weight) in [
             (left, top, (1.0 - east) * (1.0 - south)),
@@ -260,7 +260,7 @@ impl Window {
     }
 
     /// `NAN` outside.
-    fn sample(&self, samples: &[f32], column: i64, row: i64) -> f32 {
+    fn sample(&self, samples: &[f32], column: i32, row: i32) -> f32 {
         match (usize::try_from(column), usize::try_from(row)) {
             (Ok(column), Ok(row)) if column < self.samples.0 => {
                 let at = row.saturating_mul(self.samples.0).saturating_add(column);
@@ -275,16 +275,8 @@ impl Window {
 /// the processor may lack SSE4.1, and each cell of a surface asks twice.
 #[expect(
     clippy::cast_possible_truncation,
-    reason = "`as` saturates, far outside of every window"
+    reason = "`as` saturates; GDAL counts pixels in 32 bits too"
 )]
-fn floor(place: f64) -> i64 {
-    (place as i64).saturating_sub(i64::from(place < 0.0))
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "pixels are counted far below 2^52"
-)]
-fn whole(place: i64) -> f64 {
-    place as f64
+fn floor(place: f64) -> i32 {
+    (place as i32).saturating_sub(i32::from(place < 0.0))
 }

@@ -7,8 +7,6 @@ use crate::georef::camera::as_f64;
 
 /// Cells along a square.
 const SIDE: usize = 16;
-/// Steps at once: where a step goes next to nowhere.
-const MOST: f64 = 1e6;
 
 /// The highest level of each square.
 #[derive(Debug, Clone)]
@@ -41,7 +39,7 @@ impl Tops {
     }
 
     /// How many steps of a line may be taken at once: 0 where something in its square may stand above `level`. `(column, row)` are cells, whole for the
-    /// centres, and `(by_column, by_row)` what a step goes; the line rises. Zero outside.
+    /// centres, and `(by_column, by_row)` what a step goes; the line rises. Zero outside, without end for a line straight up.
     pub(super) fn steps_over(
         &self,
         (column, row): (f64, f64),
@@ -76,7 +74,7 @@ impl Tops {
         };
         way(column, i, by_column)
             .min(way(row, j, by_row))
-            .clamp(1.0, MOST)
+            .max(1.0)
             .trunc()
     }
 }
@@ -151,6 +149,7 @@ mod tests {
         assert_eq!(tops.steps_over((36.0, 10.0), (0.5, 0.0), 1.0), 0.0);
         assert_eq!(tops.steps_over((36.0, 10.0), (0.5, 0.0), 5.5), 24.0);
         assert_eq!(tops.steps_over((30.0, 10.0), (0.5, 0.0), 1.0), 4.0);
+        assert_eq!(tops.steps_over((1.0, 2.0), (0.0, 0.0), 1.0), f64::INFINITY);
         // Outside nothing is known to be left out.
         for outside in [
             (-1.0, 2.0),
