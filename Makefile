@@ -113,7 +113,7 @@ after-faults: setup
 	STEP=$(or $(STEP),1) $(CARGO) test --release --test faults -- --ignored --nocapture after::every
 
 noninterference: setup
-	CASES=$(or $(CASES),200) $(CARGO) test --release --test noninterference -- --ignored --nocapture many_cases
+	CASES=$(or $(CASES),200) $(CARGO) test --release --test suite -- --ignored --nocapture many_cases
 
 # FRAMES=240 of a simulated flight; the answer is intruder/intruder.md.
 intruder: program

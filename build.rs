@@ -1,6 +1,7 @@
-//! Says whether the map library of `heatveil serve` is there to be embedded: `make web` puts it into `.setup/web`.
+//! What is embedded and is no source: OSTN15's table, packed; the map library of `heatveil serve`, where `make web` put it into `.setup/web`.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
+use std::{env, fs, io};
 
 /// What `src/serve/assets.rs` embeds.
 const FILES: [&str; 4] = [
@@ -10,9 +11,44 @@ const FILES: [&str; 4] = [
     "licences.txt",
 ];
 
-fn main() {
-    println!("cargo::rustc-check-cfg=cfg(map_library)");
+/// Columns and rows of OSTN15, as `src/georef/british.rs` has them.
+const NODES: (i32, i32) = (701, 1251);
+
+fn main() -> io::Result<()> {
     println!("cargo::rerun-if-changed=build.rs");
+    map_library();
+    ostn15()
+}
+
+/// `ostn15.bin`: by rows from the south-west, each node's shifts east and north in millimetres, as two little-endian i32. A quarter of the crate's own map,
+/// which rustc takes a minute to read wherever it is a part of the program.
+fn ostn15() -> io::Result<()> {
+    let mut table = Vec::new();
+    for node in 1..=NODES.0 * NODES.1 {
+        let (east, north, _) = ostn15_phf::ostn15_lookup(&node)
+            .ok_or_else(|| io::Error::other(format!("OSTN15 has no node {node}")))?;
+        for metres in [east, north] {
+            #[expect(
+                clippy::cast_possible_truncation,
+                reason = "a hundred metres and a bit"
+            )]
+            let millimetres = (metres * 1000.0).round() as i32;
+            #[expect(clippy::float_cmp, reason = "what was packed is what the table says")]
+            let same = f64::from(millimetres) / 1000.0 == metres;
+            if !same {
+                let what = format!("node {node} of OSTN15 is no whole millimetre: {metres}");
+                return Err(io::Error::other(what));
+            }
+            table.extend(millimetres.to_le_bytes());
+        }
+    }
+    let folder = env::var_os("OUT_DIR").ok_or_else(|| io::Error::other("run by cargo"))?;
+    #[expect(clippy::disallowed_methods, reason = "of a build, not of a run")]
+    fs::write(PathBuf::from(folder).join("ostn15.bin"), table)
+}
+
+fn map_library() {
+    println!("cargo::rustc-check-cfg=cfg(map_library)");
     let folder = Path::new(".setup/web");
     let mut all = true;
     for name in FILES {

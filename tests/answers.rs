@@ -4,16 +4,14 @@
 //! edge of any frame.
 
 #![cfg(feature = "cli")]
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
-mod common;
 
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{dji_frames, find, fixture_frames, write, write_keys};
+use crate::common;
+use crate::common::{dji_frames, find, fixture_frames, write, write_keys};
 use heatveil::answers::{Answer, Index, Places, Question};
 use heatveil::audit::{
     AuditError, Entry, RawDeleted, Release, ReviewDecided, Signer, VerifyOptions, append_after,

@@ -1,7 +1,5 @@
 //! Who may import whom: data flows one way, and the privacy kernel knows nobody above it.
 
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -298,6 +296,28 @@ fn the_check_sees_imports() {
         3
     );
     assert!(named("/// crate::tiles\n#[cfg(test)]\nmod tests {\nuse crate::run;").is_empty());
+}
+
+/// `autotests` is off: a file that nobody names would be no test.
+#[test]
+fn every_test_file_is_compiled() {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR"));
+    let read = |name: &str| fs::read_to_string(root.join(name)).unwrap();
+    let (suite, package) = (read("tests/suite.rs"), read("Cargo.toml"));
+    let mut files = Vec::new();
+    sources(&root.join("tests"), &mut files);
+    let forgotten: Vec<_> = files
+        .iter()
+        .map(|file| file.strip_prefix(root.join("tests")).unwrap())
+        .filter_map(|file| file.components().next()?.as_os_str().to_str())
+        .map(|first| first.trim_end_matches(".rs"))
+        .filter(|name| {
+            !suite.contains(&format!("\nmod {name};"))
+                && !package.contains(&format!("[[test]]\nname = \"{name}\""))
+        })
+        .collect();
+    assert!(files.len() > 50, "{}", files.len());
+    assert!(forgotten.is_empty(), "{forgotten:?}");
 }
 
 #[test]

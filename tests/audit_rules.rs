@@ -1,15 +1,13 @@
 //! Rules of the log that a small run shows: what stands behind it, which paths its entries publish, and that its proofs are there.
 
 #![cfg(feature = "cli")]
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
-mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use common::{dji_frames, write, write_keys};
+use crate::common;
+use crate::common::{dji_frames, write, write_keys};
 use heatveil::audit::{
     AuditError, Entry, ReviewDecided, Signer, VerifyOptions, append_after, append_what, keygen,
     prove, read, root_of, verify,

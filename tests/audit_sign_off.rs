@@ -1,8 +1,6 @@
 //! What reviewers and approvers add to a finished run: proofs, cosignatures, releases. Every change to them is found, by `verify` and by
 //! a Go program that uses none of our code.
 
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

@@ -1,7 +1,5 @@
 //! Every change to a log is found, by `verify` and by a Go program that uses none of our code.
 
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;

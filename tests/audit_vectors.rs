@@ -1,7 +1,5 @@
 //! The building blocks of the log agree with published vectors, and its page with the code.
 
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,10 +1,6 @@
 //! What one frame shows, its neighbours in time hide too: on a simulated flight, with a detector that knows the
 //! truth and is blind in every second frame.
 
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroUsize;
@@ -12,7 +8,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{files, write_keys};
+use crate::common;
+use crate::common::{files, write_keys};
 use heatveil::audit::{Entry, VerifyOptions, verify};
 use heatveil::config::CarryConfig;
 use heatveil::detect::{

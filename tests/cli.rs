@@ -2,15 +2,13 @@
 //! rest of the frames still worked on.
 
 #![cfg(all(feature = "cli", feature = "onnx"))]
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
-mod common;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use common::{dji_frames, files, fixture_frames, raw_offsets, write};
+use crate::common;
+use crate::common::{dji_frames, files, fixture_frames, raw_offsets, write};
 
 struct Bench(tempfile::TempDir);
 

@@ -2,9 +2,6 @@
 //! (the claim, on labelled real frames, is in models/README.md).
 
 #![cfg(feature = "onnx")]
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
-mod common;
 
 use std::path::{Path, PathBuf};
 
@@ -17,6 +14,8 @@ use heatveil::ingest::{IngestOptions, decode};
 use heatveil::radiometry;
 use heatveil::raster::Raster;
 use heatveil::redact::{RedactConfig, mask};
+
+use crate::common;
 
 fn fixture_frames() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/flight/frames")

@@ -1,11 +1,7 @@
 //! Each line of defence alone, on the committed synthetic flight.
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
-mod common;
-
 use std::path::Path;
 
-use common::fixture_frames;
+use crate::common::fixture_frames;
 use heatveil::detect::{Detector, Scripted, WarmSpotConfig, WarmSpots};
 use heatveil::frame::FrameId;
 use heatveil::georef::{self, CameraOverrides};

@@ -8,13 +8,12 @@
     reason = "test code: helpers unwrap, and the counts are the result"
 )]
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{dji_frames, files, find, raw_offsets, write, write_keys};
+use crate::common;
+use crate::common::{dji_frames, files, find, raw_offsets, write, write_keys};
 use heatveil::audit::{Entry, VerifyOptions, verify};
 use heatveil::detect::{Class, Detection, Scripted};
 use heatveil::frame::FrameId;

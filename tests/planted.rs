@@ -2,18 +2,16 @@
 //! report, pages, public letter. Serial numbers, file and folder names, addresses, precise times, places of frames. Pixels are `tests/privacy.rs`' part.
 
 #![cfg(feature = "cli")]
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
-mod common;
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
+use crate::common;
+use crate::common::{dji_frames, files, fixture_frames, write, write_keys};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD as STANDARD, BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD};
-use common::{dji_frames, files, fixture_frames, write, write_keys};
 use heatveil::audit::{Entry, Release, Signer, VerifyOptions, cosign, keygen, release, verify};
 use heatveil::pages::PagesOptions;
 use heatveil::published::Published;

@@ -1,9 +1,5 @@
 //! What stands under a mask changes no published byte, whatever the number of threads or interruptions.
 
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroUsize;
@@ -11,7 +7,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{dji_frames, files, find, raw_offsets, write, write_keys};
+use crate::common;
+use crate::common::{dji_frames, files, find, raw_offsets, write, write_keys};
 use heatveil::audit::{Entry, VerifyOptions, verify};
 use heatveil::detect::{Beyond, Class, Scripted, WarmSpotConfig};
 use heatveil::frame::FrameId;

@@ -1,16 +1,13 @@
 //! The evidence pack: nothing planted in inputs or settings comes through, the pages are sound, and the commands they print work.
 
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
-mod common;
-
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use common::{dji_frames, find, raw_offsets, write, write_keys};
+use crate::common;
+use crate::common::{dji_frames, find, raw_offsets, write, write_keys};
 use heatveil::audit::{
     AuditError, Entry, RawDeleted, Release, ReviewDecided, Signer, append_after, append_what,
     keygen, release,

@@ -6,12 +6,11 @@
     reason = "test code: helpers unwrap, and tests damage what a crash may"
 )]
 
-mod common;
-
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{dji_frames, files, write, write_keys};
+use crate::common;
+use crate::common::{dji_frames, files, write, write_keys};
 use heatveil::audit::{AuditError, Entry, VerifyOptions, verify};
 use heatveil::run::{Run, RunError, Silent, Summary};
 use heatveil::store::{Existing, Store};

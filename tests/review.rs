@@ -1,14 +1,11 @@
 //! What people decide after a run, and what a run that follows them makes of it; what is deleted when it is due.
 
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use common::{dji_frames, files, find, raw_offsets, write, write_keys};
+use crate::common;
+use crate::common::{dji_frames, files, find, raw_offsets, write, write_keys};
 use heatveil::audit::{
     Entry, Masked, RawDeleted, Release, Signer, VerifyOptions, keygen, release, verify,
 };

@@ -1,13 +1,10 @@
 //! Where one person's decision ends: frames beyond what the models were evaluated for, decisions that a run came too late for.
 
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
-mod common;
-
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use common::{dji_frames, write, write_keys};
+use crate::common;
+use crate::common::{dji_frames, write, write_keys};
 use heatveil::audit::{Entry, Masked, Signer, VerifyOptions, keygen, verify};
 use heatveil::detect::{Envelope, Scripted};
 use heatveil::review::{Decision, Desk, Margins, People, Proposal, ReviewError};

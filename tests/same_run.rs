@@ -6,8 +6,6 @@
     reason = "test code: helpers unwrap, and tests damage what a crash may"
 )]
 
-mod common;
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::num::NonZeroUsize;
@@ -15,7 +13,8 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use common::{dji_frames, files, find, fixture_frames, write, write_keys};
+use crate::common;
+use crate::common::{dji_frames, files, find, fixture_frames, write, write_keys};
 use heatveil::audit::{Entry, VerifyOptions, verify};
 use heatveil::detect::{Class, Scripted};
 use heatveil::frame::FrameId;

@@ -1,15 +1,13 @@
 //! Inputs that lie there sealed: the run is the same, nothing is unsealed on a disk, and the key is the deletion.
 
 #![cfg(feature = "cli")]
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
-mod common;
 
 use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use common::{dji_frames, files, write, write_keys};
+use crate::common;
+use crate::common::{dji_frames, files, write, write_keys};
 use heatveil::audit::{Entry, RawDeleted, Signer, VerifyOptions, verify};
 use heatveil::retention::{Purge, RetentionError, due, purge};
 use heatveil::run::Silent;

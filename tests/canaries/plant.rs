@@ -1,6 +1,6 @@
 //! Files of each format with a text of its own in every place that can hold one.
 
-use crate::tags::{ASCII, BYTES, Tag, Tiff, UNDEFINED, packet};
+use super::tags::{ASCII, BYTES, Tag, Tiff, UNDEFINED, packet};
 
 /// What was planted where.
 #[derive(Debug, Clone)]

@@ -5,7 +5,7 @@ use std::io::Read;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use crate::plant::{MARK, utf16};
+use super::plant::{MARK, utf16};
 
 /// A text as it is, in UTF-16, in hexadecimal, and in base64 wherever in a group of three bytes it begins.
 fn forms(text: &str) -> Vec<Vec<u8>> {

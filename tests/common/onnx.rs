@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
 
-use crate::common::write;
+use super::write;
 
 /// A protobuf message that is being written.
 #[derive(Debug, Clone, Default)]
@@ -179,6 +179,7 @@ pub(crate) fn distances_of_scores() -> Message {
 
 /// Writes a model of one class and its card, made for any picture; returns the card's path.
 pub(crate) fn with_card(folder: &Path, name: &str, model: &[u8]) -> PathBuf {
+    #[expect(clippy::format_collect, reason = "one hash")]
     let sha256: String = Sha256::digest(model)
         .iter()
         .map(|byte| format!("{byte:02x}"))

@@ -11,8 +11,8 @@ use std::time::Duration;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::common::onnx::{times, with_card};
 use crate::common::{dji_frames, files, onnx_runtime, raw_offsets, write, write_keys};
-use crate::onnx::{times, with_card};
 
 /// Counts of the person in the frames: 77.1875 °C, far above everything else in the scene.
 pub(crate) const CANARY: u16 = 22_420;

@@ -17,6 +17,3 @@ mod common;
 mod crash;
 mod inject;
 mod kill;
-#[path = "../common/onnx.rs"]
-#[expect(dead_code, reason = "models for other tests too")]
-mod onnx;

@@ -11,8 +11,8 @@ use heatveil::georef::{
 use heatveil::raster::Raster;
 use heatveil::tiles::{MosaicFrame, MosaicOptions, MosaicReport, TilesError, build, build_on};
 
+use super::seams::Seams;
 use crate::common::unmasked;
-use crate::seams::Seams;
 
 pub(crate) struct Flight {
     pub(crate) metas: Vec<FrameMeta>,

@@ -5,8 +5,8 @@ use std::os::unix::ffi::OsStrExt;
 
 use crate::bench::Bench;
 use crate::bombs::bombs;
+use crate::common::onnx::{times, with_card};
 use crate::common::{dji_frames, write};
-use crate::onnx::{times, with_card};
 
 #[test]
 fn every_bomb_ends_with_a_reason_in_bounded_memory_and_the_good_frames_are_published() {

@@ -20,9 +20,5 @@ mod folders;
 mod frames;
 mod models;
 mod names;
-#[path = "../common/onnx.rs"]
-mod onnx;
-#[path = "../common/serve.rs"]
-mod serve;
 mod served;
 mod settings;

@@ -5,11 +5,11 @@ use heatveil::frame::{FrameId, ModelInput};
 use heatveil::raster::Raster;
 
 use crate::bench::Bench;
-use crate::common::onnx_runtime;
-use crate::onnx::{
+use crate::common::onnx::{
     BOOL, DOUBLE, FLOAT, INT64, Message, body, constant, distances_of_scores, graph, integers,
     network, network_of, node, times, times_constant, value, with_card,
 };
+use crate::common::onnx_runtime;
 
 fn runtime() -> Runtime {
     Runtime::load(&runtime_library(Some(&onnx_runtime())), None)

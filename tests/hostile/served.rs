@@ -5,9 +5,9 @@ use std::os::unix::fs::symlink;
 use std::path::Path;
 
 use crate::bench::Bench;
+use crate::common::serve::Served;
 use crate::common::write;
 use crate::folders::{Attack, attacked, attacks, finished, pipe, remove};
-use crate::serve::Served;
 
 /// What stands in a file beside the folder.
 const SECRET: &str = "4711 stands outside of the folder 4711";

@@ -7,8 +7,8 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::bench::{Bench, lengthen};
+use crate::common::onnx::{times, with_card};
 use crate::common::write;
-use crate::onnx::{times, with_card};
 
 #[test]
 fn settings_that_are_no_settings_are_refused_at_once() {

@@ -11,23 +11,20 @@
     reason = "test code: helpers unwrap, and the counts are the result"
 )]
 
-#[path = "../common/mod.rs"]
-mod common;
 mod exiftool;
 mod plant;
 mod search;
-#[path = "../common/serve.rs"]
-mod serve;
 mod tags;
 
 use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use common::{files, fixture_frames, write};
+use crate::common;
+use crate::common::serve::Served;
+use crate::common::{files, fixture_frames, write};
 use plant::{Canary, Planter, find};
 use search::{holds, suspicious, unpacked};
-use serve::Served;
 
 /// Application segments that hold what the decoder needs, by format.
 const FORMATS: [(&str, char, &str, &[u8]); 4] = [

@@ -2,11 +2,7 @@
 //!
 //! Skipped, saying so, where the data is absent (`HEATVEIL_DATA`, default `../shared/data`).
 
-#![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
-
 mod chart;
-#[path = "../common/mod.rs"]
-mod common;
 mod flight;
 mod rims;
 mod seams;
