@@ -10,8 +10,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common;
-use crate::common::{dji_frames, find, fixture_frames, write, write_keys};
 use heatveil::answers::{Answer, Index, Places, Question};
 use heatveil::audit::{
     AuditError, Entry, RawDeleted, Release, ReviewDecided, Signer, VerifyOptions, append_after,
@@ -22,6 +20,8 @@ use heatveil::frame::FrameId;
 use heatveil::run::{Run, Silent};
 use heatveil::store::{Existing, Store};
 use heatveil::units::Metres;
+
+use crate::common::{self, dji_frames, find, fixture_frames, write, write_keys};
 
 /// Seen by all nine frames; by all but 2 and 4; by 6 alone; by none.
 const MIDDLE: (f64, f64) = (-2.450_061_9, 54.599_982_0);

@@ -6,13 +6,13 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common;
-use crate::common::{dji_frames, write, write_keys};
 use heatveil::audit::{
     AuditError, Entry, ReviewDecided, Signer, VerifyOptions, append_after, append_what, keygen,
     prove, read, root_of, verify,
 };
 use heatveil::run::Silent;
+
+use crate::common::{self, dji_frames, write, write_keys};
 
 const AT: i64 = 1_768_516_200;
 

@@ -8,8 +8,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::common;
-use crate::common::{files, write_keys};
 use heatveil::audit::{Entry, VerifyOptions, verify};
 use heatveil::config::CarryConfig;
 use heatveil::detect::{
@@ -21,6 +19,8 @@ use heatveil::redact::RedactConfig;
 use heatveil::run::{Outcome, Progress, Run, RunError, Silent};
 use heatveil::simulate::{self, Options, Preset};
 use heatveil::store::{Existing, layout};
+
+use crate::common::{self, files, write_keys};
 
 /// A flight, the persons in it, and outputs.
 struct Bench {

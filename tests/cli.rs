@@ -7,8 +7,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
 
-use crate::common;
-use crate::common::{dji_frames, files, fixture_frames, raw_offsets, write};
+use crate::common::{self, dji_frames, files, fixture_frames, raw_offsets, write};
 
 struct Bench(tempfile::TempDir);
 

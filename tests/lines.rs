@@ -1,13 +1,15 @@
 //! Each line of defence alone, on the committed synthetic flight.
+
 use std::path::Path;
 
-use crate::common::fixture_frames;
 use heatveil::detect::{Detector, Scripted, WarmSpotConfig, WarmSpots};
 use heatveil::frame::FrameId;
 use heatveil::georef::{self, CameraOverrides};
 use heatveil::ingest::{self, IngestOptions};
 use heatveil::radiometry;
 use heatveil::redact::{self, RedactConfig, RedactionMask};
+
+use crate::common::fixture_frames;
 
 /// A person that the simulator shows, in pixels: left, top, right, bottom.
 struct Person {

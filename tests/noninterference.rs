@@ -12,8 +12,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::common;
-use crate::common::{dji_frames, files, find, raw_offsets, write, write_keys};
 use heatveil::audit::{Entry, VerifyOptions, verify};
 use heatveil::detect::{Class, Detection, Scripted};
 use heatveil::frame::FrameId;
@@ -22,6 +20,8 @@ use heatveil::run::{Run, Silent};
 use heatveil::store::Existing;
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestRng, TestRunner};
+
+use crate::common::{self, dji_frames, files, find, raw_offsets, write, write_keys};
 
 /// Frames of the flight.
 const FRAMES: u32 = 4;

@@ -8,8 +8,6 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 
-use crate::common;
-use crate::common::{dji_frames, files, fixture_frames, write, write_keys};
 use base64::Engine;
 use base64::prelude::{BASE64_STANDARD as STANDARD, BASE64_STANDARD_NO_PAD as STANDARD_NO_PAD};
 use heatveil::audit::{Entry, Release, Signer, VerifyOptions, cosign, keygen, release, verify};
@@ -17,6 +15,8 @@ use heatveil::pages::PagesOptions;
 use heatveil::published::Published;
 use heatveil::run::{Run, Silent};
 use heatveil::store::Existing;
+
+use crate::common::{self, dji_frames, files, fixture_frames, write, write_keys};
 
 const FOLDER: &str = "canary-street-12";
 const FILE: &str = "CANARY-FILE-4711";

@@ -7,13 +7,13 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::common;
-use crate::common::{dji_frames, files, find, raw_offsets, write, write_keys};
 use heatveil::audit::{Entry, VerifyOptions, verify};
 use heatveil::detect::{Beyond, Class, Scripted, WarmSpotConfig};
 use heatveil::frame::FrameId;
 use heatveil::run::{FrameFootprint, Outcome, Progress, Run, RunError, Silent, Summary};
 use heatveil::store::Existing;
+
+use crate::common::{self, dji_frames, files, find, raw_offsets, write, write_keys};
 
 /// A folder of frames, keys and outputs.
 struct Bench {

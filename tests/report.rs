@@ -6,8 +6,6 @@ use std::path::Path;
 use std::process::Command;
 use std::sync::OnceLock;
 
-use crate::common;
-use crate::common::{dji_frames, find, raw_offsets, write, write_keys};
 use heatveil::audit::{
     AuditError, Entry, RawDeleted, Release, ReviewDecided, Signer, append_after, append_what,
     keygen, release,
@@ -20,6 +18,8 @@ use heatveil::store::{Artifact, Existing};
 use quick_xml::Reader;
 use quick_xml::escape::resolve_predefined_entity;
 use quick_xml::events::{BytesStart, Event};
+
+use crate::common::{self, dji_frames, find, raw_offsets, write, write_keys};
 
 /// What must come out as text wherever it is shown.
 const OPERATOR: &str = "Canary <script>alert('operator')</script> & Sons";

@@ -9,11 +9,11 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::common;
-use crate::common::{dji_frames, files, write, write_keys};
 use heatveil::audit::{AuditError, Entry, VerifyOptions, verify};
 use heatveil::run::{Run, RunError, Silent, Summary};
 use heatveil::store::{Existing, Store};
+
+use crate::common::{self, dji_frames, files, write, write_keys};
 
 struct Bench(tempfile::TempDir);
 

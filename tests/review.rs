@@ -4,8 +4,6 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use crate::common;
-use crate::common::{dji_frames, files, find, raw_offsets, write, write_keys};
 use heatveil::audit::{
     Entry, Masked, RawDeleted, Release, Signer, VerifyOptions, keygen, release, verify,
 };
@@ -16,6 +14,8 @@ use heatveil::retention::{Purge, RetentionError, due, purge};
 use heatveil::review::{Decision, Desk, Margins, People, ReviewError};
 use heatveil::run::{Run, RunError, Silent};
 use heatveil::store::{Artifact, Existing};
+
+use crate::common::{self, dji_frames, files, find, raw_offsets, write, write_keys};
 
 /// In every frame. Edges lie on the grid of masks.
 const PERSON: [u32; 4] = [300, 200, 340, 260];

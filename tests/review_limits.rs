@@ -3,13 +3,13 @@
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
-use crate::common;
-use crate::common::{dji_frames, write, write_keys};
 use heatveil::audit::{Entry, Masked, Signer, VerifyOptions, keygen, verify};
 use heatveil::detect::{Envelope, Scripted};
 use heatveil::review::{Decision, Desk, Margins, People, Proposal, ReviewError};
 use heatveil::run::{Run, Silent};
 use heatveil::store::Artifact;
+
+use crate::common::{self, dji_frames, write, write_keys};
 
 const AT: i64 = 1_768_516_200;
 const PIXELS: u64 = 640 * 512;

@@ -13,14 +13,14 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 
-use crate::common;
-use crate::common::{dji_frames, files, find, fixture_frames, write, write_keys};
 use heatveil::audit::{Entry, VerifyOptions, verify};
 use heatveil::detect::{Class, Scripted};
 use heatveil::frame::FrameId;
 use heatveil::run::{Outcome, Progress, Run, RunError, Shard, ShardPlan, Silent, Summary, Worked};
 use heatveil::seal::IntakeKey;
 use heatveil::store::Existing;
+
+use crate::common::{self, dji_frames, files, find, fixture_frames, write, write_keys};
 
 fn run(folder: &Path, settings: &str) -> Run {
     common::run(folder, "in", "out", settings)

@@ -6,13 +6,13 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use crate::common;
-use crate::common::{dji_frames, files, write, write_keys};
 use heatveil::audit::{Entry, RawDeleted, Signer, VerifyOptions, verify};
 use heatveil::retention::{Purge, RetentionError, due, purge};
 use heatveil::run::Silent;
 use heatveil::seal::IntakeKey;
 use heatveil::store::Artifact;
+
+use crate::common::{self, dji_frames, files, write, write_keys};
 
 const AT: i64 = 1_768_516_200;
 const DAY: i64 = 86_400;

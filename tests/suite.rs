@@ -1,5 +1,5 @@
 //! The tests that may share a process, as one program: two dozen would each compile and link what they share. Apart, and named in Cargo.toml, are those that
-//! count a process's memory, start themselves again, or take minutes.
+//! count a process's memory, start themselves again, want another feature, or take minutes.
 
 #![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
 

@@ -1,6 +1,7 @@
 //! A house like a box under known cameras: where its roof lies in the map, what it hides, and what its walls give away.
 //!
 //! Frames are rendered here by cutting rays with a box, so that nothing of the code under test says what is to be seen.
+
 #![expect(
     clippy::unwrap_used,
     clippy::cast_precision_loss,

@@ -1,4 +1,5 @@
 //! Mosaic, Cloud-Optimized GeoTIFF and web pyramid from synthetic frames over ground of known temperature.
+
 #![expect(
     clippy::unwrap_used,
     clippy::cast_precision_loss,

@@ -1,6 +1,5 @@
 //! tract finds what ONNX Runtime finds: `make test-tract`.
 
-#![cfg(all(feature = "onnx", feature = "tract"))]
 #![expect(clippy::unwrap_used, reason = "test code: helpers unwrap")]
 
 use std::path::Path;

@@ -8,10 +8,10 @@
 /// The projection of the grid on the ellipsoid of ETRS89 (same guide, annex B).
 pub(super) const ETRS89_GRID: &str = "+proj=tmerc +lat_0=49 +lon_0=-2 +k=0.9996012717 +x_0=400000 +y_0=-100000 +ellps=GRS80 +units=m +no_defs";
 /// Kilometres of the table: columns and rows of nodes.
-const NODES: (usize, usize) = (701, 1251);
+const NODES: (u16, u16) = (701, 1251);
 /// OSTN15 as build.rs packs it: by rows from the south-west, each node's shifts east and north in millimetres.
-static TABLE: [u8; NODES.0 * NODES.1 * 8] =
-    *include_bytes!(concat!(env!("OUT_DIR"), "/ostn15.bin"));
+static TABLE: &[u8; NODES.0 as usize * NODES.1 as usize * 8] =
+    include_bytes!(concat!(env!("OUT_DIR"), "/ostn15.bin"));
 /// Metres between nodes.
 const CELL: f64 = 1000.0;
 
@@ -38,17 +38,16 @@ pub(super) fn to_etrs89(east: f64, north: f64) -> Option<(f64, f64)> {
 }
 
 /// OSTN15's shifts in metres at ETRS89 coordinates.
-#[expect(
-    clippy::cast_possible_truncation,
-    clippy::cast_sign_loss,
-    clippy::cast_precision_loss,
-    reason = "within the table"
-)]
 fn shifts(east: f64, north: f64) -> Option<(f64, f64)> {
     let (x, y) = (east / CELL, north / CELL);
-    if !(x >= 0.0 && y >= 0.0 && x < (NODES.0 - 1) as f64 && y < (NODES.1 - 1) as f64) {
+    if !(x >= 0.0 && y >= 0.0 && x < f64::from(NODES.0 - 1) && y < f64::from(NODES.1 - 1)) {
         return None;
     }
+    #[expect(
+        clippy::cast_possible_truncation,
+        clippy::cast_sign_loss,
+        reason = "within the table"
+    )]
     let (column, row) = (x as usize, y as usize);
     let (t, u) = (x.fract(), y.fract());
     let mut sum = (0.0, 0.0);
@@ -66,10 +65,10 @@ fn shifts(east: f64, north: f64) -> Option<(f64, f64)> {
 
 /// Shifts east and north in metres at a node of the table.
 fn node(column: usize, row: usize) -> Option<(f64, f64)> {
-    let (shifts, _) = TABLE.as_chunks::<4>();
-    let at = 2 * (column + row * NODES.0);
-    let metres = |at| Some(f64::from(i32::from_le_bytes(*shifts.get(at)?)) / 1000.0);
-    Some((metres(at)?, metres(at + 1)?))
+    let (values, _) = TABLE.as_chunks::<4>();
+    let first = 2 * (column + row * usize::from(NODES.0));
+    let metres = |number| Some(f64::from(i32::from_le_bytes(*values.get(number)?)) / 1000.0);
+    Some((metres(first)?, metres(first + 1)?))
 }
 
 #[cfg(test)]

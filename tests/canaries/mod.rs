@@ -20,11 +20,11 @@ use std::fs;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-use crate::common;
-use crate::common::serve::Served;
-use crate::common::{files, fixture_frames, write};
 use plant::{Canary, Planter, find};
 use search::{holds, suspicious, unpacked};
+
+use crate::common::serve::Served;
+use crate::common::{self, files, fixture_frames, write};
 
 /// Application segments that hold what the decoder needs, by format.
 const FORMATS: [(&str, char, &str, &[u8]); 4] = [
