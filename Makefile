@@ -74,9 +74,10 @@ test-web: web program
 	node --test tests/web/units.test.mjs
 	node --test tests/web/browser.test.mjs
 
-# Not part of `make test`: tract takes about 300 CPU seconds to compile. Lints of the library alone are part of it, its tests are here.
+# Not part of `make test`: tract takes about 300 CPU seconds to compile. So are lints and tests of the library without features.
 test-tract: setup
 	$(CARGO) clippy --quiet --all-targets --features tract -- -D warnings
+	$(CARGO) clippy --quiet --lib --no-default-features -- -D warnings
 	$(CARGO) clippy --quiet --lib --no-default-features --features cli,tract -- -D warnings
 	$(CARGO) test --quiet --features tract --test tract
 	$(CARGO) test --quiet --features tract --lib detect::tract
