@@ -524,5 +524,10 @@ mod tests {
         assert_eq!(began(&first[1..]), None);
         assert_eq!(began(&entries[1].to_line().unwrap()), None);
         assert_eq!(read_opened(tempfile::tempdir().unwrap().path()), None);
+        let mut longest = opened.clone();
+        longest.purpose = "p".repeat(line::LONGEST - first.len() + opened.purpose.len());
+        let line = Entry::RunOpened(longest.clone()).to_line().unwrap();
+        assert_eq!(began(&[&line, &b"\n"[..]].concat()), Some(longest));
+        assert_eq!(began(&[&line, &b" \n"[..]].concat()), None, "longer");
     }
 }

@@ -118,3 +118,27 @@ pub struct BuildingsEmitted {
     /// Frames of which they may tell, as inclusive ranges.
     pub source_frames: Vec<[u32; 2]>,
 }
+
+#[cfg(test)]
+mod tests {
+    use serde_json::json;
+
+    use super::super::Entry;
+    use super::super::example::{whole, with};
+
+    #[test]
+    fn weathers_of_all_entries_are_told_in_their_order() {
+        let [mut first, further] = [2, 5].map(|frame| {
+            let pair = [1, 1];
+            let line = json!({"frames": [[frame, frame]], "air_mk": pair, "sky_mk": pair, "reflected_mk": pair, "wind_mm_s": pair, "humidity_milli": 1});
+            let told = with(whole().value("heat"), "lines", json!([line]));
+            match serde_json::from_value(told).unwrap() {
+                Entry::HeatLoss(parameters) => parameters,
+                other => panic!("{other:?}"),
+            }
+        });
+        first.take(further);
+        let frames: Vec<_> = first.lines.iter().map(|line| line.frames[0][0]).collect();
+        assert_eq!(frames, [2, 5]);
+    }
+}
