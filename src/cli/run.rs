@@ -183,7 +183,7 @@ fn show_preview(preview: &Preview, global: &Global) {
     }
 }
 
-/// Adds the JSON line of each frame on stdout, and the warning of each frame that was not published.
+/// Adds the JSON line of each frame on stdout.
 pub(super) struct Teller {
     json: bool,
     inner: Box<dyn Progress>,

@@ -52,8 +52,10 @@ pub enum RunError {
         /// Frames in the manifest.
         total: usize,
     },
-    /// A redacted frame in the work folder is not the one in the log.
-    #[error("the working file of frame {frame} changed during the run; run again with --resume")]
+    /// A redacted frame in the work folder, or what its input came to again, is not what the log has.
+    #[error(
+        "the input of frame {frame}, or its working file, changed during the run; put the input back, then run again with --resume"
+    )]
     Working {
         /// The frame's number.
         frame: u32,

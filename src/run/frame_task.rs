@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use super::keys::InputKeys;
 use super::processed::{Input, Look, Looked, Processed, Ready, Times};
 use super::reviewed::{Decisions, beyond, boxes};
-use super::watchdog::{Watchdog, Watched};
+use super::watchdog::{self, Watchdog, Watched};
 use super::window::{Find, Seen};
 use super::{BEYOND_ENVELOPE, Cause, Outcome, Run};
 use crate::config::Config;
@@ -63,6 +63,7 @@ impl<'a> FrameTask<'a> {
         watchdog: &'a Watchdog,
     ) -> Self {
         let (ingest, places) = options(&run.config);
+        watchdog.note_in(store);
         Self {
             detectors: &run.detectors,
             config: &run.config,
@@ -204,6 +205,10 @@ impl<'a> FrameTask<'a> {
             processed.sealed = ingest::lies_sealed(input.path);
             let detail = format!("the same bytes as frame {first}");
             return Err(Outcome::Rejected(Cause::new("duplicate", detail)));
+        }
+        if self.store.is_unending(input.id) {
+            processed.sealed = ingest::lies_sealed(input.path);
+            return Err(watchdog::unending());
         }
         let reject = |reason: &str, detail: String| Outcome::Rejected(Cause::new(reason, detail));
         let opened = timed(&mut processed.times.read, || {

@@ -93,7 +93,10 @@ impl Manifest {
         let key = &keys.commitment;
         let commit = |path: &PathBuf| match ingest::open(path, &limits, keys.intake.as_ref()) {
             Ok(opened) => (path.clone(), key.commit(&opened.bytes), true),
-            Err(_) => (path.clone(), key.commit(&unreadable(path)), false),
+            Err(error) => {
+                tracing::warn!("could not read {}: {error}", path.display());
+                (path.clone(), key.commit(&unreadable(path)), false)
+            }
         };
         let result: Result<(), std::convert::Infallible> = for_each_ordered(
             pool,

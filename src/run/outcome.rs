@@ -61,7 +61,7 @@ impl Cause {
             "unknown-camera" => "say what the lens is: --focal-length-px",
             "duplicate" => "nothing: its first copy counts; see what became of that one",
             "above-horizon" => "nothing: the camera looked at the sky",
-            "io" | "changed" => "copy the file again from the card",
+            "io" | "changed" => "copy the file again from the card; a new run takes it",
             "sealed" => "give the key that it was sealed to: --intake-key",
             "truncated" | "malformed" => "copy the file again from the card; it is damaged",
             _ => "see the detail",

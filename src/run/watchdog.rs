@@ -6,21 +6,25 @@
 //!
 //! A frame's half that takes longer than its limit is withheld where it can be stopped: before each look and, in ONNX Runtime, in the middle of
 //! one. What cannot be stopped (a library that does not come back) is a hang after twice the limit; so is a run in which no frame, file or step
-//! was done for as long as a stage may stand still. [`Run::hung`](super::Run::hung) hears of it once: the program ends there.
+//! was done for as long as a stage may stand still. [`Run::hung`](super::Run::hung) hears of it once: the program ends there. A note in the work
+//! folder says which frame it was, so that the run that goes on withholds it instead of hanging again.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError, mpsc};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use super::{Cause, Outcome, Progress};
 use crate::config::RunLimits;
 use crate::detect::Detector;
 use crate::frame::FrameId;
-use crate::store;
+use crate::store::{self, Store};
 
 /// How often limits are looked at.
 const TICK: Duration = Duration::from_millis(100);
+/// How long the note about a frame may take: it may be the disk that hangs, and the program must end all the same.
+const NOTE: Duration = Duration::from_secs(10);
 
 /// What did not come to an end.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -29,6 +33,8 @@ pub struct Hang {
     pub stage: &'static str,
     /// The file it was done to, where one is known. It is for the operator's eyes.
     pub file: Option<PathBuf>,
+    /// The frame that it was, where it was one.
+    pub frame: Option<FrameId>,
     /// For how long nothing had come of it.
     pub waited: Duration,
 }
@@ -53,6 +59,8 @@ pub(super) struct Watchdog {
 
 struct State {
     over: bool,
+    /// The run's folder, once it is held.
+    root: Option<PathBuf>,
     stage: &'static str,
     /// When the stage last showed a sign of life, and the disk's count then.
     alive: Instant,
@@ -83,6 +91,7 @@ impl Watchdog {
             limits,
             state: Mutex::new(State {
                 over: false,
+                root: None,
                 stage: "reading the inputs",
                 alive: Instant::now(),
                 beats: 0,
@@ -99,6 +108,7 @@ impl Watchdog {
         let mut state = self.state();
         while !state.over {
             let verdict = state.judge(&self.limits, Instant::now(), store::pulse());
+            let root = state.root.clone();
             drop(state);
             for frame in verdict.late {
                 // Again at every tick: it may have been between two looks.
@@ -108,11 +118,19 @@ impl Watchdog {
             }
             if let (Some(hang), false) = (verdict.hang, told) {
                 told = true;
+                if let (Some(root), Some(frame)) = (root, hang.frame) {
+                    note(root, frame);
+                }
                 hung(&hang);
             }
             let waited = self.changed.wait_timeout(self.state(), TICK);
             state = waited.unwrap_or_else(PoisonError::into_inner).0;
         }
+    }
+
+    /// Notes about frames that never end go to the work folder there.
+    pub(super) fn note_in(&self, store: &Store) {
+        self.state().root = Some(store.root().to_path_buf());
     }
 
     /// Ends [`Watchdog::watch`] when it is dropped.
@@ -175,11 +193,13 @@ impl State {
             Some(busy) => Some(Hang {
                 stage: busy.stage,
                 file: Some(busy.file.clone()),
+                frame: Some(busy.id),
                 waited: took(busy),
             }),
             None => (stood_still > limits.stall).then_some(Hang {
                 stage: self.stage,
                 file: last,
+                frame: None,
                 waited: stood_still,
             }),
         };
@@ -188,6 +208,23 @@ impl State {
             hang,
         }
     }
+}
+
+/// Leaves a note about a frame, on a thread that nobody waits for longer than a moment.
+fn note(root: PathBuf, frame: FrameId) {
+    let (done, noted) = mpsc::channel();
+    thread::spawn(move || done.send(Store::note_unending(&root, frame)));
+    match noted.recv_timeout(NOTE) {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => tracing::warn!("no note about the frame: {error}"),
+        Err(_) => tracing::warn!("no note about the frame: the disk does not answer"),
+    }
+}
+
+/// What becomes of a frame of which an earlier process left a note.
+pub(super) fn unending() -> Outcome {
+    let detail = "work on it came to no end before (twice run.frame-seconds)";
+    Outcome::Withheld(Cause::new("out-of-time", detail))
 }
 
 /// Ends the watch.
@@ -288,6 +325,7 @@ mod tests {
         let late = judge(11);
         assert_eq!((late.late, late.hang), (vec![FrameId(7)], None));
         let hang = judge(21).hang.unwrap();
+        assert_eq!(hang.frame, Some(FrameId(7)));
         let said = "decoding did not come to an end in 21 s; the last file was in/a.jpg";
         assert_eq!(hang.to_string(), said);
         drop(watched);
@@ -313,6 +351,7 @@ mod tests {
         assert_eq!(judge(101, 1).hang, None, "the disk wrote something");
         assert_eq!(judge(201, 1).hang, None);
         let hang = judge(202, 1).hang.unwrap();
-        assert_eq!((hang.stage, hang.file), ("mapping", Some("a.tif".into())));
+        assert_eq!((hang.stage, hang.frame), ("mapping", None));
+        assert_eq!(hang.file, Some("a.tif".into()));
     }
 }

@@ -85,6 +85,12 @@ pub fn spilled_frame(id: crate::frame::FrameId, sha256: &[u8; 32]) -> String {
     format!("frames/{:08}-{}.f32", id.0, crate::hex::encode(sha256))
 }
 
+/// Note that work on a frame came to no end, in the work folder.
+#[must_use]
+pub fn unending(id: crate::frame::FrameId) -> String {
+    format!("unending/{:08}", id.0)
+}
+
 /// How a run is divided, in the work folder.
 pub const PLAN: &str = "plan.json";
 
@@ -130,6 +136,8 @@ mod tests {
         let expected = format!("frames/00000012-{}.f32", "ab".repeat(32));
         assert_eq!(frame(12, 0xab), expected);
         assert!(frame(9, 0xff) < frame(10, 0));
+        let unending = unending(crate::frame::FrameId(12));
+        assert_eq!(unending, "unending/00000012");
         assert_eq!(shard_plan(7), "shards/00007.plan.jsonl");
         assert_eq!(shard_result(7), "shards/00007.result.jsonl");
     }

@@ -14,7 +14,8 @@ use super::disk::{
     create, create_dir, create_private, parent, rename, replace, sync, write_durably,
 };
 use super::error::IoContext;
-use super::{Artifact, LOCK, PARTIAL, Store, StoreError, beat};
+use super::{Artifact, LOCK, PARTIAL, Store, StoreError, WORK, beat, layout};
+use crate::frame::FrameId;
 
 /// Bytes that are read, hashed and taken over while the processor's cache holds them.
 const BLOCK: usize = 1 << 16;
@@ -137,6 +138,23 @@ impl Store {
         self.work().join(name).exists()
     }
 
+    /// Notes, for whoever goes on with the run in `root`, that work on a frame came to no end. This process holds that run and is about to end.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Io`], naming the file.
+    pub fn note_unending(root: &Path, frame: FrameId) -> Result<(), StoreError> {
+        let path = root.join(WORK).join(layout::unending(frame));
+        create_dir(parent(&path))?;
+        write_durably(create_private(&path)?, &path, &[])
+    }
+
+    /// Whether an earlier process noted that work on a frame came to no end.
+    #[must_use]
+    pub fn is_unending(&self, frame: FrameId) -> bool {
+        self.has_kept(&layout::unending(frame))
+    }
+
     /// A name that nobody else writes to: workers on other machines may have this process's number and write the same file.
     fn own_partial(&self, path: &Path) -> PathBuf {
         let name = path.file_name().unwrap_or_default().to_string_lossy();
@@ -180,6 +198,8 @@ mod tests {
         store.keep("a/b", &Note("two")).unwrap();
         assert_eq!(store.read_kept("a/b").unwrap().unwrap(), b"two");
         assert!(store.has_kept("a/b"));
+        Store::note_unending(folder.path(), FrameId(3)).unwrap();
+        assert!(store.is_unending(FrameId(3)) && !store.is_unending(FrameId(4)));
         let name = |sha256: &[u8; 32]| format!("f/{}", crate::hex::encode(sha256));
         let sha256 = store.spill(name, &Note("abc")).unwrap();
         // FIPS 180-2, appendix B.1.
@@ -189,6 +209,6 @@ mod tests {
         assert_eq!(fs::read(store.work().join(name(&sha256))).unwrap(), b"abc");
         let mut left = super::super::disk::entries(&store.work()).unwrap();
         left.sort();
-        assert_eq!(left, ["a", "f"]);
+        assert_eq!(left, ["a", "f", "unending"]);
     }
 }

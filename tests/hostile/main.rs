@@ -22,3 +22,4 @@ mod models;
 mod names;
 mod served;
 mod settings;
+mod unending;
