@@ -83,6 +83,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "hex",
             "units",
+            "outside",
             "raster",
             "frame",
             "store",

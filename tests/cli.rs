@@ -4,8 +4,9 @@
 #![cfg(all(feature = "cli", feature = "onnx"))]
 
 use std::fs;
+use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
 
 use crate::common::{self, dji_frames, files, fixture_frames, raw_offsets, write};
 
@@ -38,17 +39,20 @@ impl Bench {
         self.0.path().join(name)
     }
 
-    /// Runs the program in the folder of the test.
-    fn call(&self, arguments: &[&str]) -> Answer {
-        let library = common::onnx_runtime();
-        Command::new(env!("CARGO_BIN_EXE_heatveil"))
+    /// The program, to be run in the folder of the test.
+    fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_heatveil"));
+        command
             .args(arguments)
             .current_dir(self.0.path())
-            .env("ORT_DYLIB_PATH", library)
-            .env_remove("RUST_LOG")
-            .output()
-            .unwrap()
-            .into()
+            .env("ORT_DYLIB_PATH", common::onnx_runtime())
+            .env_remove("RUST_LOG");
+        command
+    }
+
+    /// Runs the program in the folder of the test.
+    fn call(&self, arguments: &[&str]) -> Answer {
+        self.command(arguments).output().unwrap().into()
     }
 
     /// Writes `count` good frames into `in/`.
@@ -269,6 +273,91 @@ fn what_cannot_be_read_is_told_and_the_rest_goes_on() {
         (&summary["inputs_unreadable"], &summary["frames_published"]),
         (&1.into(), &2.into())
     );
+}
+
+/// The last frames are read when the others have been looked at: time enough to take them away once all are in the manifest.
+#[test]
+#[expect(clippy::disallowed_methods, reason = "a card that is pulled out")]
+fn inputs_that_vanish_or_change_in_a_run_are_named_with_the_remedy() {
+    let bench = Bench::new();
+    bench.good(9);
+    let names: Vec<String> = dji_frames().into_iter().map(|(name, _)| name).collect();
+    let arguments = ["run", "in", "--out", "out", "--json", "--progress", "json"];
+    let mut run = bench
+        .command(&arguments)
+        .args(["--threads", "1"])
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
+    let mut stderr = BufReader::new(run.stderr.take().unwrap());
+    let is_fixed = |line: &String| {
+        let told: serde_json::Value = serde_json::from_str(line).unwrap_or_default();
+        told["stage"] == "inspecting" && told["done"] == 9
+    };
+    let mut lines = stderr.by_ref().lines().map(Result::unwrap);
+    assert!(lines.any(|line| is_fixed(&line)));
+    write(&bench.path("in").join(&names[7]), &dji_frames()[0].1);
+    fs::remove_file(bench.path("in").join(&names[8])).unwrap();
+    stderr.read_to_end(&mut Vec::new()).unwrap();
+    let answer = Answer::from(run.wait_with_output().unwrap());
+    assert_eq!(answer.code, 3);
+    let summary = Bench::summary(&answer);
+    assert_eq!(summary["reasons"]["changed"], 1, "{}", answer.out);
+    assert_eq!(summary["reasons"]["io"], 1, "{}", answer.out);
+    for (name, reason) in [(&names[7], "changed"), (&names[8], "io")] {
+        let line = answer.out.lines().find(|line| line.contains(name.as_str()));
+        let line: serde_json::Value = serde_json::from_str(line.unwrap()).unwrap();
+        assert_eq!(
+            (&line["outcome"], &line["reason"]),
+            (&"rejected".into(), &reason.into())
+        );
+        let remedy = "copy the file again from the card; a new run takes it";
+        assert_eq!(line["remedy"], remedy);
+    }
+    assert_eq!(bench.call(&["verify", "out"]).code, 0);
+    let resumed = bench.call(&["run", "in", "--out", "out", "--resume"]);
+    assert_eq!(resumed.code, 2, "{}", resumed.err);
+    assert!(resumed.err.contains("another manifest"), "{}", resumed.err);
+}
+
+/// The most that a process may write of itself when it crashes: as it is, and as it may set it.
+#[cfg(target_os = "linux")]
+fn core_limits(process: &str) -> [String; 2] {
+    let limits = fs::read_to_string(format!("/proc/{process}/limits")).unwrap();
+    let mut lines = limits.lines();
+    let core = lines.find_map(|line| line.strip_prefix("Max core file size"));
+    let mut parts = core.unwrap().split_whitespace().map(str::to_owned);
+    [(); 2].map(|()| parts.next().unwrap())
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_crash_of_the_program_leaves_no_core_dump() {
+    if core_limits("self")[1] == "0" {
+        #[expect(clippy::print_stderr, reason = "a skipped test must say so")]
+        {
+            eprintln!("SKIPPED: nobody may write core dumps here");
+        }
+        return;
+    }
+    let bench = Bench::new();
+    let allowed = "ulimit -S -c $(ulimit -H -c); exec \"$0\" \"$@\"";
+    let mut run = Command::new("sh")
+        .args(["-c", allowed, env!("CARGO_BIN_EXE_heatveil")])
+        .args(["run", "-", "--out", "out"])
+        .current_dir(bench.0.path())
+        .stdin(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    // More than a pipe holds: once it is written the program reads its list of inputs, and has begun.
+    let mut stdin = run.stdin.take().unwrap();
+    stdin.write_all(&b"\n".repeat(1 << 21)).unwrap();
+    let limits = core_limits(&run.id().to_string());
+    run.kill().unwrap();
+    run.wait().unwrap();
+    assert_eq!(limits, ["0", "0"]);
 }
 
 #[test]

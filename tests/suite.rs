@@ -16,6 +16,7 @@ mod common;
 mod detector;
 mod eval;
 mod flights;
+mod inputs;
 mod lines;
 mod noninterference;
 mod planted;

@@ -160,17 +160,22 @@ pub fn main() -> ExitCode {
     if let Command::EndWith { code } = cli.command {
         return code.into();
     }
-    logging::start(cli.global.verbose, cli.global.quiet);
-    memory::say_only_where();
-    memory::start_clean(cli.command.loads_runtime());
-    memory::keep_private();
-    offline::stay();
+    begin(&cli);
     let json = cli.global.json;
     let exit = exit_of(json, || cli.execute());
     if exit == Exit::Failed {
         leave::at_once(exit);
     }
     exit.into()
+}
+
+/// What holds for the whole process, whatever it is to do.
+fn begin(cli: &Cli) {
+    logging::start(cli.global.verbose, cli.global.quiet);
+    memory::say_only_where();
+    memory::start_clean(cli.command.loads_runtime());
+    memory::keep_private();
+    offline::stay();
 }
 
 /// The exit code of what was done. A panic's place was told when it began.
@@ -237,5 +242,31 @@ mod tests {
         let falls = || pool.install(|| -> Result<Exit, Error> { panic!("told to") });
         assert_eq!(exit_of(false, falls), Exit::Failed);
         assert_eq!(exit_of(false, || Ok(Exit::Partial)), Exit::Partial);
+    }
+
+    /// Tells the test below that it is the process that panics.
+    const PANICS: &str = "HEATVEIL_TEST_PANICS";
+    /// A sample at hand.
+    const QUOTED: &str = "21.4375 degrees";
+
+    #[test]
+    fn a_panic_says_where_it_was_and_not_what_was_at_hand() {
+        if std::env::var_os(PANICS).is_some() {
+            begin(&Cli::parse_from(["heatveil", "man"]));
+            let falls = || panic!("{QUOTED}");
+            assert_eq!(exit_of(false, falls), Exit::Failed);
+            return;
+        }
+        let name = "cli::tests::a_panic_says_where_it_was_and_not_what_was_at_hand";
+        let child = std::process::Command::new(std::env::current_exe().unwrap())
+            .args(["--exact", name, "--nocapture"])
+            .env(PANICS, "1")
+            .output()
+            .unwrap();
+        let said = String::from_utf8_lossy(&child.stderr);
+        assert!(child.status.success(), "{said}");
+        assert!(!said.contains(QUOTED), "{said}");
+        let place = concat!("internal error at ", file!(), ":");
+        assert!(said.contains(place), "{said}");
     }
 }

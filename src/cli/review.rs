@@ -10,6 +10,7 @@ use crate::Error;
 use crate::audit::{self, AuditError, Signer};
 use crate::config::Args;
 use crate::detect;
+use crate::outside;
 use crate::review::{Case, Decision, Desk, Margins, People, Proposal, ReviewError};
 use crate::seal::IntakeKey;
 use crate::store::{self, Existing, layout};
@@ -143,6 +144,9 @@ struct Keys {
     intake_key: Option<PathBuf>,
 }
 
+/// More bytes than a line of the log has, which a proposal is.
+const LONGEST_PROPOSAL: u64 = 1 << 17;
+
 /// `312,96,340,132`.
 fn boxed(text: &str) -> Result<[u32; 4], String> {
     let edges: Option<Vec<u32>> = text
@@ -255,7 +259,7 @@ impl Keys {
     }
 
     fn countersign(self, desk: Desk, dir: &Path, file: &Path) -> Result<(), Error> {
-        let bytes = std::fs::read(file).map_err(|source| Error::Input {
+        let bytes = outside::read(file, LONGEST_PROPOSAL).map_err(|source| Error::Input {
             path: file.to_path_buf(),
             source,
         })?;

@@ -5,13 +5,16 @@
 //! an area, file names that lead out of the picture folder. Messages name file and number.
 
 use std::collections::BTreeMap;
-use std::fs;
 use std::path::{Component, Path};
 
 use serde::Deserialize;
 
 use super::EvalError;
 use crate::detect::Class;
+use crate::outside;
+
+/// More bytes than a file of labels has: COCO's own for 118,287 pictures, with outlines, has fewer.
+const LONGEST: u64 = 1 << 29;
 
 /// A rectangle as COCO stores it: continuous pixels of the frame, corner and sides.
 #[derive(Debug, Clone, Copy, PartialEq)]
@@ -129,7 +132,7 @@ impl Labels {
     ///
     /// [`EvalError::Io`] or [`EvalError::Labels`], naming the file.
     pub fn read(path: &Path) -> Result<Self, EvalError> {
-        let text = fs::read_to_string(path).map_err(|source| EvalError::Io {
+        let text = outside::read_text(path, LONGEST).map_err(|source| EvalError::Io {
             path: path.to_path_buf(),
             source,
         })?;

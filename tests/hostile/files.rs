@@ -3,10 +3,13 @@
 use std::fs;
 use std::os::unix::ffi::OsStrExt;
 
-use crate::bench::Bench;
+use heatveil::audit::keygen;
+
+use crate::bench::{Bench, lengthen};
 use crate::bombs::bombs;
 use crate::common::onnx::{times, with_card};
-use crate::common::{dji_frames, write};
+use crate::common::{dji_frames, files, write};
+use crate::folders::finished;
 
 #[test]
 fn every_bomb_ends_with_a_reason_in_bounded_memory_and_the_good_frames_are_published() {
@@ -70,7 +73,25 @@ fn names_that_aim_at_a_terminal_or_lead_elsewhere_do_neither() {
         .status();
     assert!(fifo.unwrap().success());
 
-    let run = bench.call(&["run", "in", "--out", "out", "-v"]);
+    // With homes, so that there are pages.
+    let outlines = concat!(
+        env!("CARGO_MANIFEST_DIR"),
+        "/fixtures/flight/truth/buildings.geojson"
+    );
+    let settings = format!(
+        "[weather]\nair-celsius = 2\nwind-m-s = 1\n[tiles]\nkeep-frames = true\n[buildings]\nfootprints = '{outlines}'"
+    );
+    write(&bench.path("heatveil.toml"), settings.as_bytes());
+    let arguments = [
+        "run",
+        "in",
+        "--out",
+        "out",
+        "-v",
+        "--config",
+        "heatveil.toml",
+    ];
+    let run = bench.call(&arguments);
     assert_eq!(run.code, Some(3), "{}", run.err);
     let is_aimed =
         |c: char| (c.is_control() && c != '\n') || ('\u{202a}'..='\u{202e}').contains(&c);
@@ -98,6 +119,67 @@ fn names_that_aim_at_a_terminal_or_lead_elsewhere_do_neither() {
         "{:?}",
         inspected.err
     );
+    are_handed_on_nowhere(&bench);
+}
+
+/// Of the names in the test above, what stands as it is in HTML, JSON, addresses and what a terminal is shown, however the rest is escaped.
+const PARTS: [&str; 8] = [
+    "_T.JPG",
+    "bytes\u{fffd}",
+    "line_T",
+    "owned",
+    "calc",
+    "onerror",
+    "alert",
+    "gpj.a",
+];
+
+/// No name of an input is in what a run, `report` and `pages` make for others.
+fn are_handed_on_nowhere(bench: &Bench) {
+    for command in [&["report", "out"][..], &["pages", "out", "--out", "pages"]] {
+        let made = bench.call(command);
+        assert_eq!(made.code, Some(0), "{command:?}: {}", made.err);
+        let said = made.out + &made.err;
+        let told = PARTS.iter().find(|part| said.contains(**part));
+        assert_eq!(told, None, "{command:?}: {said}");
+    }
+    let (mut run, pages) = (files(&bench.path("out")), files(&bench.path("pages")));
+    let lies = |path: &str| run.iter().any(|(file, _)| file.starts_with(path));
+    assert!(lies("report") && lies("frames") && lies("buildings") && pages.len() > 2);
+    let list = fs::read_to_string(bench.path("out/private/frames.jsonl")).unwrap();
+    assert!(PARTS.iter().all(|part| list.contains(part)), "{list}");
+    run.retain(|(path, _)| !path.starts_with("private"));
+    for (path, bytes) in run.into_iter().chain(pages) {
+        let mut text = path.to_string_lossy().into_owned();
+        text.push_str(&String::from_utf8_lossy(&bytes));
+        let told = PARTS.iter().find(|part| text.contains(**part));
+        assert_eq!(told, None, "{}", path.display());
+    }
+}
+
+#[test]
+fn labels_and_proposals_without_an_end_are_refused() {
+    let bench = finished();
+    write(
+        &bench.path("jo.key"),
+        keygen("jo").unwrap().signer.as_bytes(),
+    );
+    write(&bench.path("endless.json"), b"");
+    lengthen(&bench.path("endless.json"), 1 << 40);
+    for (file, why) in [
+        ("endless.json", "longer than"),
+        ("/dev/zero", "not a plain file"),
+    ] {
+        for command in [
+            &["eval", "--data", file, "--images", "in"][..],
+            &["review", "out", "countersign", file, "--key", "jo.key"],
+        ] {
+            let refused = bench.call(command);
+            let err = &refused.err[..refused.err.len().min(600)];
+            assert_eq!(refused.code, Some(2), "{command:?}: {err}");
+            assert!(err.contains(file) && err.contains(why), "{err}");
+        }
+    }
 }
 
 /// Peak memory, in bytes, of a run over so many files of which none is a frame.
