@@ -89,6 +89,9 @@ fn flight(folder: &Path) -> Vec<Canary> {
     all
 }
 
+/// How many files [`refused`] writes.
+const REFUSED: usize = 6;
+
 /// Files that end as rejected: why is in the log, and what stands in them is not.
 fn refused(folder: &Path) -> Vec<Canary> {
     let mut planter = Planter::new('X');
@@ -106,6 +109,9 @@ fn refused(folder: &Path) -> Vec<Canary> {
         &folder.join("d.tif"),
         &[&tiff[..8], planter.text("a broken TIFF").as_bytes()].concat(),
     );
+    for (name, format) in [("e.tif", FORMATS[2]), ("f.tif", FORMATS[3])] {
+        write(&folder.join(name), &planter.pages(&read(format.2)));
+    }
     planter.canaries
 }
 
@@ -186,6 +192,13 @@ fn nothing_that_stands_in_a_file_is_in_any_output() {
         );
         said.extend(text);
     }
+    let outcomes = common::outcomes(&folder.join("out"));
+    let published = outcomes.iter().filter(|(_, end)| end == "published");
+    assert_eq!(
+        (published.count(), outcomes.len()),
+        (FORMATS.len(), FORMATS.len() + REFUSED),
+        "{outcomes:?}"
+    );
     let mut looked = 0;
     for part in ["out", "pages", "tmp"] {
         for (path, bytes) in files(&folder.join(part)) {
@@ -200,7 +213,8 @@ fn nothing_that_stands_in_a_file_is_in_any_output() {
             }
         }
     }
-    let served = serve_all(folder);
+    let (served, said_then) = serve_all(folder);
+    check(&canaries, &said_then, Path::new("what serve says"));
     for (path, answer) in &served {
         check(&canaries, answer, Path::new(path));
         check(&canaries, &unpacked(answer), Path::new(path));
@@ -234,8 +248,9 @@ fn nothing_that_stands_in_a_file_is_in_any_output() {
     );
 }
 
-/// Answers of `heatveil serve` on all its routes, head and body: the page, the log, every listed file, values and outlines.
-fn serve_all(folder: &Path) -> Vec<(String, Vec<u8>)> {
+/// Answers of `heatveil serve` on all its routes, head and body: the page, the log, every listed file, values and outlines; and what it says
+/// in the terminal.
+fn serve_all(folder: &Path) -> (Vec<(String, Vec<u8>)>, Vec<u8>) {
     let served = Served::start(command(folder, &["serve", "out", "--bind", "127.0.0.1:0"]));
     let served = served.unwrap_or_else(|refused| panic!("{refused:?}"));
     let mut paths: Vec<String> = [
@@ -278,7 +293,10 @@ fn serve_all(folder: &Path) -> Vec<(String, Vec<u8>)> {
         assert_eq!(status, 404, "{path}");
         answered.push((path, [head.into_bytes(), body].concat()));
     }
-    answered
+    let said = served.stop();
+    println!("serve says {} bytes", said.len());
+    assert!(!said.is_empty() && !holds(&said, NAME));
+    (answered, said)
 }
 
 fn check(canaries: &[Canary], bytes: &[u8], path: &Path) {

@@ -18,6 +18,12 @@ pub(crate) struct Planter {
 /// What all texts end with.
 pub(crate) const MARK: &str = "QXZHVJ";
 
+/// What all numbers begin with: as near each other that their first bytes as `f64` are the same.
+pub(crate) const NUMBER: &str = "61.73918";
+
+/// What a FLIR segment begins with: its number and the last one's follow.
+const CHUNK: &[u8] = b"FLIR\0\x01";
+
 /// Start of an XMP packet in an APP1 segment.
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";
 
@@ -39,6 +45,19 @@ impl Planter {
             digit(number / 36),
             digit(number % 36)
         );
+        self.canaries.push(Canary {
+            kind: kind.to_owned(),
+            text: text.clone(),
+        });
+        text
+    }
+
+    /// A number that stands nowhere else, as a text. Rounded to the seven decimals of drones it still differs from the others.
+    fn number(&mut self, kind: &str) -> String {
+        let format = "DCX".find(self.format).unwrap();
+        let is_number = |canary: &&Canary| canary.text.starts_with(NUMBER);
+        let before = self.canaries.iter().filter(is_number).count();
+        let text = format!("{NUMBER}{format}{before}42");
         self.canaries.push(Canary {
             kind: kind.to_owned(),
             text: text.clone(),
@@ -116,7 +135,11 @@ impl Planter {
             (28, UNDEFINED, "GPSAreaInformation"),
             (29, ASCII, "GPSDateStamp"),
         ]);
-        Tiff::new(bytes).with(&main, &exif, &gps)
+        let sub = self.tags(&[
+            (270, ASCII, "SubIFD ImageDescription"),
+            (65_001, UNDEFINED, "SubIFD private tag"),
+        ]);
+        Tiff::new(bytes).with(&main, &exif, &gps, &sub)
     }
 
     /// An XMP packet with texts in properties of many namespaces, in a comment, and in properties of drones that nothing needs.
@@ -161,22 +184,48 @@ impl Planter {
         let text = self.text("XMP comment");
         added += &format!("<!--{text}-->");
         assert!(packet.contains("</rdf:RDF>"));
-        packet
+        self.laser(packet)
             .replace("</rdf:RDF>", &format!("{added}</rdf:RDF>"))
             .into_bytes()
+    }
+
+    /// Numbers in place of what the laser range finder measured, in packets of drones that have one.
+    fn laser(&mut self, mut packet: String) -> String {
+        for name in ["Distance", "Lon", "Lat", "Alt", "AbsAlt"] {
+            let name = format!("drone-dji:LRFTarget{name}=\"");
+            if let Some(at) = packet.find(&name) {
+                let at = at + name.len();
+                let end = at + packet[at..].find('"').unwrap();
+                packet.replace_range(at..end, &self.number(&name));
+            }
+        }
+        packet
     }
 
     /// A thermal TIFF.
     pub(crate) fn tiff_file(&mut self, bytes: &[u8]) -> Vec<u8> {
         let packet = self.xmp(&packet(bytes));
-        let mut bytes = self.tiff(bytes, Some(packet));
+        let bytes = self.tiff(bytes, Some(packet));
+        let between = ["behind the first strip", "behind the second strip"];
+        let mut bytes = Tiff::new(&bytes).spaced(&between.map(|kind| self.text(kind)));
         bytes.extend(self.text("trailer").into_bytes());
         bytes
+    }
+
+    /// A thermal TIFF of two pages.
+    pub(crate) fn pages(&mut self, bytes: &[u8]) -> Vec<u8> {
+        let page = self.tags(&[
+            (270, ASCII, "ImageDescription of the second page"),
+            (315, ASCII, "Artist of the second page"),
+            (65_001, UNDEFINED, "private tag of the second page"),
+        ]);
+        Tiff::new(&self.tiff_file(bytes)).paged(&page)
     }
 
     /// A radiometric JPEG; `raw` are the application segments that must stay as they are.
     pub(crate) fn jpeg_file(&mut self, bytes: &[u8], raw: &[u8]) -> Vec<u8> {
         let (mut segments, rest) = split(bytes);
+        self.flir(&mut segments);
         for (marker, payload) in &mut segments {
             if *marker == 0xe1 && payload.starts_with(b"Exif\0\0") {
                 let thumbnail = find(payload, &[0xff, 0xd8, 0xff]).expect("a thumbnail");
@@ -186,8 +235,6 @@ impl Planter {
             } else if *marker == 0xe1 && payload.starts_with(XMP) {
                 let packet = self.xmp(&payload[XMP.len()..]);
                 *payload = [XMP, &packet].concat();
-            } else if *marker == 0xe1 && find(payload, b"FFF\0").is_some() {
-                self.fff(payload);
             }
         }
         if self.format == 'D' {
@@ -227,17 +274,57 @@ impl Planter {
         out
     }
 
-    /// The first chunk of a FLIR file, and serial numbers in its camera information.
-    fn fff(&mut self, chunk: &mut [u8]) {
-        let start = find(chunk, b"FFF\0").unwrap();
-        put(chunk, start + 8, &self.text("FFF header"));
-        put(chunk, start + 0x24, &self.text("FFF header, unused"));
+    /// The FLIR file in a JPEG's segments, where there is one.
+    fn flir(&mut self, segments: &mut Vec<(u8, Vec<u8>)>) {
+        let is_chunk = |segment: &(u8, Vec<u8>)| segment.1.starts_with(CHUNK);
+        let Some(place) = segments.iter().position(is_chunk) else {
+            return;
+        };
+        let start = CHUNK.len() + 2;
+        let longest = segments[place].1.len() - start;
+        let chunks = segments.extract_if(.., |segment| is_chunk(segment));
+        let mut fff: Vec<u8> = chunks
+            .flat_map(|mut chunk| chunk.1.split_off(start))
+            .collect();
+        self.fff(&mut fff);
+        let chunks = fff.chunks(longest);
+        let last = u8::try_from(chunks.len() - 1).unwrap();
+        let chunk = |(number, chunk)| (0xe1, [CHUNK, &[number, last], chunk].concat());
+        segments.splice(place..place, (0..=last).zip(chunks).map(chunk));
+    }
+
+    /// A big-endian FLIR file of 14 slots for records, the first that of the raw frame as PNG.
+    fn fff(&mut self, file: &mut Vec<u8>) {
+        put(file, 8, &self.text("FFF header"));
+        put(file, 0x24, &self.text("FFF header, unused"));
         // Slot 10 of 14 is empty; its type stays 0.
-        put(
-            chunk,
-            start + 64 + 32 * 10 + 12,
-            &self.text("FFF directory, unused"),
-        );
+        put(file, 64 + 32 * 10 + 12, &self.text("FFF directory, unused"));
+        let field = |at: usize| u32::from_be_bytes(file[at..at + 4].try_into().unwrap()) as usize;
+        let (at, length) = (field(64 + 12), field(64 + 16));
+        let raw = self.raw_record(&file[at..at + length]);
+        file[at..at + length].fill(0);
+        add(file, (0, 1), &raw);
+        let mut pip = vec![0; 64];
+        put(&mut pip, 32, &self.text("picture-in-picture record"));
+        add(file, (3, 42), &pip);
+    }
+
+    /// A raw record with texts in what nothing needs of its header, in a chunk of its PNG, and behind it.
+    fn raw_record(&mut self, record: &[u8]) -> Vec<u8> {
+        let mut out = record.to_vec();
+        put(&mut out, 8, &self.text("raw record header"));
+        put(&mut out, 22, &self.text("raw record header, end"));
+        let end = out.split_off(record.len() - 12);
+        assert_eq!(end[4..8], *b"IEND");
+        let text = self.text("raw record, text of its PNG");
+        let chunk = [b"tEXtComment\0", text.as_bytes()].concat();
+        let mut sum = flate2::Crc::new();
+        sum.update(&chunk);
+        let length = u32::try_from(chunk.len() - 4).unwrap();
+        out.extend([&length.to_be_bytes()[..], &chunk].concat());
+        out.extend([&sum.sum().to_be_bytes()[..], &end].concat());
+        out.extend(self.text("behind the raw picture").into_bytes());
+        out
     }
 
     /// Overwrites texts of known content wherever they stand in a file.
@@ -268,6 +355,16 @@ pub(crate) fn find(bytes: &[u8], what: &[u8]) -> Option<usize> {
         .filter(|(_, byte)| **byte == what[0]);
     let mut starts = starts.map(|(at, _)| at);
     starts.find(|at| bytes[*at..].starts_with(what))
+}
+
+/// Writes a record to the end of a big-endian FLIR file, and it with its type into a slot of the directory.
+fn add(file: &mut Vec<u8>, (slot, kind): (usize, u16), record: &[u8]) {
+    let four = |value: usize| u32::try_from(value).unwrap().to_be_bytes();
+    let entry = 64 + 32 * slot;
+    file[entry..entry + 2].copy_from_slice(&kind.to_be_bytes());
+    let places = [four(file.len()), four(record.len())].concat();
+    file[entry + 12..entry + 20].copy_from_slice(&places);
+    file.extend(record);
 }
 
 fn put(bytes: &mut [u8], at: usize, text: &str) {

@@ -5,9 +5,9 @@ use std::io::Read;
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 
-use super::plant::{MARK, utf16};
+use super::plant::{MARK, NUMBER, utf16};
 
-/// A text as it is, in UTF-16, in hexadecimal, and in base64 wherever in a group of three bytes it begins.
+/// A text as it is, in UTF-16, in hexadecimal, and in base64 wherever in a group of three bytes it begins; a number also rounded and as `f64`.
 fn forms(text: &str) -> Vec<Vec<u8>> {
     let hex: String = text.bytes().map(|byte| format!("{byte:02x}")).collect();
     let mut forms = vec![
@@ -24,6 +24,13 @@ fn forms(text: &str) -> Vec<Vec<u8>> {
             forms.push(encoded.as_bytes()[first..last].to_vec());
         }
     }
+    if let Ok(number) = text.parse::<f64>() {
+        let rounded = text.as_bytes().get(..NUMBER.len() + 2);
+        forms.extend(rounded.map(<[u8]>::to_vec));
+        for number in [number, -number] {
+            forms.extend([number.to_le_bytes().to_vec(), number.to_be_bytes().to_vec()]);
+        }
+    }
     forms
 }
 
@@ -38,9 +45,18 @@ pub(crate) fn holds(bytes: &[u8], text: &str) -> bool {
     starts.any(|at| forms.iter().any(|form| bytes[at..].starts_with(form)))
 }
 
-/// Whether bytes hold what all texts end with, in any form: then each text is looked for.
+/// Whether bytes hold what all texts end with or all numbers begin with, in any form: then each text is looked for.
 pub(crate) fn suspicious(bytes: &[u8]) -> bool {
+    // Four of eight bytes are the same in all numbers.
+    let number = NUMBER.parse::<f64>().unwrap();
+    let shared = [number, -number].map(|number| number.to_be_bytes()[..4].to_vec());
+    let mut starts = shared.iter().flat_map(|big| {
+        let little: Vec<u8> = big.iter().rev().copied().collect();
+        [big.clone(), little]
+    });
     holds(bytes, MARK)
+        || holds(bytes, NUMBER)
+        || starts.any(|form| memchr::memmem::find(bytes, &form).is_some())
 }
 
 /// Everything in a file that is compressed with zlib or gzip, wherever it stands: tiles, tags, pages of tables.
@@ -61,6 +77,22 @@ pub(crate) fn unpacked(bytes: &[u8]) -> Vec<u8> {
         out.extend(piece);
     }
     out
+}
+
+#[test]
+fn the_search_finds_a_number() {
+    let text = format!("{NUMBER}0142");
+    let number: f64 = text.parse().unwrap();
+    assert_eq!(number.to_string(), text);
+    for found in [
+        format!("{number:.7}").into_bytes(),
+        (-number).to_string().into_bytes(),
+        number.to_le_bytes().to_vec(),
+        (-number).to_be_bytes().to_vec(),
+    ] {
+        assert!(suspicious(&found) && holds(&found, &text), "{found:?}");
+    }
+    assert!(!suspicious(b"61.739") && !holds(format!("{NUMBER}0242").as_bytes(), &text));
 }
 
 #[test]

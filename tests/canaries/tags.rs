@@ -12,6 +12,11 @@ pub(crate) type Tag = (u16, u16, Vec<u8>);
 /// Directories below the first, by the tag that points to them.
 pub(crate) const EXIF: u16 = 0x8769;
 pub(crate) const GPS: u16 = 0x8825;
+pub(crate) const SUB: u16 = 330;
+
+/// Where the strips of a picture are, and how long.
+const STRIP_OFFSETS: u16 = 273;
+const STRIP_LENGTHS: u16 = 279;
 
 /// Types of values (TIFF 6.0, section 2): ASCII and undefined.
 pub(crate) const ASCII: u16 = 2;
@@ -136,10 +141,19 @@ impl Tiff {
         } as usize)
     }
 
-    /// The same structure with more tags in its first, EXIF and GPS directories.
-    pub(crate) fn with(mut self, main: &[Tag], exif: &[Tag], gps: &[Tag]) -> Vec<u8> {
+    /// Writes a directory; returns where.
+    fn directory(&mut self, tags: &[Tag]) -> usize {
         self.bytes.resize(self.bytes.len().next_multiple_of(2), 0);
-        let mut pointers = Vec::new();
+        // No entries and none that follows.
+        let empty = self.bytes.len();
+        self.bytes.extend([0; 6]);
+        self.moved(empty, tags, &[])
+    }
+
+    /// The same structure with more tags in its first, EXIF and GPS directories, and one more directory below the first.
+    pub(crate) fn with(mut self, main: &[Tag], exif: &[Tag], gps: &[Tag], sub: &[Tag]) -> Vec<u8> {
+        self.bytes.resize(self.bytes.len().next_multiple_of(2), 0);
+        let mut pointers = vec![(SUB, self.directory(sub))];
         for (tag, added) in [(EXIF, exif), (GPS, gps)] {
             let at = self.pointer(tag).expect("both directories are there");
             pointers.push((tag, self.moved(at, added, &[])));
@@ -148,6 +162,29 @@ impl Tiff {
         let at = self.moved(first, main, &pointers);
         let at = self.four(at);
         self.bytes[4..8].copy_from_slice(&at);
+        self.bytes
+    }
+
+    /// The same structure with its first strips at the end, and a text behind each of them.
+    pub(crate) fn spaced(mut self, texts: &[String]) -> Vec<u8> {
+        let places = [STRIP_OFFSETS, STRIP_LENGTHS].map(|tag| self.pointer(tag).unwrap());
+        for (text, at) in texts.iter().zip((0..).step_by(4)) {
+            let [offset, length] = places.map(|list| self.u32(list + at) as usize);
+            let strip = self.bytes[offset..][..length].to_vec();
+            let moved = self.four(self.bytes.len());
+            self.bytes[places[0] + at..][..4].copy_from_slice(&moved);
+            self.bytes.extend([&strip, text.as_bytes()].concat());
+        }
+        self.bytes
+    }
+
+    /// The same structure with a second page.
+    pub(crate) fn paged(mut self, tags: &[Tag]) -> Vec<u8> {
+        let first = self.u32(4) as usize;
+        let count = usize::from(self.u16(first));
+        let page = self.directory(tags);
+        let next = self.four(page);
+        self.bytes[first + 2 + 12 * count..][..4].copy_from_slice(&next);
         self.bytes
     }
 }

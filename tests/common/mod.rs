@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test uses a part")]
 
 pub(crate) mod onnx;
+pub(crate) mod person;
 pub(crate) mod serve;
 
 use std::fs;
@@ -11,6 +12,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::AtomicBool;
 
+use gdal::Dataset;
+use gdal::vector::LayerAccess;
+use gdal::vector::sql::Dialect;
 use heatveil::audit::keygen;
 use heatveil::config::Args;
 use heatveil::detect::{BoxPx, Class, Detection, Detector, Padding, Scripted};
@@ -173,4 +177,60 @@ pub(crate) fn files(folder: &Path) -> Vec<(PathBuf, Vec<u8>)> {
     }
     found.sort();
     found
+}
+
+/// Samples of all bands and all overviews of a raster, as far as they can be read: it may be half written.
+pub(crate) fn samples_of(path: &Path) -> Vec<f32> {
+    let mut samples = Vec::new();
+    let _ = read_samples(path, &mut samples);
+    samples
+}
+
+fn read_samples(path: &Path, samples: &mut Vec<f32>) -> gdal::errors::Result<()> {
+    let dataset = Dataset::open(path)?;
+    for number in 1..=dataset.raster_count() {
+        let band = dataset.rasterband(number)?;
+        let overviews = 0..usize::try_from(band.overview_count()?).unwrap_or_default();
+        let overviews = overviews.filter_map(|number| band.overview(number).ok());
+        for band in overviews.chain([dataset.rasterband(number)?]) {
+            if let Ok(all) = band.read_band_as::<f32>() {
+                samples.extend_from_slice(all.data());
+            }
+        }
+    }
+    Ok(())
+}
+
+/// What pictures begin with.
+const PNG: &[u8] = b"\x89PNG\r\n\x1a\n";
+
+/// A PNG file, or all tiles of a PMTiles or MBTiles archive, whatever its file is called; none of what is half written.
+pub(crate) fn pictures_of(path: &Path, bytes: &[u8]) -> Vec<image::RgbaImage> {
+    let decoded = |png: &[u8]| Some(image::load_from_memory(png).ok()?.to_rgba8());
+    if bytes.starts_with(b"SQLite format 3\0") {
+        // A large blob lies there in pieces.
+        let tiles = tiles_of(path).unwrap_or_default();
+        return tiles.iter().filter_map(|tile| decoded(tile)).collect();
+    }
+    let starts = memchr::memmem::find_iter(bytes, PNG);
+    starts.filter_map(|at| decoded(&bytes[at..])).collect()
+}
+
+/// Tiles of an MBTiles archive, as they lie there.
+fn tiles_of(path: &Path) -> gdal::errors::Result<Vec<Vec<u8>>> {
+    // By the name alone GDAL takes its reader of MBTiles, which makes one raster of them.
+    let archive = Dataset::open(format!("SQLITE:{}", path.display()))?;
+    let all = archive.execute_sql("SELECT hex(tile_data) FROM tiles", None, Dialect::DEFAULT)?;
+    let mut tiles = Vec::new();
+    if let Some(mut all) = all {
+        for tile in all.features() {
+            tiles.push(from_hex(&tile.field_as_string(0)?.unwrap_or_default()));
+        }
+    }
+    Ok(tiles)
+}
+
+fn from_hex(digits: &str) -> Vec<u8> {
+    let byte = |two: &[u8]| u8::from_str_radix(str::from_utf8(two).unwrap(), 16).unwrap();
+    digits.as_bytes().chunks_exact(2).map(byte).collect()
 }

@@ -3,6 +3,7 @@
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpStream;
 use std::process::{Child, Command, Stdio};
+use std::thread::{self, JoinHandle};
 use std::time::Duration;
 
 /// Longest answer that is read: some files of hostile folders have no end.
@@ -12,6 +13,17 @@ const LONGEST: u64 = 1 << 24;
 pub(crate) struct Served {
     child: Child,
     address: String,
+    /// What is still said on stdout and stderr: read at once, since a full pipe would stop the server.
+    said: Vec<JoinHandle<Vec<u8>>>,
+}
+
+/// Reads to the end beside the test.
+fn collect(mut pipe: impl Read + Send + 'static) -> JoinHandle<Vec<u8>> {
+    thread::spawn(move || {
+        let mut said = Vec::new();
+        pipe.read_to_end(&mut said).unwrap();
+        said
+    })
 }
 
 impl Served {
@@ -24,17 +36,31 @@ impl Served {
             .spawn()
             .unwrap();
         let mut line = String::new();
-        let said = BufReader::new(child.stdout.take().unwrap()).read_line(&mut line);
-        if said.unwrap() == 0 {
-            let output = child.wait_with_output().unwrap();
-            let said = String::from_utf8_lossy(&output.stderr).into_owned();
-            return Err((output.status.code(), said));
+        let stderr = collect(child.stderr.take().unwrap());
+        let mut stdout = BufReader::new(child.stdout.take().unwrap());
+        if stdout.read_line(&mut line).unwrap() == 0 {
+            let code = child.wait().unwrap().code();
+            let said = stderr.join().unwrap();
+            return Err((code, String::from_utf8_lossy(&said).into_owned()));
         }
         let address = line.trim().trim_start_matches("http://");
         Ok(Self {
             child,
             address: address.trim_end_matches('/').to_owned(),
+            said: vec![stderr, collect(stdout)],
         })
+    }
+
+    /// Stops serving; returns all that was said on stderr, and on stdout behind the address.
+    pub(crate) fn stop(mut self) -> Vec<u8> {
+        self.end();
+        let said = self.said.drain(..).map(|said| said.join().unwrap());
+        said.collect::<Vec<_>>().concat()
+    }
+
+    fn end(&mut self) {
+        self.child.kill().unwrap();
+        self.child.wait().unwrap();
     }
 
     /// Status, headers and body of the answer to `GET path`; status 0 where nothing is answered.
@@ -63,7 +89,6 @@ impl Served {
 
 impl Drop for Served {
     fn drop(&mut self) {
-        self.child.kill().unwrap();
-        self.child.wait().unwrap();
+        self.end();
     }
 }
