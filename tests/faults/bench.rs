@@ -1,4 +1,4 @@
-//! A flight of two frames in which a hot person stands, the real program over it, and what must hold of the folder it leaves.
+//! A flight in which a hot person stands, the real program over it, and what must hold of the folder it leaves.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::fs;
@@ -11,22 +11,15 @@ use std::time::Duration;
 use serde_json::Value;
 use sha2::{Digest, Sha256};
 
+use crate::canary::{CANARY, CANARY_CELSIUS, FIRE_CELSIUS, PERSON, planted, shows_person};
 use crate::common::onnx::{times, with_card};
-use crate::common::{dji_frames, files, onnx_runtime, raw_offsets, write, write_keys};
-
-/// Counts of the person in the frames: 77.1875 °C, far above everything else in the scene.
-pub(crate) const CANARY: u16 = 22_420;
-/// The same in °C (DOMAIN section 1.2: sixty-fourths of a kelvin).
-pub(crate) const CANARY_CELSIUS: f32 = 22_420.0 / 64.0 - 273.15;
-/// Columns and rows of the person: 0.5 m x 1.3 m on the ground.
-const PERSON: ([usize; 2], [usize; 2]) = ([300, 308], [200, 220]);
+use crate::common::{dji_frames, files, fixture_frames, onnx_runtime, write, write_keys};
 
 /// A run takes seconds; on a busy machine a minute, and CI has surveys beside it.
 const PATIENCE: Duration = Duration::from_secs(300);
 
 /// Settings under which the person is found by warm spots, everything is written, and the ramp ends below the canary.
 const SETTINGS: &str = "[detect]
-publish-beyond-envelope = 'a test'
 [weather]
 air-celsius = 2
 wind-m-s = 1
@@ -40,6 +33,23 @@ max-celsius = 70
 id = 'uprn'
 uprn = 'uprn'
 ";
+
+/// A FLIR R-JPEG, and counts in a TIFF.
+const OTHERS: [&str; 2] = [
+    "DJI_20260115223002_0003_R.JPG",
+    "DUO_20260115223004_0005_IR.TIF",
+];
+
+/// What becomes of the frames of [`Bench::new`], in the run's order.
+pub(crate) const OUTCOMES: [(&str, &str); 6] = [
+    ("DJI_20260115223000_0001_T.JPG", "published"),
+    ("DJI_20260115223001_0002_T.JPG", "published"),
+    (OTHERS[0], "published"),
+    ("DJI_20260115223003_0004_T.JPG", "beyond-envelope"),
+    (NO_IMAGE, "not-an-image"),
+    (OTHERS[1], "published"),
+];
+const NO_IMAGE: &str = "DJI_NO_IMAGE.JPG";
 
 /// A flight, its settings and keys; attempts are made in folders of their own beside it.
 pub(crate) struct Bench {
@@ -61,48 +71,86 @@ pub(crate) struct Finished {
 }
 
 impl Bench {
+    /// Frames of every format under the built-in models, among them one that is withheld and one that is rejected.
     pub(crate) fn new() -> Self {
-        Self::flight(false)
+        let bench = Self::flight(SETTINGS);
+        for name in OTHERS {
+            let bytes = fs::read(fixture_frames().join(name)).unwrap();
+            let bytes = planted(name, &bytes, CANARY_CELSIUS, PERSON);
+            write(&bench.path("in").join(name), &bytes);
+        }
+        // Beside the person something is hotter than what the models were evaluated for.
+        let (name, bytes) = dji_frames().swap_remove(2);
+        let bytes = planted(&name, &bytes, CANARY_CELSIUS, PERSON);
+        let bytes = planted(&name, &bytes, FIRE_CELSIUS, ([400, 408], PERSON.1));
+        write(&bench.path("in").join(name), &bytes);
+        write(
+            &bench.path("in").join(NO_IMAGE),
+            &CANARY.to_le_bytes().repeat(999),
+        );
+        bench
     }
 
-    fn flight(is_blind: bool) -> Self {
+    /// Two frames in which the person stands.
+    fn flight(settings: &str) -> Self {
         let folder = tempfile::tempdir().unwrap();
         write_keys(folder.path());
-        for (name, mut bytes) in dji_frames().into_iter().take(2) {
-            let offsets = raw_offsets(&bytes);
-            let ([left, right], [top, bottom]) = PERSON;
-            for at in (top..bottom).flat_map(|y| (left..right).map(move |x| 2 * (y * 640 + x))) {
-                let [low, high] = CANARY.to_le_bytes();
-                (bytes[offsets[at]], bytes[offsets[at + 1]]) = (low, high);
-            }
+        for (name, bytes) in dji_frames().into_iter().take(2) {
+            let bytes = planted(&name, &bytes, CANARY_CELSIUS, PERSON);
             write(&folder.path().join("in").join(name), &bytes);
         }
-        let keys = folder.path().display();
+        let bench = Self {
+            folder,
+            library: None,
+            clean: HashSet::new(),
+        };
+        bench.set(settings);
+        bench
+    }
+
+    /// Writes the settings, with keys of the run's own and with given ones.
+    fn set(&self, settings: &str) {
+        let keys = self.folder.path().display();
         let outlines =
             Path::new(env!("CARGO_MANIFEST_DIR")).join("fixtures/flight/truth/buildings.geojson");
-        let mut settings = SETTINGS.to_owned();
-        if is_blind {
-            let card = with_card(folder.path(), "blind", &times(0.0));
-            let models = format!("[detect]\nmodels = ['{}']\n", card.display());
-            settings = settings.replace("[detect]\n", &models);
-        }
         let own = format!("{settings}footprints = '{}'\n", outlines.display());
         let given = format!(
             "{own}[audit]\nlog-key = '{keys}/log.key'\ncommitment-key = '{keys}/commitment.key'\n"
         );
-        write(&folder.path().join("own.toml"), own.as_bytes());
-        write(&folder.path().join("given.toml"), given.as_bytes());
-        Self {
-            folder,
-            library: None,
-            clean: HashSet::new(),
-        }
+        write(&self.path("own.toml"), own.as_bytes());
+        write(&self.path("given.toml"), given.as_bytes());
     }
 
-    /// The same, with calls to the operating system passing `shim.c`. Its network finds nothing in no time: what is attacked are calls, some thousand,
+    /// Settings with a network that finds nothing in no time, and more of the section `detect`.
+    fn blinded(&self, detect: &str) -> String {
+        let card = with_card(self.folder.path(), "blind", &times(0.0));
+        let text = fs::read_to_string(&card).unwrap();
+        // As hot as the built-in models know.
+        let text = text.replace("max_celsius = 1000.0", "max_celsius = 150.0");
+        write(&card, text.as_bytes());
+        let models = format!("[detect]\nmodels = ['{}']\n{detect}", card.display());
+        SETTINGS.replace("[detect]\n", &models)
+    }
+
+    /// [`Bench::new`] with a network that finds nothing in no time: most of the time goes by with files then.
+    pub(crate) fn blind() -> Self {
+        let bench = Self::new();
+        bench.set(&bench.blinded(""));
+        bench
+    }
+
+    /// The two frames alone, and nothing finds the person.
+    pub(crate) fn unmasked() -> Self {
+        let bench = Self::flight(SETTINGS);
+        bench.set(&bench.blinded("[detect.warm-spots]\nenabled = false\n"));
+        bench
+    }
+
+    /// The two frames alone, with calls to the operating system passing `shim.c`. Its network finds nothing: what is attacked are calls, some thousand,
     /// and the person is found by warm spots.
     pub(crate) fn with_shim() -> Self {
-        let mut bench = Self::flight(true);
+        let mut bench = Self::flight(SETTINGS);
+        bench.set(&bench.blinded("publish-beyond-envelope = 'a test'\n"));
         let library = bench.path("shim.so");
         let source = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/faults/shim.c");
         let arguments = [
@@ -435,59 +483,4 @@ fn compare(found: &Finished, like: &Finished, own_keys: bool) -> Result<(), Stri
         return Err("another log than that of a run that nothing stopped".into());
     }
     Ok(())
-}
-
-/// Whether a file holds the person's temperature: as bytes of any form, as samples of a raster, as the top of the ramp in a picture.
-pub(crate) fn shows_person(path: &Path, bytes: &[u8]) -> bool {
-    let count = CANARY.to_le_bytes();
-    let swapped = CANARY.to_be_bytes();
-    let forms: [Vec<u8>; 4] = [
-        count.repeat(4),
-        swapped.repeat(4),
-        CANARY_CELSIUS.to_le_bytes().repeat(2),
-        f64::from(CANARY_CELSIUS).to_le_bytes().to_vec(),
-    ];
-    let holds = |form: &Vec<u8>| {
-        let starts = bytes
-            .iter()
-            .enumerate()
-            .filter(|(_, byte)| **byte == form[0]);
-        starts
-            .map(|(at, _)| &bytes[at..])
-            .any(|rest| rest.starts_with(form))
-    };
-    if forms.iter().any(holds) {
-        return true;
-    }
-    let is_near = |value: f32| (value - CANARY_CELSIUS).abs() < 5.0;
-    match path.extension().and_then(|extension| extension.to_str()) {
-        Some("f32") => bytes
-            .chunks_exact(4)
-            .any(|four| is_near(f32::from_le_bytes(four.try_into().unwrap()))),
-        Some("tif") if !path.to_string_lossy().contains("heatloss") => {
-            samples(path).into_iter().any(is_near)
-        }
-        // Heat loss has other values and the same ramp.
-        Some("png") if path.to_string_lossy().contains("temperature") => {
-            image::load_from_memory(bytes).is_ok_and(|picture| {
-                let top = TOP_OF_RAMP;
-                picture.to_rgba8().pixels().any(|pixel| pixel.0 == top)
-            })
-        }
-        _ => false,
-    }
-}
-
-/// Colour of everything at the ramp's upper end and above.
-const TOP_OF_RAMP: [u8; 4] = [250, 250, 164, 255];
-
-/// Samples of the first band of a raster; none where it is half written and no raster yet.
-fn samples(path: &Path) -> Vec<f32> {
-    let read = || {
-        let dataset = gdal::Dataset::open(path).ok()?;
-        let band = dataset.rasterband(1).ok()?;
-        let all = band.read_as::<f32>((0, 0), band.size(), band.size(), None);
-        Some(all.ok()?.data().to_vec())
-    };
-    read().unwrap_or_default()
 }

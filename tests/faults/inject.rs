@@ -166,7 +166,7 @@ pub(crate) fn calls() -> (usize, usize) {
 
 #[test]
 fn a_disk_that_fails_loses_nothing_and_the_message_names_the_file() {
-    // A write to the log, and two of GDAL's.
+    // A write to the log, and one of GDAL's.
     inject(35, 900);
 }
 

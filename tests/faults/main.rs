@@ -12,6 +12,7 @@
 
 mod after;
 mod bench;
+mod canary;
 #[path = "../common/mod.rs"]
 mod common;
 mod crash;
