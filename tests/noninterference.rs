@@ -49,6 +49,7 @@ struct Case {
     seed: u64,
     buildings: bool,
     walls: bool,
+    carry: bool,
 }
 
 const CLASSES: [(Class, &str); 4] = [
@@ -99,23 +100,32 @@ fn case() -> impl Strategy<Value = Case> {
         any::<u64>(),
         any::<bool>(),
         any::<bool>(),
+        any::<bool>(),
     );
-    (frames, finds, flags).prop_map(|(frames, mut finds, (means, seed, buildings, walls))| {
-        finds.sort_by_key(|find| (find.frame, find.cell));
-        finds.dedup_by_key(|find| (find.frame, find.cell));
-        // In every second cell, where persons are no data, one whom the first look misses.
-        let is_even = |find: &&Find| find.cell.is_multiple_of(2) && !means[0];
-        let late: Vec<Find> = finds.iter().filter(is_even).map(Find::beside).collect();
-        finds.extend(late);
-        Case {
-            frames,
-            finds,
-            means,
-            seed,
-            buildings,
-            walls,
-        }
-    })
+    (frames, finds, flags).prop_map(
+        |(frames, mut finds, (means, seed, buildings, walls, carry))| {
+            finds.sort_by_key(|find| (find.frame, find.cell));
+            finds.dedup_by_key(|find| (find.frame, find.cell));
+            let [person, _, bicycle, _] = means;
+            // What a neighbour carries here, persons and bicycles, may empty a part of a region before its mean is taken: that of the rest is another
+            // after pixels changed places.
+            let carry = carry && (means == [false; 4] || person && bicycle);
+            // In every second cell, where persons are no data, one whom the first look misses. Who lies to four fifths under what is carried counts as
+            // hidden, and the rest of them is shown.
+            let is_even = |find: &&Find| find.cell.is_multiple_of(2) && !person && !carry;
+            let late: Vec<Find> = finds.iter().filter(is_even).map(Find::beside).collect();
+            finds.extend(late);
+            Case {
+                frames,
+                finds,
+                means,
+                seed,
+                buildings,
+                walls,
+                carry,
+            }
+        },
+    )
 }
 
 impl Case {
@@ -128,6 +138,7 @@ impl Case {
             seed: 1,
             buildings: false,
             walls: false,
+            carry: false,
         }
     }
 }
@@ -235,12 +246,7 @@ impl Bench {
             let policy = if *is_mean { "mean" } else { "nodata" };
             settings += &format!("[redact.{class}]\npolicy = '{policy}'\n");
         }
-        let [person, _, bicycle, _] = case.means;
-        if case.means.contains(&true) && !(person && bicycle) {
-            // What a neighbour carries here, persons and bicycles, may empty a part of a region before its mean is taken: that of the rest is another
-            // after pixels changed places.
-            settings += "[detect.carry]\nenabled = false\n";
-        }
+        settings += &format!("[detect.carry]\nenabled = {}\n", case.carry);
         let [mut found, mut missed] = [BTreeMap::new(), BTreeMap::new()];
         for find in &case.finds {
             let finds = if find.late.is_some() {
@@ -378,8 +384,9 @@ struct Published {
     reliefs: usize,
 }
 
-/// What cases are drawn from unless the variable `SEED` says another number: the second flies DJI, FLIR and TIFF, over means and walls.
-const SEED: u64 = 25;
+/// What cases are drawn from unless the variable `SEED` says another number. The first of this one has carry, the second FLIR's frames too, means,
+/// people who are found late, homes and walls.
+const SEED: u64 = 8;
 
 /// Random cases; how many pairs of frames were tied in all.
 fn cases(number: u32) {
@@ -390,6 +397,8 @@ fn cases(number: u32) {
         ..Config::default()
     };
     let seed = std::env::var("SEED").map_or(SEED, |seed| seed.parse().unwrap());
+    // Cases before it are drawn and not run.
+    let first = std::env::var("FIRST").map_or(1, |first| first.parse().unwrap());
     println!("SEED={seed}");
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &seed.to_le_bytes().repeat(4));
     let mut runner = TestRunner::new_with_rng(config, rng);
@@ -398,6 +407,9 @@ fn cases(number: u32) {
     let number_of_case = std::cell::Cell::new(0);
     let result = runner.run(&case(), |mut case| {
         number_of_case.set(number_of_case.get() + 1);
+        if number_of_case.get() < first {
+            return Ok(());
+        }
         // Four of any camera are seldom tied to each other.
         if number_of_case.get() % 2 == 1 {
             case.frames = overlapping();
@@ -407,8 +419,13 @@ fn cases(number: u32) {
             case.walls = false;
         }
         println!(
-            "frames {:?}, means {:?}, buildings {}, walls {}",
-            case.frames, case.means, case.buildings, case.walls
+            "case {}: frames {:?}, means {:?}, buildings {}, walls {}, carry {}",
+            number_of_case.get(),
+            case.frames,
+            case.means,
+            case.buildings,
+            case.walls,
+            case.carry
         );
         let bench = Bench::new();
         bench.flight("one", &case, case.seed);
