@@ -10,7 +10,7 @@
 # make web     fetch the map library of `heatveil serve` (npm); build again afterwards
 # make test-web  `heatveil serve` in a real browser: two minutes, needs chromium
 # make report-page  the pages of `heatveil report` in a browser: accessibility, pictures to look at: needs npm and chromium
-# make kill-loop       SIGKILL at random instants: KILLS=1000 take half an hour   (results of these four: docs/assurance.md)
+# make kill-loop       SIGKILL at random instants: KILLS=1000 take an hour   (results of these four: docs/assurance.md)
 # make storage-faults  every STEP=10th call to the operating system that writes fails, in three ways: half an hour
 # make power-cuts      the power goes at every STEP=10th such call; what was not synced is lost: an hour
 # make after-faults    kills and such faults at every STEP=1st call of release, cosign, review, audit, report and purge

@@ -6,7 +6,6 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use heatveil::audit::{Entry, VerifyOptions, verify};
 use heatveil::config::CarryConfig;
@@ -20,7 +19,7 @@ use heatveil::run::{Outcome, Progress, Run, RunError, Silent};
 use heatveil::simulate::{self, Options, Preset};
 use heatveil::store::{Existing, layout};
 
-use crate::common::{self, files, write_keys};
+use crate::common::{self, Stop, files, write_keys};
 
 /// A flight, the persons in it, and outputs.
 struct Bench {
@@ -320,14 +319,6 @@ fn eval_counts_whom_carry_alone_hides_as_runs_hide_them() {
 
 #[test]
 fn carried_finds_do_not_depend_on_threads_interruption_or_lost_working_files() {
-    struct Stop(Arc<AtomicBool>);
-    impl Progress for Stop {
-        fn frame(&mut self, id: FrameId, _file: &Path, _outcome: &Outcome) {
-            if id.0 == 2 {
-                self.0.store(true, Ordering::SeqCst);
-            }
-        }
-    }
     let bench = Bench::new();
     let run = |out: &str, threads, existing| {
         let mut run = bench.run(out, bench.detector(odd), "", existing);
@@ -347,7 +338,7 @@ fn carried_finds_do_not_depend_on_threads_interruption_or_lost_working_files() {
 
     let stopped = run("stopped", 1, Existing::Refuse);
     let stop = Arc::clone(&stopped.interrupted);
-    let result = stopped.execute(&mut Stop(stop));
+    let result = stopped.execute(&mut Stop(stop, 2));
     assert!(
         matches!(result, Err(RunError::Interrupted { .. })),
         "{result:?}"

@@ -11,17 +11,15 @@
 use std::fs;
 use std::num::NonZeroUsize;
 use std::os::unix::fs::symlink;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::process::Command;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use heatveil::audit::{Entry, VerifyOptions, verify};
-use heatveil::frame::FrameId;
-use heatveil::run::{Outcome, Progress, Run, RunError, Silent, Summary};
+use heatveil::run::{Progress, Run, RunError, Silent, Summary};
 use heatveil::store::Existing;
 
-use crate::common::{self, dji_frames, files, raw_offsets, write, write_keys};
+use crate::common::{self, Stop, dji_frames, files, person, write, write_keys};
 
 /// The stage in which frames are first read after the manifest was fixed.
 const READS: &str = "redacting";
@@ -60,17 +58,6 @@ impl<F: FnMut()> Progress for Strike<F> {
     fn stage(&mut self, name: &'static str, _total: usize) {
         if name == self.stage {
             (self.strike)();
-        }
-    }
-}
-
-/// Stops the run after this frame.
-struct Stop(Arc<AtomicBool>, u32);
-
-impl Progress for Stop {
-    fn frame(&mut self, id: FrameId, _file: &Path, _outcome: &Outcome) {
-        if id.0 == self.1 {
-            self.0.store(true, Ordering::SeqCst);
         }
     }
 }
@@ -123,7 +110,11 @@ impl Bench {
                 assert!(made.unwrap().success());
             }
             Harm::Memory => symlink("/proc/self/mem", &path).unwrap(),
-            Harm::Hot => write(&path, &hot(bytes)),
+            // 77 °C in every pixel.
+            Harm::Hot => write(
+                &path,
+                &person::changed(&self.frames[number].0, bytes, &|_| Some(person::CELSIUS)),
+            ),
             Harm::Cut => write(&path, &bytes[..bytes.len() / 2]),
         }
     }
@@ -204,18 +195,6 @@ fn struck(run: &Run, stage: &'static str, mut strike: impl FnMut()) -> Result<Su
     let result = run.execute(&mut Strike { stage, strike });
     assert_eq!(times, 1, "{stage} did not begin once");
     result
-}
-
-/// The frame, with 77 °C in every pixel.
-fn hot(bytes: &[u8]) -> Vec<u8> {
-    let mut bytes = bytes.to_vec();
-    for (at, byte) in raw_offsets(&bytes)
-        .into_iter()
-        .zip([0x94, 0x57].into_iter().cycle())
-    {
-        bytes[at] = byte;
-    }
-    bytes
 }
 
 fn counts(summary: &Summary) -> [usize; 4] {

@@ -5,15 +5,14 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
 
 use heatveil::audit::{Entry, VerifyOptions, verify};
 use heatveil::detect::{Beyond, Class, Scripted, WarmSpotConfig};
 use heatveil::frame::FrameId;
-use heatveil::run::{FrameFootprint, Outcome, Progress, Run, RunError, Silent, Summary};
+use heatveil::run::{FrameFootprint, Run, RunError, Silent, Summary};
 use heatveil::store::Existing;
 
-use crate::common::{self, dji_frames, files, find, person, raw_offsets, write, write_keys};
+use crate::common::{self, Stop, dji_frames, files, find, person, raw_offsets, write, write_keys};
 
 /// A folder of frames, keys and outputs.
 struct Bench {
@@ -213,13 +212,10 @@ fn of_a_window_nothing_but_its_mean_is_published() {
     assert_eq!(bench.tiles("a"), bench.tiles("b"));
 }
 
-/// Planted where nothing else is that warm, °C, exact in sixty-fourths of a kelvin and in 0.04 K to within the latter.
-const CANARY: f64 = 22_420.0 / 64.0 - 273.15;
-
 impl Bench {
     /// Files of a run over frames of all formats in which a hot person stands, and which of them show it.
     fn canary(&self) -> (usize, BTreeSet<PathBuf>) {
-        self.persons("canary", |_| CANARY);
+        self.persons("canary", |_| person::CELSIUS);
         let mut run = self.run("canary", "out", 2, Existing::Refuse);
         // The ramp's end is for the person alone.
         run.config.tiles.max.0 = 70.0;
@@ -241,16 +237,16 @@ impl Bench {
         for (file, _) in files(&self.path("canary")) {
             let frame = common::unmasked(FrameId(0), &self.path("canary").join(file));
             let celsius = frame.celsius().get(320, 230).unwrap();
-            assert!((f64::from(*celsius) - CANARY).abs() < 0.05, "{celsius}");
+            assert!(
+                (f64::from(*celsius) - person::CELSIUS).abs() < 0.05,
+                "{celsius}"
+            );
             forms.insert(celsius.to_le_bytes().to_vec());
             forms.insert(f64::from(*celsius).to_le_bytes().to_vec());
         }
         forms
     }
 }
-
-/// Colour of the ramp's warm end.
-const RAMP_END: image::Rgba<u8> = image::Rgba([250, 250, 164, 255]);
 
 /// Whether a decoded raster or picture shows what is warmer than all of the scene but the person.
 ///
@@ -264,9 +260,7 @@ fn shows_warm(path: &Path, bytes: &[u8]) -> bool {
         assert!(!samples.is_empty(), "{} is not read", path.display());
         return samples.into_iter().any(|sample| sample > limit);
     }
-    let pictures = common::pictures_of(path, bytes);
-    let mut shown = pictures.iter().flat_map(|picture| picture.pixels());
-    !is_loss && shown.any(|pixel| *pixel == RAMP_END)
+    !is_loss && person::ends_the_ramp(path, bytes)
 }
 
 #[test]
@@ -304,15 +298,6 @@ fn a_person_who_is_not_hidden_is_found_in_every_kind_of_output() {
 
 #[test]
 fn neither_thread_count_nor_interruption_changes_a_published_byte() {
-    /// Stops the run after the third frame.
-    struct Stop(Arc<AtomicBool>, u32);
-    impl Progress for Stop {
-        fn frame(&mut self, id: FrameId, _file: &Path, _outcome: &Outcome) {
-            if id.0 == self.1 {
-                self.0.store(true, Ordering::SeqCst);
-            }
-        }
-    }
     let bench = Bench::new();
     bench.execute("in", "one", 1);
     bench.execute("in", "four", 4);

@@ -1,6 +1,7 @@
 //! The manifest: every input, with its commitment, fixed before the first frame is worked on.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -94,7 +95,10 @@ impl Manifest {
         let commit = |path: &PathBuf| match ingest::open(path, &limits, keys.intake.as_ref()) {
             Ok(opened) => (path.clone(), key.commit(&opened.bytes), true),
             Err(error) => {
-                tracing::warn!("could not read {}: {error}", path.display());
+                let cause = error
+                    .source()
+                    .map_or_else(|| error.detail(), ToString::to_string);
+                tracing::warn!("could not read {}: {cause}", path.display());
                 (path.clone(), key.commit(&unreadable(path)), false)
             }
         };

@@ -108,7 +108,6 @@ impl Watchdog {
         let mut state = self.state();
         while !state.over {
             let verdict = state.judge(&self.limits, Instant::now(), store::pulse());
-            let root = state.root.clone();
             drop(state);
             for frame in verdict.late {
                 // Again at every tick: it may have been between two looks.
@@ -118,6 +117,7 @@ impl Watchdog {
             }
             if let (Some(hang), false) = (verdict.hang, told) {
                 told = true;
+                let root = self.state().root.clone();
                 if let (Some(root), Some(frame)) = (root, hang.frame) {
                     note(root, frame);
                 }

@@ -1,6 +1,7 @@
 //! Files of each format with a text of its own in every place that can hold one.
 
 use super::tags::{ASCII, BYTES, Tag, Tiff, UNDEFINED, packet};
+use crate::common::person::CHUNK;
 
 /// What was planted where.
 #[derive(Debug, Clone)]
@@ -20,9 +21,6 @@ pub(crate) const MARK: &str = "QXZHVJ";
 
 /// What all numbers begin with: as near each other that their first bytes as `f64` are the same.
 pub(crate) const NUMBER: &str = "61.73918";
-
-/// What a FLIR segment begins with: its number and the last one's follow.
-const CHUNK: &[u8] = b"FLIR\0\x01";
 
 /// Start of an XMP packet in an APP1 segment.
 const XMP: &[u8] = b"http://ns.adobe.com/xap/1.0/\0";

@@ -10,7 +10,7 @@ use std::fs;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
-use std::sync::atomic::AtomicBool;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use gdal::Dataset;
 use gdal::vector::LayerAccess;
@@ -22,7 +22,7 @@ use heatveil::frame::{Frame, FrameId, Redacted};
 use heatveil::ingest::{IngestOptions, decode};
 use heatveil::radiometry::calibration;
 use heatveil::redact::{RedactConfig, mask};
-use heatveil::run::Run;
+use heatveil::run::{Outcome, Progress, Run};
 use heatveil::store::Existing;
 use heatveil::units::Metres;
 
@@ -63,6 +63,17 @@ pub(crate) fn outcomes(out: &Path) -> Vec<(String, String)> {
 pub(crate) fn write(path: &Path, bytes: &[u8]) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
     fs::write(path, bytes).unwrap();
+}
+
+/// Stops a run, by what it looks at, after this frame.
+pub(crate) struct Stop(pub(crate) Arc<AtomicBool>, pub(crate) u32);
+
+impl Progress for Stop {
+    fn frame(&mut self, id: FrameId, _file: &Path, _outcome: &Outcome) {
+        if id.0 == self.1 {
+            self.0.store(true, Ordering::SeqCst);
+        }
+    }
 }
 
 /// Writes `log.key` and `commitment.key`, the same for every run of a folder.

@@ -1,6 +1,7 @@
 //! Frames of the fixture with other temperatures in some pixels, in the form in which each format keeps them.
 
 use std::io::Cursor;
+use std::path::Path;
 
 use image::{DynamicImage, ImageFormat, Luma};
 use tiff::decoder::{Decoder, DecodingResult};
@@ -8,7 +9,19 @@ use tiff::encoder::colortype::{ColorType, Gray16, Gray32Float};
 use tiff::encoder::{Compression, DeflateLevel, Predictor, TiffEncoder, TiffValue};
 use tiff::tags::Tag;
 
-use super::raw_offsets;
+use super::{pictures_of, raw_offsets};
+
+/// 77.16 °C, which nothing else in the scene has: exact in the sixty-fourths of a kelvin of DJI (DOMAIN section 1.2), nearly so in the others.
+pub(crate) const CELSIUS: f64 = 22_420.0 / 64.0 - 273.15;
+/// Colour of everything at the warm end of the ramp and above.
+const RAMP_END: image::Rgba<u8> = image::Rgba([250, 250, 164, 255]);
+
+/// Whether a picture, or one of an archive, has the colour of the ramp's warm end somewhere.
+pub(crate) fn ends_the_ramp(path: &Path, bytes: &[u8]) -> bool {
+    let pictures = pictures_of(path, bytes);
+    let mut pixels = pictures.iter().flat_map(|picture| picture.pixels());
+    pixels.any(|pixel| *pixel == RAMP_END)
+}
 
 /// Columns and rows of every frame of the fixture.
 const SHAPE: (u16, u16) = (640, 512);
@@ -69,7 +82,7 @@ fn planck(celsius: f64) -> u16 {
 }
 
 /// What a FLIR segment begins with: its number and the last one's follow.
-const CHUNK: &[u8] = b"FLIR\0\x01";
+pub(crate) const CHUNK: &[u8] = b"FLIR\0\x01";
 
 fn flir(jpeg: &[u8], change: Change<'_>) -> Vec<u8> {
     let (mut out, mut fff, mut at) = (jpeg[..2].to_vec(), Vec::new(), 2);

@@ -2,18 +2,16 @@
 
 use std::path::Path;
 
-use crate::common::{person, pictures_of, samples_of};
+use crate::common::{person, samples_of};
 
 /// Counts of the person in DJI frames: 77.1625 °C, far above everything else in the scene.
 pub(crate) const CANARY: u16 = 22_420;
-/// The same in °C (DOMAIN section 1.2: sixty-fourths of a kelvin).
+/// The same in °C, as files have it.
 pub(crate) const CANARY_CELSIUS: f32 = 22_420.0 / 64.0 - 273.15;
 /// No built-in model was evaluated for so much.
 pub(crate) const FIRE_CELSIUS: f32 = 180.0;
 /// Columns and rows of the person: 0.5 m x 1.3 m on the ground.
 pub(crate) const PERSON: ([usize; 2], [usize; 2]) = ([300, 308], [200, 220]);
-/// Colour of everything at the ramp's upper end and above.
-const TOP_OF_RAMP: [u8; 4] = [250, 250, 164, 255];
 
 /// A frame of the fixture with something of one temperature in it.
 pub(crate) fn planted(
@@ -63,11 +61,7 @@ fn holds_samples(path: &Path, bytes: &[u8]) -> bool {
             .any(|four| is_near(f32::from_le_bytes(four.try_into().unwrap()))),
         // Angles and numbers of frames, in the other bands of the map, are far below.
         Some("tif" | "ovr") => samples_of(path).into_iter().any(is_near),
-        Some("png" | "tiles" | "pmtiles" | "mbtiles") => {
-            let pictures = pictures_of(path, bytes);
-            let mut pixels = pictures.iter().flat_map(image::RgbaImage::pixels);
-            pixels.any(|pixel| pixel.0 == TOP_OF_RAMP)
-        }
+        Some("png" | "tiles" | "pmtiles" | "mbtiles") => person::ends_the_ramp(path, bytes),
         _ => false,
     }
 }

@@ -136,7 +136,7 @@ fn a_run_that_is_killed_at_any_instant_leaks_nothing_and_is_completed() {
 }
 
 #[test]
-#[ignore = "`make kill-loop`: 1,000 kills take half an hour"]
+#[ignore = "`make kill-loop`: 1,000 kills take an hour"]
 fn kills() {
     let wanted = std::env::var("KILLS").map_or(1000, |number| number.parse().unwrap());
     kill_loop(Bench::new(), wanted);
