@@ -27,6 +27,7 @@ mod review;
 mod review_limits;
 mod same_run;
 mod sealed;
+mod self_check;
 mod simulate;
 mod surface;
 mod tiles;

@@ -11,7 +11,7 @@ mod self_check;
 pub use decided::Decided;
 pub use policy::{Policy, RedactConfig};
 pub use rasterize::{NotLookedAt, mask, mask_decided};
-pub use self_check::{SelfCheck, uncovered};
+pub use self_check::{SelfCheck, stands_out, uncovered};
 
 pub use crate::frame::RedactionMask;
 

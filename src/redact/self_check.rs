@@ -3,8 +3,9 @@
 use super::RedactionMask;
 use crate::detect::{Detection, Detections};
 
-/// A find counts as hidden when at least this share of its box is under the mask.
-const HIDDEN_SHARE: f64 = 0.8;
+/// A find of which at least this share is under the mask is an edge of it, or the rest of somebody: it is hidden, and
+/// nobody looks again for it.
+const EDGE_SHARE: f64 = 0.8;
 
 /// What the self-check did, for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
@@ -15,13 +16,19 @@ pub struct SelfCheck {
     pub rounds: usize,
 }
 
-/// The finds of a second look that the mask does not hide already.
+/// The finds of a second look that the mask does not hide to the last pixel.
 ///
-/// What lies under the mask is our own filling: finding something there tells nothing.
+/// What lies wholly under the mask is our own filling: finding something there tells nothing.
 #[must_use]
 pub fn uncovered(second_look: &Detections, mask: &RedactionMask) -> Vec<Detection> {
-    let seen = |found: &&Detection| hidden_share(found, mask) < HIDDEN_SHARE;
+    let seen = |found: &&Detection| hidden_share(found, mask) < 1.0;
     second_look.found().iter().filter(seen).copied().collect()
+}
+
+/// Whether `found` stands out of the mask, rather than being an edge of it: masks would grow by their own edges, look for look.
+#[must_use]
+pub fn stands_out(found: &Detection, mask: &RedactionMask) -> bool {
+    hidden_share(found, mask) < EDGE_SHARE
 }
 
 fn hidden_share(found: &Detection, mask: &RedactionMask) -> f64 {
@@ -54,7 +61,7 @@ mod tests {
     use crate::frame::{FrameId, PixelRect};
 
     #[test]
-    fn a_find_under_the_mask_does_not_count_and_one_beside_it_does() {
+    fn a_find_counts_unless_it_is_wholly_under_the_mask_and_stands_out_where_a_fifth_is_seen() {
         let at = |x0: f32| Detection {
             class: Class::Person,
             bbox: BoxPx {
@@ -82,10 +89,10 @@ mod tests {
             crate::detect::Line::Model,
             vec![at(0.0), at(2.0), at(3.0), at(30.0)],
         );
-        let left: Vec<f32> = uncovered(&look, &mask)
+        let left: Vec<(f32, bool)> = uncovered(&look, &mask)
             .iter()
-            .map(|found| found.bbox.x0)
+            .map(|found| (found.bbox.x0, stands_out(found, &mask)))
             .collect();
-        assert_eq!(left, [3.0, 30.0]);
+        assert_eq!(left, [(2.0, false), (3.0, true), (30.0, true)]);
     }
 }
