@@ -41,6 +41,9 @@ pub(crate) const RASTERS: &[&str] = &[
     "SRTMHGT",
 ];
 
+/// Bytes of a key's file.
+const LONGEST_KEY: u64 = 1 << 16;
+
 /// Files in this process's memory, which GDAL keeps by such names.
 const IN_MEMORY: &str = "/vsimem/";
 
@@ -56,6 +59,10 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("not a plain file"));
     }
+    limited(path, most)
+}
+
+fn limited(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = most.saturating_add(1);
     fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
@@ -72,8 +79,20 @@ pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 ///
 /// As [`read`]; [`io::ErrorKind::InvalidData`] for what is not UTF-8.
 pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
-    String::from_utf8(read(path, most)?)
-        .map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
+    text(read(path, most)?)
+}
+
+/// Reads a key, which may also come through a pipe.
+///
+/// # Errors
+///
+/// As [`read_text`], but for what is no plain file.
+pub(crate) fn read_key(path: &Path) -> io::Result<String> {
+    text(limited(path, LONGEST_KEY)?)
+}
+
+fn text(bytes: Vec<u8>) -> io::Result<String> {
+    String::from_utf8(bytes).map_err(|error| io::Error::new(io::ErrorKind::InvalidData, error))
 }
 
 /// Opens a plain file in one of these `formats` of GDAL.
@@ -113,6 +132,12 @@ mod tests {
         // It would never end.
         #[cfg(unix)]
         assert!(read(Path::new("/dev/zero"), 9).is_err());
+        assert_eq!(read_key(&path).unwrap(), "12345");
+        #[cfg(unix)]
+        assert_eq!(
+            read_key(Path::new("/dev/zero")).unwrap_err().kind(),
+            io::ErrorKind::FileTooLarge
+        );
     }
 
     #[test]

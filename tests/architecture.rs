@@ -62,6 +62,7 @@ const ALLOWED: &[(&str, &[&str])] = &[
         &[
             "hex",
             "units",
+            "outside",
             "raster",
             "frame",
             "store",
@@ -108,7 +109,9 @@ const ALLOWED: &[(&str, &[&str])] = &[
     // Pages for people: entries, cards and published files; nothing that holds a frame.
     (
         "report",
-        &["hex", "page", "store", "detect", "tiles", "audit"],
+        &[
+            "hex", "outside", "page", "store", "detect", "tiles", "audit",
+        ],
     ),
     (
         "review",

@@ -1,13 +1,12 @@
 //! Commitments to input files: checkable by the operator, meaningless to others, unlinked by deleting a key.
 
-use std::fs;
 use std::path::Path;
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::AuditError;
-use crate::hex;
+use crate::{hex, outside};
 
 /// The run's key for commitments: HMAC-SHA256 (RFC 2104) of a file under it.
 pub struct CommitmentKey([u8; 32]);
@@ -31,7 +30,7 @@ impl CommitmentKey {
     ///
     /// [`AuditError::Io`] or [`AuditError::Key`], naming the file.
     pub fn load(path: &Path) -> Result<Self, AuditError> {
-        let text = fs::read_to_string(path).map_err(|source| AuditError::Io {
+        let text = outside::read_key(path).map_err(|source| AuditError::Io {
             path: path.to_path_buf(),
             source,
         })?;

@@ -1,6 +1,5 @@
 //! Keys that sign checkpoints, in Go's note format (C2SP signed-note, Ed25519).
 
-use std::fs;
 use std::path::Path;
 
 use rand_core::{OsRng, RngCore};
@@ -8,6 +7,7 @@ use signed_note::{Note, StandardSigner, StandardVerifier, VerifierList};
 use tlog_tiles::{Checkpoint, Hash};
 
 use super::AuditError;
+use crate::outside;
 
 /// A key pair as text.
 pub struct KeyPair {
@@ -87,7 +87,7 @@ impl Signer {
     ///
     /// [`AuditError::Io`] or [`AuditError::Key`], naming the file.
     pub fn load(path: &Path) -> Result<Self, AuditError> {
-        let text = fs::read_to_string(path).map_err(|source| AuditError::Io {
+        let text = outside::read_key(path).map_err(|source| AuditError::Io {
             path: path.to_path_buf(),
             source,
         })?;

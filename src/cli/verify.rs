@@ -72,12 +72,9 @@ impl VerifyCommand {
     }
 }
 
-/// Bytes of a key's file.
-const LONGEST_KEY: u64 = 1 << 16;
-
 /// Reads a key's file.
 pub(super) fn read(path: PathBuf) -> Result<String, Error> {
-    outside::read_text(&path, LONGEST_KEY).map_err(|source| Error::Input { path, source })
+    outside::read_key(&path).map_err(|source| Error::Input { path, source })
 }
 
 fn as_json(found: &Verification) -> String {

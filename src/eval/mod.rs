@@ -33,6 +33,7 @@ use crate::config::CarryConfig;
 use crate::detect::{Class, Detector, WarmSpots};
 use crate::frame::FrameId;
 use crate::ingest::flight_order;
+use crate::outside;
 use crate::redact::RedactConfig;
 use crate::run::{Neighbour, Ordered, Seen, Window};
 use crate::units::Metres;
@@ -167,13 +168,16 @@ fn place<'a>((_, looked): &'a FirstLook<'_>) -> Option<&'a Arc<Seen>> {
 /// Pictures in flight for each thread, so that none waits for the slowest.
 const IN_FLIGHT_PER_THREAD: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
+/// Bytes of a file of scenes.
+const LONGEST_SCENES: u64 = 64 << 20;
+
 /// Reads scenes by file name: a JSON object of texts.
 ///
 /// # Errors
 ///
 /// [`EvalError`] naming the file.
 pub fn read_scenes(path: &Path) -> Result<BTreeMap<String, String>, EvalError> {
-    let text = std::fs::read_to_string(path).map_err(|source| EvalError::Io {
+    let text = outside::read_text(path, LONGEST_SCENES).map_err(|source| EvalError::Io {
         path: path.to_path_buf(),
         source,
     })?;

@@ -3,7 +3,6 @@
 //! In: the published mosaic and the description of its web tiles, both checked against the log. Out: a PNG in the run's own ramp, what it
 //! spans, a scale. Refuses: frames of any kind, and exact places: the extent is widened to whole web tiles of level 16.
 
-use std::fs;
 use std::path::Path;
 
 use base64::Engine as _;
@@ -11,9 +10,9 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::ReportError;
-use crate::page;
 use crate::store::layout;
 use crate::tiles::{self, Ramp};
+use crate::{outside, page};
 
 /// Longer side of the picture at most, pixels.
 const LARGEST: usize = 960;
@@ -21,6 +20,8 @@ const LARGEST: usize = 960;
 const FINEST: f64 = 0.5;
 /// Level of the web tiles to which the extent is widened: some 600 m a tile at the equator, 370 m in Great Britain.
 const LEVEL: u32 = 16;
+/// Bytes of a description of web tiles.
+const LONGEST: u64 = 1 << 20;
 
 /// The map as a picture.
 #[derive(Debug)]
@@ -84,7 +85,7 @@ impl Coverage {
 
 /// The ramp and the geographic bounds (west, south, east, north) of the web tiles.
 fn describe(path: &Path) -> Result<(Ramp, [f64; 4]), ReportError> {
-    let bytes = fs::read(path).map_err(|source| ReportError::Io {
+    let bytes = outside::read(path, LONGEST).map_err(|source| ReportError::Io {
         path: path.to_path_buf(),
         source,
     })?;

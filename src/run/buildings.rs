@@ -24,13 +24,15 @@ use crate::heatloss::{
     MapWindow, Night, Objections, Part, Ring, SeenBy, TableCsv, UprnLinksCsv, Weather,
     air_transmission, coverage,
 };
-use crate::hex;
 use crate::store::{Receipt, Staged, Store, hash_file, layout};
 use crate::tiles::{Erased, Grid, Mosaic, MosaicFrame, MosaicReader, TilesError};
 use crate::units::Metres;
+use crate::{hex, outside};
 
 /// Around an objection's outline, where the settings do not say it.
 const MARGIN: f64 = 1.0;
+/// Bytes of an opt-out list.
+const LONGEST_LIST: u64 = 1 << 30;
 /// Height of an eave on flat ground, which a roof leans away by.
 const TYPICAL_HEIGHT: f64 = 5.0;
 /// Pixels taken out at a time.
@@ -84,7 +86,7 @@ pub(super) fn object(
     let margin = margin.unwrap_or(Metres(MARGIN + lean));
     let projector = grid.crs.projector()?;
     let objections = Objections::read(path, &projector, grid.bounds(), margin)?;
-    let bytes = std::fs::read(path).map_err(|source| RunError::OptOut {
+    let bytes = outside::read(path, LONGEST_LIST).map_err(|source| RunError::OptOut {
         path: path.clone(),
         source,
     })?;

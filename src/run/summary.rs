@@ -11,6 +11,7 @@ use serde::Serialize;
 use super::processed::Times;
 use super::{Cause, Counts, Outcome, RunError};
 use crate::frame::FrameId;
+use crate::outside;
 use crate::store::{Artifact, Store, layout, sealed};
 
 /// Totals of a run: `summary.json`, and the last line of `run --json`. Fields are only ever added.
@@ -192,7 +193,7 @@ pub(crate) fn frame_files(folder: &Path) -> io::Result<BTreeMap<u32, PathBuf>> {
         frame: u32,
         file: PathBuf,
     }
-    let text = match std::fs::read(folder.join(layout::FRAME_LIST)) {
+    let text = match outside::read(&folder.join(layout::FRAME_LIST), LONGEST_LIST) {
         Ok(text) => text,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(error),
@@ -206,6 +207,9 @@ pub(crate) fn frame_files(folder: &Path) -> io::Result<BTreeMap<u32, PathBuf>> {
     });
     named.collect()
 }
+
+/// Bytes of the operator's list: a few hundred for each frame.
+const LONGEST_LIST: u64 = 1 << 30;
 
 /// The operator's own list of what happened to each file; lies in the private folder.
 #[derive(Debug, Clone, Default)]

@@ -16,8 +16,8 @@ use super::{
     AuditError, Entry, Log, PublishedFile, ReleaseApproved, Signer, Verification, VerifyOptions,
     files, keys, reviewers, story,
 };
-use crate::hex;
 use crate::store::{Existing, Staged, Store, layout};
+use crate::{hex, outside};
 
 /// Appends decisions to the log of the finished run in `dir`, durably, and returns the new checkpoint.
 ///
@@ -133,7 +133,7 @@ pub fn complete(dir: &Path, log: &Signer) -> Result<(), AuditError> {
 pub fn prove(dir: &Path) -> Result<usize, AuditError> {
     within(dir, |store| {
         let path = dir.join(layout::VERIFIER_KEY);
-        let key = fs::read_to_string(&path).map_err(|source| AuditError::Io { path, source })?;
+        let key = outside::read_key(&path).map_err(|source| AuditError::Io { path, source })?;
         let options = VerifyOptions::default();
         let found = super::verify::check(store.root(), &options, false)?;
         refuse(store, found.result.problems)?;

@@ -4,7 +4,6 @@
 //! it is not trusted, since its leaf hash must fit the proof. Refuses: to take a hash from a tile that does not give the signed root.
 
 use std::collections::BTreeSet;
-use std::fs;
 use std::path::Path;
 
 use base64::Engine;
@@ -99,7 +98,8 @@ pub(super) fn write_all(
     publications: &[Publication],
 ) -> Result<(), AuditError> {
     let path = store.root().join(layout::CHECKPOINT);
-    let checkpoint = fs::read(&path).map_err(|source| AuditError::Io { path, source })?;
+    let checkpoint =
+        outside::read(&path, files::LONGEST).map_err(|source| AuditError::Io { path, source })?;
     let head = keys::open_own_checkpoint(&checkpoint, verifier).map_err(|problem| {
         AuditError::Damaged {
             path: store.root().to_path_buf(),

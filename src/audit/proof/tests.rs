@@ -1,5 +1,7 @@
 //! What a proof shows, and what does not pass for one.
 
+use std::fs;
+
 use serde_json::{Value, json};
 
 use super::super::example::{FILE, Finished, long, signer, whole, with};
