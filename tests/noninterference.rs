@@ -154,6 +154,16 @@ impl Find {
         }
     }
 
+    /// Somebody who stands over almost all of this find and so many columns beyond it.
+    fn over(&self, beyond: usize) -> Self {
+        Self {
+            class: Class::Person,
+            size: (self.size.0 - 2 + beyond, self.size.1),
+            late: Some(2),
+            ..*self
+        }
+    }
+
     /// Left, top, right and bottom edge.
     fn edges(&self) -> [usize; 4] {
         let (x, y) = (
@@ -508,7 +518,18 @@ fn a_region_under_which_somebody_is_found_later_shows_nothing_of_them() {
         size: (24, 30),
         late: None,
     };
-    let case = Case::with_means_of_windows(vec![window, window.beside()]);
+    // Of the last a few columns beyond the padding are seen, less than a fifth.
+    let hardly = [(12, 9), (14, 11), (16, 13)].map(|(cell, beyond)| {
+        let window = Find {
+            cell,
+            size: (40, 30),
+            ..window
+        };
+        [window, window.over(beyond)]
+    });
+    let mut finds = vec![window, window.beside()];
+    finds.extend(hardly.concat());
+    let case = Case::with_means_of_windows(finds);
     let bench = Bench::new();
     for (name, seed) in [("one", 1), ("other", 2)] {
         bench.flight(name, &case, seed);

@@ -111,6 +111,45 @@ fn masked(out: &Path) -> BTreeMap<u32, (String, u32, u32)> {
     log.lines().filter_map(of).collect()
 }
 
+/// Too weak to withhold a frame.
+fn unsure(find: Detection) -> Detection {
+    Detection { score: 0.3, ..find }
+}
+
+#[test]
+fn what_is_unsure_or_hardly_stands_out_asks_for_no_further_look() {
+    let first = || vec![find(Class::Person, FOUND)];
+    let edge = || find(Class::Person, EDGE);
+    let others = |looks: std::ops::Range<u8>| looks.map(|look| vec![beside(look)]);
+    let frames = fly(vec![
+        // In the second look whatever stands out asks, be it unsure.
+        vec![first(), vec![edge(), unsure(beside(0))], vec![]],
+        // In a later one what is sure alone, and what hardly stands out never.
+        vec![
+            first(),
+            vec![beside(0)],
+            vec![edge(), unsure(beside(1))],
+            vec![beside(2)],
+        ],
+        vec![
+            first(),
+            vec![beside(0)],
+            vec![unsure(edge())],
+            vec![beside(2)],
+        ],
+        // Nor does that withhold the frame in the end.
+        [first()]
+            .into_iter()
+            .chain(others(1..4))
+            .chain([vec![edge(), unsure(beside(5))]])
+            .collect(),
+    ]);
+    assert_eq!(frames.outcomes, ["published"; 4]);
+    assert_eq!(frames.looked, [3, 3, 3, 5]);
+    let rounds = |frame: u32| (frames.masked[&frame].1, frames.masked[&frame].2);
+    assert_eq!([0, 1, 2, 3].map(rounds), [(2, 1), (3, 2), (1, 1), (5, 4)]);
+}
+
 #[test]
 fn who_stands_out_is_asked_about_again_and_an_edge_is_hidden_without() {
     let first = || vec![find(Class::Person, FOUND)];

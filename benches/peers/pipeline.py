@@ -110,10 +110,10 @@ def draw(mask: numpy.ndarray, finds: list[tuple]) -> None:
         mask[max(int(y0 - dy), 0) : max(int(y1 + dy) + 1, 0), max(int(x0 - dx), 0) : max(int(x1 + dx) + 1, 0)] = True
 
 
-def hidden(mask: numpy.ndarray, find: tuple) -> bool:
-    """Whether most of a find lies under the mask."""
+def hidden(mask: numpy.ndarray, find: tuple) -> float:
+    """Share of a find that lies under the mask."""
     part = mask[max(int(find[3]), 0) : int(find[5]) + 1, max(int(find[2]), 0) : int(find[4]) + 1]
-    return part.size == 0 or part.mean() >= 0.8
+    return 1.0 if part.size == 0 else part.mean()
 
 
 def frame(path: pathlib.Path, networks: list[Network]) -> None:
@@ -126,8 +126,9 @@ def frame(path: pathlib.Path, networks: list[Network]) -> None:
     for _ in range(4):
         draw(mask, finds)
         redacted = numpy.where(mask, numpy.float32(numpy.nan), celsius)
-        finds = [find for network in networks for find in network.look(grey(redacted)) if not hidden(mask, find)]
-        if not finds:
+        finds = [find for network in networks for find in network.look(grey(redacted)) if hidden(mask, find) < 1.0]
+        if all(hidden(mask, find) >= 0.8 for find in finds):
+            draw(mask, finds)
             break
 
 

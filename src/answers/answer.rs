@@ -47,7 +47,7 @@ pub struct FrameAnswer {
     /// Short machine name of the reason, where it was not published.
     pub reason: Option<String>,
     /// Finds in the frame itself by class: those of the line of defence that found most of it (several look at one thing), and those of
-    /// the self-check, which looks where nothing was hidden.
+    /// the self-check, which may be the rest of what was hidden in part.
     pub found: BTreeMap<String, u32>,
     /// Finds of neighbouring frames that were hidden here too, by class.
     pub carried: BTreeMap<String, u32>,
@@ -55,7 +55,7 @@ pub struct FrameAnswer {
     pub policies: BTreeMap<String, String>,
     /// Pixels that were masked.
     pub masked_pixels: Option<u64>,
-    /// What the second look found outside of the mask, which then grew.
+    /// What the second look found that the mask did not wholly hide; it then grew.
     pub self_check: Option<u32>,
     /// What people decided, in order.
     pub reviews: Vec<Reviewed>,

@@ -132,7 +132,7 @@ pub struct Detected {
     pub skipped: Option<String>,
     /// 0 for a look at the frame, 1 and up for the self-check's at the masked frame.
     pub round: u32,
-    /// What was found; from round 1 on only what the mask did not hide.
+    /// What was found; from round 1 on only what the mask did not wholly hide.
     pub found: Vec<Found>,
 }
 
@@ -239,7 +239,7 @@ pub struct Policy {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SelfCheck {
-    /// Finds outside the mask, over all rounds.
+    /// Finds that the mask did not wholly hide, over all rounds.
     pub found: u32,
     /// Times that the mask grew by them.
     pub rounds: u32,

@@ -140,7 +140,7 @@ pub struct Detection {
     pub score: f32,
     /// How much larger the mask is than the box.
     pub padding: Padding,
-    /// From this score on, a find that the grown mask still does not hide withholds the frame.
+    /// From this score on, a find that still stands out of the grown mask withholds the frame.
     pub alarm: f32,
 }
 

@@ -10,7 +10,7 @@ const EDGE_SHARE: f64 = 0.8;
 /// What the self-check did, for the log.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct SelfCheck {
-    /// Finds outside the mask, over all rounds.
+    /// Finds that the mask did not wholly hide, over all rounds.
     pub found: usize,
     /// Times that the mask grew by them.
     pub rounds: usize,
@@ -61,7 +61,7 @@ mod tests {
     use crate::frame::{FrameId, PixelRect};
 
     #[test]
-    fn a_find_counts_unless_it_is_wholly_under_the_mask_and_stands_out_where_a_fifth_is_seen() {
+    fn a_find_counts_unless_it_is_wholly_hidden_and_stands_out_by_more_than_a_fifth() {
         let at = |x0: f32| Detection {
             class: Class::Person,
             bbox: BoxPx {

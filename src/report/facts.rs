@@ -69,7 +69,7 @@ pub(super) struct Finds {
     pub(super) warm_spots: u64,
     /// Carried here from a neighbour in time.
     pub(super) carried: u64,
-    /// Found in the masked frame by the self-check, outside the mask.
+    /// Found in the masked frame by the self-check, and not wholly hidden.
     pub(super) self_check: u64,
     /// Published frames with one at least.
     pub(super) frames: u64,

@@ -146,7 +146,7 @@ fn sentence(facts: &Facts, people: Finds, unseen: Option<&Unseen>) -> String {
         return "No frame was published, so nobody is shown.".to_owned();
     }
     let masked = format!(
-        "In {frames}, {} of a person were hidden. How many people that were nobody knows: one person counts once in every frame that shows them, and \
+        "In {frames}, {} of a person were hidden. How many people that were nobody knows: one person counts once in every frame that shows them, again where a part of them was found later, and \
          most finds are false alarms.",
         page::count(people.first() + people.self_check, "find")
     );

@@ -2,7 +2,7 @@
 //!
 //! In: a [`Looked`] and its neighbours. Out: a [`Processed`] with its outcome; the redacted raster of a frame that
 //! may be published lies in the work folder. Refuses: to let a frame pass that still shows a sure find, but for what two people opened. Hidden
-//! and not asked about again is what stands out of the mask by less than a fifth, and what is found last in a frame that a person looked at.
+//! and not asked about again is what stands out of the mask by at most a fifth of its box, and what is found last in a frame that a person looked at.
 
 use std::path::Path;
 use std::time::Instant;
@@ -19,7 +19,7 @@ use crate::frame::{Frame, Inputs, Redacted};
 use crate::redact::{self, SelfCheck, stands_out, uncovered};
 use crate::store::{StoreError, layout};
 
-/// Times that the mask grows by what a second look still finds, before the frame is withheld. Masking
+/// Times that the mask grows by what a second look still finds beside it, before the frame is withheld. Masking
 /// changes the picture, so that a new edge may look like something once or twice.
 const MAX_ROUNDS: usize = 3;
 
@@ -118,11 +118,15 @@ impl FrameTask<'_> {
         let started = Instant::now();
         let mut self_check = SelfCheck::default();
         let mut missed = self.missed(&frame, 1, watched, processed)?;
+        // What two people opened is found again, and must be.
+        let is_left = |found: &Detection| found.is_alarming() && !decided.opens(found);
         // Where a person looked too, what is found in the end is hidden and not asked about again.
         let max_rounds = MAX_ROUNDS + usize::from(reviewed.is_some());
         while !missed.is_empty() {
-            // What only an edge of the mask shows is hidden in any case, and not asked about again either.
-            let asks = finds(&missed).any(|found| stands_out(found, frame.mask()));
+            // What hardly stands out is hidden without another look.
+            let asks = finds(&missed).any(|found| {
+                stands_out(found, frame.mask()) && (self_check.rounds == 0 || is_left(found))
+            });
             if asks && self_check.rounds == max_rounds {
                 let detail = format!("still found after the mask had grown: {}", named(&missed));
                 processed.looks.append(&mut missed);
@@ -140,8 +144,7 @@ impl FrameTask<'_> {
             }
             let round = record::count(self_check.rounds) + 1;
             missed = self.missed(&frame, round, watched, processed)?;
-            // What two people opened is found again, and must be.
-            if !finds(&missed).any(|found| found.is_alarming() && !decided.opens(found)) {
+            if !finds(&missed).any(is_left) {
                 missed.clear();
             }
         }
@@ -157,7 +160,7 @@ impl FrameTask<'_> {
         })
     }
 
-    /// What each detector still finds outside the mask; empty where none does.
+    /// What each detector still finds that the mask does not wholly hide; empty where none does.
     fn missed(
         &self,
         frame: &Frame<Redacted>,

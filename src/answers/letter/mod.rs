@@ -276,7 +276,7 @@ impl Letter<'_> {
             text += "<p>Nothing was found in these pictures that had to be hidden.</p>\n";
         } else {
             text += "<p>Before anything was published, a program looked for people, vehicles, bicycles, windows and warm spots, and hid what it found with a margin around it. \
-                     It hides what may be one of these, so much of what it finds is something else. Counts are over all pictures: the same thing is counted in each picture that shows it.</p>\n<ul>\n";
+                     It hides what may be one of these, so much of what it finds is something else. Counts are over all pictures: the same thing is counted in each picture that shows it, and again where a part of it was found later.</p>\n<ul>\n";
             for (class, (frames, found, policy)) in classes {
                 let _ = writeln!(
                     text,
@@ -296,7 +296,7 @@ impl Letter<'_> {
             .sum();
         let _ = writeln!(
             text,
-            "<p>The program then looked a second time at the hidden version of each picture. It hid {more} more. A picture in which it was still sure of something was kept back.</p>"
+            "<p>The program then looked a second time at the hidden version of each picture. It hid {more} more, some of them parts of what was hidden before. A picture in which it was then still sure of something that was not hidden was kept back.</p>"
         );
         let carried: u32 = self
             .frames()
