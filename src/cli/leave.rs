@@ -38,7 +38,11 @@ fn now(code: u8) -> ! {
 /// Ends a run that would never end. The thread that hangs cannot be stopped; the folder it leaves is that of a run that was killed.
 pub(super) fn hung(hang: &Hang) {
     tell(&format!("error: {hang}"));
-    let frame = hang.frame.map_or("", |_| ", withholding that frame");
+    let frame = if hang.noted {
+        ", withholding that frame"
+    } else {
+        ""
+    };
     tell(&format!(
         "  hint: look whether the disk or share still answers; `heatveil run` goes on with --resume{frame}. Limits: run.frame-seconds, run.stall-seconds",
     ));

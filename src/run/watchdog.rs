@@ -35,6 +35,8 @@ pub struct Hang {
     pub file: Option<PathBuf>,
     /// The frame that it was, where it was one.
     pub frame: Option<FrameId>,
+    /// Whether the run that goes on will withhold that frame: a note about it lies in the work folder.
+    pub noted: bool,
     /// For how long nothing had come of it.
     pub waited: Duration,
 }
@@ -115,11 +117,11 @@ impl Watchdog {
                     detector.stop(frame);
                 }
             }
-            if let (Some(hang), false) = (verdict.hang, told) {
+            if let (Some(mut hang), false) = (verdict.hang, told) {
                 told = true;
                 let root = self.state().root.clone();
                 if let (Some(root), Some(frame)) = (root, hang.frame) {
-                    note(root, frame);
+                    hang.noted = note(root, frame);
                 }
                 hung(&hang);
             }
@@ -194,12 +196,14 @@ impl State {
                 stage: busy.stage,
                 file: Some(busy.file.clone()),
                 frame: Some(busy.id),
+                noted: false,
                 waited: took(busy),
             }),
             None => (stood_still > limits.stall).then_some(Hang {
                 stage: self.stage,
                 file: last,
                 frame: None,
+                noted: false,
                 waited: stood_still,
             }),
         };
@@ -210,15 +214,16 @@ impl State {
     }
 }
 
-/// Leaves a note about a frame, on a thread that nobody waits for longer than a moment.
-fn note(root: PathBuf, frame: FrameId) {
+/// Leaves a note about a frame, on a thread that nobody waits for longer than a moment; whether it lies there.
+fn note(root: PathBuf, frame: FrameId) -> bool {
     let (done, noted) = mpsc::channel();
     thread::spawn(move || done.send(Store::note_unending(&root, frame)));
     match noted.recv_timeout(NOTE) {
-        Ok(Ok(())) => {}
+        Ok(Ok(())) => return true,
         Ok(Err(error)) => tracing::warn!("no note about the frame: {error}"),
         Err(_) => tracing::warn!("no note about the frame: the disk does not answer"),
     }
+    false
 }
 
 /// What becomes of a frame of which an earlier process left a note.
