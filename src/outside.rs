@@ -2,9 +2,9 @@
 //!
 //! In: a path that was given, or that lies in a folder from elsewhere. Out: its bytes, or a GDAL dataset. Refuses: what is no plain file here (a
 //! pipe never ends; `/vsicurl/...`, `WMS:...` or `<VRTDataset>` would make GDAL go to the network or to files that nobody named), more bytes than
-//! a file of its kind has, formats that are not on a list.
+//! a file of its kind has, formats that are not on a list. A key alone may come through a pipe.
 
-use std::fs;
+use std::fs::{self, File};
 use std::io::{self, Read};
 use std::path::Path;
 
@@ -56,16 +56,25 @@ const OPEN_FAILED: i32 = 4;
 ///
 /// What the system says; [`io::ErrorKind::FileTooLarge`] for more bytes, [`io::ErrorKind::Other`] for what is no plain file.
 pub(crate) fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+    limited(file(path)?, most)
+}
+
+/// Opens a plain file.
+///
+/// # Errors
+///
+/// What the system says; [`io::ErrorKind::Other`] for what is no plain file.
+pub(crate) fn file(path: &Path) -> io::Result<File> {
     if !fs::metadata(path)?.is_file() {
         return Err(io::Error::other("not a plain file"));
     }
-    limited(path, most)
+    File::open(path)
 }
 
-fn limited(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+fn limited(file: File, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     let limit = most.saturating_add(1);
-    fs::File::open(path)?.take(limit).read_to_end(&mut bytes)?;
+    file.take(limit).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
         let problem = format!("longer than {most} bytes, which no such file is");
         return Err(io::Error::new(io::ErrorKind::FileTooLarge, problem));
@@ -88,7 +97,7 @@ pub(crate) fn read_text(path: &Path, most: u64) -> io::Result<String> {
 ///
 /// As [`read_text`], but for what is no plain file.
 pub(crate) fn read_key(path: &Path) -> io::Result<String> {
-    text(limited(path, LONGEST_KEY)?)
+    text(limited(File::open(path)?, LONGEST_KEY)?)
 }
 
 fn text(bytes: Vec<u8>) -> io::Result<String> {

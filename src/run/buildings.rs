@@ -4,6 +4,7 @@
 //! logged together. Refuses: lists and outlines that cannot be read for sure.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 
 use rayon::ThreadPool;
 use serde::Serialize;
@@ -62,8 +63,17 @@ pub(super) fn check(config: &Config) -> Result<(), RunError> {
     }
     if let Some(path) = &buildings.opt_out {
         FootprintSource::outlines(path).check()?;
+        opt_out(path)?;
     }
     Ok(())
+}
+
+/// The opt-out list, as it lies there.
+fn opt_out(path: &Path) -> Result<Vec<u8>, RunError> {
+    outside::read(path, LONGEST_LIST).map_err(|source| RunError::OptOut {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 /// Takes the homes and gardens of the opt-out list out of the map, and says so in the log; `None` where there is no list.
@@ -86,10 +96,7 @@ pub(super) fn object(
     let margin = margin.unwrap_or(Metres(MARGIN + lean));
     let projector = grid.crs.projector()?;
     let objections = Objections::read(path, &projector, grid.bounds(), margin)?;
-    let bytes = outside::read(path, LONGEST_LIST).map_err(|source| RunError::OptOut {
-        path: path.clone(),
-        source,
-    })?;
+    let bytes = opt_out(path)?;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,

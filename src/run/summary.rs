@@ -2,7 +2,7 @@
 
 use std::borrow::Cow;
 use std::collections::BTreeMap;
-use std::io;
+use std::io::{self, BufRead, BufReader};
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
@@ -193,23 +193,17 @@ pub(crate) fn frame_files(folder: &Path) -> io::Result<BTreeMap<u32, PathBuf>> {
         frame: u32,
         file: PathBuf,
     }
-    let text = match outside::read(&folder.join(layout::FRAME_LIST), LONGEST_LIST) {
-        Ok(text) => text,
+    let list = match outside::file(&folder.join(layout::FRAME_LIST)) {
+        Ok(list) => list,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(BTreeMap::new()),
         Err(error) => return Err(error),
     };
-    let lines = text
-        .split(|&byte| byte == b'\n')
-        .filter(|line| !line.is_empty());
-    let named = lines.map(|line| {
-        let named: Named = serde_json::from_slice(line).map_err(io::Error::other)?;
+    let named = BufReader::new(list).lines().map(|line| {
+        let named: Named = serde_json::from_str(&line?).map_err(io::Error::other)?;
         Ok((named.frame, named.file))
     });
     named.collect()
 }
-
-/// Bytes of the operator's list: a few hundred for each frame.
-const LONGEST_LIST: u64 = 1 << 30;
 
 /// The operator's own list of what happened to each file; lies in the private folder.
 #[derive(Debug, Clone, Default)]

@@ -136,6 +136,8 @@ pub(crate) fn attacks(bench: &Bench) -> Vec<Attack> {
         ("an endless statement", at("release/1.dsse.json", endless)),
         ("a log that is a pipe", at("audit/entries.jsonl", pipe)),
         ("a checkpoint that is a pipe", at("audit/checkpoint", pipe)),
+        ("a key that is a pipe", at("audit/verifier.key", pipe)),
+        ("an index that is a pipe", at("private/answers.index", pipe)),
         ("a tile that is a pipe", at("tiles/temperature.tif", pipe)),
         ("a log that is a device", at("audit/entries.jsonl", zeros)),
         (
@@ -284,9 +286,9 @@ fn a_folder_from_elsewhere_is_refused_whatever_lies_in_it() {
         ];
         for command in all {
             let found = bench.call(command);
-            // Empty folders are no files: nothing is wrong with them. Proofs are written anew.
+            // Empty folders are no files: nothing is wrong with them. Proofs and indices are written anew.
             let is_right = match what {
-                "folders that lie deep" => true,
+                "folders that lie deep" | "an index that is a pipe" => true,
                 "an endless proof" => command[0] == "prove",
                 _ => false,
             };

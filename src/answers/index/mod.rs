@@ -18,6 +18,7 @@ use sha2::{Digest, Sha256};
 
 use super::AnswersError;
 use crate::audit::{Entry, LinesRoot};
+use crate::outside;
 use crate::run::FrameFootprint;
 use crate::store::{self, Artifact, Store, StoreError, layout, sealed};
 
@@ -56,7 +57,7 @@ impl Index {
     /// [`AnswersError`] where log or footprints cannot be read.
     pub fn open(folder: &Path, root: &str) -> Result<Self, AnswersError> {
         let path = folder.join(layout::ANSWERS_INDEX);
-        let kept = std::fs::read(&path)
+        let kept = outside::read(&path, LONGEST_INDEX)
             .ok()
             .and_then(|bytes| Self::parse(folder, &bytes));
         if let Some(kept) = kept.filter(|kept| kept.header.root == root) {
@@ -261,6 +262,9 @@ fn median(values: &mut [f64]) -> Option<f64> {
     values.get(values.len() / 2).copied()
 }
 
+/// Bytes of an index.
+const LONGEST_INDEX: u64 = 1 << 30;
+
 /// Bytes of a line; the rest of a longer one is taken for a line that is not what it should be.
 const LONGEST_LINE: u64 = 1 << 20;
 
@@ -273,7 +277,7 @@ pub(super) fn each_line(
         path: path.to_path_buf(),
         source,
     };
-    let mut file = BufReader::with_capacity(1 << 20, File::open(path).map_err(failed)?);
+    let mut file = BufReader::with_capacity(1 << 20, outside::file(path).map_err(failed)?);
     let (mut line, mut offset, mut number) = (Vec::new(), 0_u64, 0_u64);
     loop {
         let read = (&mut file).take(LONGEST_LINE).read_until(b'\n', &mut line);
@@ -310,7 +314,7 @@ struct Reading {
 
 impl Reading {
     fn open(path: PathBuf) -> Result<Self, AnswersError> {
-        match File::open(&path) {
+        match outside::file(&path) {
             Ok(file) => Ok(Self {
                 path,
                 file,

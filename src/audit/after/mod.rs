@@ -16,8 +16,8 @@ use super::{
     AuditError, Entry, Log, PublishedFile, ReleaseApproved, Signer, Verification, VerifyOptions,
     files, keys, reviewers, story,
 };
+use crate::hex;
 use crate::store::{Existing, Staged, Store, layout};
-use crate::{hex, outside};
 
 /// Appends decisions to the log of the finished run in `dir`, durably, and returns the new checkpoint.
 ///
@@ -132,8 +132,12 @@ pub fn complete(dir: &Path, log: &Signer) -> Result<(), AuditError> {
 /// [`AuditError::Damaged`] when the log or its checkpoint cannot be relied on, [`AuditError::Store`] when the folder cannot be written.
 pub fn prove(dir: &Path) -> Result<usize, AuditError> {
     within(dir, |store| {
-        let path = dir.join(layout::VERIFIER_KEY);
-        let key = outside::read_key(&path).map_err(|source| AuditError::Io { path, source })?;
+        let key = files::read(dir, layout::VERIFIER_KEY)
+            .and_then(|key| String::from_utf8(key).map_err(|error| error.to_string()))
+            .map_err(|problem| AuditError::Damaged {
+                path: dir.to_path_buf(),
+                problem,
+            })?;
         let options = VerifyOptions::default();
         let found = super::verify::check(store.root(), &options, false)?;
         refuse(store, found.result.problems)?;

@@ -3,15 +3,14 @@
 //! In: entries. Out: `audit/` of the output folder. Refuses: to go on behind a checkpoint that is not a
 //! prefix. Memory: what was appended since the last checkpoint, and once the whole log when it is opened again.
 
-use std::fs;
 use std::io;
 
 use tlog_tiles::{Hash, record_hash};
 
 use super::tree::{self, Tree, WIDTH, push_line};
-use super::{AuditError, Entry, Signer, keys, lines};
-use crate::hex;
+use super::{AuditError, Entry, Signer, files, keys, lines};
 use crate::store::{Appender, Artifact, Staged, Store, layout, sealed};
+use crate::{hex, outside};
 
 /// An open log. One thread appends.
 #[derive(Debug)]
@@ -300,7 +299,7 @@ impl<'a> Log<'a> {
     /// The tree head that was signed last, where there is one.
     fn checkpoint_there(&self) -> Result<Option<(u64, Hash)>, AuditError> {
         let path = self.store.root().join(layout::CHECKPOINT);
-        let bytes = match fs::read(&path) {
+        let bytes = match outside::read(&path, files::LONGEST) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
             Err(source) => return Err(AuditError::Io { path, source }),

@@ -1,5 +1,7 @@
 //! What of a log is on disk when, and what is made of it when it is opened again.
 
+use std::fs;
+
 use super::*;
 use crate::audit::entry::{NotPublished, RunResumed};
 use crate::audit::example;
