@@ -16,7 +16,7 @@ use ::parquet::schema::types::Type;
 use super::table::{FIELDS, Getter};
 use super::{Answer, AnswersError};
 use crate::heatloss::Value;
-use crate::store::{self, FileArtifact, sealed};
+use crate::store::{self, FileArtifact, NamedFile, sealed};
 
 /// The answer, to be written as Parquet, one row a frame.
 #[derive(Debug, Clone, Copy)]
@@ -51,11 +51,11 @@ pub(super) fn open(
     partial: &Path,
     name: &str,
     columns: &[(&str, bool)],
-) -> Result<SerializedFileWriter<std::fs::File>, AnswersError> {
+) -> Result<SerializedFileWriter<NamedFile>, AnswersError> {
     let properties = WriterProperties::builder()
         .set_created_by(format!("heatveil {}", env!("CARGO_PKG_VERSION")))
         .build();
-    let file = store::create_partial(partial)?;
+    let file = store::create_named(partial)?;
     Ok(SerializedFileWriter::new(
         file,
         schema(name, columns)?,

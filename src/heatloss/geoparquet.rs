@@ -43,7 +43,7 @@ impl<R: Row> FileArtifact for GeoParquet<'_, R> {
             .set_created_by(format!("heatveil {}", env!("CARGO_PKG_VERSION")))
             .set_key_value_metadata(Some(vec![KeyValue::new("geo".into(), self.metadata()?)]))
             .build();
-        let file = store::create_partial(partial)?;
+        let file = store::create_named(partial)?;
         let mut writer = SerializedFileWriter::new(file, schema::<R>()?, Arc::new(properties))?;
         let mut rows = writer.next_row_group()?;
         for field in R::FIELDS {

@@ -46,8 +46,8 @@ pub use error::StoreError;
 pub use folder::{Folder, Listed, MANIFEST, is_below};
 pub(crate) use pulse::{beat, pulse};
 pub use removal::{Lies, Plain, private_lists, sync_folder, working_files};
+pub(crate) use single::{NamedFile, create_named, create_partial, remove_leftover};
 pub use single::{check_free, write_file, write_large, write_private, write_secret};
-pub(crate) use single::{create_partial, remove_leftover};
 pub use staged::{Receipt, Staged};
 pub(crate) use watch::Watch;
 

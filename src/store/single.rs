@@ -2,7 +2,8 @@
 //!
 //! In: bytes or an artifact. Out: a whole, durable file or none; what is private is readable by its owner alone from its first byte on. Refuses: as `store` does.
 
-use std::io;
+use std::fs::File;
+use std::io::{self, Seek, SeekFrom, Write};
 use std::path::{Path, PathBuf};
 
 use super::disk::{
@@ -118,8 +119,51 @@ where
 }
 
 /// Opens the path that a [`FileArtifact`] was given, for libraries that write to an open file.
-pub(crate) fn create_partial(path: &Path) -> Result<std::fs::File, StoreError> {
+pub(crate) fn create_partial(path: &Path) -> Result<File, StoreError> {
     create(path)
+}
+
+/// As [`create_partial`], for libraries whose errors do not say which file it was.
+pub(crate) fn create_named(path: &Path) -> Result<NamedFile, StoreError> {
+    Ok(NamedFile {
+        file: create(path)?,
+        path: path.to_path_buf(),
+    })
+}
+
+/// A file whose errors name it.
+#[derive(Debug)]
+pub(crate) struct NamedFile {
+    file: File,
+    path: PathBuf,
+}
+
+impl NamedFile {
+    fn named<T>(&self, result: io::Result<T>) -> io::Result<T> {
+        result.map_err(|source| {
+            let path = self.path.clone();
+            io::Error::new(source.kind(), StoreError::Io { path, source })
+        })
+    }
+}
+
+impl Write for NamedFile {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        let written = self.file.write(bytes);
+        self.named(written)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        let flushed = self.file.flush();
+        self.named(flushed)
+    }
+}
+
+impl Seek for NamedFile {
+    fn seek(&mut self, to: SeekFrom) -> io::Result<u64> {
+        let sought = self.file.seek(to);
+        self.named(sought)
+    }
 }
 
 /// Name of a file that is not whole yet.
@@ -172,6 +216,15 @@ mod tests {
         assert!(write_large(&path, &Broken, Existing::Replace).is_err());
         assert_eq!(read(), "four");
         assert_eq!(fs::read_dir(path.parent().unwrap()).unwrap().count(), 1);
+    }
+
+    #[cfg(target_os = "linux")]
+    #[test]
+    fn what_cannot_be_written_into_a_named_file_says_which() {
+        let path = Path::new("/dev/full");
+        let error = create_named(path).unwrap().write_all(b"x").unwrap_err();
+        assert_eq!(error.kind(), io::ErrorKind::StorageFull);
+        assert!(error.to_string().contains("/dev/full"), "{error}");
     }
 
     #[test]

@@ -42,7 +42,7 @@ impl FileArtifact for KeptFrame<'_> {
     type Error = TilesError;
 
     fn write(&self, partial: &Path) -> Result<(), TilesError> {
-        let file = store::create_partial(partial)?;
+        let file = store::create_named(partial)?;
         Ok(self.encode(file)?)
     }
 }

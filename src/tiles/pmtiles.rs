@@ -36,7 +36,7 @@ impl FileArtifact for PmTiles<'_> {
             )
             .center_zoom(self.description.center_zoom())
             .metadata(self.description.metadata().to_string())
-            .create(store::create_partial(partial)?)?;
+            .create(store::create_named(partial)?)?;
         self.tiles
             .each(|coord, png| Ok(archive.add_tile(coord, png)?))?;
         Ok(archive.finalize().map(drop)?)

@@ -156,6 +156,20 @@ fn a_disk_that_turns_read_only_or_stands_still_in_a_library_ends_the_run_and_it_
     );
 }
 
+/// What libraries say of a write that fails names no file.
+#[test]
+fn a_write_that_fails_once_in_a_library_is_told_with_its_file() {
+    let mut bench = Bench::with_shim();
+    let (like, calls) = counted(&mut bench, false);
+    for file in ["/partial~frames/", ".pmtiles", ".parquet"] {
+        let mut writes = (1..).zip(&calls);
+        let is_write = |line: &str| line.contains("\twrite\t") && line.contains(file);
+        let (at, call) = writes.find(|(_, line)| is_write(line)).unwrap();
+        let ended = one(&mut bench, &like, at, "5", "once");
+        assert_eq!(ended, Ok(false), "{call}");
+    }
+}
+
 /// Which calls are attacked: the first, and then one in how many. What several commands did may be added up.
 pub(crate) fn calls() -> (usize, usize) {
     let number = |name: &str, otherwise| {
