@@ -165,7 +165,7 @@ fn sure_and_inside(found: &[Detection]) -> Vec<Detection> {
         |bbox: &BoxPx| bbox.x0 > 40.0 && bbox.y0 > 40.0 && bbox.x1 < 600.0 && bbox.y1 < 472.0;
     let sure = found
         .iter()
-        .filter(|find| find.is_alarming() && inside(&find.bbox));
+        .filter(|find| find.is_sure() && inside(&find.bbox));
     sure.copied().collect()
 }
 

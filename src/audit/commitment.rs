@@ -6,7 +6,8 @@ use hmac::{Hmac, KeyInit, Mac};
 use sha2::Sha256;
 
 use super::AuditError;
-use crate::{hex, outside};
+use crate::hex;
+use crate::outside;
 
 /// The run's key for commitments: HMAC-SHA256 (RFC 2104) of a file under it.
 pub struct CommitmentKey([u8; 32]);

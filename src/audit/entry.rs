@@ -100,8 +100,8 @@ pub struct Ingested {
     pub sealed: bool,
 }
 
-/// `frame.detected`: one for each completed look at the frame itself, and for each look of the self-check whose finds
-/// the mask grew by, or the frame was withheld for.
+/// `frame.detected`: one for each completed look at the frame itself, for each model that left the frame out, for each neighbour from which finds were
+/// carried here, and for each look of the self-check whose finds the mask grew by, or the frame was withheld for.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Detected {
@@ -264,7 +264,8 @@ pub struct NotPublished {
     pub reviewed: Option<DecidedMask>,
 }
 
-/// `tile.emitted`: one for each file under `tiles/`.
+/// `tile.emitted`: one for each file under `tiles/`, and for the list of a folder there or of `frames/`; further ones where its frames are more ranges than
+/// a line holds.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TileEmitted {

@@ -5,7 +5,8 @@ use std::path::PathBuf;
 use super::Exit;
 use super::print::answer;
 use crate::Error;
-use crate::{audit, store};
+use crate::audit;
+use crate::store;
 
 /// Arguments of `heatveil keygen`.
 #[derive(Debug, clap::Args)]

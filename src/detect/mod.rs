@@ -145,9 +145,9 @@ pub struct Detection {
 }
 
 impl Detection {
-    /// Whether the find is sure enough to withhold a frame that still shows it.
+    /// Whether the find is sure: enough to be carried, and to withhold a frame that still shows it.
     #[must_use]
-    pub fn is_alarming(&self) -> bool {
+    pub fn is_sure(&self) -> bool {
         self.score >= self.alarm
     }
 }

@@ -23,17 +23,21 @@ use std::path::Path;
 
 use arbitrary::Unstructured;
 
+use crate::audit;
 use crate::config::Args;
+use crate::detect;
 use crate::frame::{Format, FrameId};
 use crate::georef::{Bounds, Crs, KnownPoses, Projector};
 use crate::heatloss::{self, FootprintSource, Objections, UprnPoints};
+use crate::ingest;
 use crate::ingest::{IngestOptions, TiffScale};
+use crate::radiometry;
 use crate::review::Proposal;
+use crate::run;
 use crate::run::FrameFootprint;
 use crate::seal::{self, IntakeKey};
 use crate::tiles::Probe;
 use crate::units::Metres;
-use crate::{audit, detect, ingest, radiometry, run};
 
 /// Takes any bytes.
 pub type Target = fn(&[u8]);

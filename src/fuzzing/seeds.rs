@@ -11,8 +11,10 @@ use gdal::DriverManager;
 use sha2::{Digest, Sha256};
 
 use super::files;
+use crate::audit;
 use crate::georef::Crs;
-use crate::{audit, hex, run};
+use crate::hex;
+use crate::run;
 
 /// Bytes that look like chance, the same on every machine.
 fn chance(number: u32, length: usize) -> Vec<u8> {

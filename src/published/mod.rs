@@ -18,8 +18,9 @@ pub use error::PublishedError;
 
 use crate::audit::{self, AuditError, Entry, HeatLossParameters, VerifyOptions};
 use crate::heatloss::{Interval, Part, Ring, Row, Value, footprint_polygons};
+use crate::hex;
+use crate::outside;
 use crate::store::layout;
-use crate::{hex, outside};
 
 /// Bytes of a table of buildings; that of a city has a tenth.
 const LONGEST: u64 = 1 << 31;

@@ -10,9 +10,10 @@ use base64::engine::general_purpose::STANDARD;
 use serde_json::Value;
 
 use super::ReportError;
+use crate::outside;
+use crate::page;
 use crate::store::layout;
 use crate::tiles::{self, Ramp};
-use crate::{outside, page};
 
 /// Longer side of the picture at most, pixels.
 const LARGEST: usize = 960;

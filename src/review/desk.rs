@@ -9,11 +9,12 @@ use super::{ReviewError, sample};
 use crate::audit::{
     self, AuditError, CommitmentKey, Detected, Entry, Ingested, Masked, NotPublished, RunOpened,
 };
+use crate::hex;
 use crate::ingest::{self, Limits};
+use crate::run;
 use crate::run::frame_files;
 use crate::seal::IntakeKey;
 use crate::store::layout;
-use crate::{hex, run};
 
 /// A finished run under review, which verified when it was opened.
 #[derive(Debug)]

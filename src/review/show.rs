@@ -11,9 +11,11 @@ use crate::config::Config;
 use crate::detect::{Beyond, BoxPx, Class, Detection, Detections, Line, Model, Padding, WarmSpots};
 use crate::frame::{Calibrated, Frame, FrameId};
 use crate::georef::Located;
+use crate::hex;
+use crate::ingest;
 use crate::redact::{self, Decided, NotLookedAt, RedactConfig, RedactionMask};
+use crate::run;
 use crate::units::Metres;
-use crate::{hex, ingest, radiometry, run};
 
 /// How far masks reach past the boxes in the log, and how coarsely a pixel may see the ground.
 #[derive(Debug, Clone, Default)]
@@ -139,10 +141,7 @@ impl Desk {
         let (options, places) = run::options(config);
         let raw = ingest::decode(FrameId(frame), file, &bytes, &options)?;
         let located = places.locate(&ingest::unsealed_name(file), raw.meta())?;
-        let calibration = match config.weather {
-            Some(_) => radiometry::apparent_calibration(&raw.meta().radiometry),
-            None => radiometry::calibration(&raw.meta().radiometry),
-        };
+        let calibration = run::calibration(config, &raw.meta().radiometry);
         let calibrated = raw
             .calibrate(&calibration)
             .map_err(|error| ReviewError::Draw {

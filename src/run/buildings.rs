@@ -25,10 +25,11 @@ use crate::heatloss::{
     MapWindow, Night, Objections, Part, Ring, SeenBy, TableCsv, UprnLinksCsv, Weather,
     air_transmission, coverage,
 };
+use crate::hex;
+use crate::outside;
 use crate::store::{Receipt, Staged, Store, hash_file, layout};
 use crate::tiles::{Erased, Grid, Mosaic, MosaicFrame, MosaicReader, TilesError};
 use crate::units::Metres;
-use crate::{hex, outside};
 
 /// Around an objection's outline, where the settings do not say it.
 const MARGIN: f64 = 1.0;

@@ -40,6 +40,15 @@ pub(super) struct FrameTask<'a> {
     calibration: Mutex<Option<(Radiometry, Arc<Calibration>)>>,
 }
 
+/// The table for a camera's constants: where the weather is given, emissivity and sky come in with the map. The one rule for a run and for whoever
+/// draws its frames again.
+pub(crate) fn calibration(config: &Config, radiometry: &Radiometry) -> Calibration {
+    match config.weather {
+        Some(_) => radiometry::apparent_calibration(radiometry),
+        None => radiometry::calibration(radiometry),
+    }
+}
+
 /// What decoding and placing frames need to know, from the settings.
 pub(crate) fn options(config: &Config) -> (IngestOptions, Locator) {
     let ingest = IngestOptions {
@@ -247,10 +256,7 @@ impl<'a> FrameTask<'a> {
         match &*kept {
             Some((known, table)) if known == radiometry => Arc::clone(table),
             _ => {
-                let table = Arc::new(match self.config.weather {
-                    Some(_) => radiometry::apparent_calibration(radiometry),
-                    None => radiometry::calibration(radiometry),
-                });
+                let table = Arc::new(calibration(self.config, radiometry));
                 *kept = Some((*radiometry, Arc::clone(&table)));
                 table
             }

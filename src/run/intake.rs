@@ -21,7 +21,7 @@ pub(super) struct Manifest {
     lines: Vec<Line>,
 }
 
-/// One input.
+/// One line of the manifest.
 pub(super) struct Line {
     pub(super) path: PathBuf,
     pub(super) commitment: [u8; 32],
@@ -135,7 +135,7 @@ impl Manifest {
         Self { first, lines }
     }
 
-    /// The inputs, in order.
+    /// The lines, in order.
     pub(super) fn lines(&self) -> &[Line] {
         &self.lines
     }
@@ -166,7 +166,7 @@ impl Manifest {
         self.lines.get(number.checked_sub(self.first)?)
     }
 
-    /// The frames, in order.
+    /// The inputs of this run or shard, in order.
     pub(super) fn inputs(&self) -> impl Iterator<Item = Input<'_>> {
         (self.first..).zip(&self.lines).map(|(index, line)| Input {
             id: frame_id(index),

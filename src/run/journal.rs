@@ -1,7 +1,8 @@
 //! The log as the run's journal: what is in it is not done again.
 //!
 //! A frame's entries are appended together, its outcome last; an interrupted frame has no outcome and is
-//! cut off on resume. There is no second state file that could disagree.
+//! cut off on resume. There is no second state file that could disagree: beside it stand only notes about frames
+//! that came to no end (`Store::note_unending`), and a plan's own files.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;

@@ -25,7 +25,7 @@ use crate::tiles::{self, MosaicFrame, MosaicOptions, MosaicReport, TilesError};
 /// Files that are made, for the progress.
 const STEPS: usize = 4 + outputs::STEPS;
 
-/// Makes and publishes everything under `tiles/` and `buildings/`; returns where frames were drawn, and in which map. With settings under which there
+/// Makes and publishes everything under `tiles/`, `frames/` and `buildings/`; returns where frames were drawn, and in which map. With settings under which there
 /// will never be a map, nothing is made, and the summary says why: the run ends, so that it can be reviewed and deleted.
 pub(super) fn map(
     run: &Run,

@@ -119,7 +119,7 @@ impl FrameTask<'_> {
         let mut self_check = SelfCheck::default();
         let mut missed = self.missed(&frame, 1, watched, processed)?;
         // What two people opened is found again, and must be.
-        let is_left = |found: &Detection| found.is_alarming() && !decided.opens(found);
+        let is_left = |found: &Detection| found.is_sure() && !decided.opens(found);
         // Where a person looked too, what is found in the end is hidden and not asked about again.
         let max_rounds = MAX_ROUNDS + usize::from(reviewed.is_some());
         while !missed.is_empty() {

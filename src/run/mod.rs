@@ -64,7 +64,7 @@ pub use shards::{Shard, ShardPlan, Worked, finish_merged};
 pub use summary::{FlightSummary, FrameLine, FrameList, GroundSummary, MosaicSummary, Summary};
 pub use watchdog::Hang;
 
-pub(crate) use frame_task::options;
+pub(crate) use frame_task::{calibration, options};
 pub(crate) use intake::check_apart;
 pub(crate) use keys::intake_key;
 pub(crate) use reviewed::{beyond, boxes};
@@ -202,17 +202,17 @@ impl Run {
         let frames = |task: &FrameTask<'_>, taking: &mut Taking<'_, '_>| {
             self.look_at_all(&pool, task, taking)
         };
-        self.go_on(started, &pool, watchdog, &begun, journal, frames, progress)
+        self.complete(started, &pool, watchdog, &begun, journal, frames, progress)
     }
 
     /// Reads and commits to the inputs: everything before the first entry.
     fn begin(&self, pool: &ThreadPool, progress: &mut dyn Progress) -> Result<Begun, RunError> {
         self.check_inputs()?;
-        let begun = match self.existing {
+        let before = match self.existing {
             Existing::Keep => audit::read_opened(&self.out),
             Existing::Refuse | Existing::Replace => None,
         };
-        let decisions = Decisions::read(self.reviewed.as_deref(), begun.as_ref())?;
+        let decisions = Decisions::read(self.reviewed.as_deref(), before.as_ref())?;
         let found = intake::discover(&self.inputs)?;
         let held = Store::hold(&self.out, self.existing)?;
         let keys = Keys::find(&self.out, self.existing, &self.config, &decisions)?;
@@ -242,7 +242,7 @@ impl Run {
         clippy::too_many_arguments,
         reason = "the run's own parts, each used once"
     )]
-    fn go_on(
+    fn complete(
         &self,
         started: Instant,
         pool: &ThreadPool,

@@ -16,7 +16,7 @@ use crate::seal::IntakeKey;
 /// What a run would do.
 #[derive(Debug, Clone, Serialize)]
 pub struct Preview {
-    /// Always `plan`.
+    /// Always `plan`; `heatveil plan` answers `planned`.
     pub message_type: &'static str,
     /// Frames that would be worked on.
     pub frames: usize,

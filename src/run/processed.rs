@@ -16,7 +16,7 @@ use crate::georef::Located;
 use crate::raster::RowSpan;
 use crate::redact::SelfCheck;
 
-/// One line of the manifest.
+/// One input, as a frame to be worked on.
 #[derive(Debug, Clone)]
 pub(super) struct Input<'a> {
     pub(super) id: FrameId,

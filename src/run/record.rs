@@ -217,7 +217,7 @@ pub(super) fn found(look: &Detections) -> impl Iterator<Item = Found> {
         ]
         .map(whole),
         score: whole((found.score * 1000.0).round()),
-        sure: found.is_alarming(),
+        sure: found.is_sure(),
     })
 }
 

@@ -1,7 +1,7 @@
 //! From redacted frames to maps: a mosaic, its Cloud-Optimized GeoTIFF and its web pyramid.
 //!
 //! In: a [`View`](crate::georef::View) a frame and a way to load redacted temperatures. Out: a working
-//! [`Mosaic`] in the store's work folder, from which [`Cog`], [`EncodedTiles`] and [`TileJson`] are written through
+//! [`Mosaic`] in the store's work folder, from which [`Cog`], [`PmTiles`], [`MbTiles`], [`Qml`], [`Stac`] and [`TileJson`] are written through
 //! [`store`](crate::store). Refuses: extents no computer should draw, with the frames at fault named.
 //!
 //! One frame a pixel, unless feathering is asked for: every temperature in the map is one that was measured. Pixels without

@@ -41,6 +41,10 @@ function tally(found) {
   return [...counts].sort().map(([name, count]) => `${count} \u00d7 ${name}`).join(", ");
 }
 
+function boxes(list) {
+  return `${list?.length ?? 0} ${list?.length === 1 ? "box" : "boxes"}`;
+}
+
 function who(entry) {
   if (entry.line === "model") return `Model ${entry.model}`;
   if (entry.line === "warm-spots") return "Warm spots";
@@ -83,6 +87,7 @@ const TYPES = {
     facts: [["Hidden", `${e.masked_pixels} pixels, in steps of ${e.grid_px}`], ["Margin on the ground", `${e.padding_mm} mm each side`],
       ["What hides", e.policies.map(({ class: name, policy }) => `${name}: ${policy === "nodata" ? "no data" : policy}`).join(", ")],
       ["Self-check", e.self_check.rounds === 0 ? "found nothing more" : `found ${e.self_check.found} more; the mask grew ${e.self_check.rounds} times`],
+      ["People decided", e.reviewed && `${e.reviewed.decision}: ${boxes(e.reviewed.hide)} hidden, ${boxes(e.reviewed.open)} opened`],
       ["Mask", e.mask_sha256], ["Redacted frame", e.output_sha256]],
   }),
   "frame.withheld": (e) => ({
@@ -147,7 +152,7 @@ const TYPES = {
     title: `A person decided about frame ${e.frame}`,
     line: `${e.decision}: ${e.reason || "no reason written"}`,
     facts: [["When", time(e.at)], ["Decision", `${e.decision}: ${DECISIONS[e.decision] ?? "not known to this page"}`], ["Reason", e.reason],
-      ["Also hidden", e.hide.length ? `${e.hide.length} boxes` : null],
+      ["Also hidden", e.hide.length ? boxes(e.hide) : null], ["Opened again", e.open?.length ? boxes(e.open) : null],
       ["Signed by", e.signatures.map(({ key }) => key.split("+")[0]).join(", ")]],
   }),
   "release.approved": (e) => ({

@@ -122,9 +122,14 @@ fn one(
     Ok(survived)
 }
 
-/// Whether a message names something below a folder, or the folder itself, whose names are synced too.
+/// Whether an error names something below a folder, or the folder itself, whose names are synced too; what else is said does not count.
 fn names(message: &str, folder: &Path) -> bool {
-    message.contains(&folder.display().to_string())
+    let folder = folder.display().to_string();
+    let mut lines = message.lines();
+    lines.any(|line| {
+        let is_error = ["error: ", "  caused by: "].map(|start| line.starts_with(start));
+        is_error.contains(&true) && line.contains(&folder)
+    })
 }
 
 /// Number of a call that writes into the working raster of the map, from 1.

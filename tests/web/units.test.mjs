@@ -231,6 +231,20 @@ test("the examples of the log's page read as words", () => {
   assert.ok(types.size >= 14, `${types.size}`);
 });
 
+test("a frame says what people hid and opened", () => {
+  const page = readFileSync(path.join(here, "../../docs/audit-log.md"), "utf8");
+  const lines = page.match(/^\{.*\}$/gm);
+  const like = (type) => JSON.parse(lines.find((line) => line.includes(`"type":"${type}"`)));
+  const boxes = { hide: [[0, 0, 4, 4]], open: [[4, 4, 8, 8], [8, 8, 9, 9]] };
+  const fact = (entry, name) => new Map(inWords(entry).facts).get(name);
+  const masked = { ...like("frame.masked"), reviewed: { decision: "release", ...boxes } };
+  assert.equal(fact(masked, "People decided"), "release: 1 box hidden, 2 boxes opened");
+  assert.ok(!fact({ ...masked, reviewed: undefined }, "People decided"));
+  const decided = { ...like("review.decided"), decision: "release", ...boxes };
+  assert.equal(fact(decided, "Also hidden"), "1 box");
+  assert.equal(fact(decided, "Opened again"), "2 boxes");
+});
+
 test("tables are read as RFC 4180 writes them", () => {
   assert.deepEqual(parseCsv('id,reasons\n1,"a, ""b""\nc"\r\n2,\n'), [{ id: "1", reasons: 'a, "b"\nc' }, { id: "2", reasons: "" }]);
   assert.deepEqual(parseCsv(""), []);

@@ -13,8 +13,9 @@ use sha2::{Digest, Sha256};
 use super::lines::Blocks;
 use super::verify::MOST;
 use super::{AuditError, Entry, PublishedFile};
+use crate::hex;
+use crate::outside;
 use crate::store::{self, Listed, MANIFEST, hash_file, layout};
-use crate::{hex, outside};
 
 /// Bytes of what is read as a whole: keys, checkpoints, signatures, proofs, tiles of hashes; and of a list, which has 150 MB for a million files.
 pub(super) const LONGEST: u64 = 16 << 20;

@@ -9,8 +9,9 @@ use tlog_tiles::{Hash, record_hash};
 
 use super::tree::{self, Tree, WIDTH, push_line};
 use super::{AuditError, Entry, Signer, files, keys, lines};
+use crate::hex;
+use crate::outside;
 use crate::store::{Appender, Artifact, Staged, Store, layout, sealed};
-use crate::{hex, outside};
 
 /// An open log. One thread appends.
 #[derive(Debug)]

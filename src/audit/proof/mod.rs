@@ -12,8 +12,9 @@ use tlog_tiles::{Hash, Tile, TileHashReader, TileReader, check_record, prove_rec
 
 use super::log::Record;
 use super::{AuditError, Entry, PublishedFile, Verification, VerifyOptions, cosign, files, keys};
+use crate::hex;
+use crate::outside;
 use crate::store::{Store, hash_file, layout};
-use crate::{hex, outside};
 
 /// First line of a proof.
 const HEAD: &str = "c2sp.org/tlog-proof@v1";

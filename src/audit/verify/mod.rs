@@ -19,8 +19,9 @@ use super::story::Story;
 use super::tile_files::{compare, work};
 use super::tree::{HashTile, Tree};
 use super::{AuditError, Entry, PublishedFile, ReleaseApproved, files, follow, keys, reviewers};
+use crate::hex;
+use crate::outside;
 use crate::store::layout;
-use crate::{hex, outside};
 
 /// Problems that are told; more are counted. What is wrong a thousand times is wrong.
 pub(super) const MOST: usize = 1000;
@@ -69,7 +70,7 @@ impl Verification {
     }
 }
 
-/// Said where no key was given.
+/// Said where no reviewer's key was given.
 const REVIEWERS_KEYS: &str = "the reviewers' keys came from the log itself: give --reviewer with each key received by another way";
 pub(super) const OWN_KEY: &str = "the verifier key came from the folder itself: this shows that nothing changed since it was signed, \
      not who signed; give --key with a key received by another way";

@@ -70,7 +70,7 @@ impl Run {
             let frames = |_: &FrameTask<'_>, taking: &mut Taking<'_, '_>| {
                 self.take_all(&begun.store, &plan, &taken, taking)
             };
-            self.go_on(started, &pool, watchdog, &begun, journal, frames, progress)
+            self.complete(started, &pool, watchdog, &begun, journal, frames, progress)
                 .map(Some)
         })
     }
@@ -104,7 +104,7 @@ impl Run {
             check_rasters(pool, self.threads, store, &result.frames)
                 .map_err(|problem| doubtful(store, number, problem))?;
             claim(&mut claims, number, &result);
-            seen.extend(borders(plan, shard, &result));
+            seen.extend(seen_by_both(plan, shard, &result));
             taken.push(result.sha256);
             let own = part.manifest.into_lines().into_iter();
             lines.extend(own.skip(shard.first - shard.from).take(part.own.len()));
@@ -164,7 +164,7 @@ fn claim(claims: &mut Claims, shard: usize, result: &ShardResult) {
 }
 
 /// What a shard saw in those of its frames that other shards look at too.
-fn borders(plan: &ShardPlan, shard: &Shard, result: &ShardResult) -> Vec<(u32, String)> {
+fn seen_by_both(plan: &ShardPlan, shard: &Shard, result: &ShardResult) -> Vec<(u32, String)> {
     let others = plan.shards.iter().filter(|other| *other != shard);
     let around = others.map(|other| other.from..other.to);
     let around: Vec<_> = around
