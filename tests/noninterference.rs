@@ -146,20 +146,20 @@ impl Find {
     /// Somebody who stands over the right edge of this find, most of them outside even of what is padded: a region has a mean that knows them by the
     /// time they are seen.
     fn beside(&self) -> Self {
-        Self {
-            class: Class::Person,
-            size: (28, self.size.1),
-            late: Some(self.size.0 - 4),
-            ..*self
-        }
+        self.found_late(self.size.0 - 4, 28)
     }
 
     /// Somebody who stands over almost all of this find and so many columns beyond it.
     fn over(&self, beyond: usize) -> Self {
+        self.found_late(2, self.size.0 - 2 + beyond)
+    }
+
+    /// Somebody as tall, of so many columns, so many columns further right.
+    fn found_late(&self, further: usize, columns: usize) -> Self {
         Self {
             class: Class::Person,
-            size: (self.size.0 - 2 + beyond, self.size.1),
-            late: Some(2),
+            size: (columns, self.size.1),
+            late: Some(further),
             ..*self
         }
     }
@@ -256,10 +256,10 @@ impl Bench {
             settings += &format!("[redact.{class}]\npolicy = '{policy}'\n");
         }
         settings += &format!("[detect.carry]\nenabled = {}\n", case.carry);
-        let [mut found, mut missed] = [BTreeMap::new(), BTreeMap::new()];
+        let [mut found, mut late] = [BTreeMap::new(), BTreeMap::new()];
         for find in &case.finds {
             let finds = if find.late.is_some() {
-                &mut missed
+                &mut late
             } else {
                 &mut found
             };
@@ -269,7 +269,10 @@ impl Bench {
         Run {
             detectors: vec![Box::new(Scripted {
                 found,
-                missed,
+                later: late
+                    .into_iter()
+                    .map(|(frame, finds)| (frame, vec![finds]))
+                    .collect(),
                 ..Scripted::default()
             })],
             ..common::run(self.0.path(), name, &format!("out-{name}"), &settings)

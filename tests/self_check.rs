@@ -1,12 +1,13 @@
 //! What the second look at a masked frame finds: whom it sees beside the mask, who sticks out of it, and when a frame is given up.
 
 use std::collections::BTreeMap;
+use std::ops::Range;
 use std::path::Path;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 
 use heatveil::audit::{Entry, VerifyOptions, verify};
-use heatveil::detect::{Class, DetectError, Detection, Detections, Detector, Envelope, Scripted};
-use heatveil::frame::{FrameId, ModelInput};
+use heatveil::detect::{Class, Detection, Scripted};
+use heatveil::frame::FrameId;
 use heatveil::run::{Run, Silent};
 
 use crate::common::{self, find, good_frames, outcomes, write_keys};
@@ -20,45 +21,23 @@ const FOUND: [f32; 4] = [200.0, 200.0, 240.0, 240.0];
 /// Mostly under that mask: four columns of 40 stand out.
 const EDGE: [f32; 4] = [204.0, 200.0, 244.0, 240.0];
 
+fn first() -> Vec<Detection> {
+    vec![find(Class::Person, FOUND)]
+}
+
+fn edge() -> Detection {
+    find(Class::Person, EDGE)
+}
+
+/// Somebody else in each of these looks.
+fn others(looks: Range<u8>) -> impl Iterator<Item = Vec<Detection>> {
+    looks.map(|look| vec![beside(look)])
+}
+
 /// Somebody else for each look.
 fn beside(look: u8) -> Detection {
     let x0 = f32::from(look) * 60.0;
     find(Class::Person, [x0, 40.0, x0 + 20.0, 60.0])
-}
-
-/// Finds in each look at a frame something else.
-struct Looks {
-    inner: Scripted,
-    finds: Vec<Vec<Vec<Detection>>>,
-    looked: Arc<Mutex<BTreeMap<FrameId, usize>>>,
-}
-
-impl Detector for Looks {
-    fn model(&self) -> (&str, [u8; 32]) {
-        self.inner.model()
-    }
-
-    fn envelope(&self) -> &Envelope {
-        self.inner.envelope()
-    }
-
-    fn multiple_of(&self) -> usize {
-        self.inner.multiple_of()
-    }
-
-    fn detect(&self, frame: FrameId, input: &ModelInput) -> Result<Detections, DetectError> {
-        let mut looked = self.looked.lock().unwrap();
-        let look = looked.entry(frame).or_default();
-        let finds = &self.finds[frame.0 as usize];
-        let found = finds.get(*look).cloned().unwrap_or_default();
-        *look += 1;
-        let found = BTreeMap::from([(frame, found)]);
-        Scripted {
-            found,
-            ..Scripted::default()
-        }
-        .detect(frame, input)
-    }
 }
 
 struct Frames {
@@ -69,26 +48,34 @@ struct Frames {
     masked: BTreeMap<u32, (String, u32, u32)>,
 }
 
+impl Frames {
+    /// Finds and rounds of published frames.
+    fn rounds<const N: usize>(&self, frames: [u32; N]) -> [(u32, u32); N] {
+        frames.map(|frame| (self.masked[&frame].1, self.masked[&frame].2))
+    }
+}
+
 /// Flies frames in which each look finds this.
 fn fly(finds: Vec<Vec<Vec<Detection>>>) -> Frames {
     let folder = tempfile::tempdir().unwrap();
     let folder = folder.path();
     good_frames(&folder.join("in"), finds.len());
     write_keys(folder);
-    let looked = Arc::default();
-    let looks = Looks {
-        inner: Scripted::default(),
-        finds,
-        looked: Arc::clone(&looked),
-    };
+    let mut scripted = Scripted::default();
+    for (frame, mut looks) in (0..).map(FrameId).zip(finds) {
+        let later = looks.split_off(1);
+        scripted.found.insert(frame, looks.concat());
+        scripted.later.insert(frame, later);
+    }
+    let looks = Arc::clone(&scripted.looks);
     let run = Run {
-        detectors: vec![Box::new(looks)],
+        detectors: vec![Box::new(scripted)],
         ..common::run(folder, "in", "out", SETTINGS)
     };
     run.execute(&mut Silent).unwrap();
     let out = folder.join("out");
     assert!(verify(&out, &VerifyOptions::default()).unwrap().ok());
-    let looked = looked.lock().unwrap().values().copied().collect();
+    let looked = looks.lock().unwrap().values().copied().collect();
     Frames {
         outcomes: outcomes(&out)
             .into_iter()
@@ -118,9 +105,6 @@ fn unsure(find: Detection) -> Detection {
 
 #[test]
 fn what_is_unsure_or_hardly_stands_out_asks_for_no_further_look() {
-    let first = || vec![find(Class::Person, FOUND)];
-    let edge = || find(Class::Person, EDGE);
-    let others = |looks: std::ops::Range<u8>| looks.map(|look| vec![beside(look)]);
     let frames = fly(vec![
         // In the second look whatever stands out asks, be it unsure.
         vec![first(), vec![edge(), unsure(beside(0))], vec![]],
@@ -146,15 +130,14 @@ fn what_is_unsure_or_hardly_stands_out_asks_for_no_further_look() {
     ]);
     assert_eq!(frames.outcomes, ["published"; 4]);
     assert_eq!(frames.looked, [3, 3, 3, 5]);
-    let rounds = |frame: u32| (frames.masked[&frame].1, frames.masked[&frame].2);
-    assert_eq!([0, 1, 2, 3].map(rounds), [(2, 1), (3, 2), (1, 1), (5, 4)]);
+    assert_eq!(
+        frames.rounds([0, 1, 2, 3]),
+        [(2, 1), (3, 2), (1, 1), (5, 4)]
+    );
 }
 
 #[test]
 fn who_stands_out_is_asked_about_again_and_an_edge_is_hidden_without() {
-    let first = || vec![find(Class::Person, FOUND)];
-    let edge = || find(Class::Person, EDGE);
-    let others = |looks: std::ops::Range<u8>| looks.map(|look| vec![beside(look)]);
     let frames = fly(vec![
         // An edge, and what would be found if it were asked about.
         vec![first(), vec![edge()], vec![beside(0)]],
@@ -182,14 +165,16 @@ fn who_stands_out_is_asked_about_again_and_an_edge_is_hidden_without() {
         ]
     );
     assert_eq!(frames.looked, [2, 3, 5, 5, 2]);
-    let rounds = |frame: u32| (frames.masked[&frame].1, frames.masked[&frame].2);
-    assert_eq!([0, 1, 3, 4].map(rounds), [(1, 1), (1, 1), (4, 4), (0, 0)]);
+    assert_eq!(
+        frames.rounds([0, 1, 3, 4]),
+        [(1, 1), (1, 1), (4, 4), (0, 0)]
+    );
 
     // Masks are those of a first look that finds everybody.
     let at_once = fly(vec![
         vec![[first(), vec![edge()]].concat()],
         vec![[first(), vec![beside(0)]].concat()],
-        vec![],
+        vec![vec![]],
         vec![[first(), others(1..4).flatten().collect(), vec![edge()]].concat()],
         vec![first()],
     ]);

@@ -1,12 +1,12 @@
 //! A detector that answers what a test told it to.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use super::{Beyond, DetectError, Detection, Detections, Detector, Envelope};
 use crate::frame::{FrameId, ModelInput};
 
-/// Answers by frame number: in the first look at a frame what it finds, in each later one also what it missed.
+/// Answers by frame number: in the first look at a frame what it finds, in each later one also what it finds later.
 #[doc(hidden)]
 #[derive(Debug, Clone)]
 pub struct Scripted {
@@ -14,10 +14,10 @@ pub struct Scripted {
     pub name: &'static str,
     /// Finds per frame; a frame without an entry has none.
     pub found: BTreeMap<FrameId, Vec<Detection>>,
-    /// What its first look at a frame misses.
-    pub missed: BTreeMap<FrameId, Vec<Detection>>,
-    /// Frames that it looked at.
-    pub looked: Arc<Mutex<BTreeSet<FrameId>>>,
+    /// What each look after the first finds too, per frame; the last of these again in all further ones.
+    pub later: BTreeMap<FrameId, Vec<Vec<Detection>>>,
+    /// How often it looked at each frame.
+    pub looks: Arc<Mutex<BTreeMap<FrameId, usize>>>,
     /// Frames on which the detector fails.
     pub fails: Vec<FrameId>,
     /// The envelope it claims.
@@ -30,8 +30,8 @@ impl Default for Scripted {
         Self {
             name: "scripted",
             found: BTreeMap::new(),
-            missed: BTreeMap::new(),
-            looked: Arc::default(),
+            later: BTreeMap::new(),
+            looks: Arc::default(),
             fails: Vec::new(),
             envelope: Envelope {
                 beyond: Beyond::Withhold,
@@ -67,10 +67,12 @@ impl Detector for Scripted {
             });
         }
         let mut found = self.found.get(&frame).cloned().unwrap_or_default();
-        let mut looked = self.looked.lock().unwrap_or_else(PoisonError::into_inner);
-        if !looked.insert(frame) {
-            found.extend(self.missed.get(&frame).into_iter().flatten());
+        let mut looks = self.looks.lock().unwrap_or_else(PoisonError::into_inner);
+        let before = looks.entry(frame).or_default();
+        if let (Some(number), Some(later)) = (before.checked_sub(1), self.later.get(&frame)) {
+            found.extend(later.get(number).or(later.last()).into_iter().flatten());
         }
+        *before += 1;
         Ok(Detections::completed(frame, super::Line::Model, found))
     }
 }

@@ -44,6 +44,6 @@ export function whole(number) {
 }
 
 /** "1 frame", "2 frames". */
-export function plural(number, noun) {
-  return `${whole(number)} ${noun}${number === 1 ? "" : "s"}`;
+export function plural(number, noun, nouns = `${noun}s`) {
+  return `${whole(number)} ${number === 1 ? noun : nouns}`;
 }

@@ -1,6 +1,8 @@
 // What an entry says, in plain words.
 // In: an entry. Out: a title, one line for the list, facts for the detail. Adds nothing that the entry does not hold.
 
+import { plural } from "./dom.js";
+
 const DECISIONS = {
   approve: "publish with the run's masks and those added",
   reject: "never publish",
@@ -42,7 +44,7 @@ function tally(found) {
 }
 
 function boxes(list) {
-  return `${list?.length ?? 0} ${list?.length === 1 ? "box" : "boxes"}`;
+  return plural(list?.length ?? 0, "box", "boxes");
 }
 
 function who(entry) {

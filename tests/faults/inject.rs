@@ -127,8 +127,8 @@ fn names(message: &str, folder: &Path) -> bool {
     let folder = folder.display().to_string();
     let mut lines = message.lines();
     lines.any(|line| {
-        let is_error = ["error: ", "  caused by: "].map(|start| line.starts_with(start));
-        is_error.contains(&true) && line.contains(&folder)
+        let is_error = line.starts_with("error: ") || line.starts_with("  caused by: ");
+        is_error && line.contains(&folder)
     })
 }
 
