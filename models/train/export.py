@@ -1,8 +1,8 @@
-"""Exports trained weights to one ONNX file with a dynamic frame size.
+"""Exports trained weights to one ONNX file for any number of frames of one size.
 
-Input  `frame`     [1, 1, H, W] float32, grey scale 0..255, H and W multiples of 32.
-Output `scores`    [1, classes, H/4, W/4] in the order of the network's classes; 3x3 local maxima, all else 0.
-Output `distances` [1, 4, H/4, W/4] px from the cell centre ((x + 0.5) * 4, (y + 0.5) * 4)
+Input  `frame`     [N, 1, H, W] float32, grey scale 0..255, H and W multiples of 32.
+Output `scores`    [N, classes, H/4, W/4] in the order of the network's classes; 3x3 local maxima, all else 0.
+Output `distances` [N, 4, H/4, W/4] px from the cell centre ((x + 0.5) * 4, (y + 0.5) * 4)
                    to the left, top, right and bottom side of the box.
 """
 
@@ -146,9 +146,9 @@ def export(network: Detector, path: Path) -> None:
                 input_names=["frame"],
                 output_names=["scores", "distances"],
                 dynamic_axes={
-                    "frame": {2: "H", 3: "W"},
-                    "scores": {2: "H/4", 3: "W/4"},
-                    "distances": {2: "H/4", 3: "W/4"},
+                    "frame": {0: "N", 2: "H", 3: "W"},
+                    "scores": {0: "N", 2: "H/4", 3: "W/4"},
+                    "distances": {0: "N", 2: "H/4", 3: "W/4"},
                 },
                 opset_version=OPSET,
                 dynamo=False,

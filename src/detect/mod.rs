@@ -5,6 +5,8 @@
 //! another shape, numbers that are not finite, scores that are none. An error is never "nothing found".
 
 mod area_sums;
+#[cfg(any(test, feature = "onnx"))]
+mod batches;
 mod embedded;
 mod envelope;
 mod error;
@@ -25,6 +27,8 @@ mod provider;
 mod scripted;
 #[cfg(feature = "onnx")]
 mod session;
+#[cfg(any(test, feature = "onnx"))]
+mod sessions;
 #[cfg(feature = "tract")]
 mod tract;
 mod warm_spots;

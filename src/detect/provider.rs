@@ -4,6 +4,9 @@
 //! is not there or takes only part of a network (ONNX Runtime would do the rest, or all, on the processor without a word), one whose library nobody
 //! named by its hash, and one whose answers differ by more than [`SCORES`] or [`DISTANCES`].
 
+#[cfg(any(test, feature = "onnx"))]
+use super::postprocess::Grid;
+
 /// What ONNX Runtime computes on.
 #[derive(Debug, Clone, Copy, Default, PartialEq, Eq, serde::Deserialize, serde::Serialize)]
 #[cfg_attr(feature = "cli", derive(clap::ValueEnum))]
@@ -67,6 +70,10 @@ mod sessions {
         let cuda = || {
             ep::CUDA::default()
                 .with_tf32(false)
+                // To time every algorithm for each shape takes seconds, and may choose another each time.
+                .with_conv_algorithm_search(ep::cuda::ConvAlgorithmSearch::Heuristic)
+                // There are many sessions: none takes twice what it needs.
+                .with_arena_extend_strategy(ep::ArenaExtendStrategy::SameAsRequested)
                 .build()
                 .error_on_failure()
         };
@@ -102,20 +109,48 @@ pub const DISTANCES: f32 = 0.1;
 #[cfg(any(test, feature = "onnx"))]
 const SEEN: f32 = 0.05;
 
-/// A network's answer: scores and distances, `channels x rows x columns` each, and how many cells a channel has.
+/// A network's answer to one picture: scores and distances, `channels x rows x columns` each.
 #[cfg(any(test, feature = "onnx"))]
 #[derive(Debug, Clone)]
 pub(super) struct Answer {
     pub(super) scores: Vec<f32>,
     pub(super) distances: Vec<f32>,
-    pub(super) cells: usize,
+    /// Rows and columns of either's channels.
+    pub(super) shape: (usize, usize),
+}
+
+#[cfg(any(test, feature = "onnx"))]
+impl Answer {
+    fn cells(&self) -> usize {
+        self.shape.0 * self.shape.1
+    }
+
+    /// Keeps what lies in two grids of equal size; `None` for others, and for empty ones.
+    pub(super) fn of(scores: Grid<'_>, distances: Grid<'_>) -> Option<Self> {
+        let shape = (scores.rows, scores.columns);
+        (shape == (distances.rows, distances.columns) && shape.0 * shape.1 > 0).then(|| Self {
+            scores: scores.values.to_vec(),
+            distances: distances.values.to_vec(),
+            shape,
+        })
+    }
+
+    /// Scores and distances.
+    pub(super) fn grids(&self) -> [Grid<'_>; 2] {
+        [&self.scores, &self.distances].map(|values| Grid {
+            channels: values.len() / self.cells(),
+            rows: self.shape.0,
+            columns: self.shape.1,
+            values,
+        })
+    }
 }
 
 /// Says in words how `here` (the processor's answer) and `there` differ by more than is allowed; `None` where they do not.
 #[cfg(any(test, feature = "onnx"))]
 pub(super) fn difference(here: &Answer, there: &Answer) -> Option<String> {
-    let is_alike = here.cells == there.cells
-        && here.cells > 0
+    let is_alike = here.shape == there.shape
+        && here.cells() > 0
         && here.scores.len() == there.scores.len()
         && here.distances.len() == there.distances.len();
     if !is_alike {
@@ -127,16 +162,16 @@ pub(super) fn difference(here: &Answer, there: &Answer) -> Option<String> {
     if let Some((a, b)) = score.clone().find(|&pair| far(pair, SCORES)) {
         return Some(format!("a score is {a} on the processor and {b} there"));
     }
-    let mut seen = vec![false; here.cells];
+    let mut seen = vec![false; here.cells()];
     for (at, (a, b)) in score.enumerate() {
         if a.max(*b) >= SEEN
-            && let Some(cell) = seen.get_mut(at % here.cells)
+            && let Some(cell) = seen.get_mut(at % here.cells())
         {
             *cell = true;
         }
     }
     let distances = here.distances.iter().zip(&there.distances).enumerate();
-    let mut at_finds = distances.filter(|(at, _)| seen.get(at % here.cells) == Some(&true));
+    let mut at_finds = distances.filter(|(at, _)| seen.get(at % here.cells()) == Some(&true));
     let (_, (a, b)) = at_finds.find(|&(_, pair)| far(pair, DISTANCES))?;
     Some(format!(
         "a distance is {a} cells on the processor and {b} there"
@@ -151,7 +186,7 @@ mod tests {
         Answer {
             scores: vec![0.9, 0.0, 0.0, 0.02],
             distances: vec![1.0, 2.0, 3.0, 4.0, 5.0, 6.0, 7.0, 8.0],
-            cells: 2,
+            shape: (1, 2),
         }
     }
 

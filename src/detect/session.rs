@@ -1,21 +1,24 @@
-//! ONNX Runtime: one session per worker, each with one thread.
+//! ONNX Runtime: on the processor a session for each worker, each with one thread; on an accelerator batches of several frames, and a session for each shape.
 //!
 //! In: a [`Model`]. Out: its finds. Equal pictures get equal answers on one machine's processor. Between processors sums are
 //! taken in another order, so that scores may differ in the last digits, and at a threshold a find; no promise is
 //! made there, and the log names model and library.
 
 use std::path::Path;
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::slice;
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ort::environment::Environment;
 use ort::session::builder::GraphOptimizationLevel;
 use ort::session::{RunOptions, Session};
-use ort::value::TensorRef;
+use ort::value::{TensorRef, ValueType};
 
+use super::batches::{Batches, SIZES};
 use super::library::identify;
 use super::network::{Network, grid, other_output};
 use super::postprocess::Grid;
 use super::provider::{self, Answer};
+use super::sessions::{Sessions, Shape};
 use super::{DetectError, Model, Precision, Provider};
 use crate::frame::{FrameId, ModelInput};
 use crate::raster::Raster;
@@ -131,12 +134,14 @@ fn adds_int8_exactly() -> bool {
     }
 }
 
-/// A model with a pool of sessions.
+/// A model with its sessions.
 pub struct Onnx {
     model: Model,
+    runtime: Runtime,
     provider: Provider,
-    idle: Mutex<Vec<Session>>,
-    returned: Condvar,
+    sessions: Sessions<Session>,
+    /// Where several frames are looked at at once.
+    batches: Option<Batches<Answer>>,
     running: Mutex<Vec<(FrameId, Arc<RunOptions>)>>,
 }
 
@@ -202,14 +207,21 @@ impl Onnx {
         model: Model,
         workers: usize,
     ) -> Result<Self, DetectError> {
-        let sessions: Result<Vec<_>, _> = (0..workers.max(1))
-            .map(|_| runtime.session(&model, provider))
-            .collect();
+        let is_here = provider == Provider::Cpu;
+        let count = if is_here { workers.max(1) } else { 1 };
+        let sessions = (0..count).map(|_| runtime.session(&model, provider));
+        let sessions: Vec<Session> = sessions.collect::<Result<_, _>>()?;
+        let takes_many = sessions.iter().all(|one| takes_many(one, &model));
         Ok(Self {
-            idle: Mutex::new(sessions?),
-            returned: Condvar::new(),
+            batches: (!is_here && takes_many).then(Batches::default),
+            sessions: if is_here {
+                Sessions::alike(sessions)
+            } else {
+                Sessions::of_shapes()
+            },
             running: Mutex::default(),
             model,
+            runtime,
             provider,
         })
     }
@@ -220,19 +232,31 @@ impl Onnx {
         &self.model
     }
 
-    /// Compares this model's answers with those of `other`, the same on the processor, to three made pictures.
+    /// Compares this model's answers with those of `other`, the same on the processor, to three made pictures: alone, and in batches of each size.
     ///
     /// # Errors
     ///
     /// [`DetectError::Provider`] where they differ by more than [`SCORES`](super::SCORES) or [`DISTANCES`](super::DISTANCES).
     pub fn agrees_with(&self, other: &Self) -> Result<(), DetectError> {
-        for picture in made_pictures(self.model.card().input.multiple_of) {
-            let (here, there) = (other.answer(&picture)?, self.answer(&picture)?);
-            if let Some(difference) = provider::difference(&here, &there) {
+        const NO_FRAME: FrameId = FrameId(u32::MAX);
+        let inputs = made_pictures(self.model.card().input.multiple_of);
+        let pictures: Vec<Raster<f32>> = inputs.map(|input| input.grey().clone()).collect();
+        let running = other.running(NO_FRAME)?;
+        let mut here = Vec::new();
+        for picture in &pictures {
+            here.extend(other.together(&running, slice::from_ref(picture))?);
+        }
+        let running = self.running(NO_FRAME)?;
+        let sizes = self.batches.as_ref().map_or(vec![1], |_| SIZES.to_vec());
+        for size in sizes {
+            let batch: Vec<Raster<f32>> = pictures.iter().cycle().take(size).cloned().collect();
+            let there = self.together(&running, &batch)?;
+            let mut both = here.iter().cycle().zip(&there);
+            if let Some(difference) = both.find_map(|(a, b)| provider::difference(a, b)) {
                 return Err(DetectError::Provider {
                     provider: self.provider.name(),
                     problem: format!(
-                        "model {} does not answer as on the processor: {difference}",
+                        "model {} does not answer as on the processor ({size} at once): {difference}",
                         self.model.title()
                     ),
                 });
@@ -241,46 +265,97 @@ impl Onnx {
         Ok(())
     }
 
-    fn answer(&self, picture: &ModelInput) -> Result<Answer, DetectError> {
-        self.infer(FrameId(u32::MAX), picture, |scores, distances| {
-            Ok(Answer {
-                scores: scores.values.to_vec(),
-                distances: distances.values.to_vec(),
-                cells: scores.rows * scores.columns,
-            })
-        })
+    fn failed(&self, error: &ort::Error) -> DetectError {
+        DetectError::Inference {
+            model: self.model.title().to_owned(),
+            problem: error.to_string(),
+        }
     }
 
     /// Lets a look at `frame` be ended by [`Network::stop`].
-    fn running(&self, frame: FrameId) -> Result<Running<'_>, ort::Error> {
-        let this = Arc::new(RunOptions::new()?);
+    fn running(&self, frame: FrameId) -> Result<Running<'_>, DetectError> {
+        let options = RunOptions::new().map_err(|error| self.failed(&error))?;
+        let this = Arc::new(options);
         locked(&self.running).push((frame, Arc::clone(&this)));
         let all = &self.running;
         Ok(Running { all, this })
     }
 
-    /// Lends a session to `work`; waits while all are lent.
-    ///
-    /// A session on which `work` panics is dropped with it, so that no half-used one is lent again.
-    fn with_session<R>(&self, work: impl FnOnce(&mut Session) -> R) -> R {
-        let mut idle = locked(&self.idle);
-        let mut session = loop {
-            match idle.pop() {
-                Some(session) => break session,
-                None => {
-                    idle = self
-                        .returned
-                        .wait(idle)
-                        .unwrap_or_else(PoisonError::into_inner);
-                }
-            }
+    /// Shows the network `shape[0]` pictures, whose samples lie one after the other; `read` gets the sides and values of scores and distances.
+    fn run<R>(
+        &self,
+        running: &Running<'_>,
+        shape: Shape,
+        samples: &[f32],
+        read: impl FnOnce([Output<'_>; 2]) -> Result<R, DetectError>,
+    ) -> Result<R, DetectError> {
+        let problem = |error: ort::Error| self.failed(&error);
+        let card = self.model.card();
+        let tensor = TensorRef::from_array_view((shape, samples)).map_err(problem)?;
+        let make = || self.runtime.session(&self.model, self.provider);
+        let look = |session: &mut Session| {
+            let inputs = ort::inputs![card.input.tensor.as_str() => tensor];
+            let outputs = session
+                .run_with_options(inputs, &running.this)
+                .map_err(problem)?;
+            let output = |tensor: &str| {
+                let value = outputs
+                    .get(tensor)
+                    .ok_or_else(|| other_output(&self.model, format!("no {tensor}")))?;
+                let (shape, values) = value.try_extract_tensor::<f32>().map_err(problem)?;
+                let sides = shape
+                    .iter()
+                    .map(|&side| usize::try_from(side).unwrap_or_default());
+                Ok((sides.collect(), values))
+            };
+            read([
+                output(&card.output.scores)?,
+                output(&card.output.distances)?,
+            ])
         };
-        drop(idle);
-        let result = work(&mut session);
-        locked(&self.idle).push(session);
-        self.returned.notify_one();
-        result
+        self.sessions.with(shape, make, look)?
     }
+
+    /// The answers to pictures of one shape, shown to the network at once.
+    fn together(
+        &self,
+        running: &Running<'_>,
+        pictures: &[Raster<f32>],
+    ) -> Result<Vec<Answer>, DetectError> {
+        let (width, height) = pictures.first().map_or((0, 0), Raster::shape);
+        let samples: Vec<f32> = pictures.iter().flat_map(Raster::samples).copied().collect();
+        let shape = [pictures.len(), 1, height, width];
+        self.run(running, shape, &samples, |outputs| {
+            let [scores, distances] = outputs.map(|(sides, values)| match *sides {
+                [count, channels, rows, columns] if count == pictures.len() => {
+                    let size = channels * rows * columns;
+                    let each = values.chunks_exact(size.max(1)).map(move |values| {
+                        grid(&self.model, &[1, channels, rows, columns], values)
+                    });
+                    Ok(each)
+                }
+                _ => Err(other_output(&self.model, format!("{sides:?}"))),
+            });
+            let other = || other_output(&self.model, "grids of several sizes".into());
+            let both = scores?.zip(distances?);
+            both.map(|(scores, distances)| Answer::of(scores?, distances?).ok_or_else(other))
+                .collect()
+        })
+    }
+}
+
+/// Sides and values of a tensor that the network answered with.
+type Output<'a> = (Vec<usize>, &'a [f32]);
+
+/// Whether the model's file leaves it open how many pictures are shown to it.
+fn takes_many(session: &Session, model: &Model) -> bool {
+    let mut inputs = session.inputs().iter();
+    let input = inputs.find(|input| input.name() == model.card().input.tensor);
+    let shape = input.map(|input| match input.dtype() {
+        ValueType::Tensor { shape, .. } => shape.first() == Some(&-1),
+        _ => false,
+    });
+    shape == Some(true)
 }
 
 impl Network for Onnx {
@@ -294,31 +369,23 @@ impl Network for Onnx {
         picture: &ModelInput,
         read: impl FnOnce(Grid<'_>, Grid<'_>) -> Result<R, DetectError>,
     ) -> Result<R, DetectError> {
-        let problem = |error: ort::Error| DetectError::Inference {
-            model: self.model.title().to_owned(),
-            problem: error.to_string(),
-        };
-        let card = self.model.card();
         let grey = picture.grey();
+        let running = self.running(frame)?;
+        if let Some(batches) = &self.batches {
+            // Where many failed, each is looked at alone: none is withheld for what befell another.
+            let answer = batches.answer(grey.clone(), |pictures| {
+                self.together(&running, pictures).ok()
+            });
+            if let Some(answer) = answer {
+                let [scores, distances] = answer.grids();
+                return read(scores, distances);
+            }
+        }
         let shape = [1, 1, grey.height(), grey.width()];
-        let tensor = TensorRef::from_array_view((shape, grey.samples())).map_err(problem)?;
-        let running = self.running(frame).map_err(problem)?;
-        self.with_session(|session| {
-            let inputs = ort::inputs![card.input.tensor.as_str() => tensor];
-            let outputs = session
-                .run_with_options(inputs, &running.this)
-                .map_err(problem)?;
-            let grid = |tensor: &str| {
-                let value = outputs
-                    .get(tensor)
-                    .ok_or_else(|| other_output(&self.model, format!("no {tensor}")))?;
-                let (shape, values) = value.try_extract_tensor::<f32>().map_err(problem)?;
-                let sides = shape
-                    .iter()
-                    .map(|&side| usize::try_from(side).unwrap_or_default());
-                grid(&self.model, &sides.collect::<Vec<_>>(), values)
-            };
-            read(grid(&card.output.scores)?, grid(&card.output.distances)?)
+        self.run(&running, shape, grey.samples(), |outputs| {
+            let [scores, distances] =
+                outputs.map(|(sides, values)| grid(&self.model, &sides, values));
+            read(scores?, distances?)
         })
     }
 
@@ -330,6 +397,85 @@ impl Network for Onnx {
             if let Err(error) = look.terminate() {
                 tracing::warn!("a look could not be ended: {error}");
             }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::thread;
+
+    use super::*;
+    use crate::detect::{Detections, Detector, runtime_library};
+
+    fn opened(precision: Precision) -> Onnx {
+        let runtime = Runtime::load(&runtime_library(None), None).unwrap();
+        let mut models = Model::embedded(Some(precision)).unwrap();
+        Onnx::new(runtime, models.swap_remove(0), 1).unwrap()
+    }
+
+    /// As on an accelerator.
+    fn batching(network: Onnx) -> Onnx {
+        Onnx {
+            batches: Some(Batches::default()),
+            sessions: Sessions::of_shapes(),
+            ..network
+        }
+    }
+
+    /// What each of twelve threads found in one of the made pictures, and what was found in them alone.
+    fn side_by_side(batching: &Onnx, alone: &Onnx) -> Vec<(Detections, Detections)> {
+        let pictures: Vec<ModelInput> = made_pictures(32).collect();
+        thread::scope(|scope| {
+            let looks: Vec<_> = (0..12_u32)
+                .zip(pictures.iter().cycle())
+                .map(|(at, picture)| {
+                    (
+                        scope.spawn(move || batching.detect(FrameId(at), picture).unwrap()),
+                        picture,
+                    )
+                })
+                .collect();
+            let joined = looks.into_iter().zip(0..).map(|((look, picture), at)| {
+                let there = look.join().unwrap();
+                (there, alone.detect(FrameId(at), picture).unwrap())
+            });
+            joined.collect()
+        })
+    }
+
+    #[test]
+    fn batches_answer_as_one_picture_alone_does() {
+        let alone = opened(Precision::Fp32);
+        let batching = batching(opened(Precision::Fp32));
+        batching.agrees_with(&alone).unwrap();
+        for (there, here) in side_by_side(&batching, &alone) {
+            assert!(here.found().len() > 1, "nothing to compare");
+            assert_eq!(there.found().len(), here.found().len());
+            for (there, here) in there.found().iter().zip(here.found()) {
+                assert_eq!(there.class, here.class);
+                assert!((there.score - here.score).abs() < 1e-4);
+                assert!(there.bbox.iou(&here.bbox) > 0.999);
+            }
+        }
+    }
+
+    #[test]
+    fn who_gets_no_answer_from_a_batch_asks_alone() {
+        // This file takes one picture at a time: every batch of more fails.
+        let batching = batching(opened(Precision::Int8));
+        let alone = opened(Precision::Int8);
+        for (there, here) in side_by_side(&batching, &alone) {
+            assert_eq!(there, here);
+        }
+    }
+
+    #[test]
+    fn files_say_how_many_pictures_they_take() {
+        for (precision, expected) in [(Precision::Fp32, true), (Precision::Int8, false)] {
+            let network = opened(precision);
+            let session = network.runtime.session(&network.model, Provider::Cpu);
+            assert_eq!(takes_many(&session.unwrap(), &network.model), expected);
         }
     }
 }

@@ -1,0 +1,219 @@
+//! Pictures of several frames, looked at by an accelerator at once.
+//!
+//! In: one picture each from threads that work on frames of their own. Out: to each the answer to its own picture. While the accelerator is busy, pictures
+//! gather; the thread that finds it free takes those of its picture's shape along, so that nobody waits for a batch to fill. Refuses: to let a failure of
+//! many fail one; who gets no answer here asks alone.
+
+use std::collections::BTreeMap;
+use std::sync::{Condvar, Mutex, MutexGuard, PoisonError};
+
+use crate::raster::Raster;
+
+/// How many pictures a batch may have. Accelerators prepare themselves for each number, so that there are few.
+pub(super) const SIZES: [usize; 4] = [1, 2, 4, 8];
+
+/// What waits, and what is answered: `A` for each picture.
+#[derive(Debug)]
+pub(super) struct Batches<A> {
+    state: Mutex<State<A>>,
+    turned: Condvar,
+}
+
+#[derive(Debug)]
+struct State<A> {
+    next: u64,
+    waiting: Vec<(u64, Raster<f32>)>,
+    /// `None` where the batch failed.
+    answered: BTreeMap<u64, Option<A>>,
+    is_busy: bool,
+}
+
+impl<A> Default for Batches<A> {
+    fn default() -> Self {
+        let state = State {
+            next: 0,
+            waiting: Vec::new(),
+            answered: BTreeMap::new(),
+            is_busy: false,
+        };
+        Self {
+            state: Mutex::new(state),
+            turned: Condvar::new(),
+        }
+    }
+}
+
+/// A batch on its way: whatever becomes of it, the others in it are told.
+struct OnItsWay<'a, A> {
+    batches: &'a Batches<A>,
+    others: Vec<u64>,
+    answers: Vec<A>,
+}
+
+impl<A> Drop for OnItsWay<'_, A> {
+    fn drop(&mut self) {
+        let mut state = self.batches.locked();
+        let mut answers = std::mem::take(&mut self.answers).into_iter();
+        for &other in &self.others {
+            state.answered.insert(other, answers.next());
+        }
+        state.is_busy = false;
+        drop(state);
+        self.batches.turned.notify_all();
+    }
+}
+
+impl<A> Batches<A> {
+    /// The answer to `picture`, which `look` gives for this one and others of its shape at once: one for each, in their order, or none at all where it failed.
+    pub(super) fn answer(
+        &self,
+        picture: Raster<f32>,
+        look: impl FnOnce(&[Raster<f32>]) -> Option<Vec<A>>,
+    ) -> Option<A> {
+        let mut state = self.locked();
+        let this = state.next;
+        state.next += 1;
+        let shape = picture.shape();
+        state.waiting.push((this, picture));
+        loop {
+            if let Some(answer) = state.answered.remove(&this) {
+                return answer;
+            }
+            if !state.is_busy {
+                break;
+            }
+            state = self
+                .turned
+                .wait(state)
+                .unwrap_or_else(PoisonError::into_inner);
+        }
+        let (others, pictures) = state.take(this, shape);
+        state.is_busy = true;
+        drop(state);
+        let mut batch = OnItsWay {
+            batches: self,
+            others,
+            answers: Vec::new(),
+        };
+        let mut answers = look(&pictures)
+            .filter(|answers| answers.len() == pictures.len())?
+            .into_iter();
+        let this = answers.next();
+        batch.answers = answers.collect();
+        this
+    }
+
+    fn locked(&self) -> MutexGuard<'_, State<A>> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<A> State<A> {
+    /// Takes `this` and others of its shape, those first that came first, up to the largest of [`SIZES`]. Its picture comes first.
+    fn take(&mut self, this: u64, shape: (usize, usize)) -> (Vec<u64>, Vec<Raster<f32>>) {
+        let own = self.waiting.extract_if(.., |(who, _)| *who == this);
+        let mut pictures: Vec<Raster<f32>> = own.map(|(_, picture)| picture).collect();
+        let alike = |picture: &Raster<f32>| picture.shape() == shape;
+        let count = 1 + self.waiting.iter().filter(|(_, one)| alike(one)).count();
+        let size = SIZES.into_iter().rfind(|&size| size <= count);
+        let along = size.unwrap_or(1) - 1;
+        let others = self.waiting.extract_if(.., |(_, one)| alike(one));
+        let (others, more): (Vec<u64>, Vec<Raster<f32>>) = others.take(along).unzip();
+        pictures.extend(more);
+        (others, pictures)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::mpsc;
+    use std::thread;
+    use std::time::Duration;
+
+    use super::*;
+
+    fn picture(value: f32, (width, height): (usize, usize)) -> Raster<f32> {
+        Raster::new(width, height, vec![value; width * height]).unwrap()
+    }
+
+    fn doubled(pictures: &[Raster<f32>]) -> Vec<f32> {
+        pictures.iter().map(|one| one.samples()[0] * 2.0).collect()
+    }
+
+    /// Lets a first look last until `others` wait behind it, then counts what each later look was shown.
+    fn behind_a_slow_look(others: &[(f32, (usize, usize))]) -> (Vec<usize>, Vec<Option<f32>>) {
+        let batches = Batches::default();
+        let sizes = Mutex::new(Vec::new());
+        let (begun, has_begun) = mpsc::channel();
+        let answers = thread::scope(|scope| {
+            let (batches, sizes) = (&batches, &sizes);
+            let first = scope.spawn(move || {
+                batches.answer(picture(100.0, (1, 1)), |pictures| {
+                    begun.send(()).unwrap();
+                    while batches.locked().waiting.len() < others.len() {
+                        thread::sleep(Duration::from_millis(1));
+                    }
+                    Some(doubled(pictures))
+                })
+            });
+            has_begun.recv().unwrap();
+            let waiting: Vec<_> = others
+                .iter()
+                .map(|&(value, shape)| {
+                    scope.spawn(move || {
+                        batches.answer(picture(value, shape), |pictures| {
+                            assert!(pictures.iter().all(|one| one.shape() == shape));
+                            sizes.lock().unwrap().push(pictures.len());
+                            Some(doubled(pictures))
+                        })
+                    })
+                })
+                .collect();
+            assert_eq!(first.join().unwrap(), Some(200.0));
+            waiting
+                .into_iter()
+                .map(|one| one.join().unwrap())
+                .collect::<Vec<_>>()
+        });
+        assert!(batches.locked().answered.is_empty() && batches.locked().waiting.is_empty());
+        let mut sizes = sizes.into_inner().unwrap();
+        sizes.sort_unstable();
+        (sizes, answers)
+    }
+
+    #[test]
+    fn what_waits_is_looked_at_together_and_each_gets_its_own_answer() {
+        let others: Vec<_> = (1..=7_u8).map(|k| (f32::from(k), (2, 3))).collect();
+        let (sizes, answers) = behind_a_slow_look(&others);
+        assert_eq!(sizes, [1, 2, 4]);
+        for (answer, (value, _)) in answers.iter().zip(&others) {
+            assert_eq!(*answer, Some(2.0 * value));
+        }
+    }
+
+    #[test]
+    fn pictures_of_other_shapes_and_more_than_the_most_wait_for_the_next() {
+        let mut others: Vec<_> = (1..=17_u8).map(|k| (f32::from(k), (2, 3))).collect();
+        others.push((50.0, (3, 2)));
+        let (sizes, answers) = behind_a_slow_look(&others);
+        assert_eq!(sizes, [1, 1, 8, 8]);
+        assert_eq!(answers[17], Some(100.0));
+    }
+
+    #[test]
+    fn a_batch_that_fails_answers_nobody_and_holds_nobody_up() {
+        let batches = Batches::<f32>::default();
+        assert_eq!(batches.answer(picture(1.0, (1, 1)), |_| None), None);
+        // Too few answers could be anyone's.
+        let none = batches.answer(picture(1.0, (1, 1)), |_| Some(Vec::new()));
+        assert_eq!(none, None);
+        let panicked = thread::scope(|scope| {
+            let look = || batches.answer(picture(1.0, (1, 1)), |_| panic!("the accelerator"));
+            scope.spawn(look).join()
+        });
+        assert!(panicked.is_err());
+        let well = batches.answer(picture(1.0, (1, 1)), |pictures| Some(doubled(pictures)));
+        assert_eq!(well, Some(2.0));
+        assert!(batches.locked().answered.is_empty());
+    }
+}
