@@ -21,6 +21,9 @@ const CAMERA: Intrinsics = Intrinsics {
 const ALONG: u8 = 6;
 const LINES: u8 = 3;
 
+/// Where a pixel was put, and where it belongs: metres east and north.
+type Pair = ((f64, f64), (f64, f64));
+
 #[derive(Debug)]
 struct Failure;
 
@@ -84,11 +87,10 @@ fn error(truth: &[View], put: impl Fn(usize, (f64, f64)) -> (f64, f64)) -> f64 {
         .map(|(at, pixel)| (put(at, pixel), meets(&truth[at], pixel, level)))
         .collect();
     let count = both.len() as f64;
-    let mean =
-        |of: &dyn Fn(&((f64, f64), (f64, f64))) -> f64| both.iter().map(of).sum::<f64>() / count;
+    let mean = |of: &dyn Fn(&Pair) -> f64| both.iter().map(of).sum::<f64>() / count;
     let from = (mean(&|both| both.0.0), mean(&|both| both.0.1));
     let to = (mean(&|both| both.1.0), mean(&|both| both.1.1));
-    let out = |both: &((f64, f64), (f64, f64))| {
+    let out = |both: &Pair| {
         (
             both.0.0 - from.0,
             both.0.1 - from.1,
@@ -100,13 +102,13 @@ fn error(truth: &[View], put: impl Fn(usize, (f64, f64)) -> (f64, f64)) -> f64 {
         both.iter().map(|both| of(out(both))).sum::<f64>()
     };
     let square = sum(&|(x, y, _, _)| x * x + y * y);
-    let (a, b) = (
+    let turn = (
         sum(&|(x, y, u, v)| x * u + y * v) / square,
         sum(&|(x, y, u, v)| x * v - y * u) / square,
     );
     let left = |both| {
         let (x, y, u, v) = out(both);
-        (a * x - b * y - u).hypot(b * x + a * y - v)
+        (turn.0 * x - turn.1 * y - u).hypot(turn.1 * x + turn.0 * y - v)
     };
     let mut left: Vec<f64> = both.iter().map(left).collect();
     left.sort_by(f64::total_cmp);
