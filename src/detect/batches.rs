@@ -16,7 +16,7 @@ pub(super) const SIZES: [usize; 4] = [1, 2, 4, 8];
 #[derive(Debug)]
 pub(super) struct Batches<A> {
     state: Mutex<State<A>>,
-    turned: Condvar,
+    changed: Condvar,
 }
 
 #[derive(Debug)]
@@ -38,7 +38,7 @@ impl<A> Default for Batches<A> {
         };
         Self {
             state: Mutex::new(state),
-            turned: Condvar::new(),
+            changed: Condvar::new(),
         }
     }
 }
@@ -59,7 +59,7 @@ impl<A> Drop for OnItsWay<'_, A> {
         }
         state.is_busy = false;
         drop(state);
-        self.batches.turned.notify_all();
+        self.batches.changed.notify_all();
     }
 }
 
@@ -83,7 +83,7 @@ impl<A> Batches<A> {
                 break;
             }
             state = self
-                .turned
+                .changed
                 .wait(state)
                 .unwrap_or_else(PoisonError::into_inner);
         }
@@ -101,6 +101,12 @@ impl<A> Batches<A> {
         let this = answers.next();
         batch.answers = answers.collect();
         this
+    }
+
+    /// How many pictures wait.
+    #[cfg(test)]
+    pub(super) fn waiting(&self) -> usize {
+        self.locked().waiting.len()
     }
 
     fn locked(&self) -> MutexGuard<'_, State<A>> {
@@ -128,7 +134,6 @@ impl<A> State<A> {
 mod tests {
     use std::sync::mpsc;
     use std::thread;
-    use std::time::Duration;
 
     use super::*;
 
@@ -140,80 +145,84 @@ mod tests {
         pictures.iter().map(|one| one.samples()[0] * 2.0).collect()
     }
 
-    /// Lets a first look last until `others` wait behind it, then counts what each later look was shown.
-    fn behind_a_slow_look(others: &[(f32, (usize, usize))]) -> (Vec<usize>, Vec<Option<f32>>) {
+    /// Lets a first look last until `others` wait behind it; what each got then (`Err` for who panicked), and how many pictures each `look` was shown.
+    fn behind_a_slow_look(
+        others: &[(f32, (usize, usize))],
+        look: impl Fn(&[Raster<f32>]) -> Option<Vec<f32>> + Sync,
+    ) -> (Vec<usize>, Vec<thread::Result<Option<f32>>>) {
         let batches = Batches::default();
         let sizes = Mutex::new(Vec::new());
         let (begun, has_begun) = mpsc::channel();
         let answers = thread::scope(|scope| {
-            let (batches, sizes) = (&batches, &sizes);
+            let (batches, sizes, look) = (&batches, &sizes, &look);
             let first = scope.spawn(move || {
                 batches.answer(picture(100.0, (1, 1)), |pictures| {
                     begun.send(()).unwrap();
-                    while batches.locked().waiting.len() < others.len() {
-                        thread::sleep(Duration::from_millis(1));
+                    while batches.waiting() < others.len() {
+                        thread::yield_now();
                     }
                     Some(doubled(pictures))
                 })
             });
             has_begun.recv().unwrap();
-            let waiting: Vec<_> = others
-                .iter()
-                .map(|&(value, shape)| {
-                    scope.spawn(move || {
-                        batches.answer(picture(value, shape), |pictures| {
-                            assert!(pictures.iter().all(|one| one.shape() == shape));
-                            sizes.lock().unwrap().push(pictures.len());
-                            Some(doubled(pictures))
-                        })
+            let ask = |&(value, shape): &(f32, (usize, usize))| {
+                scope.spawn(move || {
+                    batches.answer(picture(value, shape), |pictures| {
+                        assert!(pictures.iter().all(|one| one.shape() == shape));
+                        sizes.lock().unwrap().push(pictures.len());
+                        look(pictures)
                     })
                 })
-                .collect();
+            };
+            let waiting: Vec<_> = others.iter().map(ask).collect();
             assert_eq!(first.join().unwrap(), Some(200.0));
-            waiting
-                .into_iter()
-                .map(|one| one.join().unwrap())
-                .collect::<Vec<_>>()
+            let joined = waiting.into_iter().map(thread::ScopedJoinHandle::join);
+            joined.collect::<Vec<_>>()
         });
-        assert!(batches.locked().answered.is_empty() && batches.locked().waiting.is_empty());
+        assert!(batches.locked().answered.is_empty() && batches.waiting() == 0);
         let mut sizes = sizes.into_inner().unwrap();
         sizes.sort_unstable();
         (sizes, answers)
     }
 
+    fn pictures(count: u8) -> Vec<(f32, (usize, usize))> {
+        (1..=count).map(|k| (f32::from(k), (2, 3))).collect()
+    }
+
     #[test]
     fn what_waits_is_looked_at_together_and_each_gets_its_own_answer() {
-        let others: Vec<_> = (1..=7_u8).map(|k| (f32::from(k), (2, 3))).collect();
-        let (sizes, answers) = behind_a_slow_look(&others);
+        let others = pictures(7);
+        let (sizes, answers) = behind_a_slow_look(&others, |shown| Some(doubled(shown)));
         assert_eq!(sizes, [1, 2, 4]);
-        for (answer, (value, _)) in answers.iter().zip(&others) {
-            assert_eq!(*answer, Some(2.0 * value));
+        for (answer, (value, _)) in answers.into_iter().zip(&others) {
+            assert_eq!(answer.unwrap(), Some(2.0 * value));
         }
     }
 
     #[test]
     fn pictures_of_other_shapes_and_more_than_the_most_wait_for_the_next() {
-        let mut others: Vec<_> = (1..=17_u8).map(|k| (f32::from(k), (2, 3))).collect();
+        let mut others = pictures(17);
         others.push((50.0, (3, 2)));
-        let (sizes, answers) = behind_a_slow_look(&others);
+        let (sizes, mut answers) = behind_a_slow_look(&others, |shown| Some(doubled(shown)));
         assert_eq!(sizes, [1, 1, 8, 8]);
-        assert_eq!(answers[17], Some(100.0));
+        assert_eq!(answers.remove(17).unwrap(), Some(100.0));
     }
 
     #[test]
     fn a_batch_that_fails_answers_nobody_and_holds_nobody_up() {
-        let batches = Batches::<f32>::default();
-        assert_eq!(batches.answer(picture(1.0, (1, 1)), |_| None), None);
+        let none = |_: &[Raster<f32>]| None;
         // Too few answers could be anyone's.
-        let none = batches.answer(picture(1.0, (1, 1)), |_| Some(Vec::new()));
-        assert_eq!(none, None);
-        let panicked = thread::scope(|scope| {
-            let look = || batches.answer(picture(1.0, (1, 1)), |_| panic!("the accelerator"));
-            scope.spawn(look).join()
-        });
-        assert!(panicked.is_err());
-        let well = batches.answer(picture(1.0, (1, 1)), |pictures| Some(doubled(pictures)));
-        assert_eq!(well, Some(2.0));
-        assert!(batches.locked().answered.is_empty());
+        let few = |shown: &[Raster<f32>]| Some(doubled(&shown[1..]));
+        for look in [&none as &(dyn Fn(&[_]) -> _ + Sync), &few] {
+            let (sizes, answers) = behind_a_slow_look(&pictures(4), look);
+            assert_eq!(sizes, [4]);
+            assert!(answers.into_iter().all(|answer| answer.unwrap().is_none()));
+        }
+        let (sizes, answers) =
+            behind_a_slow_look(&pictures(4), |_| panic!("the accelerator is gone"));
+        assert_eq!(sizes, [4]);
+        let panicked = answers.iter().filter(|answer| answer.is_err()).count();
+        assert_eq!(panicked, 1);
+        assert!(answers.into_iter().flatten().all(|answer| answer.is_none()));
     }
 }

@@ -101,11 +101,11 @@ fn onnxruntime(choice: &Choice<'_>) -> Result<Opened, DetectError> {
     }
     let mut detectors: Vec<Box<dyn Detector>> = Vec::new();
     for model in models {
-        let here = is_elsewhere.then(|| Onnx::new(runtime, model.clone(), 1));
-        let detector = Onnx::on(provider, runtime, model, choice.workers)?;
-        if let Some(here) = here {
-            detector.agrees_with(&here?)?;
-        }
+        let detector = if is_elsewhere {
+            Onnx::on(provider, runtime, model)?
+        } else {
+            Onnx::new(runtime, model, choice.workers)?
+        };
         detectors.push(Box::new(detector));
     }
     Ok((detectors, name))

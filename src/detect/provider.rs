@@ -1,6 +1,6 @@
 //! What ONNX Runtime computes on: the processor, or an accelerator by one of its execution providers.
 //!
-//! In: a provider, and the network on the processor and on it. Out: sessions that compute nowhere else, once both answered alike. Refuses: a provider that
+//! In: a provider, and the network on the processor and on it. Out: sessions that compute nowhere else, once both answered alike to made pictures of the session's shape. Refuses: a provider that
 //! is not there or takes only part of a network (ONNX Runtime would do the rest, or all, on the processor without a word), one whose library nobody
 //! named by its hash, and one whose answers differ by more than [`SCORES`] or [`DISTANCES`].
 
@@ -51,7 +51,7 @@ impl Provider {
 }
 
 #[cfg(feature = "onnx")]
-mod sessions {
+mod ort_providers {
     use ort::ep;
     use ort::session::builder::SessionBuilder;
 
@@ -99,11 +99,11 @@ mod sessions {
 }
 
 #[cfg(feature = "onnx")]
-pub(super) use sessions::on;
+pub(super) use ort_providers::on;
 
 /// How far two answers of one network to one picture may lie apart in any score. Scores go to the log in thousandths.
 pub const SCORES: f32 = 0.01;
-/// The same for the distances to a find's edges, in cells of the network's grid, where either score is 0.05 or more.
+/// The same for the distances to a find's edges, in pixels, where either score is 0.05 or more.
 pub const DISTANCES: f32 = 0.1;
 /// Scores below this are no finds of any card.
 #[cfg(any(test, feature = "onnx"))]
@@ -174,7 +174,7 @@ pub(super) fn difference(here: &Answer, there: &Answer) -> Option<String> {
     let mut at_finds = distances.filter(|(at, _)| seen.get(at % here.cells()) == Some(&true));
     let (_, (a, b)) = at_finds.find(|&(_, pair)| far(pair, DISTANCES))?;
     Some(format!(
-        "a distance is {a} cells on the processor and {b} there"
+        "a distance is {a} pixels on the processor and {b} there"
     ))
 }
 
@@ -191,7 +191,7 @@ mod tests {
     }
 
     #[test]
-    fn answers_may_differ_by_a_hundredth_and_at_finds_by_a_tenth_of_a_cell() {
+    fn answers_may_differ_by_a_hundredth_and_at_finds_by_a_tenth_of_a_pixel() {
         let here = answer();
         assert_eq!(difference(&here, &here), None);
         let changed = |change: fn(&mut Answer)| {

@@ -1,11 +1,13 @@
 //! ONNX Runtime: on the processor a session for each worker, each with one thread; on an accelerator batches of several frames, and a session for each shape.
 //!
-//! In: a [`Model`]. Out: its finds. Equal pictures get equal answers on one machine's processor. Between processors sums are
+//! In: a [`Model`]. Out: its finds. Equal pictures get equal answers on one machine's processor; on an accelerator the last digits may depend on what
+//! else is in a batch, and on the processor's answers to made pictures it is tried for every shape. Between processors sums are
 //! taken in another order, so that scores may differ in the last digits, and at a threshold a find; no promise is
 //! made there, and the log names model and library.
 
 use std::path::Path;
 use std::slice;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
 
 use ort::environment::Environment;
@@ -140,9 +142,11 @@ pub struct Onnx {
     runtime: Runtime,
     provider: Provider,
     sessions: Sessions<Session>,
+    /// The same on the processor, which an accelerator's sessions are compared with.
+    reference: Option<Box<Onnx>>,
     /// Where several frames are looked at at once.
     batches: Option<Batches<Answer>>,
-    running: Mutex<Vec<(FrameId, Arc<RunOptions>)>>,
+    running: Mutex<Vec<Arc<Look>>>,
 }
 
 impl std::fmt::Debug for Onnx {
@@ -151,34 +155,50 @@ impl std::fmt::Debug for Onnx {
     }
 }
 
-/// Pictures of 320 x 256 with warm spots of a person's size (7 x 7 pixels) and larger ones on a ground of made-up noise (linear congruential; Knuth, TAOCP volume 2, section 3.3.4).
-fn made_pictures(multiple_of: usize) -> impl Iterator<Item = ModelInput> {
-    const SIZE: (usize, usize) = (320, 256);
-    (1..=3_u32).map(move |seed| {
+/// Three pictures with warm spots of a person's size (7 x 7 pixels) and larger ones, elsewhere in each, on a ground of made-up noise (linear congruential;
+/// Knuth, TAOCP volume 2, section 3.3.4).
+fn made_pictures((width, height): (usize, usize)) -> Vec<ModelInput> {
+    let made = (1..=3_u32).zip([0, 17, 31]).map(|(seed, shift)| {
         let mut state = seed;
-        let samples = (0..SIZE.0 * SIZE.1).map(|at| {
+        let samples = (0..width * height).map(|at| {
             state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
             let noise = (state >> 28) as u8;
-            let (x, y) = (at % SIZE.0, at / SIZE.0);
-            let side = 7 * (1 + x / 160);
-            let is_warm = x % 40 < side && y % 50 < side;
+            let (x, y) = (at % width, at / width);
+            let side = 7 * (1 + 2 * x / width);
+            let is_warm = (x + shift) % 40 < side && (y + shift) % 50 < side;
             if is_warm { 220 + noise } else { 90 + noise }
         });
         let picture =
-            Raster::new(SIZE.0, SIZE.1, samples.collect()).expect("one sample for each pixel");
-        ModelInput::from_grey8(&picture, multiple_of)
-    })
+            Raster::new(width, height, samples.collect()).expect("one sample for each pixel");
+        // As it is: its sides are what the network is to be shown.
+        ModelInput::from_grey8(&picture, 1)
+    });
+    made.collect()
 }
 
-/// A look that can be ended from another thread, until this is dropped.
+fn greys(pictures: &[ModelInput]) -> Vec<Raster<f32>> {
+    pictures.iter().map(|one| one.grey().clone()).collect()
+}
+
+/// Width and height of the pictures with which an accelerator is tried at the start.
+const TRIED: (usize, usize) = (320, 256);
+
+/// A look that can be ended from another thread.
+struct Look {
+    frame: FrameId,
+    options: RunOptions,
+    is_stopped: AtomicBool,
+}
+
+/// It can be ended until this is dropped.
 struct Running<'a> {
-    all: &'a Mutex<Vec<(FrameId, Arc<RunOptions>)>>,
-    this: Arc<RunOptions>,
+    all: &'a Mutex<Vec<Arc<Look>>>,
+    this: Arc<Look>,
 }
 
 impl Drop for Running<'_> {
     fn drop(&mut self) {
-        locked(self.all).retain(|(_, other)| !Arc::ptr_eq(other, &self.this));
+        locked(self.all).retain(|other| !Arc::ptr_eq(other, &self.this));
     }
 }
 
@@ -193,37 +213,46 @@ impl Onnx {
     ///
     /// [`DetectError::Inference`] when ONNX Runtime refuses the model.
     pub fn new(runtime: Runtime, model: Model, workers: usize) -> Result<Self, DetectError> {
-        Self::on(Provider::Cpu, runtime, model, workers)
+        let sessions = (0..workers.max(1)).map(|_| runtime.session(&model, Provider::Cpu));
+        let sessions: Vec<Session> = sessions.collect::<Result<_, _>>()?;
+        Ok(Self {
+            model,
+            runtime,
+            provider: Provider::Cpu,
+            sessions: Sessions::alike(sessions),
+            reference: None,
+            batches: None,
+            running: Mutex::default(),
+        })
     }
 
-    /// The same on an accelerator, and nowhere else. Whether it answers as it should is [`Onnx::agrees_with`]'s to say.
+    /// The same on an accelerator, and nowhere else.
     ///
     /// # Errors
     ///
-    /// [`DetectError::Provider`] when it is not there, or cannot run the whole model.
+    /// [`DetectError::Provider`] when it is not there, cannot run the whole model, or does not answer as the processor does.
     pub(super) fn on(
         provider: Provider,
         runtime: Runtime,
         model: Model,
-        workers: usize,
     ) -> Result<Self, DetectError> {
-        let is_here = provider == Provider::Cpu;
-        let count = if is_here { workers.max(1) } else { 1 };
-        let sessions = (0..count).map(|_| runtime.session(&model, provider));
-        let sessions: Vec<Session> = sessions.collect::<Result<_, _>>()?;
-        let takes_many = sessions.iter().all(|one| takes_many(one, &model));
-        Ok(Self {
-            batches: (!is_here && takes_many).then(Batches::default),
-            sessions: if is_here {
-                Sessions::alike(sessions)
-            } else {
-                Sessions::of_shapes()
-            },
-            running: Mutex::default(),
+        let takes_many = takes_many(&runtime.session(&model, provider)?, &model);
+        let network = Self {
+            reference: Some(Box::new(Self::new(runtime, model.clone(), 1)?)),
             model,
             runtime,
             provider,
-        })
+            sessions: Sessions::of_shapes(),
+            batches: takes_many.then(Batches::default),
+            running: Mutex::default(),
+        };
+        for &size in if takes_many { &SIZES[..] } else { &[1] } {
+            let shape = [size, 1, TRIED.1, TRIED.0];
+            network
+                .sessions
+                .with(shape, || network.session(shape), |_| ())?;
+        }
+        Ok(network)
     }
 
     /// The model and its card.
@@ -232,37 +261,36 @@ impl Onnx {
         &self.model
     }
 
-    /// Compares this model's answers with those of `other`, the same on the processor, to three made pictures: alone, and in batches of each size.
-    ///
-    /// # Errors
-    ///
-    /// [`DetectError::Provider`] where they differ by more than [`SCORES`](super::SCORES) or [`DISTANCES`](super::DISTANCES).
-    pub fn agrees_with(&self, other: &Self) -> Result<(), DetectError> {
-        const NO_FRAME: FrameId = FrameId(u32::MAX);
-        let inputs = made_pictures(self.model.card().input.multiple_of);
-        let pictures: Vec<Raster<f32>> = inputs.map(|input| input.grey().clone()).collect();
-        let running = other.running(NO_FRAME)?;
+    /// A session for pictures of `shape`, on an accelerator once it answered as the processor does to made pictures of that shape.
+    fn session(&self, shape: Shape) -> Result<Session, DetectError> {
+        let mut session = self.runtime.session(&self.model, self.provider)?;
+        let Some(reference) = &self.reference else {
+            return Ok(session);
+        };
+        let [size, _, height, width] = shape;
+        let pictures = greys(&made_pictures((width, height)));
+        let options = self.options()?;
         let mut here = Vec::new();
         for picture in &pictures {
-            here.extend(other.together(&running, slice::from_ref(picture))?);
+            here.extend(reference.together(&options, slice::from_ref(picture))?);
         }
-        let running = self.running(NO_FRAME)?;
-        let sizes = self.batches.as_ref().map_or(vec![1], |_| SIZES.to_vec());
-        for size in sizes {
-            let batch: Vec<Raster<f32>> = pictures.iter().cycle().take(size).cloned().collect();
-            let there = self.together(&running, &batch)?;
-            let mut both = here.iter().cycle().zip(&there);
-            if let Some(difference) = both.find_map(|(a, b)| provider::difference(a, b)) {
-                return Err(DetectError::Provider {
-                    provider: self.provider.name(),
-                    problem: format!(
-                        "model {} does not answer as on the processor ({size} at once): {difference}",
-                        self.model.title()
-                    ),
-                });
-            }
+        let count = size * pictures.len().div_ceil(size.max(1));
+        let shown: Vec<Raster<f32>> = pictures.iter().cycle().take(count).cloned().collect();
+        let mut there = Vec::new();
+        for batch in shown.chunks(size.max(1)) {
+            there.extend(self.together_in(&mut session, &options, batch)?);
         }
-        Ok(())
+        let mut both = here.iter().cycle().zip(&there);
+        match both.find_map(|(here, there)| provider::difference(here, there)) {
+            None => Ok(session),
+            Some(difference) => Err(DetectError::Provider {
+                provider: self.provider.name(),
+                problem: format!(
+                    "model {} does not answer as on the processor ({size} pictures of {width} x {height} at once): {difference}",
+                    self.model.title()
+                ),
+            }),
+        }
     }
 
     fn failed(&self, error: &ort::Error) -> DetectError {
@@ -272,60 +300,71 @@ impl Onnx {
         }
     }
 
+    fn options(&self) -> Result<RunOptions, DetectError> {
+        RunOptions::new().map_err(|error| self.failed(&error))
+    }
+
     /// Lets a look at `frame` be ended by [`Network::stop`].
     fn running(&self, frame: FrameId) -> Result<Running<'_>, DetectError> {
-        let options = RunOptions::new().map_err(|error| self.failed(&error))?;
-        let this = Arc::new(options);
-        locked(&self.running).push((frame, Arc::clone(&this)));
+        let this = Arc::new(Look {
+            frame,
+            options: self.options()?,
+            is_stopped: AtomicBool::new(false),
+        });
+        locked(&self.running).push(Arc::clone(&this));
         let all = &self.running;
         Ok(Running { all, this })
     }
 
     /// Shows the network `shape[0]` pictures, whose samples lie one after the other; `read` gets the sides and values of scores and distances.
-    fn run<R>(
+    fn show<R>(
         &self,
-        running: &Running<'_>,
-        shape: Shape,
-        samples: &[f32],
+        session: &mut Session,
+        options: &RunOptions,
+        (shape, samples): (Shape, &[f32]),
         read: impl FnOnce([Output<'_>; 2]) -> Result<R, DetectError>,
     ) -> Result<R, DetectError> {
         let problem = |error: ort::Error| self.failed(&error);
         let card = self.model.card();
         let tensor = TensorRef::from_array_view((shape, samples)).map_err(problem)?;
-        let make = || self.runtime.session(&self.model, self.provider);
-        let look = |session: &mut Session| {
-            let inputs = ort::inputs![card.input.tensor.as_str() => tensor];
-            let outputs = session
-                .run_with_options(inputs, &running.this)
-                .map_err(problem)?;
-            let output = |tensor: &str| {
-                let value = outputs
-                    .get(tensor)
-                    .ok_or_else(|| other_output(&self.model, format!("no {tensor}")))?;
-                let (shape, values) = value.try_extract_tensor::<f32>().map_err(problem)?;
-                let sides = shape
-                    .iter()
-                    .map(|&side| usize::try_from(side).unwrap_or_default());
-                Ok((sides.collect(), values))
-            };
-            read([
-                output(&card.output.scores)?,
-                output(&card.output.distances)?,
-            ])
+        let inputs = ort::inputs![card.input.tensor.as_str() => tensor];
+        let outputs = session.run_with_options(inputs, options).map_err(problem)?;
+        let output = |tensor: &str| {
+            let value = outputs
+                .get(tensor)
+                .ok_or_else(|| other_output(&self.model, format!("no {tensor}")))?;
+            let (shape, values) = value.try_extract_tensor::<f32>().map_err(problem)?;
+            let sides = shape
+                .iter()
+                .map(|&side| usize::try_from(side).unwrap_or_default());
+            Ok((sides.collect(), values))
         };
-        self.sessions.with(shape, make, look)?
+        read([
+            output(&card.output.scores)?,
+            output(&card.output.distances)?,
+        ])
     }
 
     /// The answers to pictures of one shape, shown to the network at once.
     fn together(
         &self,
-        running: &Running<'_>,
+        options: &RunOptions,
         pictures: &[Raster<f32>],
     ) -> Result<Vec<Answer>, DetectError> {
-        let (width, height) = pictures.first().map_or((0, 0), Raster::shape);
+        let shape = shape_of(pictures);
+        let look = |session: &mut Session| self.together_in(session, options, pictures);
+        self.sessions.with(shape, || self.session(shape), look)?
+    }
+
+    fn together_in(
+        &self,
+        session: &mut Session,
+        options: &RunOptions,
+        pictures: &[Raster<f32>],
+    ) -> Result<Vec<Answer>, DetectError> {
         let samples: Vec<f32> = pictures.iter().flat_map(Raster::samples).copied().collect();
-        let shape = [pictures.len(), 1, height, width];
-        self.run(running, shape, &samples, |outputs| {
+        let shown = (shape_of(pictures), samples.as_slice());
+        self.show(session, options, shown, |outputs| {
             let [scores, distances] = outputs.map(|(sides, values)| match *sides {
                 [count, channels, rows, columns] if count == pictures.len() => {
                     let size = channels * rows * columns;
@@ -338,10 +377,20 @@ impl Onnx {
             });
             let other = || other_output(&self.model, "grids of several sizes".into());
             let both = scores?.zip(distances?);
-            both.map(|(scores, distances)| Answer::of(scores?, distances?).ok_or_else(other))
-                .collect()
+            let answers: Vec<Answer> = both
+                .map(|(scores, distances)| Answer::of(scores?, distances?).ok_or_else(other))
+                .collect::<Result<_, _>>()?;
+            (answers.len() == pictures.len())
+                .then_some(answers)
+                .ok_or_else(other)
         })
     }
+}
+
+/// That of pictures of one size, laid one behind the other.
+fn shape_of(pictures: &[Raster<f32>]) -> Shape {
+    let (width, height) = pictures.first().map_or((0, 0), Raster::shape);
+    [pictures.len(), 1, height, width]
 }
 
 /// Sides and values of a tensor that the network answered with.
@@ -371,31 +420,46 @@ impl Network for Onnx {
     ) -> Result<R, DetectError> {
         let grey = picture.grey();
         let running = self.running(frame)?;
+        let Look {
+            options,
+            is_stopped,
+            ..
+        } = &*running.this;
         if let Some(batches) = &self.batches {
-            // Where many failed, each is looked at alone: none is withheld for what befell another.
             let answer = batches.answer(grey.clone(), |pictures| {
-                self.together(&running, pictures).ok()
+                let answers = self.together(options, pictures);
+                let size = pictures.len();
+                let warn = |error: &DetectError| {
+                    tracing::warn!("a look at {size} frames: {error}; each is looked at alone");
+                };
+                answers.inspect_err(warn).ok()
             });
-            if let Some(answer) = answer {
+            // Where many failed, each is looked at alone: none is withheld for what befell another. A stopped look ends there at once.
+            if let Some(answer) = answer
+                && !is_stopped.load(Ordering::SeqCst)
+            {
                 let [scores, distances] = answer.grids();
                 return read(scores, distances);
             }
         }
         let shape = [1, 1, grey.height(), grey.width()];
-        self.run(&running, shape, grey.samples(), |outputs| {
-            let [scores, distances] =
-                outputs.map(|(sides, values)| grid(&self.model, &sides, values));
-            read(scores?, distances?)
-        })
+        let look = |session: &mut Session| {
+            self.show(session, options, (shape, grey.samples()), |outputs| {
+                let [scores, distances] =
+                    outputs.map(|(sides, values)| grid(&self.model, &sides, values));
+                read(scores?, distances?)
+            })
+        };
+        self.sessions.with(shape, || self.session(shape), look)?
     }
 
     fn stop(&self, frame: FrameId) {
-        for (_, look) in locked(&self.running)
-            .iter()
-            .filter(|(other, _)| *other == frame)
-        {
-            if let Err(error) = look.terminate() {
-                tracing::warn!("a look could not be ended: {error}");
+        for look in locked(&self.running).iter() {
+            if look.frame == frame {
+                look.is_stopped.store(true, Ordering::SeqCst);
+                if let Err(error) = look.options.terminate() {
+                    tracing::warn!("a look could not be ended: {error}");
+                }
             }
         }
     }
@@ -403,6 +467,7 @@ impl Network for Onnx {
 
 #[cfg(test)]
 mod tests {
+    use std::sync::mpsc;
     use std::thread;
 
     use super::*;
@@ -414,18 +479,19 @@ mod tests {
         Onnx::new(runtime, models.swap_remove(0), 1).unwrap()
     }
 
-    /// As on an accelerator.
-    fn batching(network: Onnx) -> Onnx {
+    /// As on an accelerator, compared with `reference`.
+    fn batching(network: Onnx, reference: Onnx) -> Onnx {
         Onnx {
             batches: Some(Batches::default()),
             sessions: Sessions::of_shapes(),
+            reference: Some(Box::new(reference)),
             ..network
         }
     }
 
     /// What each of twelve threads found in one of the made pictures, and what was found in them alone.
     fn side_by_side(batching: &Onnx, alone: &Onnx) -> Vec<(Detections, Detections)> {
-        let pictures: Vec<ModelInput> = made_pictures(32).collect();
+        let pictures = made_pictures(TRIED);
         thread::scope(|scope| {
             let looks: Vec<_> = (0..12_u32)
                 .zip(pictures.iter().cycle())
@@ -447,8 +513,7 @@ mod tests {
     #[test]
     fn batches_answer_as_one_picture_alone_does() {
         let alone = opened(Precision::Fp32);
-        let batching = batching(opened(Precision::Fp32));
-        batching.agrees_with(&alone).unwrap();
+        let batching = batching(opened(Precision::Fp32), opened(Precision::Fp32));
         for (there, here) in side_by_side(&batching, &alone) {
             assert!(here.found().len() > 1, "nothing to compare");
             assert_eq!(there.found().len(), here.found().len());
@@ -463,11 +528,79 @@ mod tests {
     #[test]
     fn who_gets_no_answer_from_a_batch_asks_alone() {
         // This file takes one picture at a time: every batch of more fails.
-        let batching = batching(opened(Precision::Int8));
-        let alone = opened(Precision::Int8);
-        for (there, here) in side_by_side(&batching, &alone) {
+        let batching = batching(opened(Precision::Int8), opened(Precision::Int8));
+        let two = &greys(&made_pictures(TRIED))[..2];
+        let options = batching.options().unwrap();
+        assert!(batching.together(&options, two).is_err());
+        for (there, here) in side_by_side(&batching, &opened(Precision::Int8)) {
             assert_eq!(there, here);
         }
+    }
+
+    #[test]
+    fn sessions_of_each_shape_are_refused_where_they_answer_otherwise() {
+        let same = batching(opened(Precision::Fp32), opened(Precision::Fp32));
+        let other = batching(opened(Precision::Fp32), opened(Precision::Int8));
+        for shape in [[1, 1, 256, 320], [2, 1, 256, 320], [1, 1, 128, 192]] {
+            same.session(shape).unwrap();
+            let error = other.session(shape).unwrap_err();
+            assert!(
+                error
+                    .to_string()
+                    .contains("does not answer as on the processor"),
+                "{error}"
+            );
+        }
+    }
+
+    #[test]
+    fn made_pictures_tell_a_swapped_answer() {
+        let network = opened(Precision::Fp32);
+        let options = network.options().unwrap();
+        let answers = network
+            .together(&options, &greys(&made_pictures(TRIED)))
+            .unwrap();
+        for (at, answer) in answers.iter().enumerate() {
+            for (other_at, other) in answers.iter().enumerate() {
+                let differs = provider::difference(answer, other).is_some();
+                assert_eq!(differs, at != other_at, "{at} and {other_at}");
+            }
+        }
+    }
+
+    #[test]
+    fn a_stopped_look_has_no_answer_even_where_its_batch_has_one() {
+        const STOPPED: FrameId = FrameId(7);
+        let network = batching(opened(Precision::Fp32), opened(Precision::Fp32));
+        let grey8 = Raster::new(TRIED.0, TRIED.1, vec![90_u8; TRIED.0 * TRIED.1]).unwrap();
+        let picture = ModelInput::from_grey8(&grey8, 32);
+        let batches = network.batches.as_ref().unwrap();
+        let (begun, has_begun) = mpsc::channel();
+        thread::scope(|scope| {
+            let (network, picture) = (&network, &picture);
+            let slow = scope.spawn(move || {
+                batches.answer(picture.grey().clone(), |_| {
+                    begun.send(()).unwrap();
+                    while batches.waiting() < 2 {
+                        thread::yield_now();
+                    }
+                    Network::stop(network, STOPPED);
+                    None
+                })
+            });
+            has_begun.recv().unwrap();
+            // Whichever of these two leads the next batch takes the other along.
+            let other = scope.spawn(move || {
+                batches.answer(picture.grey().clone(), |pictures| {
+                    let options = network.options().unwrap();
+                    network.together(&options, pictures).ok()
+                })
+            });
+            assert!(network.detect(STOPPED, picture).is_err());
+            assert!(slow.join().unwrap().is_none());
+            other.join().unwrap();
+        });
+        assert!(network.detect(STOPPED, &picture).is_ok());
     }
 
     #[test]

@@ -72,13 +72,14 @@ impl<S> Sessions<S> {
             Self::OfShapes(all) => {
                 let mut all = locked(all);
                 let known = all.iter().position(|(of, _)| *of == shape);
-                let mut session = match known {
-                    Some(at) => all.remove(at).1,
-                    None => make()?,
+                let mut session = if let Some(at) = known {
+                    all.remove(at).1
+                } else {
+                    if all.len() >= MOST {
+                        all.remove(0);
+                    }
+                    make()?
                 };
-                if all.len() >= MOST {
-                    all.remove(0);
-                }
                 let result = work(&mut session);
                 all.push((shape, session));
                 Ok(result)
