@@ -125,7 +125,7 @@ def tensors(classes: int, more_input: str = "") -> list[str]:
     return [
         f'[input]\ntensor = "frame"  # [N, 1, H, W] float32; N = 1 in the int8 file\nmultiple_of = {SIZE_MULTIPLE}\n'
         f'scale = "grey-255"  # p0.1..p99.9 of the frame stretched to 0..255{more_input}',
-        f'[output]\nscores = "scores"  # [1, {classes}, H/{STRIDE}, W/{STRIDE}], 3x3 local maxima, all else 0\n'
+        f'[output]\nscores = "scores"  # [N, {classes}, H/{STRIDE}, W/{STRIDE}], 3x3 local maxima, all else 0\n'
         f'distances = "distances"  # px from the cell centre to left, top, right, bottom\nstride = {STRIDE}',
     ]
 

@@ -31,6 +31,8 @@ mod session;
 mod sessions;
 #[cfg(feature = "tract")]
 mod tract;
+#[cfg(feature = "onnx")]
+mod trial;
 mod warm_spots;
 
 pub use envelope::{Beyond, Conditions, Envelope};
@@ -223,7 +225,7 @@ impl Detections {
     }
 }
 
-/// Something that finds people and vehicles. Implementations answer equally for equal input.
+/// Something that finds people and vehicles. Implementations answer equally for equal input, on accelerators but for last digits.
 pub trait Detector: Send + Sync {
     /// Name and SHA-256 of the model, for the log.
     fn model(&self) -> (&str, [u8; 32]);

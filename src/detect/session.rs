@@ -1,7 +1,7 @@
 //! ONNX Runtime: on the processor a session for each worker, each with one thread; on an accelerator batches of several frames, and a session for each shape.
 //!
 //! In: a [`Model`]. Out: its finds. Equal pictures get equal answers on one machine's processor; on an accelerator the last digits may depend on what
-//! else is in a batch, and on the processor's answers to made pictures it is tried for every shape. Between processors sums are
+//! else is in a batch, and each shape is tried against the processor first. Between processors sums are
 //! taken in another order, so that scores may differ in the last digits, and at a threshold a find; no promise is
 //! made there, and the log names model and library.
 
@@ -21,6 +21,7 @@ use super::network::{Network, grid, other_output};
 use super::postprocess::Grid;
 use super::provider::{self, Answer};
 use super::sessions::{Sessions, Shape};
+use super::trial::{TRIED, greys, made_pictures};
 use super::{DetectError, Model, Precision, Provider};
 use crate::frame::{FrameId, ModelInput};
 use crate::raster::Raster;
@@ -154,34 +155,6 @@ impl std::fmt::Debug for Onnx {
         write!(f, "Onnx({:?})", self.model)
     }
 }
-
-/// Three pictures with warm spots of a person's size (7 x 7 pixels) and larger ones, elsewhere in each, on a ground of made-up noise (linear congruential;
-/// Knuth, TAOCP volume 2, section 3.3.4).
-fn made_pictures((width, height): (usize, usize)) -> Vec<ModelInput> {
-    let made = (1..=3_u32).zip([0, 17, 31]).map(|(seed, shift)| {
-        let mut state = seed;
-        let samples = (0..width * height).map(|at| {
-            state = state.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
-            let noise = (state >> 28) as u8;
-            let (x, y) = (at % width, at / width);
-            let side = 7 * (1 + 2 * x / width);
-            let is_warm = (x + shift) % 40 < side && (y + shift) % 50 < side;
-            if is_warm { 220 + noise } else { 90 + noise }
-        });
-        let picture =
-            Raster::new(width, height, samples.collect()).expect("one sample for each pixel");
-        // As it is: its sides are what the network is to be shown.
-        ModelInput::from_grey8(&picture, 1)
-    });
-    made.collect()
-}
-
-fn greys(pictures: &[ModelInput]) -> Vec<Raster<f32>> {
-    pictures.iter().map(|one| one.grey().clone()).collect()
-}
-
-/// Width and height of the pictures with which an accelerator is tried at the start.
-const TRIED: (usize, usize) = (320, 256);
 
 /// A look that can be ended from another thread.
 struct Look {
@@ -430,11 +403,13 @@ impl Network for Onnx {
                 let answers = self.together(options, pictures);
                 let size = pictures.len();
                 let warn = |error: &DetectError| {
-                    tracing::warn!("a look at {size} frames: {error}; each is looked at alone");
+                    tracing::warn!(
+                        "a look at frames together ({size}): {error}; each is looked at alone"
+                    );
                 };
                 answers.inspect_err(warn).ok()
             });
-            // Where many failed, each is looked at alone: none is withheld for what befell another. A stopped look ends there at once.
+            // Where many failed, each is looked at alone: none is withheld for what befell another. A stopped one ends there.
             if let Some(answer) = answer
                 && !is_stopped.load(Ordering::SeqCst)
             {
