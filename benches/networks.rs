@@ -6,13 +6,14 @@
 #![expect(clippy::unwrap_used, reason = "a bench on committed inputs")]
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
+mod waves;
+
 use std::hint::black_box;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use heatveil::detect::{DetectError, Detector, Model, Onnx, Precision, Runtime, runtime_library};
 use heatveil::frame::{FrameId, ModelInput};
-use heatveil::raster::Raster;
 
 const ROUNDS: usize = 40;
 const SIZES: [(usize, usize); 2] = [(640, 512), (1280, 1024)];
@@ -59,7 +60,7 @@ fn detectors(runtime: Runtime, models: Vec<Model>) -> Vec<Onnx> {
 }
 
 fn compare(fp32: &Onnx, int8: &Onnx, (width, height): (usize, usize)) {
-    let picture = picture(width, height);
+    let picture = waves::picture(width, height, 0);
     let look = |detector: &Onnx| {
         let input = ModelInput::from_grey8(&picture, detector.multiple_of());
         let started = Instant::now();
@@ -91,18 +92,4 @@ fn milliseconds(times: &mut [Duration]) -> String {
     times.sort();
     let ms = |time: Duration| time.as_secs_f64() * 1000.0;
     format!("{:.1} ({:.1})", ms(times[ROUNDS / 2]), ms(times[0]))
-}
-
-/// Waves of several lengths with warm blocks on them: no flat ground, some things to find.
-fn picture(width: usize, height: usize) -> Raster<u8> {
-    let mut samples = Vec::with_capacity(width * height);
-    for y in 0..height {
-        for x in 0..width {
-            let block = x % 80 < 10 && y % 96 < 16;
-            let wave = usize::midpoint(x * 7 % 61, y * 5 % 53) + (x / 64 + y / 48) * 3 % 40;
-            let value = if block { 220 } else { 60 + wave };
-            samples.push(u8::try_from(value).unwrap());
-        }
-    }
-    Raster::new(width, height, samples).unwrap()
 }

@@ -6,6 +6,8 @@
 #![expect(clippy::unwrap_used, reason = "a bench on made pictures")]
 #![expect(clippy::print_stdout, reason = "a bench prints its figures")]
 
+mod waves;
+
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -13,24 +15,22 @@ use std::time::{Duration, Instant};
 
 use heatveil::detect::{self, Choice, Detector, Engine, Precision, Provider};
 use heatveil::frame::{FrameId, ModelInput};
-use heatveil::raster::Raster;
 
 const THREADS: [usize; 5] = [1, 2, 4, 8, 16];
 const LASTS: Duration = Duration::from_secs(3);
 
 fn main() {
     let env = |name: &str| std::env::var(name).ok();
-    let provider = match env("HEATVEIL_PROVIDER").as_deref() {
-        None | Some("cpu") => Provider::Cpu,
-        Some("cuda") => Provider::Cuda,
-        Some("tensorrt") => Provider::TensorRt,
-        Some("coreml") => Provider::CoreMl,
-        Some("directml") => Provider::DirectMl,
-        Some(other) => {
-            println!("HEATVEIL_PROVIDER={other} is none");
-            return;
-        }
-    };
+    let known = [
+        Provider::Cpu,
+        Provider::Cuda,
+        Provider::TensorRt,
+        Provider::CoreMl,
+        Provider::DirectMl,
+    ];
+    let name = env("HEATVEIL_PROVIDER").unwrap_or_else(|| Provider::Cpu.name().into());
+    let provider = known.into_iter().find(|one| one.name() == name);
+    let provider = provider.expect("HEATVEIL_PROVIDER names a provider");
     let library = env("HEATVEIL_ONNX_RUNTIME").map(PathBuf::from);
     let library_sha256 = env("HEATVEIL_ONNX_RUNTIME_SHA256");
     let provider_sha256 = env("HEATVEIL_PROVIDER_SHA256");
@@ -72,7 +72,7 @@ fn pictures_a_second(detectors: &[Box<dyn Detector>], threads: usize) -> f64 {
             scope.spawn(|| {
                 while begun.elapsed() < LASTS {
                     let at = next.fetch_add(1, Ordering::Relaxed);
-                    let picture = picture(at);
+                    let picture = waves::picture(640, 512, at as usize % 40);
                     for detector in detectors {
                         let input = ModelInput::from_grey8(&picture, detector.multiple_of());
                         detector.detect(FrameId(at), &input).unwrap();
@@ -82,16 +82,4 @@ fn pictures_a_second(detectors: &[Box<dyn Detector>], threads: usize) -> f64 {
         }
     });
     f64::from(next.into_inner()) / begun.elapsed().as_secs_f64()
-}
-
-/// Waves with warm blocks on them, moved with each picture.
-fn picture(at: u32) -> Raster<u8> {
-    let shift = at as usize % 40;
-    let samples = (0..640 * 512).map(|place| {
-        let (x, y) = (place % 640 + shift, place / 640);
-        let is_warm = x % 80 < 10 && y % 96 < 16;
-        let wave = usize::midpoint(x * 7 % 61, y * 5 % 53) + (x / 64 + y / 48) * 3 % 40;
-        u8::try_from(if is_warm { 220 } else { 60 + wave }).unwrap()
-    });
-    Raster::new(640, 512, samples.collect()).unwrap()
 }

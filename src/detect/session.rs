@@ -8,7 +8,7 @@
 use std::path::Path;
 use std::slice;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError};
+use std::sync::{Arc, Mutex, OnceLock};
 
 use ort::environment::Environment;
 use ort::session::builder::GraphOptimizationLevel;
@@ -20,7 +20,7 @@ use super::library::identify;
 use super::network::{Network, grid, other_output};
 use super::postprocess::Grid;
 use super::provider::{self, Answer};
-use super::sessions::{Sessions, Shape};
+use super::sessions::{Sessions, Shape, locked};
 use super::trial::{TRIED, greys, made_pictures};
 use super::{DetectError, Model, Precision, Provider};
 use crate::frame::{FrameId, ModelInput};
@@ -175,10 +175,6 @@ impl Drop for Running<'_> {
     }
 }
 
-fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
-    mutex.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
 impl Onnx {
     /// Loads `model` into `workers` sessions.
     ///
@@ -209,21 +205,21 @@ impl Onnx {
         runtime: Runtime,
         model: Model,
     ) -> Result<Self, DetectError> {
-        let takes_many = takes_many(&runtime.session(&model, provider)?, &model);
-        let network = Self {
+        let mut network = Self {
             reference: Some(Box::new(Self::new(runtime, model.clone(), 1)?)),
             model,
             runtime,
             provider,
             sessions: Sessions::of_shapes(),
-            batches: takes_many.then(Batches::default),
+            batches: None,
             running: Mutex::default(),
         };
-        for &size in if takes_many { &SIZES[..] } else { &[1] } {
-            let shape = [size, 1, TRIED.1, TRIED.0];
-            network
-                .sessions
-                .with(shape, || network.session(shape), |_| ())?;
+        let of = |size| [size, 1, TRIED.1, TRIED.0];
+        if network.lent(of(1), |session| Ok(takes_many(session, &network.model)))? {
+            for size in SIZES {
+                network.lent(of(size), |_| Ok(()))?;
+            }
+            network.batches = Some(Batches::default());
         }
         Ok(network)
     }
@@ -259,11 +255,20 @@ impl Onnx {
             Some(difference) => Err(DetectError::Provider {
                 provider: self.provider.name(),
                 problem: format!(
-                    "model {} does not answer as on the processor ({size} pictures of {width} x {height} at once): {difference}",
+                    "model {} does not answer as on the processor ({size} pictures of {width} x {height} at once): {difference}; detect.provider = \"cpu\" does without it",
                     self.model.title()
                 ),
             }),
         }
+    }
+
+    /// Lends a session for pictures of `shape` to `work`.
+    fn lent<R>(
+        &self,
+        shape: Shape,
+        work: impl FnOnce(&mut Session) -> Result<R, DetectError>,
+    ) -> Result<R, DetectError> {
+        self.sessions.with(shape, || self.session(shape), work)?
     }
 
     fn failed(&self, error: &ort::Error) -> DetectError {
@@ -324,9 +329,9 @@ impl Onnx {
         options: &RunOptions,
         pictures: &[Raster<f32>],
     ) -> Result<Vec<Answer>, DetectError> {
-        let shape = shape_of(pictures);
-        let look = |session: &mut Session| self.together_in(session, options, pictures);
-        self.sessions.with(shape, || self.session(shape), look)?
+        self.lent(shape_of(pictures), |session| {
+            self.together_in(session, options, pictures)
+        })
     }
 
     fn together_in(
@@ -417,15 +422,14 @@ impl Network for Onnx {
                 return read(scores, distances);
             }
         }
-        let shape = [1, 1, grey.height(), grey.width()];
-        let look = |session: &mut Session| {
+        let shape = shape_of(slice::from_ref(grey));
+        self.lent(shape, |session| {
             self.show(session, options, (shape, grey.samples()), |outputs| {
                 let [scores, distances] =
                     outputs.map(|(sides, values)| grid(&self.model, &sides, values));
                 read(scores?, distances?)
             })
-        };
-        self.sessions.with(shape, || self.session(shape), look)?
+        })
     }
 
     fn stop(&self, frame: FrameId) {
@@ -584,6 +588,8 @@ mod tests {
             let network = opened(precision);
             let session = network.runtime.session(&network.model, Provider::Cpu);
             assert_eq!(takes_many(&session.unwrap(), &network.model), expected);
+            let opened = Onnx::on(Provider::Cpu, network.runtime, network.model).unwrap();
+            assert_eq!(opened.batches.is_some(), expected);
         }
     }
 }
