@@ -16,8 +16,8 @@ use crate::georef::{
     Correction, Detail, Located, Offsets, Poses, Radiometric, Stated, Surface, Temperatures, View,
     match_temperatures, refine_poses,
 };
-use crate::raster::Raster;
-use crate::tiles::{FrameCache, MosaicFrame};
+use crate::raster::{Raster, RasterCache};
+use crate::tiles::MosaicFrame;
 use crate::units::Metres;
 
 /// Bytes of rasters held while they are compared.
@@ -107,12 +107,11 @@ impl Alignment {
         for flight in flights {
             let view = |id: &FrameId| Some((*id, frames.get(*at.get(id)?)?.view));
             let mut views: Vec<(FrameId, View)> = flight.iter().filter_map(view).collect();
-            let whole = FrameCache::new(CACHE / 2, load);
-            let halves = FrameCache::new(CACHE / 2, |id| Ok(Detail::Half.of(load(id)?)));
-            let half = |id| halves.get(id);
+            let (whole, halves) = (RasterCache::new(CACHE / 2), RasterCache::new(CACHE / 2));
+            let half = |id| halves.get(id, || Ok(Detail::Half.of(load(id)?)));
             let detailed = |id, detail| match detail {
                 Detail::Half => half(id),
-                Detail::Full => whole.get(id),
+                Detail::Full => whole.get(id, || load(id)),
             };
             let (mut poses, mut temperatures) = (None, None);
             if config.georef.refine {

@@ -228,6 +228,18 @@ mod tests {
     }
 
     #[test]
+    fn a_named_file_is_written_where_it_is_sought() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a");
+        let mut file = create_named(&path).unwrap();
+        file.write_all(b"abcd").unwrap();
+        assert_eq!(file.seek(SeekFrom::Start(2)).unwrap(), 2);
+        file.write_all(b"X").unwrap();
+        assert_eq!(file.seek(SeekFrom::End(0)).unwrap(), 4);
+        assert_eq!(fs::read(&path).unwrap(), b"abXd");
+    }
+
+    #[test]
     fn a_leftover_goes_where_there_is_one() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a");

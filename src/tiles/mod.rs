@@ -7,7 +7,6 @@
 //! One frame a pixel, unless feathering is asked for: every temperature in the map is one that was measured. Pixels without
 //! data are `NAN` and stay so through every zoom level.
 
-mod cache;
 mod cog;
 mod encoded;
 mod error;
@@ -26,7 +25,6 @@ mod stac;
 mod tilejson;
 mod xyz;
 
-pub use cache::FrameCache;
 pub use cog::Cog;
 pub use encoded::EncodedTiles;
 pub use error::TilesError;

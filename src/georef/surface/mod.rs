@@ -4,7 +4,7 @@
 //! [`Surface`] in the run's coordinate system, read in [`Patch`]es: heights, slopes, what hides what. Refuses: files
 //! without a place, heights that are not metres, models of elsewhere.
 //!
-//! Memory holds the patches in use, the control grid and GDAL's own bounded cache. Heights are metres above the run's
+//! Memory holds the patches in use, the squares used last, the control grid and GDAL's own bounded cache. Heights are metres above the run's
 //! reference level, the level 0 of [`View`](super::View); where the model has no data no surface is known (`None`),
 //! and callers fall back to level 0 and count it. A cell's height depends on the area opened, never on the patch asked for.
 
@@ -13,6 +13,7 @@ mod lattice;
 mod patch;
 mod relief;
 mod source;
+mod squares;
 mod tops;
 
 use std::path::Path;
@@ -24,14 +25,13 @@ use super::{Bounds, Crs};
 use crate::units::Metres;
 use lattice::Lattice;
 use source::Source;
+use squares::{SIDE, Squares};
 
 pub use error::SurfaceError;
 pub use patch::{Hit, Patch};
 pub(super) use relief::Node;
 pub use relief::Relief;
 
-/// Rows read at a time while the whole area is looked through.
-const SCAN_ROWS: usize = 256;
 /// Metres around the first frame of a flight in which the ground is looked for.
 const TAKE_OFF_RADIUS: f64 = 10.0;
 
@@ -49,8 +49,7 @@ pub enum Surface {
 /// A surface model over the area of a run.
 #[derive(Debug)]
 pub struct Model {
-    source: Source,
-    lattice: Lattice,
+    squares: Squares,
     /// Elevation of level 0 in the model's datum.
     reference: f64,
     /// Name of that datum, where the file tells.
@@ -74,12 +73,12 @@ impl Surface {
         let lattice = Lattice::over(crs, &source, area)?;
         let vertical = vertical_name(&source.system()?);
         let (width, height) = lattice.size;
+        let squares = Squares::of(source, lattice);
         let mut elevations = (f64::INFINITY, f64::NEG_INFINITY);
         let (mut unknown, mut hash) = (0, Sha256::new());
-        for row in (0..height).step_by(SCAN_ROWS) {
-            let rows = SCAN_ROWS.min(height - row);
-            let read = source.elevations(&lattice, (0, row), (width, rows))?;
-            for elevation in read {
+        for row in (0..height).step_by(SIDE) {
+            let rows = SIDE.min(height - row);
+            for elevation in squares.elevations((0, row), (width, rows))? {
                 let elevation = f64::from(elevation);
                 if elevation.is_finite() {
                     elevations = (elevations.0.min(elevation), elevations.1.max(elevation));
@@ -99,8 +98,7 @@ impl Surface {
             });
         }
         Ok(Self::Model(Box::new(Model {
-            source,
-            lattice,
+            squares,
             reference: 0.0,
             vertical,
             elevations,
@@ -177,8 +175,9 @@ impl Surface {
             Self::Relief(relief) => return Ok(Some(relief.patch(bounds))),
             Self::Model(model) => model,
         };
-        let (origin, size) = model.lattice.cells(bounds);
-        let mut heights = model.source.elevations(&model.lattice, origin, size)?;
+        let lattice = &model.squares.lattice;
+        let (origin, size) = lattice.cells(bounds);
+        let mut heights = model.squares.elevations(origin, size)?;
         for height in &mut heights {
             #[expect(
                 clippy::cast_possible_truncation,
@@ -187,8 +186,8 @@ impl Surface {
             let level = (f64::from(*height) - model.reference) as f32;
             *height = level;
         }
-        let first = model.lattice.centre(origin.0, origin.1);
-        Ok(Some(Patch::new(first, model.lattice.cell, size, heights)))
+        let first = lattice.centre(origin.0, origin.1);
+        Ok(Some(Patch::new(first, lattice.cell, size, heights)))
     }
 
     /// Level of the surface at one place (metres east and north); `None` where it is unknown.
@@ -214,7 +213,7 @@ impl Model {
     /// Side of a cell in the run's coordinate system.
     #[must_use]
     pub fn cell(&self) -> Metres {
-        Metres(self.lattice.cell)
+        Metres(self.squares.lattice.cell)
     }
 
     /// SHA-256 of all heights of the area, each in millimetres as i32 little-endian (0 where unknown), row by row.
@@ -248,12 +247,12 @@ impl Model {
             east: east + TAKE_OFF_RADIUS,
             north: north + TAKE_OFF_RADIUS,
         };
-        let (origin, size) = self.lattice.cells(around);
-        let mut read = self.source.elevations(&self.lattice, origin, size)?;
+        let (origin, size) = self.squares.lattice.cells(around);
+        let mut read = self.squares.elevations(origin, size)?;
         read.retain(|elevation| elevation.is_finite());
         read.sort_unstable_by(f32::total_cmp);
         read.get(read.len() / 4)
             .map(|&elevation| Metres(f64::from(elevation)))
-            .ok_or_else(|| self.source.no_take_off())
+            .ok_or_else(|| self.squares.source.no_take_off())
     }
 }

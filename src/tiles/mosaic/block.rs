@@ -7,7 +7,6 @@ use super::{BLOCK, FootprintIndex, Grid, MosaicFrame, MosaicOptions, TilesError}
 use crate::frame::FrameId;
 use crate::georef::{Bounds, Patch, Surface};
 use crate::raster::Raster;
-use crate::tiles::FrameCache;
 use crate::units::Metres;
 
 /// Cells of surface around a block in which something may hide it; what stands further off is not asked.
@@ -91,6 +90,26 @@ impl Part {
     }
 }
 
+/// A part and whom it asks.
+struct Turn<'a> {
+    part: Part,
+    /// Frames that may see it with their squared distances in plan, the nearest first.
+    near: Vec<(f64, &'a MosaicFrame)>,
+    /// What a frame must stay below to take any of its pixels.
+    worst: f64,
+}
+
+impl<'a> Turn<'a> {
+    /// The frame at a place in its order; `None` where there is none, or no pixel of the part is seen more steeply than by those before it: none more
+    /// than the nearest corner would be at the lowest level.
+    fn frame(&self, number: usize, low: f64) -> Option<&'a MosaicFrame> {
+        let (distance, frame) = *self.near.get(number)?;
+        let drop = frame.view.height().0 - low;
+        let steepest = distance / (drop * drop) * (1.0 - 1e-9);
+        (drop > 0.0 && self.worst >= steepest).then_some(frame)
+    }
+}
+
 /// The surface under a block's pixels.
 struct Under {
     patch: Patch,
@@ -105,7 +124,7 @@ impl Scene<'_> {
     pub(super) fn draw<E: From<TilesError>>(
         &self,
         origin: (usize, usize),
-        cache: &FrameCache<impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E>>,
+        raster: &impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E>,
     ) -> Result<Option<Block>, E> {
         let at = self.index.at(origin).iter();
         let candidates: Vec<(&MosaicFrame, Bounds)> = at
@@ -127,8 +146,23 @@ impl Scene<'_> {
             best: vec![NOTHING; size.0 * size.1],
             unknown: 0,
         };
-        for part in Part::all_of(size) {
-            self.draw_part(part, &candidates, under.as_ref(), &mut block, cache)?;
+        let mut parts: Vec<Turn<'_>> = Part::all_of(size)
+            .map(|part| self.turn(part, origin, &candidates))
+            .collect();
+        let low = under
+            .as_ref()
+            .map_or(0.0, |under| under.patch.range().0.min(0.0));
+        // Each part's nearest frame, then each one's second: parts lie side by side, so that a frame is asked by most of them at about the same time, and
+        // is read once however many there are.
+        let most = parts.iter().map(|turn| turn.near.len()).max();
+        for number in 0..most.unwrap_or(0) {
+            for turn in &mut parts {
+                let Some(frame) = turn.frame(number, low) else {
+                    continue;
+                };
+                block.compete(self, turn.part, frame, &*raster(frame.id)?, under.as_ref());
+                turn.worst = block.worst(turn.part);
+            }
         }
         if let Some(under) = &under {
             let pairs = block.best.iter().zip(&under.levels);
@@ -138,16 +172,14 @@ impl Scene<'_> {
         Ok(Some(block))
     }
 
-    /// Draws one part of a block.
-    fn draw_part<E: From<TilesError>>(
+    /// The frames that a part of the block at `origin` asks.
+    fn turn<'a>(
         &self,
         part: Part,
-        candidates: &[(&MosaicFrame, Bounds)],
-        under: Option<&Under>,
-        block: &mut Block,
-        cache: &FrameCache<impl Fn(FrameId) -> Result<Arc<Raster<f32>>, E>>,
-    ) -> Result<(), E> {
-        let first = (block.origin.0 + part.first.0, block.origin.1 + part.first.1);
+        origin: (usize, usize),
+        candidates: &[(&'a MosaicFrame, Bounds)],
+    ) -> Turn<'a> {
+        let first = (origin.0 + part.first.0, origin.1 + part.first.1);
         let area = self.area(first, part.size);
         // Bounds are drawn through points of a frame's edge, which a lens bends: a few pixels more than they say may be seen.
         let reach = area.grown(Metres(self.grid.resolution * f64::from(MARGIN)));
@@ -159,20 +191,11 @@ impl Scene<'_> {
         // The nearest first: those that follow are then mostly turned away by one comparison. The outcome is that of any
         // order, because equal angles go to the lower number.
         near.sort_by(|(a, first), (b, second)| a.total_cmp(b).then(first.id.cmp(&second.id)));
-        let low = under.map_or(0.0, |under| under.patch.range().0.min(0.0));
-        let mut worst = f64::INFINITY;
-        for (distance, frame) in near {
-            // No pixel of the part is seen more steeply than its nearest corner would be at the lowest level.
-            let drop = frame.view.height().0 - low;
-            let steepest = distance / (drop * drop) * (1.0 - 1e-9);
-            if drop <= 0.0 || worst < steepest {
-                continue;
-            }
-            let raster = cache.get(frame.id)?;
-            block.compete(self, part, frame, &raster, under);
-            worst = block.worst(part);
+        Turn {
+            part,
+            near,
+            worst: f64::INFINITY,
         }
-        Ok(())
     }
 
     /// The middles of the outermost of some pixels.

@@ -24,10 +24,10 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::raster_file::RasterFile;
-use super::{Band, FrameCache, Grid, Layer, TilesError};
+use super::{Band, Grid, Layer, TilesError};
 use crate::frame::FrameId;
 use crate::georef::{Bounds, Crs, Surface, View};
-use crate::raster::Raster;
+use crate::raster::{Raster, RasterCache};
 use crate::units::Metres;
 use block::Scene;
 use index::FootprintIndex;
@@ -190,7 +190,8 @@ where
         BLOCK,
         Some((&grid.geo_transform(), &system)),
     )?;
-    let cache = FrameCache::new(options.cache_bytes, load);
+    let cache = RasterCache::new(options.cache_bytes);
+    let raster = |id| cache.get(id, || load(id));
     let feather = options.feather.map(|feather| feather.0 / heights);
     let mut totals = Totals::default();
     let batch = BLOCKS_PER_THREAD * rayon::current_num_threads();
@@ -200,7 +201,7 @@ where
             let blocks: Vec<Result<Option<Drawn>, E>> = batch
                 .par_iter()
                 .map(|&column| {
-                    let block = scene.draw((column, row), &cache)?;
+                    let block = scene.draw((column, row), &raster)?;
                     Ok(block.map(|block| Drawn::of(&block, feather)))
                 })
                 .collect();

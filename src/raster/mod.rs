@@ -3,6 +3,10 @@
 //! In: width, height and samples. Out: row-major access, row 0 at the top. Refuses: empty sides and
 //! a sample count that does not match.
 
+mod cache;
+
+pub use cache::RasterCache;
+
 /// Row-major samples with at least one row and one column; row 0 is the top.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Raster<T> {
