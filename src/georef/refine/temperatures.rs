@@ -26,8 +26,14 @@ const OFFSET: f64 = 2.0;
 const DIFFERENCE: f64 = 0.6;
 /// Differences taken along each side of what two frames share.
 const GRID: usize = 14;
-/// Equations at most; more pairs give fewer each.
+/// Equations at most, of 224 bytes each, for all pairs.
 const MAX_EQUATIONS: usize = 400_000;
+/// Differences along each side that a pair gives however many pairs there are.
+const LEAST_GRID: usize = 3;
+/// Pairs compared before what they tell is put with the rest.
+const BATCH: usize = 128;
+/// Unknowns of an equation: the offsets of its two frames, and what makes the vignetting.
+const UNKNOWNS: usize = NUMBERS + 2;
 
 /// What to add to one frame's temperatures.
 #[derive(Debug, Clone, Copy, Default, PartialEq)]
@@ -79,13 +85,50 @@ impl Radiometric {
     }
 }
 
-/// One place seen by two frames.
-struct Sample {
-    frames: (usize, usize),
-    /// Second less first, in K.
-    difference: f64,
-    /// Terms of the vignetting at the first's pixel less those at the second's.
-    terms: [f64; TERMS],
+/// What a place tells that two frames see, the first two unknowns: `o_a + V(a) - o_b - V(b) = T_b - T_a`.
+type Sample = Equation<UNKNOWNS>;
+
+fn frames_of(sample: &Sample) -> [usize; 2] {
+    let [a, b, ..] = sample.unknowns;
+    [a as usize, b as usize]
+}
+
+/// Second less first, in K.
+fn difference(sample: &Sample) -> f64 {
+    sample.target * DIFFERENCE
+}
+
+/// Makes the samples of one flight.
+struct Sampler {
+    frames: usize,
+    numbers: [([f64; TERMS], f64); NUMBERS],
+}
+
+impl Sampler {
+    /// Of a place that two frames see at these places of their sensors, the second so many kelvin warmer.
+    fn sample(&self, (a, b): (usize, usize), places: [(f64, f64); 2], difference: f64) -> Sample {
+        let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
+        let mut terms = powers(places[0]);
+        for (term, other) in terms.iter_mut().zip(powers(places[1])) {
+            *term -= other;
+        }
+        let mut sample = Equation {
+            unknowns: [0; UNKNOWNS],
+            factors: [0.0; UNKNOWNS],
+            target: difference / DIFFERENCE,
+        };
+        let offsets = [(index(a), OFFSET), (index(b), -OFFSET)];
+        let numbers = self.numbers.iter().enumerate();
+        let numbers = numbers.map(|(number, (made, sigma))| {
+            let factor: f64 = made.iter().zip(&terms).map(|(a, b)| a * b).sum();
+            (index(self.frames + number), factor * sigma)
+        });
+        let slots = sample.unknowns.iter_mut().zip(&mut sample.factors);
+        for ((unknown, factor), (at, value)) in slots.zip(offsets.into_iter().chain(numbers)) {
+            (*unknown, *factor) = (at, value / DIFFERENCE);
+        }
+        sample
+    }
 }
 
 /// Brings the temperatures of one flight's frames (of one camera) into agreement.
@@ -107,7 +150,14 @@ where
     let pairs = &overlaps.pairs;
     let grid = GRID
         .min((MAX_EQUATIONS / pairs.len().max(1)).isqrt())
-        .max(4);
+        .max(LEAST_GRID);
+    let size = frames
+        .first()
+        .map_or((1.0, 1.0), |(_, view)| view.camera().size());
+    let sampler = Sampler {
+        frames: frames.len(),
+        numbers: numbers(size),
+    };
     let of_pair = |&(a, b): &(usize, usize)| -> Result<Vec<Sample>, E> {
         let frame = |at: usize| Some((*frames.get(at)?, overlaps.bounds(at)?));
         let (Some((first, bounds_a)), Some((second, bounds_b))) = (frame(a), frame(b)) else {
@@ -140,107 +190,76 @@ where
             if let (Some(a_seen), Some(b_seen)) =
                 (look(&first.1, &raster_a), look(&second.1, &raster_b))
             {
-                let mut terms = powers(a_seen.1);
-                for (term, other) in terms.iter_mut().zip(powers(b_seen.1)) {
-                    *term -= other;
-                }
-                samples.push(Sample {
-                    frames: (a, b),
-                    difference: b_seen.0 - a_seen.0,
-                    terms,
-                });
+                samples.push(sampler.sample((a, b), [a_seen.1, b_seen.1], b_seen.0 - a_seen.0));
             }
         }
         Ok(samples)
     };
-    let all: Vec<Result<Vec<Sample>, E>> = pairs.par_iter().map(of_pair).collect();
     let mut samples = Vec::new();
-    for found in all {
-        samples.extend(found?);
+    for batch in pairs.chunks(BATCH) {
+        let all: Vec<Result<Vec<Sample>, E>> = batch.par_iter().map(of_pair).collect();
+        for found in all {
+            samples.extend(found?);
+        }
     }
-    let size = frames
-        .first()
-        .map_or((1.0, 1.0), |(_, view)| view.camera().size());
-    Ok(solved(frames.len(), &samples, size))
+    Ok(sampler.solved(&samples))
 }
 
-/// Offsets and terms that explain the differences: `o_a + V(a) - o_b - V(b) = T_b - T_a`.
-fn solved(frames: usize, samples: &[Sample], size: (f64, f64)) -> Temperatures {
-    const ALL: usize = NUMBERS + 2;
-    let numbers = numbers(size);
-    let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
-    let equations: Vec<Equation<ALL>> = samples
-        .iter()
-        .map(|sample| {
-            let mut equation = Equation {
-                unknowns: [0; ALL],
-                factors: [0.0; ALL],
-                target: sample.difference / DIFFERENCE,
-            };
-            let (a, b) = sample.frames;
-            let offsets = [(index(a), OFFSET), (index(b), -OFFSET)];
-            let numbers = numbers.iter().enumerate().map(|(number, (made, sigma))| {
-                let factor: f64 = made.iter().zip(&sample.terms).map(|(a, b)| a * b).sum();
-                (index(frames + number), factor * sigma)
-            });
-            let slots = equation.unknowns.iter_mut().zip(&mut equation.factors);
-            for ((unknown, factor), (at, value)) in slots.zip(offsets.into_iter().chain(numbers)) {
-                (*unknown, *factor) = (at, value / DIFFERENCE);
-            }
-            equation
-        })
-        .collect();
-    let sizes = std::iter::repeat_n(1, frames).chain([NUMBERS]);
-    let x = solve(&equations, vec![0.0; frames + NUMBERS], sizes);
-    let at = |unknown: usize| x.get(unknown).copied().unwrap_or(0.0);
-    let found: [f64; NUMBERS] = std::array::from_fn(|number| at(frames + number));
-    let vignetting = Vignetting::of(&numbers, &found);
-    let mut seen = vec![false; frames];
-    for sample in samples {
-        for frame in [sample.frames.0, sample.frames.1] {
-            if let Some(seen) = seen.get_mut(frame) {
-                *seen = true;
+impl Sampler {
+    /// Offsets and terms that explain the differences.
+    fn solved(&self, samples: &[Sample]) -> Temperatures {
+        let frames = self.frames;
+        let sizes = std::iter::repeat_n(1, frames).chain([NUMBERS]);
+        let x = solve(samples, vec![0.0; frames + NUMBERS], sizes);
+        let at = |unknown: usize| x.get(unknown).copied().unwrap_or(0.0);
+        let found: [f64; NUMBERS] = std::array::from_fn(|number| at(frames + number));
+        let vignetting = Vignetting::of(&self.numbers, &found);
+        let mut seen = vec![false; frames];
+        for sample in samples {
+            for frame in frames_of(sample) {
+                if let Some(seen) = seen.get_mut(frame) {
+                    *seen = true;
+                }
             }
         }
-    }
-    let known = seen.iter().enumerate().filter(|(_, seen)| **seen);
-    let (sum, count) = known.fold((0.0, 0.0), |(sum, count), (frame, _)| {
-        (sum + at(frame) * OFFSET, count + 1.0)
-    });
-    let shared = if count > 0.0 { sum / count } else { 0.0 };
-    let offset = |(frame, seen): (usize, &bool)| {
-        let kelvin = to_millikelvin(at(frame) * OFFSET - shared);
-        Radiometric {
-            offset: if *seen { kelvin } else { 0.0 },
-            vignetting,
+        let known = seen.iter().enumerate().filter(|(_, seen)| **seen);
+        let (sum, count) = known.fold((0.0, 0.0), |(sum, count), (frame, _)| {
+            (sum + at(frame) * OFFSET, count + 1.0)
+        });
+        let shared = if count > 0.0 { sum / count } else { 0.0 };
+        let offset = |(frame, seen): (usize, &bool)| {
+            let kelvin = to_millikelvin(at(frame) * OFFSET - shared);
+            Radiometric {
+                offset: if *seen { kelvin } else { 0.0 },
+                vignetting,
+            }
+        };
+        let residual = |sample: &Sample| {
+            let terms = sample.unknowns.iter().zip(&sample.factors);
+            let told: f64 = terms
+                .map(|(&unknown, factor)| factor * at(unknown as usize))
+                .sum();
+            difference(sample) - told * DIFFERENCE
+        };
+        let mut before: Vec<f64> = samples
+            .iter()
+            .map(|sample| difference(sample).abs())
+            .collect();
+        let mut after: Vec<f64> = samples
+            .iter()
+            .map(|sample| residual(sample).abs())
+            .collect();
+        Temperatures {
+            before: median(&mut before),
+            after: median(&mut after),
+            frames: if samples.is_empty() {
+                vec![Radiometric::default(); frames]
+            } else {
+                seen.iter().enumerate().map(offset).collect()
+            },
+            levels: levels(frames, samples),
+            samples: samples.len(),
         }
-    };
-    let residual = |equation: &Equation<ALL>, sample: &Sample| {
-        let terms = equation.unknowns.iter().zip(&equation.factors);
-        let told: f64 = terms
-            .map(|(&unknown, factor)| factor * at(unknown as usize))
-            .sum();
-        sample.difference - told * DIFFERENCE
-    };
-    let mut before: Vec<f64> = samples
-        .iter()
-        .map(|sample| sample.difference.abs())
-        .collect();
-    let mut after: Vec<f64> = equations
-        .iter()
-        .zip(samples)
-        .map(|(equation, sample)| residual(equation, sample).abs())
-        .collect();
-    Temperatures {
-        before: median(&mut before),
-        after: median(&mut after),
-        frames: if samples.is_empty() {
-            vec![Radiometric::default(); frames]
-        } else {
-            seen.iter().enumerate().map(offset).collect()
-        },
-        levels: levels(frames, samples),
-        samples: samples.len(),
     }
 }
 
@@ -253,7 +272,7 @@ fn levels(frames: usize, samples: &[Sample]) -> Vec<usize> {
         frame
     }
     let mut known: Vec<usize> = (0..frames).collect();
-    for &Sample { frames: (a, b), .. } in samples {
+    for [a, b] in samples.iter().map(frames_of) {
         let (from_a, from_b) = (first(&known, a), first(&known, b));
         let both = from_a.min(from_b);
         for frame in [a, b, from_a, from_b] {
@@ -398,11 +417,11 @@ mod tests {
     /// 0, 2 and 5 hang together over 5, as do 3 and 4 by the last sample; 1 does with none.
     #[test]
     fn frames_are_at_one_level_with_those_to_which_samples_lead() {
-        let sample = |frames| Sample {
-            frames,
-            difference: 0.0,
-            terms: [0.0; TERMS],
+        let sampler = Sampler {
+            frames: 6,
+            numbers: numbers((1.0, 1.0)),
         };
+        let sample = |frames| sampler.sample(frames, [(0.0, 0.0); 2], 0.0);
         let samples = [(2, 5), (0, 5), (3, 4)].map(sample);
         assert_eq!(levels(6, &samples), [0, 1, 0, 3, 3, 0]);
         let (views, rasters) = flight();
