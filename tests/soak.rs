@@ -158,7 +158,7 @@ impl Progress for Stages {
     }
 }
 
-/// Poses are not refined: it takes a third of a second a frame, holds one cache of 128 MB, and the frames' pixels are all alike.
+/// Poses are not refined: the frames' pixels are all alike.
 fn run(folder: &Path) -> Run {
     write_keys(folder);
     let settings = "[detect.carry]\nenabled = false\n[georef]\nrefine = false";
