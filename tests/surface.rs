@@ -13,6 +13,7 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gdal::raster::Buffer;
 use gdal::{Dataset, DriverManager};
@@ -394,6 +395,37 @@ fn threads_do_not_change_a_byte() {
     assert_eq!(maps[0], maps[1]);
     let reversed: Vec<MosaicFrame> = frames.into_iter().rev().collect();
     assert_eq!(maps[0], draw(&surface, &reversed, &options()).0);
+}
+
+/// Three frames from one side, one block of some two dozen parts, a cache that holds one frame.
+#[test]
+fn a_frame_is_read_once_for_a_block_and_not_for_each_of_its_parts() {
+    let frames = [
+        frame(0, SOUTH, -40.0),
+        frame(1, SOUTH + 5.0, -40.0),
+        frame(2, SOUTH + 10.0, -40.0),
+    ];
+    let reads = AtomicUsize::new(0);
+    let load = |_: FrameId| {
+        reads.fetch_add(1, Ordering::Relaxed);
+        Ok::<_, TilesError>(Arc::new(Raster::filled(640, 512, 1.0).unwrap()))
+    };
+    let options = MosaicOptions {
+        resolution: Some(Metres(0.25)),
+        cache_bytes: 1,
+        ..MosaicOptions::default()
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let pool = rayon::ThreadPoolBuilder::new().num_threads(1);
+    let mosaic = pool
+        .build()
+        .unwrap()
+        .install(|| build(crs(), &frames, &options, folder.path(), load));
+    let report = mosaic.unwrap().report().clone();
+    let blocks = report.width.div_ceil(512) * report.height.div_ceil(512);
+    let reads = reads.load(Ordering::Relaxed);
+    assert!(report.width.max(report.height) > 4 * 64);
+    assert!(reads <= 6 * blocks, "{reads} in {blocks} blocks");
 }
 
 #[test]

@@ -101,11 +101,11 @@ mod tests {
         let made = Cell::new(0);
         let cache = RasterCache::new(2 * 16);
         let get = |key: u32| {
-            let make = || {
+            let fresh = || {
                 made.set(made.get() + 1);
                 Ok::<_, ()>(Arc::new(Raster::filled(2, 2, 0.0).unwrap()))
             };
-            cache.get(key, make).unwrap();
+            cache.get(key, fresh).unwrap();
         };
         for key in [0, 1, 0, 2, 0] {
             get(key);

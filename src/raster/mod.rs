@@ -1,4 +1,4 @@
-//! A rectangle of samples, checked once when it is made.
+//! A rectangle of samples, checked once when it is made; and those used last ([`RasterCache`]).
 //!
 //! In: width, height and samples. Out: row-major access, row 0 at the top. Refuses: empty sides and
 //! a sample count that does not match.

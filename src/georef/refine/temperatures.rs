@@ -26,7 +26,7 @@ const OFFSET: f64 = 2.0;
 const DIFFERENCE: f64 = 0.6;
 /// Differences taken along each side of what two frames share.
 const GRID: usize = 14;
-/// Equations at most, of 224 bytes each, for all pairs.
+/// Equations of 224 bytes at most, but for what each pair gives at least.
 const MAX_EQUATIONS: usize = 400_000;
 /// Differences along each side that a pair gives however many pairs there are.
 const LEAST_GRID: usize = 3;
@@ -98,21 +98,21 @@ fn difference(sample: &Sample) -> f64 {
     sample.target * DIFFERENCE
 }
 
-/// Makes the samples of one flight.
-struct Sampler {
+/// What is looked for in one flight: an offset of each frame, and numbers that make the vignetting.
+struct Unknowns {
     frames: usize,
     numbers: [([f64; TERMS], f64); NUMBERS],
 }
 
-impl Sampler {
+impl Unknowns {
     /// Of a place that two frames see at these places of their sensors, the second so many kelvin warmer.
-    fn sample(&self, (a, b): (usize, usize), places: [(f64, f64); 2], difference: f64) -> Sample {
+    fn equation(&self, (a, b): (usize, usize), places: [(f64, f64); 2], difference: f64) -> Sample {
         let index = |at: usize| u32::try_from(at).unwrap_or(u32::MAX);
         let mut terms = powers(places[0]);
         for (term, other) in terms.iter_mut().zip(powers(places[1])) {
             *term -= other;
         }
-        let mut sample = Equation {
+        let mut equation = Equation {
             unknowns: [0; UNKNOWNS],
             factors: [0.0; UNKNOWNS],
             target: difference / DIFFERENCE,
@@ -123,11 +123,11 @@ impl Sampler {
             let factor: f64 = made.iter().zip(&terms).map(|(a, b)| a * b).sum();
             (index(self.frames + number), factor * sigma)
         });
-        let slots = sample.unknowns.iter_mut().zip(&mut sample.factors);
+        let slots = equation.unknowns.iter_mut().zip(&mut equation.factors);
         for ((unknown, factor), (at, value)) in slots.zip(offsets.into_iter().chain(numbers)) {
             (*unknown, *factor) = (at, value / DIFFERENCE);
         }
-        sample
+        equation
     }
 }
 
@@ -154,7 +154,7 @@ where
     let size = frames
         .first()
         .map_or((1.0, 1.0), |(_, view)| view.camera().size());
-    let sampler = Sampler {
+    let unknowns = Unknowns {
         frames: frames.len(),
         numbers: numbers(size),
     };
@@ -184,13 +184,13 @@ where
                     return None;
                 }
                 let (u, v) = view.pixel_above(east, north, up)?;
-                let celsius = sample(view, raster, (u, v))?;
+                let celsius = measured(view, raster, (u, v))?;
                 Some((f64::from(celsius), place(view, u, v)))
             };
             if let (Some(a_seen), Some(b_seen)) =
                 (look(&first.1, &raster_a), look(&second.1, &raster_b))
             {
-                samples.push(sampler.sample((a, b), [a_seen.1, b_seen.1], b_seen.0 - a_seen.0));
+                samples.push(unknowns.equation((a, b), [a_seen.1, b_seen.1], b_seen.0 - a_seen.0));
             }
         }
         Ok(samples)
@@ -202,10 +202,10 @@ where
             samples.extend(found?);
         }
     }
-    Ok(sampler.solved(&samples))
+    Ok(unknowns.solved(&samples))
 }
 
-impl Sampler {
+impl Unknowns {
     /// Offsets and terms that explain the differences.
     fn solved(&self, samples: &[Sample]) -> Temperatures {
         let frames = self.frames;
@@ -292,7 +292,7 @@ pub(super) fn to_millikelvin(kelvin: f64) -> f32 {
 }
 
 /// What a pixel measured, in a raster of its frame or in one with an n-th of its pixels along each side.
-fn sample(view: &View, raster: &Raster<f32>, (u, v): (f64, f64)) -> Option<f32> {
+fn measured(view: &View, raster: &Raster<f32>, (u, v): (f64, f64)) -> Option<f32> {
     let shrunk = (as_f64(view.camera().width) / as_f64(raster.width())).round();
     raster.measured_at((u / shrunk, v / shrunk))
 }
@@ -417,11 +417,11 @@ mod tests {
     /// 0, 2 and 5 hang together over 5, as do 3 and 4 by the last sample; 1 does with none.
     #[test]
     fn frames_are_at_one_level_with_those_to_which_samples_lead() {
-        let sampler = Sampler {
+        let unknowns = Unknowns {
             frames: 6,
             numbers: numbers((1.0, 1.0)),
         };
-        let sample = |frames| sampler.sample(frames, [(0.0, 0.0); 2], 0.0);
+        let sample = |frames| unknowns.equation(frames, [(0.0, 0.0); 2], 0.0);
         let samples = [(2, 5), (0, 5), (3, 4)].map(sample);
         assert_eq!(levels(6, &samples), [0, 1, 0, 3, 3, 0]);
         let (views, rasters) = flight();

@@ -90,8 +90,8 @@ impl Part {
     }
 }
 
-/// A part and whom it asks.
-struct Turn<'a> {
+/// A part and whom it asks, one after the other.
+struct Queue<'a> {
     part: Part,
     /// Frames that may see it with their squared distances in plan, the nearest first.
     near: Vec<(f64, &'a MosaicFrame)>,
@@ -99,7 +99,7 @@ struct Turn<'a> {
     worst: f64,
 }
 
-impl<'a> Turn<'a> {
+impl<'a> Queue<'a> {
     /// The frame at a place in its order; `None` where there is none, or no pixel of the part is seen more steeply than by those before it: none more
     /// than the nearest corner would be at the lowest level.
     fn frame(&self, number: usize, low: f64) -> Option<&'a MosaicFrame> {
@@ -146,22 +146,22 @@ impl Scene<'_> {
             best: vec![NOTHING; size.0 * size.1],
             unknown: 0,
         };
-        let mut parts: Vec<Turn<'_>> = Part::all_of(size)
-            .map(|part| self.turn(part, origin, &candidates))
+        let mut queues: Vec<Queue<'_>> = Part::all_of(size)
+            .map(|part| self.queue(part, origin, &candidates))
             .collect();
         let low = under
             .as_ref()
             .map_or(0.0, |under| under.patch.range().0.min(0.0));
         // Each part's nearest frame, then each one's second: parts lie side by side, so that a frame is asked by most of them at about the same time, and
-        // is read once however many there are.
-        let most = parts.iter().map(|turn| turn.near.len()).max();
+        // mostly read once, also where more see the block than the cache holds.
+        let most = queues.iter().map(|queue| queue.near.len()).max();
         for number in 0..most.unwrap_or(0) {
-            for turn in &mut parts {
-                let Some(frame) = turn.frame(number, low) else {
+            for queue in &mut queues {
+                let Some(frame) = queue.frame(number, low) else {
                     continue;
                 };
-                block.compete(self, turn.part, frame, &*raster(frame.id)?, under.as_ref());
-                turn.worst = block.worst(turn.part);
+                block.compete(self, queue.part, frame, &*raster(frame.id)?, under.as_ref());
+                queue.worst = block.worst(queue.part);
             }
         }
         if let Some(under) = &under {
@@ -173,12 +173,12 @@ impl Scene<'_> {
     }
 
     /// The frames that a part of the block at `origin` asks.
-    fn turn<'a>(
+    fn queue<'a>(
         &self,
         part: Part,
         origin: (usize, usize),
         candidates: &[(&'a MosaicFrame, Bounds)],
-    ) -> Turn<'a> {
+    ) -> Queue<'a> {
         let first = (origin.0 + part.first.0, origin.1 + part.first.1);
         let area = self.area(first, part.size);
         // Bounds are drawn through points of a frame's edge, which a lens bends: a few pixels more than they say may be seen.
@@ -191,7 +191,7 @@ impl Scene<'_> {
         // The nearest first: those that follow are then mostly turned away by one comparison. The outcome is that of any
         // order, because equal angles go to the lower number.
         near.sort_by(|(a, first), (b, second)| a.total_cmp(b).then(first.id.cmp(&second.id)));
-        Turn {
+        Queue {
             part,
             near,
             worst: f64::INFINITY,

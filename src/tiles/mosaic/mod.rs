@@ -9,7 +9,7 @@
 //! small error would paint that there, comes after all that see it freely ([`MosaicOptions::clearance`]).
 //!
 //! Blocks of 512 x 512 pixels are drawn in parallel, row of blocks by row of blocks: memory holds a few blocks a thread,
-//! the frame cache and the footprint index. Where two frames see a pixel equally steeply the lower number wins, so that
+//! the frame cache, the footprint index and the squares of a surface model. Where two frames see a pixel equally steeply the lower number wins, so that
 //! threads do not change a byte.
 
 mod block;
