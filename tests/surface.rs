@@ -17,7 +17,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gdal::raster::Buffer;
 use gdal::{Dataset, DriverManager};
-use heatveil::frame::{Attitude, FrameId, Position, PositionSource};
+use heatveil::frame::{Attitude, FrameId};
 use heatveil::georef::{Bounds, Crs, Hit, Intrinsics, Surface, SurfaceError, View, WallOptions};
 use heatveil::raster::Raster;
 use heatveil::tiles::{Mosaic, MosaicFrame, MosaicOptions, TilesError, build, build_on};
@@ -44,14 +44,7 @@ const WALL: f32 = 12.0;
 const WINDOW: f32 = 25.0;
 
 fn crs() -> Crs {
-    let position = Position {
-        latitude: Degrees(52.658),
-        longitude: Degrees(1.716),
-        source: PositionSource::Xmp,
-        accuracy: None,
-        vertical_accuracy: None,
-    };
-    Crs::for_positions([position]).unwrap()
+    Crs::from_epsg(32_631).unwrap()
 }
 
 fn area() -> Bounds {

@@ -13,7 +13,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use gdal::{Dataset, Metadata};
-use heatveil::frame::{Attitude, FrameId, Position, PositionSource};
+use heatveil::frame::{Attitude, FrameId};
 use heatveil::georef::{Crs, Intrinsics, View};
 use heatveil::raster::Raster;
 use heatveil::store::{Existing, Store};
@@ -34,14 +34,7 @@ const CAMERA: Intrinsics = Intrinsics {
 const ORIGIN: (f64, f64) = (413_000.0, 5_835_000.0);
 
 fn crs() -> Crs {
-    let position = Position {
-        latitude: Degrees(52.658),
-        longitude: Degrees(1.716),
-        source: PositionSource::Xmp,
-        accuracy: None,
-        vertical_accuracy: None,
-    };
-    Crs::for_positions([position]).unwrap()
+    Crs::from_epsg(32_631).unwrap()
 }
 
 /// Temperature of the ground: a slope in both directions, so that every place has its own value.

@@ -129,6 +129,62 @@ impl Unknowns {
         }
         equation
     }
+
+    /// Offsets and terms that explain the differences.
+    fn solved(&self, samples: &[Sample]) -> Temperatures {
+        let frames = self.frames;
+        let sizes = std::iter::repeat_n(1, frames).chain([NUMBERS]);
+        let x = solve(samples, vec![0.0; frames + NUMBERS], sizes);
+        let at = |unknown: usize| x.get(unknown).copied().unwrap_or(0.0);
+        let found: [f64; NUMBERS] = std::array::from_fn(|number| at(frames + number));
+        let vignetting = Vignetting::of(&self.numbers, &found);
+        let mut seen = vec![false; frames];
+        for sample in samples {
+            for frame in frames_of(sample) {
+                if let Some(seen) = seen.get_mut(frame) {
+                    *seen = true;
+                }
+            }
+        }
+        let known = seen.iter().enumerate().filter(|(_, seen)| **seen);
+        let (sum, count) = known.fold((0.0, 0.0), |(sum, count), (frame, _)| {
+            (sum + at(frame) * OFFSET, count + 1.0)
+        });
+        let shared = if count > 0.0 { sum / count } else { 0.0 };
+        let offset = |(frame, seen): (usize, &bool)| {
+            let kelvin = to_millikelvin(at(frame) * OFFSET - shared);
+            Radiometric {
+                offset: if *seen { kelvin } else { 0.0 },
+                vignetting,
+            }
+        };
+        let residual = |sample: &Sample| {
+            let terms = sample.unknowns.iter().zip(&sample.factors);
+            let told: f64 = terms
+                .map(|(&unknown, factor)| factor * at(unknown as usize))
+                .sum();
+            difference(sample) - told * DIFFERENCE
+        };
+        let mut before: Vec<f64> = samples
+            .iter()
+            .map(|sample| difference(sample).abs())
+            .collect();
+        let mut after: Vec<f64> = samples
+            .iter()
+            .map(|sample| residual(sample).abs())
+            .collect();
+        Temperatures {
+            before: median(&mut before),
+            after: median(&mut after),
+            frames: if samples.is_empty() {
+                vec![Radiometric::default(); frames]
+            } else {
+                seen.iter().enumerate().map(offset).collect()
+            },
+            levels: levels(frames, samples),
+            samples: samples.len(),
+        }
+    }
 }
 
 /// Brings the temperatures of one flight's frames (of one camera) into agreement.
@@ -203,64 +259,6 @@ where
         }
     }
     Ok(unknowns.solved(&samples))
-}
-
-impl Unknowns {
-    /// Offsets and terms that explain the differences.
-    fn solved(&self, samples: &[Sample]) -> Temperatures {
-        let frames = self.frames;
-        let sizes = std::iter::repeat_n(1, frames).chain([NUMBERS]);
-        let x = solve(samples, vec![0.0; frames + NUMBERS], sizes);
-        let at = |unknown: usize| x.get(unknown).copied().unwrap_or(0.0);
-        let found: [f64; NUMBERS] = std::array::from_fn(|number| at(frames + number));
-        let vignetting = Vignetting::of(&self.numbers, &found);
-        let mut seen = vec![false; frames];
-        for sample in samples {
-            for frame in frames_of(sample) {
-                if let Some(seen) = seen.get_mut(frame) {
-                    *seen = true;
-                }
-            }
-        }
-        let known = seen.iter().enumerate().filter(|(_, seen)| **seen);
-        let (sum, count) = known.fold((0.0, 0.0), |(sum, count), (frame, _)| {
-            (sum + at(frame) * OFFSET, count + 1.0)
-        });
-        let shared = if count > 0.0 { sum / count } else { 0.0 };
-        let offset = |(frame, seen): (usize, &bool)| {
-            let kelvin = to_millikelvin(at(frame) * OFFSET - shared);
-            Radiometric {
-                offset: if *seen { kelvin } else { 0.0 },
-                vignetting,
-            }
-        };
-        let residual = |sample: &Sample| {
-            let terms = sample.unknowns.iter().zip(&sample.factors);
-            let told: f64 = terms
-                .map(|(&unknown, factor)| factor * at(unknown as usize))
-                .sum();
-            difference(sample) - told * DIFFERENCE
-        };
-        let mut before: Vec<f64> = samples
-            .iter()
-            .map(|sample| difference(sample).abs())
-            .collect();
-        let mut after: Vec<f64> = samples
-            .iter()
-            .map(|sample| residual(sample).abs())
-            .collect();
-        Temperatures {
-            before: median(&mut before),
-            after: median(&mut after),
-            frames: if samples.is_empty() {
-                vec![Radiometric::default(); frames]
-            } else {
-                seen.iter().enumerate().map(offset).collect()
-            },
-            levels: levels(frames, samples),
-            samples: samples.len(),
-        }
-    }
 }
 
 /// For each frame the first to which samples lead from it, over any number of frames.

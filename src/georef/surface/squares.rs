@@ -88,9 +88,7 @@ mod tests {
     use proptest::test_runner::TestRunner;
 
     use super::*;
-    use crate::frame::{Position, PositionSource};
     use crate::georef::{Bounds, Crs};
-    use crate::units::Degrees;
 
     const WEST: f64 = 413_000.0;
     const NORTH: f64 = 5_835_000.0;
@@ -102,14 +100,7 @@ mod tests {
 
     /// A file of `count` x `count` pixels of `side` metres in the run's own system; an area that begins and ends 10 pixels within.
     fn squares(folder: &Path, side: f64, count: usize) -> Squares {
-        let position = Position {
-            latitude: Degrees(52.658),
-            longitude: Degrees(1.716),
-            source: PositionSource::Xmp,
-            accuracy: None,
-            vertical_accuracy: None,
-        };
-        let crs = Crs::for_positions([position]).unwrap();
+        let crs = Crs::from_epsg(32_631).unwrap();
         let path = folder.join("dsm.tif");
         if !path.exists() {
             let driver = DriverManager::get_driver_by_name("GTiff").unwrap();

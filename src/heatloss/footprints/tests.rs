@@ -1,9 +1,7 @@
 //! Outlines in GDAL's memory files, on a map of half a kilometre.
 
 use super::*;
-use crate::frame::{Position, PositionSource};
 use crate::georef::Crs;
-use crate::units::Degrees;
 
 /// A square of 0.0002 degrees at 1.7 E, 52.6 N, shifted east by `step` squares.
 fn square(step: f64, uprn: &str) -> String {
@@ -32,14 +30,7 @@ fn collection(features: &str) -> Vec<u8> {
 
 /// The map of these tests: half a kilometre around the first square.
 fn place() -> (Projector, Bounds) {
-    let position = Position {
-        latitude: Degrees(52.6),
-        longitude: Degrees(1.7),
-        source: PositionSource::Xmp,
-        accuracy: None,
-        vertical_accuracy: None,
-    };
-    let projector = Crs::for_positions([position]).unwrap().projector().unwrap();
+    let projector = Crs::from_epsg(32_631).unwrap().projector().unwrap();
     let (east, north) = projector.to_map(1.7, 52.6).unwrap();
     let area = Bounds {
         west: east - 500.0,

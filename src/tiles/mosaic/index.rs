@@ -41,22 +41,13 @@ impl FootprintIndex {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::frame::{Position, PositionSource};
     use crate::georef::Crs;
-    use crate::units::Degrees;
 
     #[test]
     fn a_block_is_offered_the_frames_that_reach_into_it_and_no_others() {
-        let position = Position {
-            latitude: Degrees(52.658),
-            longitude: Degrees(1.716),
-            source: PositionSource::Xmp,
-            accuracy: None,
-            vertical_accuracy: None,
-        };
         // Two by two blocks of 512 m, from (0, 1024) down to (1024, 0).
         let grid = Grid {
-            crs: Crs::for_positions([position]).unwrap(),
+            crs: Crs::from_epsg(32_631).unwrap(),
             resolution: 1.0,
             west: 0.0,
             north: 1024.0,
