@@ -4,14 +4,14 @@
 //! every other tag: no time, no camera name, no serial number; no height, which `geo.txt` has with the name of what it is above (DESIGN section 2, guarantee 4).
 //!
 //! Tags: `GPSInfo` and `FocalLengthIn35mmFilm` of Exif 2.32 (the latter by width: 36 mm are the frame's columns, as `OpenSfM` and
-//! `OpenDroneMap` read it), `GDAL_NODATA`.
+//! `OpenDroneMap` read it), `GDAL_NODATA`. Samples: the floating-point predictor of Adobe Photoshop TIFF Technical Note 3, then deflate: what is left of the
+//! two high bytes of each sample is nearly all zeros, so that an encoder made for such bytes takes a fifth of the time of a general one and no more room.
 
 use std::path::Path;
 
-use tiff::encoder::compression::DeflateLevel;
-use tiff::encoder::{Compression, Rational, TiffEncoder, colortype::Gray32Float};
-use tiff::tags::Tag;
-use tiff::{TiffError, TiffResult};
+use tiff::TiffResult;
+use tiff::encoder::{Rational, TiffEncoder};
+use tiff::tags::{CompressionMethod, PhotometricInterpretation, Predictor, SampleFormat, Tag};
 
 use super::TilesError;
 use crate::georef::View;
@@ -24,6 +24,8 @@ const NO_DATA: Tag = Tag::Unknown(42_113);
 const FOCAL_LENGTH_35: Tag = Tag::Unknown(0xA405);
 /// Width of a frame of film, mm.
 const FILM: f64 = 36.0;
+/// Rows that are compressed together: readers hold so many at once.
+const STRIP: u32 = 64;
 
 /// A redacted frame, to be written as TIFF.
 #[derive(Debug, Clone, Copy)]
@@ -49,11 +51,9 @@ impl FileArtifact for KeptFrame<'_> {
 
 impl KeptFrame<'_> {
     fn encode(&self, file: impl std::io::Write + std::io::Seek) -> TiffResult<()> {
-        let (width, height) = (self.celsius.width(), self.celsius.height());
-        let side =
-            |pixels: usize| u32::try_from(pixels).map_err(|_too_large| TiffError::IntSizeError);
-        let deflate = Compression::Deflate(DeflateLevel::Fast);
-        let mut tiff = TiffEncoder::new(file)?.with_compression(deflate);
+        let width = self.celsius.width();
+        let (columns, rows) = (u32::try_from(width)?, u32::try_from(self.celsius.height())?);
+        let mut tiff = TiffEncoder::new(file)?;
         let (longitude, latitude) = self.place;
         let mut gps = tiff.extra_directory()?;
         gps.write_tag(Tag::Unknown(1), if latitude < 0.0 { "S" } else { "N" })?;
@@ -71,12 +71,55 @@ impl KeptFrame<'_> {
         let focal_length = (self.view.camera().fx * FILM / width as f64).round() as u16;
         exif.write_tag(FOCAL_LENGTH_35, focal_length)?;
         let exif = exif.finish_with_offsets()?;
-        let mut image = tiff.new_image::<Gray32Float>(side(width)?, side(height)?)?;
-        image.encoder().write_tag(NO_DATA, "nan")?;
-        image.encoder().write_tag(Tag::GpsDirectory, gps.offset)?;
-        image.encoder().write_tag(Tag::ExifDirectory, exif.offset)?;
-        image.write_data(self.celsius.samples())
+        let mut image = tiff.image_directory()?;
+        let (mut offsets, mut lengths) = (Vec::new(), Vec::new());
+        for samples in self.celsius.samples().chunks(width * STRIP as usize) {
+            let strip = fdeflate::compress_to_vec(&predicted(samples, width));
+            lengths.push(u32::try_from(strip.len())?);
+            offsets.push(u32::try_from(image.write_data(&strip[..])?)?);
+        }
+        image.write_tag(Tag::ImageWidth, columns)?;
+        image.write_tag(Tag::ImageLength, rows)?;
+        image.write_tag(Tag::BitsPerSample, 32_u16)?;
+        image.write_tag(Tag::SampleFormat, SampleFormat::IEEEFP.to_u16())?;
+        image.write_tag(Tag::SamplesPerPixel, 1_u16)?;
+        let ink = PhotometricInterpretation::BlackIsZero.to_u16();
+        image.write_tag(Tag::PhotometricInterpretation, ink)?;
+        image.write_tag(Tag::Compression, CompressionMethod::Deflate.to_u16())?;
+        image.write_tag(Tag::Predictor, Predictor::FloatingPoint.to_u16())?;
+        image.write_tag(Tag::RowsPerStrip, STRIP.min(rows))?;
+        image.write_tag(Tag::StripOffsets, &offsets[..])?;
+        image.write_tag(Tag::StripByteCounts, &lengths[..])?;
+        image.write_tag(NO_DATA, "nan")?;
+        image.write_tag(Tag::GpsDirectory, gps.offset)?;
+        image.write_tag(Tag::ExifDirectory, exif.offset)?;
+        image.finish()
     }
+}
+
+/// Rows of samples by the floating-point predictor: of each row the highest bytes of all samples, then the second, and so on, each less the one before it in
+/// the row (Adobe Photoshop TIFF Technical Note 3, 2005, "Floating point predictor").
+fn predicted(samples: &[f32], width: usize) -> Vec<u8> {
+    let mut predicted = vec![0; size_of_val(samples)];
+    let mut bytes = vec![0; width * size_of::<f32>()];
+    let rows = predicted.chunks_exact_mut(bytes.len());
+    for (row, out) in samples.chunks_exact(width).zip(rows) {
+        for (plane, shift) in bytes.chunks_exact_mut(width).zip([24, 16, 8, 0]) {
+            for (byte, sample) in plane.iter_mut().zip(row) {
+                #[expect(
+                    clippy::cast_possible_truncation,
+                    reason = "the byte that is asked for"
+                )]
+                let wanted = (sample.to_bits() >> shift) as u8;
+                *byte = wanted;
+            }
+        }
+        out[0] = bytes[0];
+        for (out, pair) in out[1..].iter_mut().zip(bytes.windows(2)) {
+            *out = pair[1].wrapping_sub(pair[0]);
+        }
+    }
+    predicted
 }
 
 /// Degrees, minutes and seconds.
@@ -100,4 +143,73 @@ fn thousandths(value: f64) -> Rational {
     )]
     let n = (value * 1e3).round() as u32;
     Rational { n, d: 1000 }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::error::Error;
+
+    use gdal::Dataset;
+    use tempfile::tempdir;
+    use tiff::decoder::{Decoder, DecodingResult};
+
+    use super::KeptFrame;
+    use crate::frame::Attitude;
+    use crate::georef::{Intrinsics, View};
+    use crate::raster::Raster;
+    use crate::store::FileArtifact;
+    use crate::units::{Degrees, Metres};
+
+    #[test]
+    fn readers_get_the_samples_bit_for_bit() -> Result<(), Box<dyn Error>> {
+        let folder = tempdir()?;
+        let down = Attitude {
+            yaw: Degrees(0.0),
+            pitch: Degrees(-90.0),
+            roll: Degrees(0.0),
+        };
+        // Strips that are whole, one that is not, one row alone, one column alone.
+        for (width, height) in [(640, 512), (5, 130), (7, 1), (1, 65)] {
+            let samples: Vec<f32> = (0..width * height)
+                .map(|i| match i % 97 {
+                    0 => f32::NAN,
+                    1 => -0.0,
+                    2 => f32::MIN_POSITIVE,
+                    rest => (i as f32).sin() * rest as f32,
+                })
+                .collect();
+            let raster = Raster::new(width, height, samples)?;
+            let bits = |samples: &[f32]| samples.iter().map(|s| s.to_bits()).collect::<Vec<_>>();
+            let camera = Intrinsics {
+                width,
+                height,
+                fx: 758.0,
+                fy: 758.0,
+                cx: 0.0,
+                cy: 0.0,
+            };
+            let path = folder.path().join(format!("{width}.tif"));
+            KeptFrame {
+                celsius: &raster,
+                view: &View::new(camera, (0.0, 0.0), Metres(60.0), down),
+                place: (-1.5, 53.8),
+            }
+            .write(&path)?;
+            let mut decoder = Decoder::new(std::fs::File::open(&path)?)?;
+            let DecodingResult::F32(read) = decoder.read_image()? else {
+                return Err("other samples".into());
+            };
+            assert_eq!(bits(&read), bits(raster.samples()), "{width}x{height}");
+            let dataset = Dataset::open(&path)?;
+            let band = dataset.rasterband(1)?;
+            let read = band.read_as::<f32>((0, 0), (width, height), (width, height), None)?;
+            assert_eq!(
+                bits(read.data()),
+                bits(raster.samples()),
+                "{width}x{height}"
+            );
+            assert!(band.no_data_value().is_some_and(f64::is_nan));
+        }
+        Ok(())
+    }
 }
