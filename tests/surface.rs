@@ -510,12 +510,55 @@ fn a_model_in_another_system_gives_the_same_heights_in_its_place() {
         matches!(refused, SurfaceError::Elsewhere { .. }),
         "{refused}"
     );
+    let apart = Bounds {
+        east: area().west + 300_000.0,
+        ..area()
+    };
+    let refused = Surface::open(&path, crs(), apart);
+    assert!(matches!(refused, Err(SurfaceError::TooLarge { width, .. }) if width > 3e5));
     let missing = Surface::open(
         Path::new("/vsicurl/https://example.invalid/a.tif"),
         crs(),
         area(),
     );
     assert!(matches!(missing, Err(SurfaceError::NotAFile { .. })));
+}
+
+#[test]
+fn pixels_that_are_no_heights_enter_no_mean_of_a_finer_model() {
+    let folder = tempfile::tempdir().unwrap();
+    // One pixel of each four by four is -9999; the file says of no value that it is none.
+    let is_first = |metres: f64| (((metres + 200.0) / 0.125) as usize).is_multiple_of(4);
+    let path = dsm(folder.path(), 0.125, |east, north| {
+        is_first(east) && is_first(-north)
+    });
+    let unnamed = folder.path().join("unnamed.tif");
+    let output = std::process::Command::new("gdal_translate")
+        .args([
+            "-q",
+            "-a_nodata",
+            "none",
+            "-srcwin",
+            "1400",
+            "1400",
+            "400",
+            "400",
+        ])
+        .args([&path, &unnamed])
+        .output()
+        .unwrap();
+    assert!(output.status.success());
+    let near = Bounds {
+        west: ORIGIN.0 - 15.0,
+        south: ORIGIN.1 - 15.0,
+        east: ORIGIN.0 + 15.0,
+        north: ORIGIN.1 + 15.0,
+    };
+    let surface = Surface::open(&unnamed, crs(), near)
+        .unwrap()
+        .with_reference(Metres(ELEVATION));
+    assert_eq!(surface.cell(), Some(Metres(0.25)));
+    assert_eq!(surface.range(), (0.0, ROOF_LEVEL));
 }
 
 #[test]

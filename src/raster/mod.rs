@@ -164,7 +164,8 @@ impl Raster<f32> {
         value.is_finite().then_some(value)
     }
 
-    /// Half as many columns and rows, rounded up: means of 2x2 samples over those that are numbers, `NAN` where none is.
+    /// Half as many columns and rows, rounded up: means of 2x2 samples over those that are numbers, `NAN` where none is. For what is shown; refinement takes
+    /// other halves, in which a hole spreads (`refine/detail.rs`).
     #[must_use]
     pub(crate) fn halved(&self) -> Self {
         let (width, height) = (self.width.div_ceil(2), self.height.div_ceil(2));

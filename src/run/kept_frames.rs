@@ -43,7 +43,7 @@ pub(super) fn publish(
     run: &Run,
     store: &Store,
     placed: &Placed<'_>,
-    publishable: impl Fn(FrameId) -> Result<Arc<Raster<f32>>, RunError>,
+    levelled: impl Fn(FrameId) -> Result<Arc<Raster<f32>>, RunError>,
     journal: &mut Journal<'_>,
 ) -> Result<Option<String>, RunError> {
     if !run.config.tiles.keep_frames {
@@ -64,7 +64,7 @@ pub(super) fn publish(
         for frame in &frames {
             let (east, north) = frame.view.centre();
             let kept = KeptFrame {
-                celsius: &*publishable(frame.id)?,
+                celsius: &*levelled(frame.id)?,
                 view: &frame.view,
                 place: projector.to_geographic(east, north)?,
             };

@@ -13,8 +13,8 @@
 //! 6. `frame.placed` and `flight.placed` come after the last frame's outcome and before any tile, the first in ascending order; each tells of
 //!    published frames only, and no frame is placed twice by either;
 //! 7. `tile.emitted` comes after the last frame, once for each path, and names published frames only; where a file has more ranges of frames
-//!    than an entry holds, the others follow directly in entries that are else the same (so for `buildings.emitted`, `flight.placed` and the frames in
-//!    the `lines` of `heatloss.parameters`);
+//!    than an entry holds, the others follow directly in entries that are else the same (so for `buildings.emitted` and the frames in the `lines` of
+//!    `heatloss.parameters`);
 //!    it publishes files below `tiles/` and `frames/`, `buildings.emitted` those below `buildings/`, each path in its one spelling;
 //! 8. `objection.applied`, `heatloss.parameters` and `buildings.emitted` come after the last frame, each once at most but for further frames; the first before
 //!    anything is published, the second before `tiles/heatloss.*`, the third names published frames only;

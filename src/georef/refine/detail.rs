@@ -1,6 +1,7 @@
 //! How much of a frame is needed.
 //!
-//! In: a raster. Out: the same with fewer pixels. Refuses: nothing; what lacks a part is lacking.
+//! In: a raster. Out: the same with fewer pixels. Refuses: nothing; what lacks a part is lacking, so that no pixel beside a mask comes to stand for one under
+//! it (`Raster::halved`, for what is shown, fills such places).
 
 use std::sync::Arc;
 

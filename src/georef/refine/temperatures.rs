@@ -1,6 +1,7 @@
 //! Temperatures of frames brought into agreement: an offset a frame, one vignetting for the camera.
 //!
-//! In: refined views, redacted rasters. Out: what to add to each frame's temperatures. Refuses: to change what no other frame sees.
+//! In: refined views, redacted rasters. Out: what to add to each frame's temperatures. Refuses: to level what no other frame sees; the
+//! camera's vignetting goes from all.
 //!
 //! Uncooled cameras drift by degrees in flight and read their corners differently from their middle (DOMAIN section 2). Two frames that see
 //! the same ground differ by their offsets and by the vignetting at two places of the sensor; many such differences give both. What all frames
@@ -11,7 +12,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::least_squares::{Equation, solve};
-use super::overlap::{is_hidden, level, patch_over};
+use super::overlap::{is_hidden, is_seen, level, patch_over};
 use super::pairs::Overlaps;
 use super::vignetting::{NUMBERS, TERMS, Vignetting, numbers, powers};
 use crate::frame::FrameId;
@@ -233,10 +234,8 @@ where
             let north = shared.south + height * share(at / grid);
             let up = level(patch.as_ref(), east, north);
             let look = |view: &View, raster: &Raster<f32>| {
-                if patch
-                    .as_ref()
-                    .is_some_and(|patch| is_hidden(patch, view, east, north))
-                {
+                let hides = |patch| is_hidden(patch, view, east, north);
+                if !is_seen(view, (east, north), up) || patch.as_ref().is_some_and(hides) {
                     return None;
                 }
                 let (u, v) = view.pixel_above(east, north, up)?;

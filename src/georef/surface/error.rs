@@ -44,6 +44,19 @@ pub enum SurfaceError {
         /// The file.
         path: PathBuf,
     },
+    /// The frames look at too much of it.
+    #[error(
+        "{}: the frames lie over {width:.0} x {height:.0} cells of it, more than are read; run distant flights apart, or give a coarser model",
+        path.display()
+    )]
+    TooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Columns that would be read.
+        width: f64,
+        /// Rows that would be read.
+        height: f64,
+    },
     /// The cameras' height above the surface does not follow.
     #[error("{} holds no height under the first frame of a flight; give georef.takeoff-elevation-m", path.display())]
     NoTakeOff {

@@ -13,8 +13,10 @@ use crate::georef::{Bounds, Crs, Projector};
 const SPACING: usize = 64;
 /// The finest cell: finer models are averaged, which bounds memory.
 const MIN_CELL: f64 = 0.25;
-/// Cells along a side at most.
-const MAX_SIDE: f64 = 1e6;
+/// Cells along a side at most: [`Surface::open`](super::Surface::open) holds as many times the rows of a square, half a gigabyte.
+const MAX_SIDE: f64 = 262_144.0;
+/// Cells in all at most: 250 square kilometres of the finest, each of which is looked at once.
+const MAX_CELLS: f64 = 4e9;
 
 /// Square cells, numbered from the north-west.
 #[derive(Debug)]
@@ -63,13 +65,13 @@ impl Lattice {
         );
         let width = column(area.east).ceil() + 1.0 - left;
         let height = row(area.south).ceil() + 1.0 - top;
-        if !(width <= MAX_SIDE && height <= MAX_SIDE) {
-            return Err(source.no_place());
+        if !(width <= MAX_SIDE && height <= MAX_SIDE && width * height <= MAX_CELLS) {
+            return Err(source.too_large(width, height));
         }
         #[expect(
             clippy::cast_possible_truncation,
             clippy::cast_sign_loss,
-            reason = "whole, positive and at most 10^6"
+            reason = "whole, positive and checked against the limit"
         )]
         let (size, step) = ((width as usize, height as usize), finer as usize);
         let (west, north) = (first_east + left * cell, first_north - top * cell);

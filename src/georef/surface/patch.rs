@@ -6,7 +6,7 @@
 //!
 //! Rays are followed in steps of half a cell (ray marching over a height field: Musgrave, Kolb, Mace 1989, without the
 //! fractal): from a point to the camera to learn whether something hides it, from the camera to the first hit to learn
-//! what a pixel shows. Steps stop as soon as the ray is above everything in the patch, and leave out squares that it passes over.
+//! what a pixel shows. The former stop as soon as the ray is above everything in the patch, and leave out squares that they pass over.
 
 use super::super::View;
 use super::tops::Tops;
@@ -116,14 +116,6 @@ impl Patch {
     pub fn slope(&self, east: f64, north: f64) -> Option<(f64, f64)> {
         let quad = self.quad(east, north)?;
         (!quad.is_wall(self.cell)).then(|| quad.slope(self.cell))
-    }
-
-    /// Unit vector (east, north, up) that stands on the surface; `None` where it is unknown or a wall.
-    #[must_use]
-    pub fn normal(&self, east: f64, north: f64) -> Option<[f64; 3]> {
-        let (to_east, to_north) = self.slope(east, north)?;
-        let length = (to_east * to_east + to_north * to_north + 1.0).sqrt();
-        Some([-to_east / length, -to_north / length, 1.0 / length])
     }
 
     /// Whether a wall stands within half a cell.

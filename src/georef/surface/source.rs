@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
-use gdal::raster::ResampleAlg;
 use gdal::spatial_ref::SpatialRef;
 use gdal::{Dataset, GeoTransform, GeoTransformEx};
 
@@ -14,6 +13,8 @@ use crate::outside::{self, RASTERS};
 
 /// Elevations outside are not measurements: the deepest shore and the highest mountain lie between.
 const PLAUSIBLE: std::ops::RangeInclusive<f64> = -500.0..=9000.0;
+/// Pixels of the file that are read at once, but for one row of samples.
+const MOST_PIXELS: usize = 1 << 20;
 /// Units of height that are metres, as files write them.
 const METRES: [&str; 5] = ["", "m", "metre", "meter", "metres"];
 
@@ -113,6 +114,14 @@ impl Source {
         }
     }
 
+    pub(super) fn too_large(&self, width: f64, height: f64) -> SurfaceError {
+        SurfaceError::TooLarge {
+            path: self.path.clone(),
+            width,
+            height,
+        }
+    }
+
     pub(super) fn no_take_off(&self) -> SurfaceError {
         SurfaceError::NoTakeOff {
             path: self.path.clone(),
@@ -145,7 +154,46 @@ impl Source {
             .collect())
     }
 
+    /// The samples of a window: each the mean of those of its pixels that are elevations, `NAN` where none is. (GDAL's own mean would take in a value for no
+    /// data that the file does not name, and hide it there.)
     fn read(&self, window: &Window) -> Result<Vec<f32>, SurfaceError> {
+        let (step, width) = (window.step, window.size.0);
+        let mut samples = Vec::with_capacity(window.samples.0 * window.samples.1);
+        let at_once = (MOST_PIXELS / (width * step)).max(1);
+        for first in (0..window.samples.1).step_by(at_once) {
+            let rows = at_once.min(window.samples.1 - first) * step;
+            let pixels = self.pixels(
+                (window.origin.0, window.origin.1 + first * step),
+                (width, rows),
+            )?;
+            for rows in pixels.chunks_exact(width * step) {
+                samples.extend((0..width).step_by(step).map(|column| {
+                    let lines = rows.chunks_exact(width);
+                    let own = lines
+                        .filter_map(|row| row.get(column..column + step))
+                        .flatten();
+                    let known = own.filter_map(|&value| self.elevation(value));
+                    let (sum, count) = known.fold((0.0, 0.0), |(sum, count), elevation| {
+                        (sum + elevation, count + 1.0)
+                    });
+                    #[expect(
+                        clippy::cast_possible_truncation,
+                        reason = "f32 holds elevations to a millimetre; 0 / 0 is NAN"
+                    )]
+                    let mean = (sum / count) as f32;
+                    mean
+                }));
+            }
+        }
+        Ok(samples)
+    }
+
+    /// Pixels of the file as they stand in it, row by row.
+    fn pixels(
+        &self,
+        (left, top): (usize, usize),
+        size: (usize, usize),
+    ) -> Result<Vec<f64>, SurfaceError> {
         let gdal = |source| SurfaceError::Gdal {
             path: self.path.clone(),
             task: "read heights",
@@ -153,26 +201,17 @@ impl Source {
         };
         let dataset = self.lock();
         let band = dataset.rasterband(1).map_err(gdal)?;
-        let resample = (window.step > 1).then_some(ResampleAlg::Average);
-        let origin = (window.origin.0.cast_signed(), window.origin.1.cast_signed());
+        let origin = (left.cast_signed(), top.cast_signed());
         let buffer = band
-            .read_as::<f64>(origin, window.size, window.samples, resample)
+            .read_as::<f64>(origin, size, size, None)
             .map_err(gdal)?;
-        drop(dataset);
-        let elevation = |&value: &f64| {
-            let elevation = value.mul_add(self.scale, self.offset);
-            #[expect(
-                clippy::cast_possible_truncation,
-                reason = "f32 holds elevations to a millimetre"
-            )]
-            let known = if self.no_data == Some(value) || !PLAUSIBLE.contains(&elevation) {
-                f32::NAN
-            } else {
-                elevation as f32
-            };
-            known
-        };
-        Ok(buffer.data().iter().map(elevation).collect())
+        Ok(buffer.data().to_vec())
+    }
+
+    /// What a value of the file says; `None` where it is none.
+    fn elevation(&self, value: f64) -> Option<f64> {
+        let elevation = value.mul_add(self.scale, self.offset);
+        (self.no_data != Some(value) && PLAUSIBLE.contains(&elevation)).then_some(elevation)
     }
 
     fn lock(&self) -> std::sync::MutexGuard<'_, Dataset> {

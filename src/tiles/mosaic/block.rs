@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::options::Limits;
-use super::{BLOCK, FootprintIndex, Grid, MosaicFrame, MosaicOptions, TilesError};
+use super::{BLOCK, FootprintIndex, Grid, MARGIN, MosaicFrame, MosaicOptions, TilesError};
 use crate::frame::FrameId;
 use crate::georef::{Bounds, Patch, Surface};
 use crate::raster::Raster;
@@ -11,8 +11,6 @@ use crate::units::Metres;
 
 /// Cells of surface around a block in which something may hide it; what stands further off is not asked.
 const MAX_REACH_CELLS: f64 = 1000.0;
-/// Pixels around a part in which what a frame sees must lie for the frame to be asked.
-const MARGIN: u8 = 16;
 
 /// All that a block needs to know.
 #[derive(Debug)]
@@ -181,8 +179,7 @@ impl Scene<'_> {
     ) -> Queue<'a> {
         let first = (origin.0 + part.first.0, origin.1 + part.first.1);
         let area = self.area(first, part.size);
-        // Bounds are drawn through points of a frame's edge, which a lens bends: a few pixels more than they say may be seen.
-        let reach = area.grown(Metres(self.grid.resolution * f64::from(MARGIN)));
+        let reach = area.grown(Metres(self.grid.resolution * MARGIN));
         let mut near: Vec<(f64, &MosaicFrame)> = candidates
             .iter()
             .filter(|(_, bounds)| bounds.intersection(reach).is_some())

@@ -1,9 +1,10 @@
 //! Which frames can touch which block of a map.
 
-use super::{BLOCK, Grid};
+use super::{BLOCK, Grid, MARGIN};
 use crate::georef::Bounds;
+use crate::units::Metres;
 
-/// Per block of the map the frames whose bounds reach into it: four bytes for each pair, whatever the frames hold.
+/// Per block of the map the frames whose bounds reach into it or to within [`MARGIN`]: four bytes for each pair, whatever the frames hold.
 #[derive(Debug)]
 pub(super) struct FootprintIndex {
     across: usize,
@@ -16,7 +17,7 @@ impl FootprintIndex {
         let (across, down) = (grid.width.div_ceil(BLOCK), grid.height.div_ceil(BLOCK));
         let mut blocks = vec![Vec::new(); across * down];
         for (number, bounds) in (0..).zip(bounds) {
-            let window = grid.window(bounds);
+            let window = grid.window(&bounds.grown(Metres(grid.resolution * MARGIN)));
             if window.is_empty() {
                 continue;
             }
@@ -67,10 +68,12 @@ mod tests {
                 bounds(500.0, 500.0, 520.0, 520.0),
                 bounds(-50.0, -50.0, 1.0, 1.0),
                 bounds(5000.0, 0.0, 5010.0, 10.0),
+                // What a lens bends beyond its bounds may lie in the next block.
+                bounds(480.0, 1000.0, 500.0, 1010.0),
             ],
         );
-        assert_eq!(index.at((0, 0)), [0, 1]);
-        assert_eq!(index.at((512, 0)), [1]);
+        assert_eq!(index.at((0, 0)), [0, 1, 4]);
+        assert_eq!(index.at((512, 0)), [1, 4]);
         assert_eq!(index.at((0, 512)), [1, 2]);
         assert_eq!(index.at((512, 512)), [1]);
     }

@@ -9,8 +9,8 @@
 //! small error would paint that there, comes after all that see it freely ([`MosaicOptions::clearance`]).
 //!
 //! Blocks of 512 x 512 pixels are drawn in parallel, row of blocks by row of blocks: memory holds a few blocks a thread,
-//! the frame cache, the footprint index and the squares of a surface model. Where two frames see a pixel equally steeply the lower number wins, so that
-//! threads do not change a byte.
+//! the frame cache, the footprint index, the squares of a surface model and, for each thread, the patch of it under and around a block (4 bytes for each of its
+//! cells, however many lie under a pixel). Where two frames see a pixel equally steeply the lower number wins, so that threads do not change a byte.
 
 mod block;
 mod index;
@@ -37,6 +37,9 @@ use totals::{Drawn, Totals};
 
 /// Side of a block.
 pub(super) const BLOCK: usize = 512;
+/// Pixels around a block or a part of one in which what a frame sees must lie for the frame to be asked: bounds are drawn through points of its edge, which a
+/// lens bends, so that a few pixels more than they say may be seen.
+const MARGIN: f64 = 16.0;
 /// Megabytes that GDAL may hold of rasters being written and read.
 const GDAL_CACHE_MB: &str = "64";
 /// Blocks a thread draws before they are written.
@@ -80,14 +83,14 @@ pub struct MosaicReport {
     pub valid_pixels: u64,
     /// Frames that gave at least one pixel, ascending.
     pub used_frames: Vec<FrameId>,
-    /// Pixels that a second frame saw too; places out of which pixels were taken do not count, here and in what follows.
+    /// Pixels that a second frame saw too; places out of which pixels were taken do not count here, nor in the two that follow.
     pub overlap_pixels: u64,
     /// Mean absolute difference in kelvin between the frame drawn and the next best there.
     pub overlap_disagreement: Option<f64>,
     /// Standard deviation in kelvin of what one frame reads more or less than its neighbours as a whole: drift and vignetting that
     /// are left in the map.
     pub frame_offset: Option<f64>,
-    /// Pixels near a seam that mix two frames.
+    /// Pixels near a seam that mix two frames; here and in the rest, of the map as it was drawn.
     pub blended_pixels: u64,
     /// Pixels with a temperature where the surface model has no height, drawn on level 0.
     pub unknown_height_pixels: u64,
