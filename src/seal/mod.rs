@@ -11,7 +11,7 @@ use std::path::Path;
 
 use age::secrecy::ExposeSecret;
 use age::x25519::{Identity, Recipient};
-use age::{DecryptError, Decryptor};
+use age::{DecryptError, Decryptor, EncryptError};
 
 pub use error::{OpenError, SealError};
 
@@ -74,8 +74,13 @@ impl SealKey {
     /// [`SealError::Seal`] when the library gives up.
     pub fn seal(&self, bytes: &[u8]) -> Result<Sealed, SealError> {
         let sealed = age::encrypt(&self.0, bytes);
+        // Not in age's words: `i18n-embed-fl` puts their parts together in the order of a hash map, another one each time that age is compiled, and the program
+        // would not be the same bytes in two builds.
         sealed.map(Sealed).map_err(|error| SealError::Seal {
-            problem: error.to_string(),
+            problem: match error {
+                EncryptError::Io(error) => error.to_string(),
+                other => format!("{other:?}"),
+            },
         })
     }
 }

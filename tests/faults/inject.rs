@@ -56,7 +56,13 @@ fn inject(first: usize, step: usize) {
     assert!(calls.len() > 100, "{} calls", calls.len());
     let mut failed = Vec::new();
     let (mut stopped, mut survived) = (0, 0);
-    for at in (first..=calls.len()).step_by(step) {
+    let kind = |at: usize| calls[at - 1].split('\t').nth(1).unwrap_or_default();
+    let wanted = std::env::var("CALL").ok();
+    let is_wanted = |at: &usize| {
+        let wanted = wanted.as_ref();
+        wanted.is_none_or(|kinds| kinds.split(' ').any(|wanted| wanted == kind(*at)))
+    };
+    for at in (first..=calls.len()).step_by(step).filter(is_wanted) {
         for (name, errno, lasts) in FAULTS {
             match one(&mut bench, &like, at, errno, lasts) {
                 Ok(true) => survived += 1,
@@ -175,7 +181,8 @@ fn a_write_that_fails_once_in_a_library_is_told_with_its_file() {
     }
 }
 
-/// Which calls are attacked: the first, and then one in how many. What several commands did may be added up.
+/// Which calls are attacked: the first, and then one in how many (of storage faults those of the kinds in `CALL` alone, as `shim.c` calls them). What several
+/// commands did may be added up.
 pub(crate) fn calls() -> (usize, usize) {
     let number = |name: &str, otherwise| {
         std::env::var(name).map_or(otherwise, |number| number.parse().unwrap())

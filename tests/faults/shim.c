@@ -317,6 +317,11 @@ int fchmodat(int folder, const char *name, mode_t mode, int flags) {
     if (place(folder, name, path)) GATE("chmod", path, 0, -1);
     return REAL(fchmodat)(folder, name, mode, flags);
 }
+int fchmod(int fd, mode_t mode) {
+    char path[PATH_MAX];
+    if (file(fd, path)) GATE("chmod", path, 0, -1);
+    return REAL(fchmod)(fd, mode);
+}
 int chmod(const char *name, mode_t mode) {
     char path[PATH_MAX];
     if (place(AT_FDCWD, name, path)) GATE("chmod", path, 0, -1);
