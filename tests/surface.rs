@@ -16,7 +16,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use gdal::raster::Buffer;
-use gdal::{Dataset, DriverManager};
+use gdal::{Dataset, DatasetOptions, DriverManager, GdalOpenFlags};
 use heatveil::frame::{Attitude, FrameId};
 use heatveil::georef::{Bounds, Crs, Hit, Intrinsics, Surface, SurfaceError, View, WallOptions};
 use heatveil::raster::Raster;
@@ -559,6 +559,37 @@ fn pixels_that_are_no_heights_enter_no_mean_of_a_finer_model() {
         .with_reference(Metres(ELEVATION));
     assert_eq!(surface.cell(), Some(Metres(0.25)));
     assert_eq!(surface.range(), (0.0, ROOF_LEVEL));
+}
+
+#[test]
+fn heights_under_a_mask_of_the_file_are_not_known() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = dsm(folder.path(), 1.0, |_, _| false);
+    let update = DatasetOptions {
+        open_flags: GdalOpenFlags::GDAL_OF_UPDATE,
+        ..DatasetOptions::default()
+    };
+    let dataset = Dataset::open_ex(&path, update).unwrap();
+    let mut band = dataset.rasterband(1).unwrap();
+    band.set_no_data_value(None).unwrap();
+    band.create_mask_band(true).unwrap();
+    let mut mask = band.open_mask_band().unwrap();
+    let side = 400;
+    // All but 20 by 20 metres around the house.
+    let shown = (0..side * side).map(|at| {
+        let hides = |place: usize| place.abs_diff(side / 2) <= 10;
+        if hides(at % side) && hides(at / side) {
+            0
+        } else {
+            255
+        }
+    });
+    let mut shown = Buffer::new((side, side), shown.collect::<Vec<u8>>());
+    mask.write((0, 0), (side, side), &mut shown).unwrap();
+    dataset.close().unwrap();
+    let surface = Surface::open(&path, crs(), area()).unwrap();
+    assert_eq!(surface.range(), (ELEVATION, ELEVATION));
+    assert_eq!(surface.height(ORIGIN.0, ORIGIN.1).unwrap(), None);
 }
 
 #[test]

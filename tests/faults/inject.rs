@@ -49,20 +49,14 @@ pub(crate) fn traced(trace: &Path) -> Vec<String> {
     text.lines().filter(is_call).map(str::to_owned).collect()
 }
 
-/// Fails every `step`th call in each way.
-fn inject(first: usize, step: usize) {
+/// Fails those calls that `chosen` picks, by their numbers from 1, in each way.
+fn inject(chosen: impl Fn(&[String]) -> Vec<usize>) {
     let mut bench = Bench::with_shim();
     let (like, calls) = counted(&mut bench, false);
     assert!(calls.len() > 100, "{} calls", calls.len());
     let mut failed = Vec::new();
     let (mut stopped, mut survived) = (0, 0);
-    let kind = |at: usize| calls[at - 1].split('\t').nth(1).unwrap_or_default();
-    let wanted = std::env::var("CALL").ok();
-    let is_wanted = |at: &usize| {
-        let wanted = wanted.as_ref();
-        wanted.is_none_or(|kinds| kinds.split(' ').any(|wanted| wanted == kind(*at)))
-    };
-    for at in (first..=calls.len()).step_by(step).filter(is_wanted) {
+    for at in chosen(&calls) {
         for (name, errno, lasts) in FAULTS {
             match one(&mut bench, &like, at, errno, lasts) {
                 Ok(true) => survived += 1,
@@ -193,12 +187,22 @@ pub(crate) fn calls() -> (usize, usize) {
 #[test]
 fn a_disk_that_fails_loses_nothing_and_the_message_names_the_file() {
     // A write to the log, and one of GDAL's.
-    inject(35, 900);
+    let logs = |call: &String| call.contains("\twrite\t") && call.contains("/audit/");
+    inject(|calls| vec![calls.iter().position(logs).unwrap() + 1, drawing(calls)]);
 }
 
 #[test]
 #[ignore = "`make storage-faults`: every tenth call, half an hour"]
 fn every_fault() {
     let (first, step) = calls();
-    inject(first, step);
+    let kinds = std::env::var("CALL").ok();
+    let is_asked = |call: &String| {
+        let kind = call.split('\t').nth(1).unwrap_or_default();
+        let mut asked = kinds.iter().flat_map(|kinds| kinds.split(' '));
+        kinds.is_none() || asked.any(|asked| asked == kind)
+    };
+    inject(|calls| {
+        let all = (first..=calls.len()).step_by(step);
+        all.filter(|at| is_asked(&calls[at - 1])).collect()
+    });
 }

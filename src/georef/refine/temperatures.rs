@@ -12,7 +12,7 @@ use std::sync::Arc;
 use rayon::prelude::*;
 
 use super::least_squares::{Equation, solve};
-use super::overlap::{is_hidden, is_seen, level, patch_over};
+use super::overlap::{is_hidden, level, patch_over};
 use super::pairs::Overlaps;
 use super::vignetting::{NUMBERS, TERMS, Vignetting, numbers, powers};
 use crate::frame::FrameId;
@@ -235,7 +235,7 @@ where
             let up = level(patch.as_ref(), east, north);
             let look = |view: &View, raster: &Raster<f32>| {
                 let hides = |patch| is_hidden(patch, view, east, north);
-                if !is_seen(view, (east, north), up) || patch.as_ref().is_some_and(hides) {
+                if patch.as_ref().is_some_and(hides) {
                     return None;
                 }
                 let (u, v) = view.pixel_above(east, north, up)?;

@@ -13,9 +13,11 @@ use crate::georef::{Bounds, Crs, Projector};
 const SPACING: usize = 64;
 /// The finest cell: finer models are averaged, which bounds memory.
 const MIN_CELL: f64 = 0.25;
-/// Cells along a side at most: [`Surface::open`](super::Surface::open) holds as many times the rows of a square, half a gigabyte.
+/// Pixels of the file along a cell at most; cells of models with pixels of less than 2.5 mm are smaller than [`MIN_CELL`].
+const MAX_STEP: f64 = 100.0;
+/// Cells along a side at most: [`Surface::open`](super::Surface::open) holds as many times the rows of a square, a quarter of a gigabyte.
 const MAX_SIDE: f64 = 262_144.0;
-/// Cells in all at most: 250 square kilometres of the finest, each of which is looked at once.
+/// Cells in all at most: 250 square kilometres of those of [`MIN_CELL`].
 const MAX_CELLS: f64 = 4e9;
 
 /// Square cells, numbered from the north-west.
@@ -54,7 +56,7 @@ impl Lattice {
         if !(own.is_finite() && own > 0.0) {
             return Err(source.no_place());
         }
-        let finer = (MIN_CELL / own).ceil().clamp(1.0, 1000.0);
+        let finer = (MIN_CELL / own).ceil().clamp(1.0, MAX_STEP);
         let cell = own * finer;
         let (first_east, first_north) = path.origin(source);
         let column = |east: f64| (east - first_east) / cell;

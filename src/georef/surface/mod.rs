@@ -194,7 +194,7 @@ impl Surface {
     ///
     /// # Errors
     ///
-    /// [`SurfaceError::Gdal`]. For tests of a few places: others take a [`Patch`].
+    /// [`SurfaceError::Gdal`]. For tests alone: others take a [`Patch`].
     pub fn height(&self, east: f64, north: f64) -> Result<Option<f64>, SurfaceError> {
         let spot = Bounds {
             west: east,

@@ -188,7 +188,7 @@ impl Source {
         Ok(samples)
     }
 
-    /// Pixels of the file as they stand in it, row by row.
+    /// Pixels of the file as they stand in it, row by row; `NAN` where a mask of the file's hides them.
     fn pixels(
         &self,
         (left, top): (usize, usize),
@@ -202,10 +202,23 @@ impl Source {
         let dataset = self.lock();
         let band = dataset.rasterband(1).map_err(gdal)?;
         let origin = (left.cast_signed(), top.cast_signed());
-        let buffer = band
+        let read = band
             .read_as::<f64>(origin, size, size, None)
             .map_err(gdal)?;
-        Ok(buffer.data().to_vec())
+        let (_, mut pixels) = read.into_shape_and_vec();
+        let mask = band.mask_flags().map_err(gdal)?;
+        if mask.is_per_dataset() || mask.is_alpha() {
+            let mask = band.open_mask_band().map_err(gdal)?;
+            let shown = mask.read_as::<u8>(origin, size, size, None).map_err(gdal)?;
+            for (pixel, _) in pixels
+                .iter_mut()
+                .zip(shown.data())
+                .filter(|(_, shown)| **shown == 0)
+            {
+                *pixel = f64::NAN;
+            }
+        }
+        Ok(pixels)
     }
 
     /// What a value of the file says; `None` where it is none.

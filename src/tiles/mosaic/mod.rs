@@ -90,7 +90,7 @@ pub struct MosaicReport {
     /// Standard deviation in kelvin of what one frame reads more or less than its neighbours as a whole: drift and vignetting that
     /// are left in the map.
     pub frame_offset: Option<f64>,
-    /// Pixels near a seam that mix two frames; here and in the rest, of the map as it was drawn.
+    /// Pixels near a seam that mix two frames; this and all below describe the map as it was drawn.
     pub blended_pixels: u64,
     /// Pixels with a temperature where the surface model has no height, drawn on level 0.
     pub unknown_height_pixels: u64,
