@@ -98,6 +98,17 @@ fn dsm(folder: &Path, cell: f64, no_data: impl Fn(f64, f64) -> bool) -> PathBuf 
     path
 }
 
+/// Makes a file of another with one of GDAL's own programs.
+fn gdal(command: &str, from: &Path, to: &Path) {
+    let mut words = command.split(' ');
+    let output = std::process::Command::new(words.next().unwrap())
+        .args(words)
+        .args([from, to])
+        .output()
+        .unwrap();
+    assert!(output.status.success(), "{command}: {output:?}");
+}
+
 fn surface(folder: &Path, cell: f64) -> Surface {
     let path = dsm(folder, cell, |_, _| false);
     let surface = Surface::open(&path, crs(), area()).unwrap();
@@ -461,21 +472,11 @@ fn a_model_in_another_system_gives_the_same_heights_in_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let path = dsm(folder.path(), 1.0, |_, _| false);
     let warped = folder.path().join("warped.tif");
-    let output = std::process::Command::new("gdalwarp")
-        .args([
-            "-q",
-            "-t_srs",
-            "EPSG:3035",
-            "-tr",
-            "0.5",
-            "0.5",
-            "-r",
-            "near",
-        ])
-        .args([&path, &warped])
-        .output()
-        .unwrap();
-    assert!(output.status.success());
+    gdal(
+        "gdalwarp -q -t_srs EPSG:3035 -tr 0.5 0.5 -r near",
+        &path,
+        &warped,
+    );
     let surface = Surface::open(&warped, crs(), area())
         .unwrap()
         .with_reference(Metres(ELEVATION));
@@ -533,21 +534,11 @@ fn pixels_that_are_no_heights_enter_no_mean_of_a_finer_model() {
         is_first(east) && is_first(-north)
     });
     let unnamed = folder.path().join("unnamed.tif");
-    let output = std::process::Command::new("gdal_translate")
-        .args([
-            "-q",
-            "-a_nodata",
-            "none",
-            "-srcwin",
-            "1400",
-            "1400",
-            "400",
-            "400",
-        ])
-        .args([&path, &unnamed])
-        .output()
-        .unwrap();
-    assert!(output.status.success());
+    gdal(
+        "gdal_translate -q -a_nodata none -srcwin 1400 1400 400 400",
+        &path,
+        &unnamed,
+    );
     let near = Bounds {
         west: ORIGIN.0 - 15.0,
         south: ORIGIN.1 - 15.0,
@@ -741,12 +732,11 @@ fn a_low_garden_wall_is_no_facade() {
     assert!(matches!(facade(&surface, 3.0), Hit::Wall(..)));
     // The same house seen with 0.3 of its height: a wall of 1.8 m.
     let low = folder.path().join("low.vrt");
-    let output = std::process::Command::new("gdal_translate")
-        .args(["-q", "-ot", "Float32", "-scale", "31", "37", "31", "32.8"])
-        .args([&folder.path().join("dsm.tif"), &low])
-        .output()
-        .unwrap();
-    assert!(output.status.success());
+    gdal(
+        "gdal_translate -q -ot Float32 -scale 31 37 31 32.8",
+        &folder.path().join("dsm.tif"),
+        &low,
+    );
     let low = Surface::open(&low, crs(), area())
         .unwrap()
         .with_reference(Metres(ELEVATION));
