@@ -336,6 +336,25 @@ fn a_frame_is_summed_up_alike_whether_or_not_more_counts_are_warmer() {
 }
 
 #[test]
+fn a_count_is_summed_up_as_often_as_pixels_have_it() {
+    let mut table: Box<[f32; 65_536]> = vec![f32::NAN; 65_536].try_into().unwrap();
+    // What no pixel has may be colder.
+    for (count, celsius) in [(10, 1.0), (11, -5.0), (12, 3.0)] {
+        table[count] = celsius;
+    }
+    let counts = Raster::new(6, 1, vec![12, 12, 10, 12, 9, 9]).unwrap();
+    let summary = TemperatureSummary {
+        min: Celsius(1.0),
+        median: Celsius(3.0),
+        max: Celsius(3.0),
+        mean: Celsius(2.5),
+        no_data: 2,
+    };
+    let found = Measured::of_counts(&counts, &table).unwrap();
+    assert_eq!(found.summary, Some(summary));
+}
+
+#[test]
 fn a_pixel_of_a_smaller_picture_has_its_share_of_those_it_cuts() {
     // Five columns to two are 2.5 each: (0 + 10 + 20/2) / 2.5 and (20/2 + 30 + 40) / 2.5.
     let picture = Raster::new(5, 1, vec![0_u8, 10, 20, 30, 40]).unwrap();
@@ -344,6 +363,30 @@ fn a_pixel_of_a_smaller_picture_has_its_share_of_those_it_cuts() {
         (small.grey().samples(), small.kelvin_per_grey()),
         (&[8.0, 32.0][..], None)
     );
+}
+
+#[test]
+fn two_or_four_whole_pixels_become_their_mean_and_parts_of_some_their_share() {
+    let small = |width: u8, factor| {
+        let row = (0..width).map(|x| 10 * x).collect();
+        let picture = Raster::new(width.into(), 1, row).unwrap();
+        let small = ModelInput::from_grey8(&picture, 1).reduced(factor, 1);
+        small.grey().samples().to_vec()
+    };
+    assert_eq!(small(8, 0.5), [5.0, 25.0, 45.0, 65.0]);
+    assert_eq!(small(8, 0.25), [15.0, 55.0]);
+    // Nine columns to two are 4.5 each.
+    assert_eq!(small(9, 0.25), [80.0 / 4.5, 280.0 / 4.5]);
+}
+
+#[test]
+fn a_hole_far_to_the_right_is_filled_from_beside_it() {
+    let mut row: Vec<f32> = (0_u16..300).map(f32::from).collect();
+    row[250] = f32::NAN;
+    let picture = Raster::new(300, 1, row).unwrap();
+    let filled = model_input::fill_no_data(&picture);
+    let value = filled.get(250, 0).copied().unwrap();
+    assert!((value - 250.0).abs() < 3.0, "{value}");
 }
 
 #[test]
