@@ -181,7 +181,7 @@ fn the_ground_is_reproduced_within_half_a_pixel_from_the_steepest_frame() {
     for at in 0..bands.width * bands.height {
         let (east, north) = bands.place(at);
         let [celsius, off_nadir, source] = [0, 1, 2].map(|band: usize| bands.layers[band][at]);
-        let tangent = |frame: &MosaicFrame| frame.view.tangent_squared(east, north);
+        let tangent = |frame: &MosaicFrame| frame.view.tangent_squared(east, north, 0.0);
         let sees = |frame: &&MosaicFrame| {
             frame.view.pixel(east, north).is_some_and(|(u, v)| {
                 (0.0..320.0).contains(&u) && (0.0..256.0).contains(&v) && tangent(frame) <= 3.0

@@ -314,7 +314,7 @@ impl View {
     pub fn ground_resolution(&self, u: f64, v: f64) -> Option<Metres> {
         let (east, north) = self.ground(u, v)?;
         Some(Metres(
-            self.tangent_squared(east, north)
+            self.tangent_squared(east, north, 0.0)
                 .mul_add(self.height * self.height, self.height * self.height)
                 .sqrt()
                 / self.camera.fx,
@@ -328,11 +328,26 @@ impl View {
         Degrees(f64::atan2(east.hypot(north), -up).to_degrees())
     }
 
-    /// Squared tangent of the off-nadir angle under which a point of the ground is seen.
+    /// Whether the camera looks within 20 degrees of straight down. What stands on the ground leans too little then to tell the scale of a flight; cameras
+    /// that look more obliquely see walls.
     #[must_use]
-    pub fn tangent_squared(&self, east: f64, north: f64) -> f64 {
-        let (dx, dy) = (east - self.centre.0, north - self.centre.1);
-        (dx * dx + dy * dy) / (self.height * self.height)
+    pub fn looks_down(&self) -> bool {
+        self.off_nadir(self.camera.cx, self.camera.cy) <= Degrees(20.0)
+    }
+
+    /// Squared tangent of the off-nadir angle under which a point at level `up` is seen; infinite where that is not below the camera.
+    #[must_use]
+    pub fn tangent_squared(&self, east: f64, north: f64, up: f64) -> f64 {
+        let (dx, dy, drop) = (
+            east - self.centre.0,
+            north - self.centre.1,
+            self.height - up,
+        );
+        if drop > 0.0 {
+            (dx * dx + dy * dy) / (drop * drop)
+        } else {
+            f64::INFINITY
+        }
     }
 
     /// Outline of the ground seen no more obliquely than `max_off_nadir` (below 90), in order around it; the round limit is
@@ -442,6 +457,20 @@ mod tests {
             let (u_back, v_back) = view.pixel(found.0, found.1).unwrap();
             assert!((u_back - u).abs() < 1e-6 && (v_back - v).abs() < 1e-6);
         }
+    }
+
+    #[test]
+    fn how_obliquely_a_place_is_seen_follows_from_its_own_level() {
+        // A flight that took off in a valley, 65 m below the level of the map.
+        let low = view(0.0, -90.0, 0.0).raised(-65.0);
+        for (place, up) in [(0.0, -65.0), (80.0, -65.0), (150.0, -65.0), (40.0, -35.0)] {
+            let level = view(0.0, -90.0, 0.0).tangent_squared(place, 0.0, up + 65.0);
+            let there = low.tangent_squared(place, 0.0, up);
+            assert!((there - level).abs() < 1e-12, "{place} {up}");
+        }
+        assert!((low.tangent_squared(60.0, 0.0, -65.0) - 1.0).abs() < 1e-12);
+        let above = low.tangent_squared(1.0, 0.0, 0.0);
+        assert!(above.is_infinite(), "it lies above the camera: {above}");
     }
 
     #[test]

@@ -254,7 +254,7 @@ impl Disagreement {
 /// The temperature that a frame measured at a point of the ground, where it saw it steeply enough.
 fn sample((view, raster): (&View, &Raster<f32>), east: f64, north: f64) -> Option<f32> {
     let limit = MAX_OFF_NADIR.to_radians().tan();
-    if view.tangent_squared(east, north) > limit * limit {
+    if view.tangent_squared(east, north, 0.0) > limit * limit {
         return None;
     }
     view.sample(raster, east, north)

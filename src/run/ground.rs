@@ -20,8 +20,6 @@ use crate::units::{Degrees, Metres};
 const MARGIN: Metres = Metres(60.0);
 /// Times that the area is widened for ground below the take-off point, which is seen further off.
 const ROUNDS: usize = 3;
-/// Cameras that look further from straight down see walls; what others show of them lies at the edge of their frames.
-const OBLIQUE: Degrees = Degrees(20.0);
 /// Height of an eave on flat ground, for its expected error; DOMAIN section 2 gives 6 m at 40 degrees of pitch for it.
 const TYPICAL_HEIGHT: f64 = 5.0;
 /// Degrees that a gimbal's pitch is off; DOMAIN section 2 gives 2.5 m at 40 degrees of pitch and 60 m for it.
@@ -79,7 +77,7 @@ impl Ground {
             }
         }
         let (options, wall_reason) = walls(run, &surface, frames)?;
-        let goes = |view: &View| config.walls.walls == Walls::Mean || is_oblique(view);
+        let goes = |view: &View| config.walls.walls == Walls::Mean || !view.looks_down();
         let views = frames.iter().map(|frame| {
             let view = Some(frame.view).filter(goes);
             (frame.id, view.into_iter().collect())
@@ -306,11 +304,6 @@ fn raise(
     }
 }
 
-fn is_oblique(view: &View) -> bool {
-    let camera = view.camera();
-    view.off_nadir(camera.cx, camera.cy) > OBLIQUE
-}
-
 /// Whether walls go, and why.
 fn walls(
     run: &Run,
@@ -323,7 +316,7 @@ fn walls(
         margin: config.margin,
         max_off_nadir: run.config.georef.max_off_nadir,
     };
-    let is_oblique = frames.iter().any(|frame| is_oblique(&frame.view));
+    let is_oblique = frames.iter().any(|frame| !frame.view.looks_down());
     match config.walls {
         Walls::Keep => Ok((None, "as the settings say")),
         Walls::Mean if surface.shows_walls() => Ok((Some(options), "as the settings say")),

@@ -120,7 +120,7 @@ fn spread(view: &View, truth: &View) -> ((f64, f64), f64) {
         let Some(place) = truth.above_ground(u, v, 2.0) else {
             continue;
         };
-        if truth.tangent_squared(place.0, place.1) > 3.0 {
+        if truth.tangent_squared(place.0, place.1, 2.0) > 3.0 {
             continue;
         }
         let (x, y) = off(view, truth, place, 2.0).unwrap();

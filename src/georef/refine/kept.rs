@@ -181,7 +181,9 @@ impl Kept {
 #[cfg(test)]
 mod tests {
     use super::super::made_view;
+    use super::super::overlap::Shown;
     use super::*;
+    use crate::frame::FrameId;
     use crate::georef::Bounds;
     use crate::units::Degrees;
 
@@ -196,7 +198,13 @@ mod tests {
         for pitch in [-90.0, -60.0] {
             let (first, second) = (view((0.0, 0.0), pitch), view((8.0, 4.0), -90.0));
             let shared: (Bounds, Bounds) = (bounds(&first), bounds(&second));
-            let overlap = Overlap::of((&first, shared.0), (&second, shared.1)).unwrap();
+            let shown = |view, bounds| Shown {
+                id: FrameId(0),
+                view,
+                bounds,
+                level: 0.0,
+            };
+            let overlap = Overlap::of(&shown(first, shared.0), &shown(second, shared.1)).unwrap();
             let ground = Ground::of(&Surface::Flat, None);
             let place = overlap.place(150.0, 170.0);
             let tie = Tie {

@@ -4,6 +4,7 @@ use super::blocks::{Blocks, Mesh};
 use super::chart::Chart;
 use super::detail::Picture;
 use super::sampling::{BLOCK, between, evenly};
+use crate::frame::FrameId;
 use crate::georef::camera::as_f64;
 use crate::georef::{Bounds, Patch, Surface, SurfaceError, View};
 use crate::units::{Degrees, Metres};
@@ -19,6 +20,17 @@ const EVEN: f64 = 8.0;
 /// Metres around an overlap from which something may hide it.
 const REACH: Metres = Metres(25.0);
 
+/// A frame as it is compared with others.
+#[derive(Debug, Clone, Copy)]
+pub(super) struct Shown {
+    pub(super) id: FrameId,
+    pub(super) view: View,
+    /// What it sees steeply enough.
+    pub(super) bounds: Bounds,
+    /// Level of the ground there, typically.
+    pub(super) level: f64,
+}
+
 /// A square of ground that two frames share.
 #[derive(Debug, Clone, Copy)]
 pub(super) struct Overlap {
@@ -31,17 +43,18 @@ pub(super) struct Overlap {
 }
 
 impl Overlap {
-    /// The largest square in the middle of what both bounds share, in cells of the coarser frame's resolution.
-    pub(super) fn of(first: (&View, Bounds), second: (&View, Bounds)) -> Option<Self> {
-        let shared = first.1.intersection(second.1)?;
+    /// The largest square in the middle of what both frames show, in cells of the coarser one's resolution.
+    pub(super) fn of(first: &Shown, second: &Shown) -> Option<Self> {
+        let shared = first.bounds.intersection(second.bounds)?;
         let (width, height) = shared.size();
         let metres = width.min(height);
-        let resolution = |view: &View| {
-            let camera = view.camera();
-            Some(view.ground_resolution(camera.cx, camera.cy)?.0)
+        let resolution = |frame: &Shown| {
+            let camera = frame.view.camera();
+            let above = frame.view.raised(-frame.level);
+            Some(above.ground_resolution(camera.cx, camera.cy)?.0)
         };
-        let cell = resolution(first.0)?
-            .max(resolution(second.0)?)
+        let cell = resolution(first)?
+            .max(resolution(second)?)
             .max(metres / MAX_SIDE);
         #[expect(
             clippy::cast_possible_truncation,
@@ -129,9 +142,8 @@ impl Overlap {
         (column, row): (f64, f64),
     ) -> Option<(f64, f64)> {
         let (east, north) = self.place(column, row);
-        let limit = MAX_OFF_NADIR.to_radians().tan().powi(2);
-        let is_seen = view.tangent_squared(east, north) <= limit;
-        is_seen.then(|| view.pixel_above(east, north, level(surface, east, north)))?
+        let up = level(surface, east, north);
+        is_steep(view, (east, north), up).then(|| view.pixel_above(east, north, up))?
     }
 
     /// What a frame shows of those of its blocks that are `wanted`.
@@ -192,8 +204,12 @@ impl Overlap {
 pub(super) fn is_seen(view: &View, (east, north): (f64, f64), up: f64) -> bool {
     let (width, height) = view.camera().size();
     let inside = |(u, v): (f64, f64)| (0.0..width).contains(&u) && (0.0..height).contains(&v);
-    view.tangent_squared(east, north) <= MAX_OFF_NADIR.to_radians().tan().powi(2)
-        && view.pixel_above(east, north, up).is_some_and(inside)
+    is_steep(view, (east, north), up) && view.pixel_above(east, north, up).is_some_and(inside)
+}
+
+/// Whether a frame looks at a place no more obliquely than frames are compared.
+fn is_steep(view: &View, (east, north): (f64, f64), up: f64) -> bool {
+    view.tangent_squared(east, north, up) <= MAX_OFF_NADIR.to_radians().tan().powi(2)
 }
 
 /// The surface under an area, with what around it may hide it; `None` on flat ground.

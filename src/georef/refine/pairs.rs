@@ -3,7 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::overlap::MAX_OFF_NADIR;
-use crate::georef::{Bounds, Surface, View};
+use crate::georef::crs::median;
+use crate::georef::{Bounds, Surface, SurfaceError, View};
 
 /// Neighbours of a frame that it is compared with.
 const NEIGHBOURS: usize = 6;
@@ -23,6 +24,26 @@ impl Overlaps {
             .collect();
         let pairs = pairs(&bounds);
         Self { bounds, pairs }
+    }
+
+    /// The level that half of 5 x 5 places in each frame's bounds are below: what stands at one of them, or a place that is not known, does not matter.
+    pub(super) fn levels(&self, surface: &Surface) -> Result<Vec<f64>, SurfaceError> {
+        let typical = |bounds: &Option<Bounds>| {
+            let Some(bounds) = bounds else { return Ok(0.0) };
+            let Some(patch) = surface.patch(*bounds)? else {
+                return Ok(0.0);
+            };
+            let (width, height) = bounds.size();
+            let share = |at: u8| (f64::from(at) + 0.5) / 5.0;
+            let place = |at: u8| {
+                let (column, row) = (share(at % 5), share(at / 5));
+                (bounds.west + column * width, bounds.south + row * height)
+            };
+            let level = |(east, north)| patch.height(east, north);
+            let mut levels: Vec<f64> = (0..25).map(place).filter_map(level).collect();
+            Ok(median(&mut levels).unwrap_or(surface.range().0))
+        };
+        self.bounds.iter().map(typical).collect()
     }
 
     /// What the frame at `index` sees.
@@ -97,6 +118,7 @@ pub(super) fn apart(pairs: &[(usize, usize)], is_tied: &[bool], steps: usize) ->
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::georef::Relief;
 
     fn frame(west: f64, south: f64) -> Bounds {
         Bounds {
@@ -120,6 +142,30 @@ mod tests {
         assert!(pairs.contains(&(0, 1)) && pairs.contains(&(0, 10)));
         assert!(pairs.iter().all(|&(a, b)| a < b && b < 20));
         assert!(pairs.len() <= 20 * NEIGHBOURS);
+    }
+
+    #[test]
+    fn the_level_of_a_frame_is_that_of_most_of_its_ground() {
+        // A valley with a spoil heap in the middle of one frame; beyond the model nothing is known but level 0.
+        let heap = |node| if node == (0, 0) { 30.0 } else { -65.0 };
+        let nodes = (-4..4).flat_map(|row| (-4..4).map(move |column| (row, column)));
+        let valley = Surface::Relief(Relief::of(nodes.map(|node| (node, heap(node)))));
+        let around = Bounds {
+            west: -70.0,
+            south: -70.0,
+            east: 70.0,
+            north: 70.0,
+        };
+        let overlaps = Overlaps {
+            bounds: vec![Some(around), None, Some(frame(900.0, 0.0))],
+            pairs: Vec::new(),
+        };
+        let close = |surface, expected: [f64; 3]| {
+            let found = overlaps.levels(surface).unwrap();
+            let mut pairs = found.iter().zip(expected);
+            pairs.all(|(found, expected)| (found - expected).abs() < 1e-3)
+        };
+        assert!(close(&valley, [-65.0, 0.0, 0.0]) && close(&Surface::Flat, [0.0; 3]));
     }
 
     #[test]

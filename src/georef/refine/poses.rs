@@ -4,6 +4,7 @@ use std::sync::Arc;
 
 use super::detail::Detail;
 use super::levels::Levels;
+use super::overlap::Shown;
 use super::pairs::Overlaps;
 use super::rounds::{FOUND, ROUNDS, Round};
 use super::solve::{Unknowns, corrected_view, solve_ties};
@@ -13,9 +14,6 @@ use crate::georef::crs::median;
 use crate::georef::{Correction, Lens, Relief, Surface, SurfaceError, View};
 use crate::raster::Raster;
 use crate::units::Metres;
-
-/// Tangent of 20 degrees.
-const STEEP: f64 = 0.364;
 
 /// What a file says about a frame's pose.
 #[derive(Debug, Clone, Copy)]
@@ -128,25 +126,27 @@ where
     E: From<SurfaceError> + Send,
 {
     let overlaps = Overlaps::of(frames.iter().map(|frame| &frame.view), surface);
+    let ground_levels = overlaps.levels(surface)?;
     let mut unknowns = Unknowns::of(frames, surface);
-    let looks_down = frames.iter().all(|frame| looks_down(&frame.view));
+    let looks_down = frames.iter().all(|frame| frame.view.looks_down());
     if !looks_down {
         // Obliquely squares lie on walls and roofs as often as on the ground.
         unknowns.levels = None;
     }
     let mut matching = Matching::of(&overlaps.pairs);
     let mut look = |unknowns: &Unknowns, round: Round| {
-        let view = |at: usize| {
+        let shown = |at: usize| {
             let frame = frames.get(at)?;
-            Some((
-                frame.id,
-                unknowns.view(at, &frame.view),
-                overlaps.bounds(at)?,
-            ))
+            Some(Shown {
+                id: frame.id,
+                view: unknowns.view(at, &frame.view),
+                bounds: overlaps.bounds(at)?,
+                level: *ground_levels.get(at)?,
+            })
         };
         let ground = unknowns.levels.as_ref().map(Levels::surface);
         let surface = ground.as_ref().unwrap_or(surface);
-        matching.ties(view, surface, round, &load)
+        matching.ties(shown, surface, round, &load)
     };
     let centre = |unknowns: &Unknowns| {
         let views = frames.iter().enumerate();
@@ -193,13 +193,6 @@ where
     })
 }
 
-/// Whether a camera looks so steeply that what stands on the ground leans too little to tell the scale of a flight.
-fn looks_down(view: &View) -> bool {
-    let (camera, (east, north)) = (view.camera(), view.centre());
-    let seen = view.ground(camera.cx, camera.cy);
-    seen.is_some_and(|(x, y)| (x - east).hypot(y - north) <= STEEP * view.height().0)
-}
-
 /// Ties that each frame has a part in.
 fn counts(frames: usize, ties: &[Tie]) -> Vec<u32> {
     let mut counts = vec![0; frames];
@@ -238,7 +231,7 @@ mod tests {
     use super::*;
     use crate::frame::Attitude;
     use crate::georef::Intrinsics;
-    use crate::units::{Degrees, Metres};
+    use crate::units::Degrees;
 
     const CAMERA: Intrinsics = Intrinsics {
         width: 320,
@@ -315,6 +308,29 @@ mod tests {
         fn from(_: SurfaceError) -> Self {
             Self
         }
+    }
+
+    #[test]
+    fn a_flight_below_level_0_is_put_right_like_any_other() {
+        // It took off in a valley: cameras 5 m below the level of the map's first flight, ground 60 m below them.
+        let (truth, stated) = flight();
+        let rasters: Vec<_> = truth.iter().map(picture).collect();
+        let nodes = (-9..9).flat_map(|row| (-9..9).map(move |column| ((row, column), -65.0)));
+        let valley = Surface::Relief(Relief::of(nodes));
+        let lower = |frame: &Stated| Stated {
+            view: frame.view.raised(-65.0),
+            ..*frame
+        };
+        let low: Vec<Stated> = stated.iter().map(lower).collect();
+        let load = |id: FrameId, detail: Detail| {
+            Ok::<_, Failure>(detail.of(Arc::clone(&rasters[id.0 as usize])))
+        };
+        let found = refine_poses(&low, &valley, load).unwrap();
+        let after = found.after.unwrap();
+        assert!(
+            found.before.unwrap().median_px > 5.0 && after.median_px < 0.3,
+            "{found:?}"
+        );
     }
 
     #[test]

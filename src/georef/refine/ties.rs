@@ -9,12 +9,12 @@ use super::chart::Square;
 use super::detail::{Detail, Picture};
 use super::kept::{Ground, Kept};
 use super::matching::shift;
-use super::overlap::{Overlap, level, patch_over};
+use super::overlap::{Overlap, Shown, level, patch_over};
 use super::pairs::apart;
 use super::rounds::{Round, Untied};
 use crate::frame::FrameId;
 use crate::georef::camera::as_f64;
-use crate::georef::{Bounds, Patch, Surface, SurfaceError, View};
+use crate::georef::{Patch, Surface, SurfaceError, View};
 use crate::raster::Raster;
 use crate::units::Metres;
 
@@ -104,10 +104,10 @@ impl<'a> Matching<'a> {
         Self { pairs, kept }
     }
 
-    /// Ties of all pairs, in their order. `view` gives a frame's number, view and bounds by its place in the list.
+    /// Ties of all pairs, in their order. `shown` gives a frame by its place in the list.
     pub(super) fn ties<E: From<SurfaceError> + Send>(
         &mut self,
-        view: impl Fn(usize) -> Option<(FrameId, View, Bounds)> + Sync,
+        shown: impl Fn(usize) -> Option<Shown> + Sync,
         surface: &Surface,
         round: Round,
         load: &(impl Fn(FrameId, Detail) -> Result<Arc<Raster<f32>>, E> + Sync),
@@ -122,10 +122,10 @@ impl<'a> Matching<'a> {
             Untied::Left | Untied::Near => vec![false; self.pairs.len()],
         };
         let of_pair = |((pair, is_far), kept): ((&(usize, usize), bool), &mut Option<Kept>)| {
-            let (Some(first), Some(second)) = (view(pair.0), view(pair.1)) else {
+            let (Some(first), Some(second)) = (shown(pair.0), shown(pair.1)) else {
                 return Ok(Vec::new());
             };
-            let Some(overlap) = Overlap::of((&first.1, first.2), (&second.1, second.2)) else {
+            let Some(overlap) = Overlap::of(&first, &second) else {
                 return Ok(Vec::new());
             };
             let pair = Pair {
@@ -154,8 +154,8 @@ fn is_tied(kept: Option<&Kept>) -> bool {
 /// Two frames that overlap.
 struct Pair {
     numbers: (usize, usize),
-    first: (FrameId, View, Bounds),
-    second: (FrameId, View, Bounds),
+    first: Shown,
+    second: Shown,
     /// In cells of a pixel.
     overlap: Overlap,
     /// Whether nothing ties its frames to each other, not even by way of a few others.
@@ -164,7 +164,7 @@ struct Pair {
 
 impl Pair {
     fn views(&self) -> (&View, &View) {
-        (&self.first.1, &self.second.1)
+        (&self.first.view, &self.second.view)
     }
 
     /// Its ties: those of an earlier round where nothing has moved since.
@@ -258,7 +258,7 @@ impl Pair {
         // How the second lies to the first as a whole, in cells.
         let mut around = (0, 0);
         if let Some(metres) = metres {
-            let (one, other) = (picture(self.first.0)?, picture(self.second.0)?);
+            let (one, other) = (picture(self.first.id)?, picture(self.second.id)?);
             let found = self.coarse_shift((&one, &other), patch, metres, how.by);
             // What nothing is found of may lie where it should.
             around = found.unwrap_or_default();
@@ -284,7 +284,7 @@ impl Pair {
         let wanted = around_squares(&tried, how.reach, &shared);
         let chart_a = overlap.chart(
             (first, &meshes.0),
-            &pictures.0.map_or_else(|| picture(self.first.0), Ok)?,
+            &pictures.0.map_or_else(|| picture(self.first.id), Ok)?,
             patch,
             &wanted,
         );
@@ -295,7 +295,7 @@ impl Pair {
         }
         let chart_b = there.chart(
             (second, &meshes.1),
-            &pictures.1.map_or_else(|| picture(self.second.0), Ok)?,
+            &pictures.1.map_or_else(|| picture(self.second.id), Ok)?,
             patch,
             &wanted,
         );
