@@ -51,7 +51,7 @@ pub enum Error {
     /// A log could not be read or written.
     #[error(transparent)]
     Audit(#[from] AuditError),
-    /// A file could not be written.
+    /// A file could not be written, or not be read back.
     #[error(transparent)]
     Store(#[from] StoreError),
     /// A frame could not be shown or decided about.

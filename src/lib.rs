@@ -13,6 +13,7 @@
 pub mod answers;
 pub mod audit;
 pub mod compare;
+mod complaints;
 pub mod config;
 pub mod detect;
 mod error;

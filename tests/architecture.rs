@@ -8,11 +8,13 @@ use std::path::{Path, PathBuf};
 const ALLOWED: &[(&str, &[&str])] = &[
     ("units", &[]),
     ("hex", &[]),
+    // What GDAL says of the disk.
+    ("complaints", &[]),
     // Files of others.
     ("outside", &[]),
     ("raster", &[]),
     ("frame", &["units", "raster"]),
-    ("store", &["frame", "hex"]),
+    ("store", &["frame", "hex", "complaints"]),
     (
         "config",
         &[
@@ -25,14 +27,33 @@ const ALLOWED: &[(&str, &[&str])] = &[
     ("radiometry", &["units", "frame"]),
     ("detect", &["hex", "units", "outside", "raster", "frame"]),
     ("redact", &["units", "raster", "frame", "detect"]),
-    ("georef", &["units", "outside", "raster", "frame"]),
+    (
+        "georef",
+        &["units", "complaints", "outside", "raster", "frame"],
+    ),
     (
         "tiles",
-        &["hex", "units", "raster", "frame", "store", "georef"],
+        &[
+            "hex",
+            "units",
+            "complaints",
+            "raster",
+            "frame",
+            "store",
+            "georef",
+        ],
     ),
     (
         "heatloss",
-        &["units", "outside", "frame", "store", "radiometry", "georef"],
+        &[
+            "units",
+            "complaints",
+            "outside",
+            "frame",
+            "store",
+            "radiometry",
+            "georef",
+        ],
     ),
     ("audit", &["hex", "outside", "store"]),
     ("simulate", &["units", "frame", "store"]),
@@ -100,8 +121,18 @@ const ALLOWED: &[(&str, &[&str])] = &[
     (
         "answers",
         &[
-            "hex", "units", "outside", "frame", "page", "store", "detect", "georef", "heatloss",
-            "audit", "run",
+            "hex",
+            "units",
+            "complaints",
+            "outside",
+            "frame",
+            "page",
+            "store",
+            "detect",
+            "georef",
+            "heatloss",
+            "audit",
+            "run",
         ],
     ),
     ("page", &[]),

@@ -8,6 +8,7 @@ use std::path::Path;
 use gdal::vector::LayerAccess;
 
 use super::{AnswersError, geometry};
+use crate::complaints::{features, strictly};
 use crate::frame::{Position, PositionSource};
 use crate::georef::{Bounds, Crs, Projector};
 use crate::heatloss::{self, FootprintSource, Ring};
@@ -138,13 +139,13 @@ impl Places {
     ///
     /// # Errors
     ///
-    /// [`AnswersError::Row`] where a row names no place.
+    /// [`AnswersError::List`] where the file cannot be read, [`AnswersError::Row`] where a row names no place.
     pub fn add_list(&mut self, folder: &Path, path: &Path) -> Result<(), AnswersError> {
         let failed = |source| AnswersError::List {
             path: path.to_path_buf(),
             source,
         };
-        let dataset = outside::open(path, VECTORS).map_err(failed)?;
+        let dataset = strictly(|| outside::open(path, VECTORS)).map_err(failed)?;
         let mut layer = dataset.layer(0).map_err(failed)?;
         let names: Vec<String> = layer
             .defn()
@@ -153,7 +154,8 @@ impl Places {
             .collect();
         let column = |name: &str| names.iter().position(|other| other == name);
         let (lon, lat, uprn) = (column("lon"), column("lat"), column("uprn"));
-        for (row, feature) in (1..).zip(layer.features()) {
+        for (row, feature) in (1..).zip(features(&mut layer)) {
+            let feature = feature.map_err(failed)?;
             let wrong = |problem| AnswersError::Row {
                 path: path.to_path_buf(),
                 row,

@@ -6,7 +6,7 @@ use std::path::PathBuf;
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum AuditError {
-    /// A file could not be written.
+    /// A file could not be written, or not be read back.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
     /// A file could not be read.

@@ -7,9 +7,10 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use gdal::Dataset;
-use gdal::vector::{Layer, LayerAccess};
+use gdal::vector::Layer;
 
 use super::{Footprint, FootprintError, Ring, footprints};
+use crate::complaints::{features, strictly};
 use crate::georef::{Bounds, Projector};
 use crate::outside::{self, VECTORS};
 
@@ -96,12 +97,13 @@ impl UprnPoints {
             path: path(),
             source,
         };
-        let dataset = outside::open(&self.path, VECTORS).map_err(failed)?;
+        let dataset = strictly(|| outside::open(&self.path, VECTORS)).map_err(failed)?;
         let mut layer = self.layer(&dataset)?;
         let file = footprints::system(&self.path, &layer)?;
         let field = footprints::field(&self.path, &layer, &self.field)?;
         let mut points = BTreeMap::new();
-        for feature in layer.features() {
+        for feature in features(&mut layer) {
+            let feature = feature.map_err(failed)?;
             let uprn = feature.field_as_string(field).map_err(failed)?;
             let (Some(uprn), Some(shape)) = (uprn, feature.geometry()) else {
                 continue;

@@ -52,13 +52,23 @@ pub enum RunError {
         /// Frames in the manifest.
         total: usize,
     },
-    /// A redacted frame in the work folder, or what its input came to again, is not what the log has.
+    /// What a frame's input came to again is not what the log has.
     #[error(
-        "the input of frame {frame}, or its working file, changed during the run; put the input back, then run again with --resume"
+        "the input of frame {frame} changed during the run; put it back, then run again with --resume"
     )]
     Working {
         /// The frame's number.
         frame: u32,
+    },
+    /// A redacted frame cannot be had from the work folder.
+    #[error(
+        "the working file of frame {frame} cannot be had; give the command again: with --resume `heatveil run` makes it anew, `heatveil merge` says which shard lacks it"
+    )]
+    Spilled {
+        /// The frame's number.
+        frame: u32,
+        /// The file, and what became of it.
+        source: crate::store::StoreError,
     },
     /// A file came out otherwise than the log has it from before.
     #[error("{path} came out otherwise than before the interruption; start anew with --overwrite")]
@@ -144,7 +154,7 @@ pub enum RunError {
     /// The inputs could not be listed.
     #[error(transparent)]
     Ingest(#[from] crate::ingest::IngestError),
-    /// The output could not be written.
+    /// The output could not be written, or not be read back.
     #[error(transparent)]
     Store(#[from] crate::store::StoreError),
     /// The log could not be written or read.

@@ -23,6 +23,7 @@ use crate::hex;
 use crate::raster::Raster;
 use crate::redact::SelfCheck;
 use crate::store::{Existing, Receipt, Staged, Store, layout};
+use crate::tiles::TilesError;
 
 /// Frames between two times that the log is made durable.
 const SYNC_EVERY: usize = 64;
@@ -398,7 +399,7 @@ impl Known {
         processed.outcome = self.outcome.clone();
         if let Some(output_sha256) = self.output_sha256 {
             let meta = processed.meta.as_ref()?;
-            load(task.store, input.id, meta, &output_sha256)?;
+            load(task.store, input.id, meta, &output_sha256).ok()?;
             processed.masked = Some(Masked {
                 mask_sha256: [0; 32],
                 hidden_pixels: 0,
@@ -419,14 +420,24 @@ impl Known {
     }
 }
 
-/// Temperatures of a redacted frame from the work folder; `None` where they are not those of the log.
+/// Temperatures of a redacted frame from the work folder.
+///
+/// # Errors
+///
+/// [`RunError::Spilled`] where they cannot be had or are not those of the log, [`RunError::Tiles`] where they are no raster of that size.
 pub(super) fn load(
     store: &Store,
     id: FrameId,
     meta: &FrameMeta,
     sha256: &[u8; 32],
-) -> Option<Raster<f32>> {
-    let count = meta.width.checked_mul(meta.height)?;
-    let celsius = store.read_spilled(&layout::spilled_frame(id, sha256), sha256, count)?;
-    Raster::new(meta.width, meta.height, celsius).ok()
+) -> Result<Raster<f32>, RunError> {
+    let count = meta.width.saturating_mul(meta.height);
+    let celsius = store
+        .read_spilled(&layout::spilled_frame(id, sha256), sha256, count)
+        .map_err(|source| RunError::Spilled {
+            frame: id.0,
+            source,
+        })?;
+    let raster = Raster::new(meta.width, meta.height, celsius);
+    Ok(raster.map_err(TilesError::from)?)
 }

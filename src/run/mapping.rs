@@ -40,11 +40,8 @@ pub(super) fn map(
     let by_id: BTreeMap<FrameId, &Published> =
         published.iter().map(|frame| (frame.id, frame)).collect();
     let rasters = |id: FrameId| -> Result<Arc<Raster<f32>>, RunError> {
-        let changed = || RunError::Working { frame: id.0 };
-        let frame = by_id.get(&id).ok_or_else(changed)?;
-        load(store, id, &frame.meta, &frame.output_sha256)
-            .map(Arc::new)
-            .ok_or_else(changed)
+        let frame = by_id.get(&id).ok_or(RunError::Working { frame: id.0 })?;
+        load(store, id, &frame.meta, &frame.output_sha256).map(Arc::new)
     };
     let located = locate(run, published)?;
     let crs = match system(run, &located) {

@@ -59,11 +59,11 @@ impl Appender {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Io`], naming the file.
+    /// [`StoreError::Read`], naming the file.
     pub fn read(&mut self) -> Result<Vec<u8>, StoreError> {
         let mut bytes = Vec::new();
-        self.file.seek(SeekFrom::Start(0)).at(&self.path)?;
-        self.file.read_to_end(&mut bytes).at(&self.path)?;
+        self.file.seek(SeekFrom::Start(0)).reading(&self.path)?;
+        self.file.read_to_end(&mut bytes).reading(&self.path)?;
         Ok(bytes)
     }
 

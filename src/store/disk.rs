@@ -13,10 +13,10 @@ use super::{StoreError, beat};
 /// Names in a folder.
 pub(super) fn entries(path: &Path) -> Result<Vec<std::ffi::OsString>, StoreError> {
     let listing: io::Result<Vec<_>> = fs::read_dir(path)
-        .at(path)?
+        .reading(path)?
         .map(|entry| entry.map(|entry| entry.file_name()))
         .collect();
-    listing.at(path)
+    listing.reading(path)
 }
 
 /// The name below `root` that is a link and that `below` is, or lies behind; `root` itself may be one.

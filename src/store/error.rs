@@ -1,9 +1,9 @@
-//! Why an output could not be written.
+//! Why an output could not be written, or not be read back.
 
 use std::io;
 use std::path::{Path, PathBuf};
 
-/// Why an output could not be written.
+/// Why an output could not be written, or not be read back.
 #[non_exhaustive]
 #[derive(Debug, thiserror::Error)]
 pub enum StoreError {
@@ -11,6 +11,14 @@ pub enum StoreError {
     #[error("could not write {}", path.display())]
     Io {
         /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The operating system gave no bytes of a file, or others than were written.
+    #[error("could not read {}", path.display())]
+    Read {
+        /// The file.
         path: PathBuf,
         /// What the system said.
         source: io::Error,
@@ -67,12 +75,22 @@ impl StoreError {
 
 /// Adds the path to an I/O error.
 pub(super) trait IoContext<T> {
+    /// Of a call that writes.
     fn at(self, path: &Path) -> Result<T, StoreError>;
+    /// Of a call that reads.
+    fn reading(self, path: &Path) -> Result<T, StoreError>;
 }
 
 impl<T> IoContext<T> for io::Result<T> {
     fn at(self, path: &Path) -> Result<T, StoreError> {
         self.map_err(|source| StoreError::Io {
+            path: path.to_path_buf(),
+            source,
+        })
+    }
+
+    fn reading(self, path: &Path) -> Result<T, StoreError> {
+        self.map_err(|source| StoreError::Read {
             path: path.to_path_buf(),
             source,
         })

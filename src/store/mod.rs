@@ -230,15 +230,15 @@ impl Drop for Store {
 ///
 /// # Errors
 ///
-/// [`StoreError::Io`], naming the file.
+/// [`StoreError::Read`], naming the file.
 pub fn hash_file(path: &Path) -> Result<([u8; 32], u64), StoreError> {
-    let mut file = fs::File::open(path).at(path)?;
+    let mut file = fs::File::open(path).reading(path)?;
     let mut hash = Sha256::new();
     let mut piece = vec![0; 1 << 16];
     let mut len = 0;
     loop {
         beat(path);
-        let read = file.read(&mut piece).at(path)?;
+        let read = file.read(&mut piece).reading(path)?;
         if read == 0 {
             return Ok((hash.finalize().into(), len));
         }

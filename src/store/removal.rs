@@ -37,12 +37,12 @@ impl Plain {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Io`] when that cannot be found out: it is not nothing then.
+    /// [`StoreError::Read`] when that cannot be found out: it is not nothing then.
     pub fn find(path: &Path) -> Result<Lies, StoreError> {
         let found = match fs::symlink_metadata(path) {
             Ok(found) => found,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => return Ok(Lies::Nothing),
-            Err(error) => return Err(error).at(path),
+            Err(error) => return Err(error).reading(path),
         };
         #[cfg(unix)]
         let (place, names) = {
@@ -160,11 +160,11 @@ fn files_below(folder: &Path) -> Result<Vec<PathBuf>, StoreError> {
         let entries = match fs::read_dir(&now) {
             Ok(entries) => entries,
             Err(error) if error.kind() == std::io::ErrorKind::NotFound => continue,
-            Err(error) => return Err(error).at(&now),
+            Err(error) => return Err(error).reading(&now),
         };
         for entry in entries {
-            let entry = entry.at(&now)?;
-            let kind = entry.file_type().at(&now)?;
+            let entry = entry.reading(&now)?;
+            let kind = entry.file_type().reading(&now)?;
             if kind.is_dir() { &mut open } else { &mut files }.push(entry.path());
         }
     }

@@ -60,7 +60,7 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// What the artifact's writer says, or [`StoreError::Io`].
+    /// What the artifact's writer says, [`StoreError::Io`], or [`StoreError::Read`] when it cannot be read back to be hashed.
     pub fn stage_file<A: FileArtifact>(&self, path: &str, artifact: &A) -> Result<Staged, A::Error>
     where
         A::Error: From<StoreError>,

@@ -5,7 +5,7 @@
 
 use std::fs;
 use std::hash::{BuildHasher, Hasher, RandomState};
-use std::io::{Read, Write};
+use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 
 use sha2::{Digest, Sha256};
@@ -64,27 +64,46 @@ impl Store {
         Ok(sha256)
     }
 
-    /// Reads a working file of `count` float32, little-endian; `None` where it is gone or not what was spilled.
-    #[must_use]
-    pub fn read_spilled(&self, name: &str, sha256: &[u8; 32], count: usize) -> Option<Vec<f32>> {
+    /// Reads a working file of `count` float32, little-endian.
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Read`], naming the file, where it is gone, cannot be read, or is not what was spilled.
+    pub fn read_spilled(
+        &self,
+        name: &str,
+        sha256: &[u8; 32],
+        count: usize,
+    ) -> Result<Vec<f32>, StoreError> {
         let path = self.work().join(name);
         beat(&path);
-        let mut file = fs::File::open(path).ok()?;
-        let bytes = u64::try_from(count).ok()?.checked_mul(4)?;
-        if file.metadata().ok()?.len() != bytes {
-            return None;
+        let other = || {
+            let words = "it holds other bytes than were written";
+            Err(io::Error::new(io::ErrorKind::InvalidData, words)).reading(&path)
+        };
+        let mut file = fs::File::open(&path).reading(&path)?;
+        let len = file.metadata().reading(&path)?.len();
+        if count
+            .checked_mul(4)
+            .and_then(|bytes| u64::try_from(bytes).ok())
+            != Some(len)
+        {
+            return other();
         }
         let mut values = Vec::with_capacity(count);
         let (mut hash, mut block) = (Sha256::new(), vec![0; BLOCK.min(4 * count)]);
         while values.len() < count {
-            let wanted = block.len().min(4 * (count - values.len()));
-            let block = block.get_mut(..wanted)?;
-            file.read_exact(block).ok()?;
-            hash.update(&*block);
+            block.truncate(4 * (count - values.len()));
+            file.read_exact(&mut block).reading(&path)?;
+            hash.update(&block);
             let (fours, _) = block.as_chunks();
             values.extend(fours.iter().map(|four| f32::from_le_bytes(*four)));
         }
-        (hash.finalize() == *sha256).then_some(values)
+        if hash.finalize() == *sha256 {
+            Ok(values)
+        } else {
+            other()
+        }
     }
 
     /// Makes working files durable that were spilled, with their names.
@@ -122,13 +141,13 @@ impl Store {
     ///
     /// # Errors
     ///
-    /// [`StoreError::Io`], naming the file.
+    /// [`StoreError::Read`], naming the file.
     pub fn read_kept(&self, name: &str) -> Result<Option<Vec<u8>>, StoreError> {
         let path = self.work().join(name);
         beat(&path);
         match fs::read(&path) {
-            Err(error) if error.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            read => read.map(Some).at(&path),
+            Err(error) if error.kind() == io::ErrorKind::NotFound => Ok(None),
+            read => read.map(Some).reading(&path),
         }
     }
 

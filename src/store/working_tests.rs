@@ -1,5 +1,7 @@
 //! Working files, and files that only grow.
 
+use std::io;
+
 use super::tests::Note;
 use super::*;
 
@@ -21,17 +23,21 @@ fn a_working_file_is_read_back_as_what_was_spilled_and_as_nothing_else() {
     let values = store.read_spilled("frames/a", &sha256, 40_000).unwrap();
     let expected = [*b"abcd", *b"efgh"].map(f32::from_le_bytes);
     assert_eq!(values, expected.repeat(20_000));
-    assert_eq!(store.read_spilled("frames/b", &sha256, 40_000), None);
+    let refused = |name: &str, count| match store.read_spilled(name, &sha256, count) {
+        Err(StoreError::Read { path, source }) if path == store.work().join(name) => source.kind(),
+        other => panic!("{other:?}"),
+    };
+    assert_eq!(refused("frames/b", 40_000), io::ErrorKind::NotFound);
     // What a file of another machine may say takes no memory.
     for count in [0, 39_999, 40_001, 1 << 40, usize::MAX / 2] {
-        assert_eq!(store.read_spilled("frames/a", &sha256, count), None);
+        assert_eq!(refused("frames/a", count), io::ErrorKind::InvalidData);
     }
     let longer: &str = format!("{long}x").leak();
     store.spill(|_| "frames/a".into(), &Note(longer)).unwrap();
-    assert_eq!(store.read_spilled("frames/a", &sha256, 40_000), None);
+    assert_eq!(refused("frames/a", 40_000), io::ErrorKind::InvalidData);
     let other: &str = "abcdefgi".repeat(20_000).leak();
     store.spill(|_| "frames/a".into(), &Note(other)).unwrap();
-    assert_eq!(store.read_spilled("frames/a", &sha256, 40_000), None);
+    assert_eq!(refused("frames/a", 40_000), io::ErrorKind::InvalidData);
     store.clear_work().unwrap();
     assert!(!store.work().exists());
 }

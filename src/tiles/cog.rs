@@ -33,10 +33,11 @@ impl FileArtifact for Cog<'_> {
     type Error = TilesError;
 
     fn write(&self, partial: &Path) -> Result<(), TilesError> {
-        let task = "write the Cloud-Optimized GeoTIFF";
+        let task = "write";
         let overviews = self.0.file.overviews(SIDE)?;
         // The crate has no setter for units; a virtual raster around the working one names them instead.
-        let described = Dataset::open(self.description(&overviews)).task("describe the mosaic")?;
+        let described =
+            Dataset::open(self.description(&overviews)).task("open", self.0.file.path())?;
         // Blocks are compressed beside each other and written in their order: the bytes are those of one thread.
         let threads = rayon::current_num_threads().to_string();
         let mut options = RasterCreationOptions::new();
@@ -49,13 +50,13 @@ impl FileArtifact for Cog<'_> {
             ("BIGTIFF", "IF_SAFER"),
             ("NUM_THREADS", &threads),
         ] {
-            options.set_name_value(name, value).task(task)?;
+            options.set_name_value(name, value).task(task, partial)?;
         }
-        let driver = DriverManager::get_driver_by_name("COG").task(task)?;
+        let driver = DriverManager::get_driver_by_name("COG").task(task, partial)?;
         let cog = described
             .create_copy(&driver, partial, &options)
-            .task(task)?;
-        cog.close().task(task)
+            .task(task, partial)?;
+        cog.close().task(task, partial)
     }
 }
 

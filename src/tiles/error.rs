@@ -44,11 +44,21 @@ pub enum TilesError {
         /// The value found.
         value: f64,
     },
-    /// GDAL could not read or write a raster.
+    /// GDAL could not do something in memory, or with a file that is not named to whoever asks (`serve`).
     #[error("GDAL could not {task}")]
     Gdal {
         /// What it was asked to do.
         task: &'static str,
+        /// What GDAL said.
+        source: gdal::errors::GdalError,
+    },
+    /// GDAL could not read or write a file.
+    #[error("GDAL could not {task} {}", path.display())]
+    GdalFile {
+        /// What it was asked to do.
+        task: &'static str,
+        /// With which file.
+        path: PathBuf,
         /// What GDAL said.
         source: gdal::errors::GdalError,
     },
@@ -92,19 +102,23 @@ pub enum TilesError {
     /// Samples do not form a raster.
     #[error(transparent)]
     Shape(#[from] ShapeError),
-    /// A file could not be written.
+    /// A file could not be written, or not be read back.
     #[error(transparent)]
     Store(#[from] StoreError),
 }
 
-/// Says what GDAL was asked to do.
+/// Says what GDAL was asked to do, and with which file.
 pub(super) trait GdalContext<T> {
-    fn task(self, task: &'static str) -> Result<T, TilesError>;
+    fn task(self, task: &'static str, path: &Path) -> Result<T, TilesError>;
 }
 
 impl<T> GdalContext<T> for Result<T, gdal::errors::GdalError> {
-    fn task(self, task: &'static str) -> Result<T, TilesError> {
-        self.map_err(|source| TilesError::Gdal { task, source })
+    fn task(self, task: &'static str, path: &Path) -> Result<T, TilesError> {
+        self.map_err(|source| TilesError::GdalFile {
+            task,
+            path: path.to_path_buf(),
+            source,
+        })
     }
 }
 

@@ -82,7 +82,7 @@ impl MosaicReader {
     ///
     /// # Errors
     ///
-    /// [`TilesError::Gdal`].
+    /// [`TilesError::GdalFile`].
     pub fn celsius(
         &self,
         (column, row): (usize, usize),
@@ -95,7 +95,7 @@ impl MosaicReader {
     ///
     /// # Errors
     ///
-    /// [`TilesError::Gdal`].
+    /// [`TilesError::GdalFile`].
     pub fn frames(
         &self,
         (column, row): (usize, usize),
@@ -117,7 +117,7 @@ impl Mosaic {
     ///
     /// # Errors
     ///
-    /// [`TilesError::Gdal`].
+    /// [`TilesError::GdalFile`].
     pub fn reader(&self) -> Result<MosaicReader, TilesError> {
         Ok(MosaicReader(self.layer.file.open()?))
     }
@@ -126,14 +126,15 @@ impl Mosaic {
     ///
     /// # Errors
     ///
-    /// [`TilesError::Gdal`].
+    /// [`TilesError::GdalFile`].
     pub fn erase(&mut self, windows: impl Iterator<Item = Erased>) -> Result<u64, TilesError> {
-        let task = "take pixels out of the map";
+        let task = "take pixels out of";
         let options = DatasetOptions {
             open_flags: GdalOpenFlags::GDAL_OF_UPDATE,
             ..DatasetOptions::default()
         };
-        let file = Dataset::open_ex(self.layer.file.path(), options).task(task)?;
+        let file =
+            Dataset::open_ex(self.layer.file.path(), options).task(task, self.layer.file.path())?;
         let file = OpenRaster::to_write(file, self.layer.file.path());
         let mut taken = Vec::new();
         for window in windows {
@@ -161,7 +162,7 @@ impl Mosaic {
     ///
     /// # Errors
     ///
-    /// What `prepare` says, or [`TilesError::Gdal`].
+    /// What `prepare` says, or [`TilesError::GdalFile`].
     pub fn derive<const N: usize, B>(
         &self,
         name: &'static str,

@@ -42,11 +42,11 @@ impl FileArtifact for MbTiles<'_> {
     type Error = TilesError;
 
     fn write(&self, partial: &Path) -> std::result::Result<(), TilesError> {
-        let task = "write the MBTiles archive";
-        let mut dataset = create(partial).task(task)?;
-        self.describe(&mut dataset).task(task)?;
+        let task = "write";
+        let mut dataset = create(partial).task(task, partial)?;
+        self.describe(&mut dataset).task(task, partial)?;
         let (mut statement, mut pending) = (String::new(), 0);
-        execute(&dataset, "BEGIN").task(task)?;
+        execute(&dataset, "BEGIN").task(task, partial)?;
         self.tiles.each(|coord, png| {
             let (zoom, column) = (coord.z(), coord.x());
             let row = ((1_u32 << zoom) - 1) - coord.y();
@@ -57,16 +57,16 @@ impl FileArtifact for MbTiles<'_> {
                 "INSERT INTO tiles VALUES ({zoom},{column},{row},x'{}')",
                 hex::encode(png)
             );
-            execute(&dataset, &statement).task(task)?;
+            execute(&dataset, &statement).task(task, partial)?;
             pending += 1;
             if pending % BATCH == 0 {
-                execute(&dataset, "COMMIT").task(task)?;
-                execute(&dataset, "BEGIN").task(task)?;
+                execute(&dataset, "COMMIT").task(task, partial)?;
+                execute(&dataset, "BEGIN").task(task, partial)?;
             }
             Ok(())
         })?;
-        execute(&dataset, "COMMIT").task(task)?;
-        dataset.close().task(task)
+        execute(&dataset, "COMMIT").task(task, partial)?;
+        dataset.close().task(task, partial)
     }
 }
 

@@ -41,17 +41,19 @@ impl Probe {
     ///
     /// # Errors
     ///
-    /// [`TilesError::Gdal`] when it is not a GeoTIFF that GDAL reads, [`TilesError::Georef`] when its place is not known.
+    /// [`TilesError::GdalFile`] when it is not a GeoTIFF that GDAL reads, [`TilesError::Georef`] when its place is not known.
     pub fn open(path: &Path) -> Result<Self, TilesError> {
-        let task = "read a map";
-        let dataset = open_raster(path).task(task)?;
-        let projector = Projector::of(&dataset.spatial_ref().task(task)?)?;
-        let transform = dataset.geo_transform().task(task)?;
+        let task = "read the map";
+        // Pages show what went wrong: where the map lies is none of theirs.
+        let name = path.file_name().map_or(path, Path::new);
+        let dataset = open_raster(path).task(task, name)?;
+        let projector = Projector::of(&dataset.spatial_ref().task(task, name)?)?;
+        let transform = dataset.geo_transform().task(task, name)?;
         Ok(Self {
             bands: dataset.raster_count(),
-            to_pixel: gdal::GeoTransformEx::invert(&transform).task(task)?,
+            to_pixel: gdal::GeoTransformEx::invert(&transform).task(task, name)?,
             projector,
-            raster: OpenRaster::new(dataset),
+            raster: OpenRaster::new(dataset, name),
         })
     }
 
@@ -60,7 +62,7 @@ impl Probe {
     ///
     /// # Errors
     ///
-    /// [`TilesError::Georef`] where the map's projection does not reach, [`TilesError::Gdal`] when the pixel cannot be read.
+    /// [`TilesError::Georef`] where the map's projection does not reach, [`TilesError::GdalFile`] when the pixel cannot be read.
     pub fn at(&self, longitude: f64, latitude: f64) -> Result<Vec<f32>, TilesError> {
         let (east, north) = self.projector.to_map(longitude, latitude)?;
         let (column, row) = gdal::GeoTransformEx::apply(&self.to_pixel, east, north);
@@ -98,5 +100,19 @@ impl Unprojector {
     /// [`TilesError::Georef`] where the system does not reach.
     pub fn at(&self, east: f64, north: f64) -> Result<(f64, f64), TilesError> {
         Ok(self.0.to_geographic(east, north)?)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_map_that_cannot_be_read_is_named_without_its_folder() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("temperature.tif");
+        crate::store::write_secret(&path, b"II*").unwrap();
+        let error = Probe::open(&path).unwrap_err().to_string();
+        assert_eq!(error, "GDAL could not read the map temperature.tif");
     }
 }

@@ -11,6 +11,7 @@ use gdal::{Dataset, DriverManager};
 
 use super::TilesError;
 use super::error::GdalContext;
+use crate::complaints::strictly;
 use crate::store::{self, Watch};
 
 /// A working raster on disk.
@@ -22,16 +23,11 @@ pub(super) struct RasterFile {
 /// A working raster, open on one thread.
 #[derive(Debug)]
 pub(super) struct OpenRaster {
-    writing: Option<Writing>,
+    path: PathBuf,
+    /// Since when it is being written.
+    writing: Option<Watch>,
     /// `None` once it is closed.
     dataset: Option<Dataset>,
-}
-
-/// A raster that is being written: since when, and where it lies.
-#[derive(Debug)]
-struct Writing {
-    watch: Watch,
-    path: PathBuf,
 }
 
 impl RasterFile {
@@ -61,7 +57,7 @@ impl RasterFile {
         block: usize,
         place: Option<(&[f64; 6], &SpatialRef)>,
     ) -> Result<Dataset, TilesError> {
-        let task = "make a working raster";
+        let task = "make the working raster";
         let block = block.to_string();
         let mut options = RasterCreationOptions::new();
         for (name, value) in [
@@ -72,19 +68,19 @@ impl RasterFile {
             ("SPARSE_OK", "TRUE"),
             ("BIGTIFF", "IF_SAFER"),
         ] {
-            options.set_name_value(name, value).task(task)?;
+            options.set_name_value(name, value).task(task, path)?;
         }
-        let driver = DriverManager::get_driver_by_name("GTiff").task(task)?;
+        let driver = DriverManager::get_driver_by_name("GTiff").task(task, path)?;
         let mut dataset = driver
             .create_with_band_type_with_options::<f32, _>(path, width, height, bands, &options)
-            .task(task)?;
+            .task(task, path)?;
         if let Some((transform, system)) = place {
-            dataset.set_geo_transform(transform).task(task)?;
-            dataset.set_spatial_ref(system).task(task)?;
+            dataset.set_geo_transform(transform).task(task, path)?;
+            dataset.set_spatial_ref(system).task(task, path)?;
         }
         for band in 1..=bands {
-            let mut band = dataset.rasterband(band).task(task)?;
-            band.set_no_data_value(Some(f64::NAN)).task(task)?;
+            let mut band = dataset.rasterband(band).task(task, path)?;
+            band.set_no_data_value(Some(f64::NAN)).task(task, path)?;
         }
         Ok(dataset)
     }
@@ -98,12 +94,12 @@ impl RasterFile {
     /// returns the names under which GDAL opens them, the finest first. They are as sparse as this one and not compressed.
     pub(super) fn overviews(&self, side: usize) -> Result<Vec<String>, TilesError> {
         const SPARSE: &str = "SPARSE_OK_OVERVIEW";
-        let task = "make overviews of a working raster";
+        let task = "make overviews of";
         let mut path = self.path.clone().into_os_string();
         path.push(".ovr");
         let path = PathBuf::from(path);
         store::remove_leftover(&path)?;
-        let mut dataset = Dataset::open(&self.path).task(task)?;
+        let mut dataset = Dataset::open(&self.path).task(task, &self.path)?;
         let (width, height) = dataset.raster_size();
         let factors: Vec<i32> = (1..31)
             .take_while(|power| width.max(height).div_ceil(1 << (power - 1)) > side)
@@ -112,18 +108,20 @@ impl RasterFile {
         if factors.is_empty() {
             return Ok(Vec::new());
         }
-        set_thread_local_config_option(SPARSE, "TRUE").task(task)?;
+        set_thread_local_config_option(SPARSE, "TRUE").task(task, &self.path)?;
         let built = dataset.build_overviews("NEAREST", &factors, &[]);
-        clear_thread_local_config_option(SPARSE).task(task)?;
-        built.and_then(|()| dataset.close()).task(task)?;
+        clear_thread_local_config_option(SPARSE).task(task, &self.path)?;
+        built
+            .and_then(|()| dataset.close())
+            .task(task, &self.path)?;
         let name = |number| format!("GTIFF_DIR:{number}:{}", path.display());
         Ok((1..=factors.len()).map(name).collect())
     }
 
     /// Opens the raster for reading.
     pub(super) fn open(&self) -> Result<OpenRaster, TilesError> {
-        let dataset = Dataset::open(&self.path).task("open a working raster")?;
-        Ok(OpenRaster::new(dataset))
+        let dataset = strictly(|| Dataset::open(&self.path)).task("open", &self.path)?;
+        Ok(OpenRaster::new(dataset, &self.path))
     }
 }
 
@@ -131,21 +129,18 @@ impl Drop for OpenRaster {
     fn drop(&mut self) {
         // Closing what was not written whole may have no end: libtiff 4.5 follows the directories on disk in a circle. It is never closed then, and
         // emptied where the disk lets us, in case that the process closes it at its end. The file is of no use any more.
-        if let Some(writing) = self
-            .writing
-            .take()
-            .filter(|writing| writing.watch.has_failed())
-        {
+        if self.writing.is_some_and(Watch::has_failed) {
             std::mem::forget(self.dataset.take());
-            let _ = store::create_partial(&writing.path);
+            let _ = store::create_partial(&self.path);
         }
     }
 }
 
 impl OpenRaster {
     /// A raster that is open already, to be read.
-    pub(super) fn new(dataset: Dataset) -> Self {
+    pub(super) fn new(dataset: Dataset, path: &Path) -> Self {
         Self {
+            path: path.to_path_buf(),
             writing: None,
             dataset: Some(dataset),
         }
@@ -153,12 +148,9 @@ impl OpenRaster {
 
     /// A raster that is open already, to be written.
     pub(super) fn to_write(dataset: Dataset, path: &Path) -> Self {
-        let writing = Writing {
-            watch: Watch::begin(),
-            path: path.to_path_buf(),
-        };
         Self {
-            writing: Some(writing),
+            path: path.to_path_buf(),
+            writing: Some(Watch::begin()),
             dataset: Some(dataset),
         }
     }
@@ -171,18 +163,18 @@ impl OpenRaster {
         (width, height): (usize, usize),
         samples: Vec<f32>,
     ) -> Result<(), TilesError> {
-        let task = "write a working raster";
+        let task = "write to";
         let mut buffer = Buffer::new((width, height), samples);
-        if let Some(writing) = &self.writing {
-            store::beat(&writing.path);
+        if self.writing.is_some() {
+            store::beat(&self.path);
         }
-        let mut band = self.dataset().rasterband(band).task(task)?;
+        let mut band = self.dataset().rasterband(band).task(task, &self.path)?;
         band.write(
             (column.cast_signed(), row.cast_signed()),
             (width, height),
             &mut buffer,
         )
-        .task(task)
+        .task(task, &self.path)
     }
 
     /// Reads a window, which may lie partly or wholly outside: `NAN` there.
@@ -192,22 +184,23 @@ impl OpenRaster {
         (column, row): (i64, i64),
         (width, height): (usize, usize),
     ) -> Result<Vec<f32>, TilesError> {
-        let task = "read a working raster";
-        let band = self.dataset().rasterband(band).task(task)?;
+        let task = "read";
+        let band = self.dataset().rasterband(band).task(task, &self.path)?;
         let mut window = vec![f32::NAN; width * height];
         let (columns, skip_columns) = overlap(column, width, band.x_size());
         let (rows, skip_rows) = overlap(row, height, band.y_size());
         if columns.is_empty() || rows.is_empty() {
             return Ok(window);
         }
-        let inside = band
-            .read_as::<f32>(
+        let inside = strictly(|| {
+            band.read_as::<f32>(
                 (columns.start.cast_signed(), rows.start.cast_signed()),
                 (columns.len(), rows.len()),
                 (columns.len(), rows.len()),
                 None,
             )
-            .task(task)?;
+        })
+        .task(task, &self.path)?;
         let targets = window.chunks_exact_mut(width).skip(skip_rows);
         for (target, source) in targets.zip(inside.data().chunks_exact(columns.len())) {
             if let Some(target) = target.get_mut(skip_columns..skip_columns + columns.len()) {
@@ -219,29 +212,27 @@ impl OpenRaster {
 
     /// Writes what is cached and closes the file.
     pub(super) fn close(mut self) -> Result<(), TilesError> {
-        let task = "finish a working raster";
+        let task = "finish";
         let Some(dataset) = &mut self.dataset else {
             return Ok(());
         };
-        let flushed = dataset.flush_cache().task(task);
-        let Some((watch, path)) = self
-            .writing
-            .as_ref()
-            .map(|writing| (writing.watch, writing.path.clone()))
-        else {
+        let flushed = dataset.flush_cache().task(task, &self.path);
+        let Some(watch) = self.writing else {
             return flushed.and(self.close_dataset(task));
         };
-        store::beat(&path);
-        if watch.has_failed() {
-            return watch.end(&path, flushed);
-        }
-        watch.end(&path, flushed.and(self.close_dataset(task)))
+        store::beat(&self.path);
+        let closed = if watch.has_failed() {
+            flushed
+        } else {
+            flushed.and(self.close_dataset(task))
+        };
+        watch.end(&self.path, closed)
     }
 
     fn close_dataset(&mut self, task: &'static str) -> Result<(), TilesError> {
         self.dataset
             .take()
-            .map_or(Ok(()), |dataset| dataset.close().task(task))
+            .map_or(Ok(()), |dataset| dataset.close().task(task, &self.path))
     }
 
     fn dataset(&self) -> &Dataset {

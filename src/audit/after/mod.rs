@@ -129,7 +129,7 @@ pub fn complete(dir: &Path, log: &Signer) -> Result<(), AuditError> {
 ///
 /// # Errors
 ///
-/// [`AuditError::Damaged`] when the log or its checkpoint cannot be relied on, [`AuditError::Store`] when the folder cannot be written.
+/// [`AuditError::Damaged`] when the log or its checkpoint cannot be relied on, [`AuditError::Store`] when the folder cannot be read or written.
 pub fn prove(dir: &Path) -> Result<usize, AuditError> {
     within(dir, |store| {
         let key = files::read(dir, layout::VERIFIER_KEY)

@@ -11,7 +11,7 @@ use super::tree::{self, Tree, WIDTH, push_line};
 use super::{AuditError, Entry, Signer, files, keys, lines};
 use crate::hex;
 use crate::outside;
-use crate::store::{Appender, Artifact, Staged, Store, layout, sealed};
+use crate::store::{Appender, Artifact, Staged, Store, StoreError, layout, sealed};
 
 /// An open log. One thread appends.
 #[derive(Debug)]
@@ -303,7 +303,7 @@ impl<'a> Log<'a> {
         let bytes = match outside::read(&path, files::LONGEST) {
             Ok(bytes) => bytes,
             Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(None),
-            Err(source) => return Err(AuditError::Io { path, source }),
+            Err(source) => return Err(StoreError::Read { path, source }.into()),
         };
         keys::open_own_checkpoint(&bytes, self.signer.verifier())
             .map(Some)

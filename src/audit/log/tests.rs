@@ -5,7 +5,7 @@ use std::fs;
 use super::*;
 use crate::audit::entry::{NotPublished, RunResumed};
 use crate::audit::example;
-use crate::store::{self, Existing};
+use crate::store::{self, Existing, StoreError};
 
 fn entry(number: u32) -> Entry {
     Entry::RunResumed(RunResumed {
@@ -141,7 +141,7 @@ fn a_checkpoint_that_cannot_be_read_is_not_taken_for_none() {
     store::write_secret(&folder.path().join(inside), b"").unwrap();
     assert!(matches!(
         Log::open(&store, &signer),
-        Err(AuditError::Io { .. })
+        Err(AuditError::Store(StoreError::Read { .. }))
     ));
 }
 

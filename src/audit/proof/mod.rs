@@ -14,7 +14,7 @@ use super::log::Record;
 use super::{AuditError, Entry, PublishedFile, Verification, VerifyOptions, cosign, files, keys};
 use crate::hex;
 use crate::outside;
-use crate::store::{Store, hash_file, layout};
+use crate::store::{Store, StoreError, hash_file, layout};
 
 /// First line of a proof.
 const HEAD: &str = "c2sp.org/tlog-proof@v1";
@@ -100,15 +100,15 @@ pub(super) fn write_all(
 ) -> Result<(), AuditError> {
     let path = store.root().join(layout::CHECKPOINT);
     let checkpoint =
-        outside::read(&path, files::LONGEST).map_err(|source| AuditError::Io { path, source })?;
-    let head = keys::open_own_checkpoint(&checkpoint, verifier).map_err(|problem| {
-        AuditError::Damaged {
-            path: store.root().to_path_buf(),
-            problem,
-        }
-    })?;
+        outside::read(&path, files::LONGEST).map_err(|source| StoreError::Read { path, source })?;
+    let damaged = |problem| AuditError::Damaged {
+        path: store.root().to_path_buf(),
+        problem,
+    };
+    let head = keys::open_own_checkpoint(&checkpoint, verifier).map_err(damaged)?;
     for publication in publications {
-        let text = proof(store.root(), &checkpoint, head, publication)?;
+        let text = proof(store.root(), &checkpoint, head, publication)
+            .map_err(|error| damaged(error.to_string()))?;
         for file in &publication.files {
             let record = Record(text.clone());
             store.stage(&layout::proof(&file.path), &record)?.commit()?;

@@ -8,6 +8,7 @@ use gdal::{Dataset, GeoTransform, GeoTransformEx};
 
 use super::SurfaceError;
 use super::lattice::Lattice;
+use crate::complaints::strictly;
 use crate::georef::camera::as_f64;
 use crate::outside::{self, RASTERS};
 
@@ -202,14 +203,12 @@ impl Source {
         let dataset = self.lock();
         let band = dataset.rasterband(1).map_err(gdal)?;
         let origin = (left.cast_signed(), top.cast_signed());
-        let read = band
-            .read_as::<f64>(origin, size, size, None)
-            .map_err(gdal)?;
+        let read = strictly(|| band.read_as::<f64>(origin, size, size, None)).map_err(gdal)?;
         let (_, mut pixels) = read.into_shape_and_vec();
         let mask = band.mask_flags().map_err(gdal)?;
         if mask.is_per_dataset() || mask.is_alpha() {
             let mask = band.open_mask_band().map_err(gdal)?;
-            let shown = mask.read_as::<u8>(origin, size, size, None).map_err(gdal)?;
+            let shown = strictly(|| mask.read_as::<u8>(origin, size, size, None)).map_err(gdal)?;
             for (pixel, _) in pixels
                 .iter_mut()
                 .zip(shown.data())

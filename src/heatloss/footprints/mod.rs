@@ -11,6 +11,7 @@ use gdal::Dataset;
 use gdal::vector::{Feature, Geometry, Layer, LayerAccess};
 
 use super::{FootprintError, Ring};
+use crate::complaints::{features, strictly};
 use crate::georef::{Bounds, Projector};
 use crate::outside::{self, VECTORS};
 
@@ -76,13 +77,15 @@ pub fn read(
         source: error,
     };
     let formats = source.driver.as_ref().map(std::slice::from_ref);
-    let dataset = outside::open(&source.path, formats.unwrap_or(VECTORS)).map_err(failed)?;
+    let open = || outside::open(&source.path, formats.unwrap_or(VECTORS));
+    let dataset = strictly(open).map_err(failed)?;
     let mut layer = source.layer(&dataset)?;
     let file = system(&source.path, &layer)?;
     let fields = Fields::of(source, &layer)?;
     let (mut found, mut seen) = (Vec::new(), 0_usize);
     let mut invalid: Vec<u64> = Vec::new();
-    for feature in layer.features() {
+    for feature in features(&mut layer) {
+        let feature = feature.map_err(failed)?;
         seen += 1;
         let number = feature.fid().unwrap_or_default();
         let Some(polygons) = outline(&feature) else {
@@ -155,21 +158,22 @@ impl FootprintSource {
     ///
     /// [`FootprintError`].
     pub fn check(&self) -> Result<(), FootprintError> {
+        let failed = |source| FootprintError::Read {
+            path: self.path.clone(),
+            source,
+        };
         let dataset = open(&self.path)?;
         let mut layer = self.layer(&dataset)?;
         system(&self.path, &layer)?;
         let fields = Fields::of(self, &layer)?;
         let (mut invalid, mut ids) = (Vec::new(), Vec::new());
-        for feature in layer.features() {
+        for feature in features(&mut layer) {
+            let feature = feature.map_err(failed)?;
             if outline(&feature).is_none() {
                 invalid.push(feature.fid().unwrap_or_default());
             }
             if self.id.is_some() {
-                let id = fields.id(&feature);
-                ids.push(id.map_err(|source| FootprintError::Read {
-                    path: self.path.clone(),
-                    source,
-                })?);
+                ids.push(fields.id(&feature).map_err(failed)?);
             }
         }
         refuse(&self.path, &invalid)?;
@@ -200,7 +204,7 @@ pub(super) fn open(path: &Path) -> Result<Dataset, FootprintError> {
         let path = path.to_path_buf();
         return Err(FootprintError::NoFile { path });
     }
-    outside::open(path, VECTORS).map_err(|source| FootprintError::Read {
+    strictly(|| outside::open(path, VECTORS)).map_err(|source| FootprintError::Read {
         path: path.to_path_buf(),
         source,
     })

@@ -258,3 +258,33 @@ fn outlines_of_which_nobody_says_where_they_lie_are_refused() {
         "{refused:?}"
     );
 }
+
+/// A list that was copied in part must not pass for a shorter one: homes that object would be shown.
+#[test]
+fn a_file_that_ends_in_the_middle_is_refused() {
+    let feature = |step: u8| {
+        let (west, east) = (
+            1.7 + 0.0003 * f64::from(step),
+            1.7002 + 0.0003 * f64::from(step),
+        );
+        format!(
+            "<gml:featureMember><ogr:a fid=\"a.{step}\"><ogr:geometryProperty><gml:Polygon srsName=\"EPSG:4326\"><gml:outerBoundaryIs><gml:LinearRing>\
+             <gml:coordinates>{west},52.6 {east},52.6 {east},52.6002 {west},52.6002 {west},52.6</gml:coordinates>\
+             </gml:LinearRing></gml:outerBoundaryIs></gml:Polygon></ogr:geometryProperty></ogr:a></gml:featureMember>\n"
+        )
+    };
+    let whole = format!(
+        "<ogr:FeatureCollection xmlns:ogr=\"http://ogr.maptools.org/\" xmlns:gml=\"http://www.opengis.net/gml\">\n{}</ogr:FeatureCollection>",
+        (0..20).map(feature).collect::<Vec<_>>().concat()
+    );
+    let (projector, area) = place();
+    let found = |name: &str, text: &str| {
+        let path = format!("/vsimem/{name}.gml");
+        gdal::vsi::create_mem_file(&path, text.as_bytes().to_vec()).unwrap();
+        let source = FootprintSource::outlines(Path::new(&path));
+        read(&source, &projector, area).map(|found| found.len())
+    };
+    assert_eq!(found("whole", &whole).unwrap(), 20);
+    let cut = found("cut", &whole[..whole.len() / 2]);
+    assert!(matches!(cut, Err(FootprintError::Read { .. })), "{cut:?}");
+}

@@ -215,15 +215,17 @@ pub(super) fn check_rasters(
         let raster = done.output_sha256.zip(done.meta.as_ref());
         raster.map(|(sha256, meta)| (done.id, sha256, meta))
     });
-    let is_whole = |(id, sha256, meta): (FrameId, [u8; 32], &FrameMeta)| {
-        (id, journal::load(store, id, meta, &sha256).is_some())
+    let read = |(id, sha256, meta): (FrameId, [u8; 32], &FrameMeta)| {
+        (id, journal::load(store, id, meta, &sha256).err())
     };
-    for_each_ordered(pool, published, threads, is_whole, |(id, is_whole)| {
-        if is_whole {
-            return Ok(());
-        }
+    for_each_ordered(pool, published, threads, read, |(id, lost)| {
+        let Some(lost) = lost else { return Ok(()) };
+        let causes =
+            std::iter::successors(std::error::Error::source(&lost), |cause| cause.source());
+        let causes: Vec<String> = causes.map(ToString::to_string).collect();
         Err(format!(
-            "the redacted raster of frame {id} is gone or damaged"
+            "the redacted raster of frame {id} is gone or damaged: {}",
+            causes.join(": ")
         ))
     })
 }
