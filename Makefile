@@ -10,13 +10,15 @@
 # make web     fetch the map library of `heatveil serve` (npm); build again afterwards
 # make test-web  `heatveil serve` in a real browser: two minutes, needs chromium
 # make report-page  the pages of `heatveil report` in a browser: accessibility, pictures to look at: needs npm and chromium
-# make kill-loop       SIGKILL at random instants: KILLS=1000 take an hour   (results of these four: docs/assurance.md)
+# make kill-loop       SIGKILL at random instants: KILLS=1000 take an hour   (results of these five: docs/assurance.md)
 # make storage-faults  every STEP=10th call to the operating system that writes fails, in three ways: half an hour; CALL="sync rename" takes such calls alone
+# make read-faults     every STEP=10th call that reads what the run wrote fails, once and for good: ten minutes
 # make power-cuts      the power goes at every STEP=10th such call; what was not synced is lost: an hour
 # make after-faults    kills and such faults at every STEP=1st call of release, cosign, review, audit, report and purge
 # make noninterference  CASES=200 random flights with other pixels under their masks
 # make shards     splits 1, 2, 7, 31 against one run, workers and Dask's workers killed at random, overhead: FRAMES=120, half an hour
 # make objects    the same with an object store that fails, workers killed, an existing Dask scheduler, SLURM's script, Kubernetes' schemas: FRAMES=24, ten minutes
+# make soak-night FLIGHTS=20 of FRAMES=500 each against one, networks and refined poses: peak memory; half an hour and 20 GB of disk
 # make many-files  FILES=20000 that are no frames: memory of each
 # make intruder   an attacker looks for people in what was published: ten minutes, into intruder/
 # make mutants    small changes to MODULES="frame redact store audit", each of which must fail a unit test: two hours on a free core, into target/mutants/crate/mutants.out
@@ -28,7 +30,7 @@
 # make setup  only prepare this machine (Debian with Rust, a C compiler and Python)
 
 .PHONY: demo program setup web test test-web test-tract bench peers soak-frames soak-area heat-seeds heat-walls map-page report-page
-.PHONY: kill-loop storage-faults power-cuts after-faults noninterference many-files shards objects intruder coverage mutants fuzz fuzz-short fuzz-long dist reproducible
+.PHONY: kill-loop storage-faults read-faults power-cuts after-faults noninterference soak-night many-files shards objects intruder coverage mutants fuzz fuzz-short fuzz-long dist reproducible
 
 CARGO ?= cargo
 
@@ -107,11 +109,17 @@ kill-loop: setup
 storage-faults: setup
 	STEP=$(or $(STEP),10) $(CARGO) test --release --test faults -- --ignored --nocapture inject::every_fault
 
+read-faults: setup
+	STEP=$(or $(STEP),10) $(CARGO) test --release --test faults -- --ignored --nocapture inject::every_read
+
 power-cuts: setup
 	STEP=$(or $(STEP),10) $(CARGO) test --release --test faults -- --ignored --nocapture crash::every
 
 after-faults: setup
 	STEP=$(or $(STEP),1) $(CARGO) test --release --test faults -- --ignored --nocapture after::every
+
+soak-night: program
+	@python3 tests/python/soak_night.py target/release/heatveil
 
 noninterference: setup
 	CASES=$(or $(CASES),200) $(CARGO) test --release --test suite -- --ignored --nocapture many_cases

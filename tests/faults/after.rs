@@ -168,6 +168,7 @@ impl After {
             trace: Some(trace.clone()),
             keep: Some(keep.clone()),
             fault: Some((at, "kill".into(), "")),
+            ..Faults::default()
         };
         let output = self.call(&attempt, COMMANDS[number].0, Some(&faults));
         durable.follow(&trace, &keep);

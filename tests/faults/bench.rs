@@ -13,7 +13,9 @@ use sha2::{Digest, Sha256};
 
 use crate::canary::{CANARY, CANARY_CELSIUS, FIRE_CELSIUS, PERSON, planted, shows_person};
 use crate::common::onnx::{times, with_card};
-use crate::common::{dji_frames, files, fixture_frames, onnx_runtime, write, write_keys};
+use crate::common::{
+    dji_frames, files, fixture_frames, onnx_runtime, samples_of, write, write_keys,
+};
 
 /// A run takes seconds; on a busy machine a minute, and CI has surveys beside it.
 const PATIENCE: Duration = Duration::from_mins(5);
@@ -302,6 +304,8 @@ pub(crate) struct Start<'a> {
 pub(crate) struct Faults {
     pub(crate) trace: Option<PathBuf>,
     pub(crate) keep: Option<PathBuf>,
+    /// Whether calls that read are counted and fail, instead of those that change something.
+    pub(crate) reads: bool,
     /// Number of a call, what becomes of it, what becomes of later ones.
     pub(crate) fault: Option<(usize, String, &'static str)>,
 }
@@ -313,6 +317,9 @@ impl Faults {
         }
         if let Some(keep) = &self.keep {
             command.env("FAULT_KEEP", keep);
+        }
+        if self.reads {
+            command.env("FAULT_READS", "1");
         }
         if let Some((at, how, lasts)) = &self.fault {
             command
@@ -342,6 +349,53 @@ pub(crate) fn remove(folder: &Path) {
     if folder.exists() {
         fs::remove_dir_all(folder).unwrap();
     }
+}
+
+/// Two runs left the same, but for where in a GeoTIFF its blocks lie: GDAL reads back what it has written of one, and where it cannot it writes
+/// that again at the end. What follows from that file's hash is left out: the catalogue, and their entries in the log.
+pub(crate) fn same_map(found: &Finished, like: &Finished, out: &Path) -> Result<(), String> {
+    let bits = |path: &Path| -> Vec<u32> {
+        let samples = samples_of(path);
+        samples.iter().map(|sample| sample.to_bits()).collect()
+    };
+    let same_samples = |path: &Path, bytes: &[u8]| {
+        let scratch = out.with_extension("like.tif");
+        write(&scratch, bytes);
+        let expected = bits(&scratch);
+        !expected.is_empty() && bits(&out.join(path)) == expected
+    };
+    let differing = differing(found, like);
+    let is_other = |path: &&&PathBuf| {
+        let is_map = path.extension().is_some_and(|extension| extension == "tif");
+        let bytes = like.files.get(**path).filter(|_| is_map);
+        !path.starts_with("tiles/stac") && !bytes.is_some_and(|bytes| same_samples(path, bytes))
+    };
+    let other: Vec<_> = differing.iter().filter(is_other).collect();
+    if !other.is_empty() {
+        return Err(format!(
+            "other contents than a run without a fault: {other:?}"
+        ));
+    }
+    let maps = differing
+        .iter()
+        .filter(|path| !path.starts_with("tiles/stac"));
+    if maps.count() == 0 && !differing.is_empty() || !found.files.keys().eq(like.files.keys()) {
+        return Err(format!(
+            "other files than a run without a fault: {differing:?}"
+        ));
+    }
+    let follows = |line: &str| {
+        let is_told = |path: &&PathBuf| line.contains(&format!("\"path\":\"{}\"", path.display()));
+        differing.iter().any(is_told)
+    };
+    let same_entry =
+        |(one, other): (&String, &String)| one == other || follows(one) && follows(other);
+    let same_log = found.entries.len() == like.entries.len()
+        && found.entries.iter().zip(&like.entries).all(same_entry);
+    if found.counts != like.counts || !same_log {
+        return Err("other counts or entries than a run without a fault".into());
+    }
+    Ok(())
 }
 
 /// Whether a folder holds nothing, or only the lock: a run into it starts anew.
@@ -463,10 +517,15 @@ pub(crate) fn finished(out: &Path) -> Result<Finished, String> {
     })
 }
 
-fn compare(found: &Finished, like: &Finished, own_keys: bool) -> Result<(), String> {
+/// Files that are not the same bytes in both.
+fn differing<'a>(found: &'a Finished, like: &'a Finished) -> Vec<&'a PathBuf> {
     let differ = |path: &&PathBuf| found.files.get(*path) != like.files.get(*path);
     let all: BTreeSet<&PathBuf> = found.files.keys().chain(like.files.keys()).collect();
-    let differing: Vec<_> = all.into_iter().filter(differ).collect();
+    all.into_iter().filter(differ).collect()
+}
+
+fn compare(found: &Finished, like: &Finished, own_keys: bool) -> Result<(), String> {
+    let differing = differing(found, like);
     if !differing.is_empty() {
         return Err(format!(
             "other bytes than a run that nothing stopped: {differing:?}"

@@ -159,6 +159,7 @@ fn cut(
         trace: Some(trace.clone()),
         keep: Some(keep.clone()),
         fault: Some((at, how.to_owned(), "once")),
+        ..Faults::default()
     };
     let start = Start {
         own_keys,
@@ -202,7 +203,7 @@ fn state(disk: &Path) -> [u8; 32] {
 /// Every `step`th call from `first`; with keys of the run's own those alone that come before the last call for a key: later all is as with given ones.
 fn cuts(first: usize, step: usize, own_keys: bool) {
     let mut bench = Bench::with_shim();
-    let (like, calls) = counted(&mut bench, own_keys);
+    let (like, calls) = counted(&mut bench, own_keys, false);
     let is_key = |call: &String| call.contains("/private/") && call.contains(".key");
     let last_of_keys = calls.iter().rposition(is_key);
     let last = if own_keys {
@@ -245,7 +246,7 @@ fn what_was_not_made_durable_may_be_lost() {
 #[test]
 fn what_a_finished_run_reported_survives_a_power_cut() {
     let mut bench = Bench::with_shim();
-    let (like, _) = counted(&mut bench, false);
+    let (like, _) = counted(&mut bench, false, false);
     let attempt = bench.attempt("whole");
     let (trace, keep) = (bench.path("cut-trace"), bench.path("cut-keep"));
     make(&keep);
@@ -253,6 +254,7 @@ fn what_a_finished_run_reported_survives_a_power_cut() {
         trace: Some(trace.clone()),
         keep: Some(keep.clone()),
         fault: None,
+        ..Faults::default()
     };
     bench.run(
         &attempt,

@@ -1,4 +1,4 @@
-// Between the program and libc: counts every call that changes something below one folder, and lets the k-th fail or be the last.
+// Between the program and libc: counts every call that changes something below one folder (or every one that reads there), and lets the k-th fail or be the last.
 //
 // Preloaded (LD_PRELOAD) into the real program, so that GDAL, SQLite and the standard library pass it like our own code.
 //   FAULT_ROOT   the folder; calls elsewhere pass
@@ -7,6 +7,8 @@
 //   FAULT_AT     number of the call that fails, from 1
 //   FAULT_HOW    its errno, or "kill" (before the call), or "torn" (after half of a write), or "stall" (it does not return)
 //   FAULT_LASTS  "space": from then on every call that needs room fails; "all": every call
+//   FAULT_READS  where it is set, calls that read are counted and fail, and no others: read, pread, readv, fread. Not opening, listing, asking for the
+//                size, fgets and its like, or mapping into memory
 #define _GNU_SOURCE
 #include <dirent.h>
 #include <dlfcn.h>
@@ -27,7 +29,7 @@
 static char root[PATH_MAX];
 static const char *keep;
 static long fault_at, number;
-static int fault_errno, kills, tears, stalls, lasts_space, lasts_all, trace = -1, active;
+static int fault_errno, kills, tears, stalls, lasts_space, lasts_all, reads, trace = -1, active;
 static pthread_mutex_t lock = PTHREAD_MUTEX_INITIALIZER;
 static __thread int inside;
 
@@ -49,6 +51,7 @@ __attribute__((constructor)) static void start(void) {
         lasts_space = !strcmp(text, "space");
         lasts_all = !strcmp(text, "all");
     }
+    reads = getenv("FAULT_READS") != NULL;
     active = 1;
 }
 
@@ -108,7 +111,7 @@ static void end(void) {
 }
 
 // Counts the call and says what is to become of it: 0, an errno, or -1 for "half of it, then the end".
-static int hit(const char *call, const char *path, int needs_room) {
+static int counted(const char *call, const char *path, int needs_room) {
     pthread_mutex_lock(&lock);
     inside = 1;
     number++;
@@ -126,6 +129,8 @@ static int hit(const char *call, const char *path, int needs_room) {
     if (stays) for (;;) pause();
     return answer;
 }
+
+static int hit(const char *call, const char *path, int needs_room) { return reads ? 0 : counted(call, path, needs_room); }
 
 #define GATE(call, path, needs_room, failure)                \
     do {                                                     \
@@ -246,6 +251,44 @@ ssize_t writev(int fd, const struct iovec *pieces, int count) {
     if (file(fd, path)) TEAR("write", path, count ? syscall(SYS_write, fd, pieces->iov_base, pieces->iov_len / 2) : 0);
     return syscall(SYS_writev, fd, pieces, count);
 }
+
+#define READS(fd)                                             \
+    do {                                                      \
+        char path[PATH_MAX];                                  \
+        int answer = reads && file(fd, path) ? counted("read", path, 0) : 0; \
+        if (answer < 0) end();                                \
+        if (answer) { errno = answer; return -1; }            \
+    } while (0)
+
+ssize_t read(int fd, void *bytes, size_t length) {
+    READS(fd);
+    return syscall(SYS_read, fd, bytes, length);
+}
+ssize_t pread64(int fd, void *bytes, size_t length, off64_t offset) {
+    READS(fd);
+    return syscall(SYS_pread64, fd, bytes, length, offset);
+}
+ssize_t pread(int fd, void *bytes, size_t length, off_t offset) { return pread64(fd, bytes, length, offset); }
+ssize_t readv(int fd, const struct iovec *pieces, int number_of) {
+    READS(fd);
+    return syscall(SYS_readv, fd, pieces, number_of);
+}
+size_t fread(void *bytes, size_t size, size_t count_of, FILE *in) {
+    char path[PATH_MAX];
+    int answer = reads && file(fileno(in), path) ? counted("read", path, 0) : 0;
+    if (answer < 0) end();
+    if (answer) {
+        in->_flags |= 0x20;  // glibc's mark of an error, which ferror() tells
+        errno = answer;
+        return 0;
+    }
+    return REAL(fread)(bytes, size, count_of, in);
+}
+// What these become under _FORTIFY_SOURCE; the sizes that they check are the compiler's.
+ssize_t __read_chk(int fd, void *bytes, size_t length, size_t room) { (void)room; return read(fd, bytes, length); }
+ssize_t __pread64_chk(int fd, void *bytes, size_t length, off64_t offset, size_t room) { (void)room; return pread64(fd, bytes, length, offset); }
+ssize_t __pread_chk(int fd, void *bytes, size_t length, off_t offset, size_t room) { (void)room; return pread64(fd, bytes, length, offset); }
+size_t __fread_chk(void *bytes, size_t room, size_t size, size_t count_of, FILE *in) { (void)room; return fread(bytes, size, count_of, in); }
 
 size_t fwrite(const void *bytes, size_t size, size_t count, FILE *out) {
     char path[PATH_MAX];
