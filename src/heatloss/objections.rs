@@ -26,6 +26,20 @@ pub struct Objections {
     grown: Vec<Vec<Ring>>,
 }
 
+/// What is read twice alike: a disk that fails once while GDAL reads may leave outlines out without a word.
+fn agreed<T: PartialEq>(
+    path: &Path,
+    mut read: impl FnMut() -> Result<T, FootprintError>,
+) -> Result<T, FootprintError> {
+    let first = read()?;
+    if read()? == first {
+        Ok(first)
+    } else {
+        let path = path.to_path_buf();
+        Err(FootprintError::Unsteady { path })
+    }
+}
+
 impl Objections {
     /// Reads those that touch `area` (the map, in its own metres); none is a list of people elsewhere.
     ///
@@ -39,10 +53,12 @@ impl Objections {
         margin: Metres,
     ) -> Result<Self, FootprintError> {
         let source = FootprintSource::outlines(path);
-        let outlines = match footprints::read(&source, projector, area.grown(margin)) {
-            Err(FootprintError::Elsewhere { .. }) => Vec::new(),
-            outlines => outlines?,
-        };
+        let outlines = agreed(path, || {
+            match footprints::read(&source, projector, area.grown(margin)) {
+                Err(FootprintError::Elsewhere { .. }) => Ok(Vec::new()),
+                outlines => outlines,
+            }
+        })?;
         let failed = |source| FootprintError::Read {
             path: path.to_path_buf(),
             source,
@@ -102,5 +118,22 @@ impl Objections {
             }
         }
         Ok(kept)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_list_that_is_read_twice_unlike_is_refused() {
+        let path = Path::new("opt-out.fgb");
+        let mut readings = [vec![1, 2], vec![1]].into_iter();
+        let refused = agreed(path, || Ok(readings.next().unwrap()));
+        assert!(
+            matches!(refused, Err(FootprintError::Unsteady { path: named }) if named == path),
+            "the second reading left one out"
+        );
+        assert_eq!(agreed(path, || Ok(vec![1, 2])).unwrap(), [1, 2]);
     }
 }
