@@ -252,34 +252,31 @@ ssize_t writev(int fd, const struct iovec *pieces, int count) {
     return syscall(SYS_writev, fd, pieces, count);
 }
 
-#define READS(fd)                                             \
-    do {                                                      \
-        char path[PATH_MAX];                                  \
-        int answer = reads && file(fd, path) ? counted("read", path, 0) : 0; \
-        if (answer < 0) end();                                \
-        if (answer) { errno = answer; return -1; }            \
-    } while (0)
+// Whether a call that reads fails, with errno set.
+static int fails_to_read(int fd) {
+    char path[PATH_MAX];
+    int answer = reads && file(fd, path) ? counted("read", path, 0) : 0;
+    if (answer < 0) end();
+    if (answer) errno = answer;
+    return answer;
+}
 
 ssize_t read(int fd, void *bytes, size_t length) {
-    READS(fd);
+    if (fails_to_read(fd)) return -1;
     return syscall(SYS_read, fd, bytes, length);
 }
 ssize_t pread64(int fd, void *bytes, size_t length, off64_t offset) {
-    READS(fd);
+    if (fails_to_read(fd)) return -1;
     return syscall(SYS_pread64, fd, bytes, length, offset);
 }
 ssize_t pread(int fd, void *bytes, size_t length, off_t offset) { return pread64(fd, bytes, length, offset); }
 ssize_t readv(int fd, const struct iovec *pieces, int number_of) {
-    READS(fd);
+    if (fails_to_read(fd)) return -1;
     return syscall(SYS_readv, fd, pieces, number_of);
 }
 size_t fread(void *bytes, size_t size, size_t count_of, FILE *in) {
-    char path[PATH_MAX];
-    int answer = reads && file(fileno(in), path) ? counted("read", path, 0) : 0;
-    if (answer < 0) end();
-    if (answer) {
+    if (fails_to_read(fileno(in))) {
         in->_flags |= 0x20;  // glibc's mark of an error, which ferror() tells
-        errno = answer;
         return 0;
     }
     return REAL(fread)(bytes, size, count_of, in);
