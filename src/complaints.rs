@@ -55,8 +55,7 @@ pub(crate) struct Complaints(u64);
 impl Complaints {
     /// Begins to listen.
     pub(crate) fn begin() -> Self {
-        static LISTEN: Once = Once::new();
-        LISTEN.call_once(|| gdal::config::set_error_handler(listen));
+        hear_gdal();
         Self(failures().number)
     }
 
@@ -75,7 +74,7 @@ impl Complaints {
 pub(crate) fn strictly<T>(
     read: impl FnOnce() -> gdal::errors::Result<T>,
 ) -> gdal::errors::Result<T> {
-    Complaints::begin();
+    hear_gdal();
     SAID.set(None);
     let read = read()?;
     match SAID.take() {
@@ -102,6 +101,11 @@ pub(crate) fn features<'a>(
         has_failed = next.is_err();
         next.transpose()
     })
+}
+
+fn hear_gdal() {
+    static LISTEN: Once = Once::new();
+    LISTEN.call_once(|| gdal::config::set_error_handler(listen));
 }
 
 fn failures() -> MutexGuard<'static, Failures> {

@@ -11,6 +11,8 @@ use std::path::Path;
 use gdal::errors::{CplErrType, GdalError};
 use gdal::{Dataset, DatasetOptions};
 
+use crate::complaints::strictly;
+
 /// Formats of outlines, points and tables that are read.
 pub(crate) const VECTORS: &[&str] = &[
     "GPKG",
@@ -122,6 +124,15 @@ pub(crate) fn open(path: &Path, formats: &[&str]) -> gdal::errors::Result<Datase
         ..DatasetOptions::default()
     };
     Dataset::open_ex(path, options)
+}
+
+/// Opens a plain file of vectors in one of these `formats`, of which GDAL must not say that anything failed: it may give a part for the whole.
+///
+/// # Errors
+///
+/// As [`open`], or what GDAL said.
+pub(crate) fn open_vectors(path: &Path, formats: &[&str]) -> gdal::errors::Result<Dataset> {
+    strictly(|| open(path, formats))
 }
 
 #[cfg(test)]

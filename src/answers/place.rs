@@ -8,7 +8,7 @@ use std::path::Path;
 use gdal::vector::LayerAccess;
 
 use super::{AnswersError, geometry};
-use crate::complaints::{features, strictly};
+use crate::complaints::features;
 use crate::frame::{Position, PositionSource};
 use crate::georef::{Bounds, Crs, Projector};
 use crate::heatloss::{self, FootprintSource, Ring};
@@ -145,7 +145,7 @@ impl Places {
             path: path.to_path_buf(),
             source,
         };
-        let dataset = strictly(|| outside::open(path, VECTORS)).map_err(failed)?;
+        let dataset = outside::open_vectors(path, VECTORS).map_err(failed)?;
         let mut layer = dataset.layer(0).map_err(failed)?;
         let names: Vec<String> = layer
             .defn()

@@ -10,7 +10,7 @@ use gdal::Dataset;
 use gdal::vector::Layer;
 
 use super::{Footprint, FootprintError, Ring, footprints};
-use crate::complaints::{features, strictly};
+use crate::complaints::features;
 use crate::georef::{Bounds, Projector};
 use crate::outside::{self, VECTORS};
 
@@ -97,7 +97,7 @@ impl UprnPoints {
             path: path(),
             source,
         };
-        let dataset = strictly(|| outside::open(&self.path, VECTORS)).map_err(failed)?;
+        let dataset = outside::open_vectors(&self.path, VECTORS).map_err(failed)?;
         let mut layer = self.layer(&dataset)?;
         let file = footprints::system(&self.path, &layer)?;
         let field = footprints::field(&self.path, &layer, &self.field)?;

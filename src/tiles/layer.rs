@@ -133,9 +133,9 @@ impl Mosaic {
             open_flags: GdalOpenFlags::GDAL_OF_UPDATE,
             ..DatasetOptions::default()
         };
-        let file =
-            Dataset::open_ex(self.layer.file.path(), options).task(task, self.layer.file.path())?;
-        let file = OpenRaster::to_write(file, self.layer.file.path());
+        let path = self.layer.file.path();
+        let file = Dataset::open_ex(path, options).task(task, path)?;
+        let file = OpenRaster::to_write(file, path);
         let mut taken = Vec::new();
         for window in windows {
             let (column, row) = window.origin;

@@ -296,10 +296,14 @@ mod tests {
     }
 
     fn refined(stated: &[Stated], rasters: &[Arc<Raster<f32>>]) -> Poses {
+        refined_on(&Surface::Flat, stated, rasters)
+    }
+
+    fn refined_on(surface: &Surface, stated: &[Stated], rasters: &[Arc<Raster<f32>>]) -> Poses {
         let load = |id: FrameId, detail: Detail| {
             Ok::<_, Failure>(detail.of(Arc::clone(&rasters[id.0 as usize])))
         };
-        refine_poses(stated, &Surface::Flat, load).unwrap()
+        refine_poses(stated, surface, load).unwrap()
     }
 
     #[derive(Debug)]
@@ -322,13 +326,9 @@ mod tests {
             ..*frame
         };
         let low: Vec<Stated> = stated.iter().map(lower).collect();
-        let load = |id: FrameId, detail: Detail| {
-            Ok::<_, Failure>(detail.of(Arc::clone(&rasters[id.0 as usize])))
-        };
-        let found = refine_poses(&low, &valley, load).unwrap();
-        let after = found.after.unwrap();
+        let found = refined_on(&valley, &low, &rasters);
         assert!(
-            found.before.unwrap().median_px > 5.0 && after.median_px < 0.3,
+            found.before.unwrap().median_px > 5.0 && found.after.unwrap().median_px < 0.3,
             "{found:?}"
         );
     }

@@ -11,7 +11,7 @@ use gdal::Dataset;
 use gdal::vector::{Feature, Geometry, Layer, LayerAccess};
 
 use super::{FootprintError, Ring};
-use crate::complaints::{features, strictly};
+use crate::complaints::features;
 use crate::georef::{Bounds, Projector};
 use crate::outside::{self, VECTORS};
 
@@ -77,8 +77,8 @@ pub fn read(
         source: error,
     };
     let formats = source.driver.as_ref().map(std::slice::from_ref);
-    let open = || outside::open(&source.path, formats.unwrap_or(VECTORS));
-    let dataset = strictly(open).map_err(failed)?;
+    let formats = formats.unwrap_or(VECTORS);
+    let dataset = outside::open_vectors(&source.path, formats).map_err(failed)?;
     let mut layer = source.layer(&dataset)?;
     let file = system(&source.path, &layer)?;
     let fields = Fields::of(source, &layer)?;
@@ -204,7 +204,7 @@ pub(super) fn open(path: &Path) -> Result<Dataset, FootprintError> {
         let path = path.to_path_buf();
         return Err(FootprintError::NoFile { path });
     }
-    strictly(|| outside::open(path, VECTORS)).map_err(|source| FootprintError::Read {
+    outside::open_vectors(path, VECTORS).map_err(|source| FootprintError::Read {
         path: path.to_path_buf(),
         source,
     })
