@@ -11,8 +11,9 @@ const ANOTHER: &str = "the run follows another log than this one";
 
 /// What is wrong between the run in `run` and the one in `folder`, which it is said to follow.
 pub(super) fn problems(run: &Path, folder: &Path) -> Vec<String> {
-    // What cannot be read was told of by the check of either run.
-    let entries = read(run).unwrap_or_default();
+    let Ok(entries) = read(run) else {
+        return vec!["the log of the run cannot be read".into()];
+    };
     let Some(Entry::RunOpened(opened)) = entries.first() else {
         return Vec::new();
     };
@@ -21,7 +22,7 @@ pub(super) fn problems(run: &Path, folder: &Path) -> Vec<String> {
     };
     // The reviewed log may have grown since.
     let Ok(before) = read(folder) else {
-        return Vec::new();
+        return vec!["the log of the reviewed run cannot be read".into()];
     };
     let size = usize::try_from(named.size).unwrap_or(usize::MAX);
     let Ok(reviewed) = reviewed(folder, before.get(..size).unwrap_or(&before)) else {
@@ -214,23 +215,26 @@ mod tests {
         }
     }
 
-    /// The check of either run says what is wrong there.
+    /// What is wrong there is told by the check of either run; but a disk may have given the log to that and not to this.
     #[test]
-    fn a_log_that_is_no_plain_file_is_not_read() {
+    fn a_log_that_cannot_be_read_is_a_problem() {
         let (none, folder) = (tempfile::tempdir().unwrap(), before().unsigned());
         let follows = whole().unsigned();
         let wrong = problems(follows.path(), folder.path());
         assert_eq!(wrong, ["the run follows no review"]);
         let after = after().unsigned();
-        for (run, before) in [(none.path(), folder.path()), (after.path(), none.path())] {
-            assert_eq!(problems(run, before), Vec::<String>::new());
+        for (run, before, told) in [
+            (none.path(), folder.path(), "the log of the run"),
+            (after.path(), none.path(), "the log of the reviewed run"),
+        ] {
+            assert_eq!(problems(run, before), [format!("{told} cannot be read")]);
         }
         #[cfg(unix)]
         {
             let audit = follows.path().join("audit");
             std::os::unix::fs::symlink(audit, none.path().join("audit")).unwrap();
             let behind_a_link = problems(none.path(), folder.path());
-            assert_eq!(behind_a_link, Vec::<String>::new());
+            assert_eq!(behind_a_link, ["the log of the run cannot be read"]);
         }
     }
 }

@@ -37,7 +37,7 @@ impl SealCommand {
     pub(super) fn execute(self, global: &Global) -> Result<Exit, Error> {
         let files = self.files()?;
         let key = match &self.key {
-            Some(path) if path.exists() => Some(IntakeKey::load(path)?),
+            Some(path) if store::exists(path)? => Some(IntakeKey::load(path)?),
             Some(path) => Some(IntakeKey::create(path)?),
             None => None,
         };
@@ -59,7 +59,7 @@ impl SealCommand {
             if is_sealed(&bytes) {
                 return Err(SealError::Twice { path: file.clone() }.into());
             }
-            if target.exists() {
+            if store::exists(target)? {
                 there += 1;
             } else {
                 let sealed = public.seal(&bytes)?;

@@ -22,7 +22,7 @@ pub fn runtime_library(configured: Option<&Path>) -> PathBuf {
     };
     let beside = || {
         let beside = std::env::current_exe().ok()?.with_file_name(name);
-        beside.exists().then_some(beside)
+        beside.is_file().then_some(beside)
     };
     configured
         .map(Path::to_path_buf)

@@ -23,7 +23,7 @@ pub use error::PagesError;
 use crate::georef::Bounds;
 use crate::page::escape;
 use crate::published::{Home, Published};
-use crate::store::{Artifact, Existing, Store, layout, sealed};
+use crate::store::{self, Artifact, Existing, Store, StoreError, layout, sealed};
 use crate::tiles::Ramp;
 use crate::units::Metres;
 use raster::MapRaster;
@@ -51,7 +51,7 @@ pub fn write(
     out: &Path,
     existing: Existing,
 ) -> Result<usize, PagesError> {
-    if is_within(out, &run.folder) {
+    if is_within(out, &run.folder)? {
         return Err(PagesError::Within {
             out: out.to_path_buf(),
             folder: run.folder.clone(),
@@ -156,9 +156,9 @@ fn ramps(homes: &[Home]) -> Result<Ramps, PagesError> {
 }
 
 /// Whether `out` is `folder` or lies in it; links are followed as far as folders exist.
-fn is_within(out: &Path, folder: &Path) -> bool {
+fn is_within(out: &Path, folder: &Path) -> Result<bool, StoreError> {
     let mut known = out;
-    while !known.exists() {
+    while !store::exists(known)? {
         match known.parent() {
             Some(parent) if !parent.as_os_str().is_empty() => known = parent,
             _ => {
@@ -167,8 +167,11 @@ fn is_within(out: &Path, folder: &Path) -> bool {
             }
         }
     }
-    match (known.canonicalize(), folder.canonicalize()) {
-        (Ok(out), Ok(folder)) => out.starts_with(folder),
-        _ => false,
-    }
+    let real = |path: &Path| {
+        path.canonicalize().map_err(|source| StoreError::Read {
+            path: path.to_path_buf(),
+            source,
+        })
+    };
+    Ok(real(known)?.starts_with(real(folder)?))
 }

@@ -36,7 +36,7 @@ pub(super) fn delete(
     let mut key = None;
     for (frame, file) in files {
         let folder = file.parent().unwrap_or(Path::new("."));
-        if !purge.folders_are_gone && !with_key(*frame) && !folder.exists() {
+        if !purge.folders_are_gone && !with_key(*frame) && !store::exists(folder)? {
             return Err(RetentionError::FolderGone {
                 path: folder.to_path_buf(),
             });
@@ -62,7 +62,7 @@ pub(super) fn delete(
             key
         } else {
             let path = purge.commitment_key.unwrap_or(&own);
-            if !path.exists() {
+            if !store::exists(path)? {
                 let path = path.to_path_buf();
                 return Err(RetentionError::NoKey { path });
             }

@@ -32,14 +32,17 @@ impl Keys {
         config: &Config,
         decisions: &Decisions,
     ) -> Result<Self, RunError> {
-        let own = |path: &str| -> Option<PathBuf> {
+        let own = |path: &str| -> Result<Option<PathBuf>, StoreError> {
             let path = root.join(path);
-            (existing != Existing::Replace && path.exists()).then_some(path)
+            let is_kept = existing != Existing::Replace && store::exists(&path)?;
+            Ok(is_kept.then_some(path))
         };
         let mut made = Vec::new();
         let given = config.audit.commitment_key.clone();
         let given = given.or_else(|| decisions.commitment_key());
-        let commitment = if let Some(path) = given.or_else(|| own(layout::COMMITMENT_KEY)) {
+        let commitment = if let Some(path) =
+            given.map_or_else(|| own(layout::COMMITMENT_KEY), |path| Ok(Some(path)))?
+        {
             CommitmentKey::load(&path)?
         } else {
             let (key, text) = CommitmentKey::generate()?;
@@ -47,7 +50,9 @@ impl Keys {
             key
         };
         let given = config.audit.log_key.clone();
-        let signer = if let Some(path) = given.or_else(|| own(layout::SIGNING_KEY)) {
+        let signer = if let Some(path) =
+            given.map_or_else(|| own(layout::SIGNING_KEY), |path| Ok(Some(path)))?
+        {
             Signer::load(&path)?
         } else {
             let text = audit::keygen("heatveil")?.signer;

@@ -82,7 +82,7 @@ use crate::config::Config;
 use crate::detect::Detector;
 use crate::frame::{FrameId, FrameMeta};
 use crate::georef::Geoid;
-use crate::store::{Existing, Store, layout};
+use crate::store::{self, Existing, Store, layout};
 
 use done::{Done, Lists, Taking};
 use footprints::FootprintList;
@@ -369,7 +369,7 @@ impl Run {
 
     /// Refuses folders, files and surface models before anything is written.
     fn check_inputs(&self) -> Result<(), RunError> {
-        let is_begun = self.out.join(layout::LOG).exists();
+        let is_begun = store::exists(&self.out.join(layout::LOG))?;
         if self.existing == Existing::Keep && !is_begun && !Store::is_unbegun(&self.out)? {
             let path = self.out.clone();
             return Err(RunError::NothingToResume { path });

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{LOCK, Store, StoreError, WORK, entries, layout};
+use super::{LOCK, Store, StoreError, WORK, entries, exists, layout};
 
 impl Store {
     /// Whether a run into `root` was stopped so early that nothing of it can be gone on with, or `root` is an empty folder: there may be keys, and
@@ -21,7 +21,7 @@ impl Store {
         let is_early = names
             .iter()
             .all(|name| begins.iter().any(|begin| name == begin));
-        Ok(is_ours && is_early && !root.join(layout::CHECKPOINT).exists())
+        Ok(is_ours && is_early && !exists(&root.join(layout::CHECKPOINT))?)
     }
 }
 

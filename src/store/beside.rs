@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use super::{Existing, Store, StoreError, layout};
+use super::{Existing, Store, StoreError, exists, layout};
 
 impl Store {
     /// Opens a folder for what is made of finished runs. A run's own folder is refused, whatever `existing` says: its log and keys
@@ -12,7 +12,7 @@ impl Store {
     ///
     /// [`StoreError::Foreign`] when a run lies there; as [`Store::open`] otherwise.
     pub fn open_beside(root: &Path, existing: Existing) -> Result<Self, StoreError> {
-        if root.join(layout::LOG).exists() {
+        if exists(&root.join(layout::LOG))? {
             let path = root.to_path_buf();
             return Err(StoreError::Foreign { path });
         }

@@ -127,6 +127,15 @@ pub(super) fn open_for_append(path: &Path) -> Result<fs::File, StoreError> {
     Ok(file)
 }
 
+/// Whether something is there; a link that leads to nothing is nothing.
+///
+/// # Errors
+///
+/// [`StoreError::Read`] where the disk does not say.
+pub(crate) fn exists(path: &Path) -> Result<bool, StoreError> {
+    path.try_exists().reading(path)
+}
+
 /// Gives a file or folder its final name, durably.
 #[expect(
     clippy::disallowed_methods,
@@ -149,7 +158,9 @@ pub(super) fn replace(from: &Path, to: &Path) -> Result<(), StoreError> {
 /// Renames a file to a name that must be free; where the disk knows no second names (FAT), that is asked a moment before.
 pub(super) fn rename_new(from: &Path, to: &Path) -> Result<(), StoreError> {
     match fs::hard_link(from, to) {
-        Err(_) if !to.exists() => rename(from, to),
+        Err(error) if error.kind() != io::ErrorKind::AlreadyExists && !exists(to)? => {
+            rename(from, to)
+        }
         result => {
             remove_file(from)?;
             result.at(to)?;
@@ -186,7 +197,7 @@ pub(super) fn sync_tree(root: &Path) -> Result<(), StoreError> {
     while let Some(folder) = open.pop() {
         for name in entries(&folder)? {
             let path = folder.join(name);
-            if !path.is_symlink() && path.is_dir() {
+            if fs::symlink_metadata(&path).reading(&path)?.is_dir() {
                 open.push(path);
             }
         }
@@ -203,6 +214,31 @@ mod tests {
     fn a_name_alone_lies_in_the_folder_where_the_program_stands() {
         let above = ["a", "a/b", "/a"].map(|path| parent(Path::new(path)));
         assert_eq!(above, [".", "a", "/"].map(Path::new));
+    }
+
+    /// A name that no disk takes is one of which it does not say whether it is free.
+    #[test]
+    fn a_disk_that_does_not_say_is_not_taken_for_nothing_there() {
+        let folder = tempfile::tempdir().unwrap();
+        let [new, long] = ["new".into(), "a".repeat(999)].map(|name| folder.path().join(name));
+        assert!(!exists(&new).unwrap() && exists(folder.path()).unwrap());
+        assert!(matches!(exists(&long), Err(StoreError::Read { path, .. }) if path == long));
+        write_durably(create(&new).unwrap(), &new, b"new").unwrap();
+        assert!(matches!(
+            rename_new(&new, &long),
+            Err(StoreError::Read { .. })
+        ));
+        assert_eq!(fs::read(&new).unwrap(), b"new");
+    }
+
+    /// No disk gives folders a second name, as some give none to files.
+    #[test]
+    fn what_can_have_no_second_name_is_renamed() {
+        let folder = tempfile::tempdir().unwrap();
+        let [old, new] = ["old", "new"].map(|name| folder.path().join(name));
+        create_dir(&old).unwrap();
+        rename_new(&old, &new).unwrap();
+        assert!(!exists(&old).unwrap() && new.is_dir());
     }
 
     #[test]

@@ -39,8 +39,8 @@ use sha2::{Digest, Sha256};
 pub use append::Appender;
 pub use artifact::{Artifact, FileArtifact};
 pub(crate) use artifact::{sealed, without_journal};
-pub(crate) use disk::link;
 use disk::{create_dir, entries, open_for_append, refuse_links, remove_dir, remove_file, sync};
+pub(crate) use disk::{exists, link};
 use error::IoContext;
 pub use error::StoreError;
 pub use folder::{Folder, Listed, MANIFEST, is_below};
@@ -103,7 +103,7 @@ impl Store {
     pub fn hold(root: &Path, existing: Existing) -> Result<Held, StoreError> {
         create_dir(root)?;
         let occupied = entries(root)?.iter().any(|name| name != LOCK);
-        let ours = root.join(LOCK).exists();
+        let ours = exists(&root.join(LOCK))?;
         for name in [LOCK, WORK, layout::AUDIT, layout::PRIVATE] {
             refuse_links(root, Path::new(name))?;
         }

@@ -11,7 +11,7 @@ use super::disk::{
     write_durably,
 };
 use super::error::IoContext;
-use super::{Artifact, Existing, FileArtifact, StoreError, Watch};
+use super::{Artifact, Existing, FileArtifact, StoreError, Watch, exists};
 
 /// Writes a file that only its owner may read, such as a key; refuses to replace one.
 ///
@@ -59,7 +59,7 @@ fn whole<E: From<StoreError>>(
 ///
 /// [`StoreError::Io`], naming the file.
 pub(crate) fn remove_leftover(path: &Path) -> Result<(), StoreError> {
-    if path.exists() {
+    if exists(path)? {
         remove_file(path)?;
     }
     Ok(())
@@ -72,7 +72,7 @@ pub(crate) fn remove_leftover(path: &Path) -> Result<(), StoreError> {
 /// [`StoreError::Io`], naming the file; the kind is `AlreadyExists` where it exists and `existing` does not
 /// say to replace it.
 pub fn check_free(path: &Path, existing: Existing) -> Result<(), StoreError> {
-    if existing != Existing::Replace && path.exists() {
+    if existing != Existing::Replace && exists(path)? {
         let exists = io::Error::from(io::ErrorKind::AlreadyExists);
         return Err(exists).at(path);
     }

@@ -8,7 +8,9 @@ use super::disk::{
     self, create, create_dir, create_private, refuse_links, remove_dir, remove_file, rename, sync,
     write_durably,
 };
-use super::{Artifact, FileArtifact, PARTIAL, Store, StoreError, Watch, beat, hash_file, layout};
+use super::{
+    Artifact, FileArtifact, PARTIAL, Store, StoreError, Watch, beat, exists, hash_file, layout,
+};
 
 /// A durable file or folder under a temporary name; dropped without [`Staged::commit`], it is removed.
 #[derive(Debug)]
@@ -122,7 +124,7 @@ impl Staged {
     pub fn commit(mut self) -> Result<Receipt, StoreError> {
         create_dir(disk::parent(&self.target))?;
         let old = self.partial.with_extension("old");
-        if self.is_folder && self.target.exists() {
+        if self.is_folder && exists(&self.target)? {
             // What an interrupted run left; a folder with files in it cannot be replaced in one step, and must not be seen half removed.
             remove_dir(&old)?;
             rename(&self.target, &old)?;

@@ -14,7 +14,7 @@ use super::disk::{
     create, create_dir, create_private, parent, rename, replace, sync, write_durably,
 };
 use super::error::IoContext;
-use super::{Artifact, LOCK, PARTIAL, Store, StoreError, WORK, beat, layout};
+use super::{Artifact, LOCK, PARTIAL, Store, StoreError, WORK, beat, exists, layout};
 use crate::frame::FrameId;
 
 /// Bytes that are read, hashed and taken over while the processor's cache holds them.
@@ -152,9 +152,12 @@ impl Store {
     }
 
     /// Whether a working file is there.
-    #[must_use]
-    pub fn has_kept(&self, name: &str) -> bool {
-        self.work().join(name).exists()
+    ///
+    /// # Errors
+    ///
+    /// [`StoreError::Read`], naming the file, where the disk does not say.
+    pub fn has_kept(&self, name: &str) -> Result<bool, StoreError> {
+        exists(&self.work().join(name))
     }
 
     /// Notes, for whoever goes on with the run in `root`, that work on a frame came to no end. This process holds that run and is about to end.
@@ -168,10 +171,10 @@ impl Store {
         write_durably(create_private(&path)?, &path, &[])
     }
 
-    /// Whether an earlier process noted that work on a frame came to no end.
+    /// Whether an earlier process noted that work on a frame came to no end; where the disk does not say, it is tried again.
     #[must_use]
     pub fn is_unending(&self, frame: FrameId) -> bool {
-        self.has_kept(&layout::unending(frame))
+        self.has_kept(&layout::unending(frame)).unwrap_or(false)
     }
 
     /// A name that nobody else writes to: workers on other machines may have this process's number and write the same file.
@@ -209,14 +212,14 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let store = Store::open(folder.path(), Existing::Refuse).unwrap();
         assert_eq!(store.read_kept("a/b").unwrap(), None);
-        assert!(!store.has_kept("a/b"));
+        assert!(!store.has_kept("a/b").unwrap());
         // A folder is not nothing.
         create_dir(&store.work().join("a/c")).unwrap();
         assert!(store.read_kept("a/c").is_err());
         store.keep("a/b", &Note("one")).unwrap();
         store.keep("a/b", &Note("two")).unwrap();
         assert_eq!(store.read_kept("a/b").unwrap().unwrap(), b"two");
-        assert!(store.has_kept("a/b"));
+        assert!(store.has_kept("a/b").unwrap());
         Store::note_unending(folder.path(), FrameId(3)).unwrap();
         assert!(store.is_unending(FrameId(3)) && !store.is_unending(FrameId(4)));
         let name = |sha256: &[u8; 32]| format!("f/{}", crate::hex::encode(sha256));

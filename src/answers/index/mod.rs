@@ -73,7 +73,7 @@ impl Index {
     /// Writes the index where there are footprints, while nobody deletes them.
     fn keep(&self, path: &Path) -> Result<(), StoreError> {
         let _held = Store::join(&self.folder)?;
-        if self.header.has_footprints && self.folder.join(layout::FOOTPRINTS).exists() {
+        if self.header.has_footprints && store::exists(&self.folder.join(layout::FOOTPRINTS))? {
             store::write_private(path, self)?;
         }
         Ok(())

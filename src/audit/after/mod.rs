@@ -17,7 +17,7 @@ use super::{
     files, keys, reviewers, story,
 };
 use crate::hex;
-use crate::store::{Existing, Staged, Store, layout};
+use crate::store::{self, Existing, Staged, Store, layout};
 
 /// Appends decisions to the log of the finished run in `dir`, durably, and returns the new checkpoint.
 ///
@@ -278,10 +278,10 @@ fn recover(store: &Store, signer: &Signer) -> Result<(), AuditError> {
     let releases = entries
         .iter()
         .filter(|entry| matches!(entry, Entry::Release(_)));
-    let statements = (0..releases.count()).map(layout::statement);
-    let has_all = statements
-        .map(|path| store.root().join(path))
-        .all(|path| path.exists());
+    let mut has_all = true;
+    for number in 0..releases.count() {
+        has_all &= store::exists(&store.root().join(layout::statement(number)))?;
+    }
     let is_whole = log.head() == next;
     if is_whole && has_all {
         log.checkpoint()?;

@@ -14,7 +14,7 @@ use super::log::Record;
 use super::{AuditError, Entry, PublishedFile, Verification, VerifyOptions, cosign, files, keys};
 use crate::hex;
 use crate::outside;
-use crate::store::{Store, StoreError, hash_file, layout};
+use crate::store::{self, Store, StoreError, hash_file, layout};
 
 /// First line of a proof.
 const HEAD: &str = "c2sp.org/tlog-proof@v1";
@@ -119,8 +119,8 @@ pub(super) fn write_all(
 
 /// Says that a folder has none of its proofs: that is no doubt about its files, but somebody took them away.
 pub(super) fn missing(folder: &Path, publications: &[Publication]) -> Option<String> {
-    let gone = !publications.is_empty() && !folder.join(layout::PROOFS).exists();
-    gone.then(|| {
+    let gone = || matches!(folder.join(layout::PROOFS).try_exists(), Ok(false));
+    (!publications.is_empty() && gone()).then(|| {
         format!(
             "{} is not there: no file can be checked apart from the run; `heatveil prove` writes the proofs anew",
             layout::PROOFS
@@ -135,8 +135,10 @@ pub(super) fn problems(
     head: (u64, Hash),
     publications: &[Publication],
 ) -> Vec<String> {
-    if !folder.join(layout::PROOFS).exists() {
-        return Vec::new();
+    match store::exists(&folder.join(layout::PROOFS)) {
+        Ok(true) => {}
+        Ok(false) => return Vec::new(),
+        Err(error) => return vec![error.to_string()],
     }
     let mut problems = Vec::new();
     let mut listed = BTreeSet::new();

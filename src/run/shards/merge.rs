@@ -21,7 +21,7 @@ use super::super::{Begun, Progress, Run, RunError, Summary, keys, record};
 use super::plan::{Shard, ShardPlan, damaged, no_plan};
 use super::result::{ShardResult, check_rasters, digest, doubtful, read};
 use crate::audit::{self, AuditError, Entry, VerifyOptions};
-use crate::store::{Existing, Store, layout};
+use crate::store::{self, Existing, Store, layout};
 
 impl Run {
     /// Makes the run of the plan in [`Run::out`] of its shards; `None` where that was done before. [`Run::inputs`] has no meaning here, and
@@ -34,7 +34,7 @@ impl Run {
         self.watched(progress, |watchdog, progress| {
             let started = Instant::now();
             let pool = self.pool()?;
-            if !self.out.join(layout::LOG).exists() {
+            if !store::exists(&self.out.join(layout::LOG))? {
                 return Err(no_plan(&self.out));
             }
             let store = Store::open(&self.out, Existing::Keep)?;
@@ -83,9 +83,12 @@ impl Run {
         plan: &ShardPlan,
         progress: &mut dyn Progress,
     ) -> Result<(Manifest, Vec<String>), RunError> {
-        let missing =
-            (0..plan.shards.len()).filter(|number| !store.has_kept(&layout::shard_result(*number)));
-        let missing: Vec<_> = missing.collect();
+        let mut missing = Vec::new();
+        for number in 0..plan.shards.len() {
+            if !store.has_kept(&layout::shard_result(number))? {
+                missing.push(number);
+            }
+        }
         if !missing.is_empty() {
             return Err(RunError::Missing {
                 path: store.root().to_path_buf(),
@@ -204,7 +207,7 @@ fn in_words(numbers: &[usize]) -> String {
 ///
 /// [`RunError::NoPlan`] where no run was finished there, [`RunError::Audit`] where it does not verify.
 pub fn finish_merged(folder: &Path) -> Result<(), RunError> {
-    if !folder.join(layout::LOG).exists() {
+    if !store::exists(&folder.join(layout::LOG))? {
         return Err(no_plan(folder));
     }
     finish(&Store::open(folder, Existing::Keep)?)
@@ -215,7 +218,7 @@ fn finish(store: &Store) -> Result<(), RunError> {
     let root: &Path = store.root();
     let entries = audit::read(root)?;
     let closed = |entry: &Entry| matches!(entry, Entry::RunClosed(_));
-    if !root.join(layout::CHECKPOINT).exists() || !entries.iter().any(closed) {
+    if !store::exists(&root.join(layout::CHECKPOINT))? || !entries.iter().any(closed) {
         return Err(no_plan(root));
     }
     let found = audit::verify(root, &VerifyOptions::default())?;
