@@ -27,7 +27,7 @@ static FAILURES: Mutex<Failures> = Mutex::new(Failures {
 });
 
 thread_local! {
-    /// The last failure, of whatever kind, that was told on this thread.
+    /// The last failure, of whatever kind, that was told on this thread, or warning that the disk did not give what a file says of itself.
     static SAID: Cell<Option<String>> = const { Cell::new(None) };
 }
 
@@ -91,13 +91,21 @@ pub(crate) fn strictly<T>(
 pub(crate) fn features<'a>(
     layer: &'a mut Layer<'_>,
 ) -> impl Iterator<Item = gdal::errors::Result<Feature<'a>>> {
-    let mut features = layer.features();
+    let (mut features, failed) = match strictly(|| Ok(layer.features())) {
+        Ok(features) => (Some(features), None),
+        Err(error) => (None, Some(error)),
+    };
+    let features = each(move || features.as_mut()?.next());
+    failed.map(Err).into_iter().chain(features)
+}
+
+fn each<T>(mut next: impl FnMut() -> Option<T>) -> impl Iterator<Item = gdal::errors::Result<T>> {
     let mut has_failed = false;
     std::iter::from_fn(move || {
         if has_failed {
             return None;
         }
-        let next = strictly(|| Ok(features.next()));
+        let next = strictly(|| Ok(next()));
         has_failed = next.is_err();
         next.transpose()
     })
@@ -115,10 +123,17 @@ fn failures() -> MutexGuard<'static, Failures> {
 fn listen(kind: CplErrType, number: i32, text: &str) {
     let text = &*without_statement(text);
     tracing::debug!("GDAL {kind:?} {number}: {text}");
-    if is_failure(kind) {
+    if is_failure(kind) || is_unread(text) {
         SAID.set(Some(text.to_owned()));
     }
     failures().hear(kind, text);
+}
+
+/// libtiff goes on without a tag that it could not read, such as that of the scale or of missing heights, and says so in a warning: "IO error during reading of
+/// (tag); tag ignored".
+fn is_unread(text: &str) -> bool {
+    // One that libtiff knows by number alone says nothing of heights or places.
+    text.contains("IO error during reading of") && !text.contains("of \"Tag ")
 }
 
 fn is_failure(kind: CplErrType) -> bool {
@@ -223,6 +238,50 @@ mod tests {
             Ok(1)
         };
         assert_eq!(strictly(odd).unwrap(), 1, "what came before is over");
+        let lost = || {
+            let said =
+                "TIFFFetchNormalTag:IO error during reading of \"GDALMetadata\"; tag ignored";
+            listen(CplErrType::Warning, 1, said);
+            Ok(1)
+        };
+        assert!(strictly(lost).is_err(), "a scale may be lost");
+        let private = || {
+            let said = "TIFFFetchNormalTag:IO error during reading of \"Tag 50841\"; tag ignored";
+            listen(CplErrType::Warning, 1, said);
+            Ok(1)
+        };
+        assert!(strictly(private).is_ok());
+        // Said by GDAL itself.
+        let path = "/vsimem/heatveil/complaints-cut.geojson";
+        gdal::vsi::create_mem_file(
+            path,
+            br#"{"type":"FeatureCollection","features":["#.to_vec(),
+        )
+        .unwrap();
+        let cut = strictly(|| Ok(gdal::Dataset::open(path).is_ok()));
+        assert!(cut.is_err(), "{cut:?}");
+    }
+
+    #[test]
+    fn what_fails_while_features_are_read_is_the_last_of_them() {
+        let mut number = 0;
+        let next = || {
+            number += 1;
+            if number == 2 {
+                listen(CplErrType::Failure, 1, "cut");
+            }
+            Some(number)
+        };
+        let read: Vec<_> = each(next).take(9).map(Result::ok).collect();
+        assert_eq!(read, [Some(1), None]);
+        let path = "/vsimem/heatveil/complaints-whole.geojson";
+        let point =
+            r#"{"type":"Feature","properties":{},"geometry":{"type":"Point","coordinates":[1,2]}}"#;
+        let text = format!(r#"{{"type":"FeatureCollection","features":[{point},{point}]}}"#);
+        gdal::vsi::create_mem_file(path, text.into_bytes()).unwrap();
+        let dataset = gdal::Dataset::open(path).unwrap();
+        let mut layer = dataset.layer(0).unwrap();
+        assert_eq!(features(&mut layer).flatten().count(), 2);
     }
 
     /// On values of their own: what this process's libraries say belongs to other tests.

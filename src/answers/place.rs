@@ -11,9 +11,9 @@ use super::{AnswersError, geometry};
 use crate::complaints::features;
 use crate::frame::{Position, PositionSource};
 use crate::georef::{Bounds, Crs, Projector};
-use crate::heatloss::{self, FootprintSource, Ring};
+use crate::heatloss::{self, Footprint, FootprintSource, Ring};
 use crate::outside::{self, VECTORS};
-use crate::store::layout;
+use crate::store::{self, layout};
 use crate::units::{Degrees, Metres};
 
 /// One place, in the metres of its question's map.
@@ -107,32 +107,38 @@ impl Places {
     ///
     /// [`AnswersError::Uprn`] where a number has none.
     pub fn add_uprns(&mut self, folder: &Path, uprns: &[String]) -> Result<(), AnswersError> {
+        let buildings = self.buildings(folder)?;
+        let mut uprns = uprns.iter();
+        uprns.try_for_each(|uprn| self.add_uprn(&buildings, uprn))
+    }
+
+    /// The published buildings; none where no table of them was made.
+    fn buildings(&self, folder: &Path) -> Result<Vec<Footprint>, AnswersError> {
         let path = folder.join(layout::BUILDINGS_GPKG);
-        let buildings = if path.is_file() {
-            let source = FootprintSource {
-                driver: Some("GPKG"),
-                layer: Some("buildings".into()),
-                uprn: Some("uprn".into()),
-                ..FootprintSource::outlines(&path)
-            };
-            heatloss::read(&source, &self.projector, ANYWHERE)?
-        } else {
-            Vec::new()
-        };
-        for uprn in uprns {
-            let plain = |text: &str| text.trim().trim_start_matches('0').to_owned();
-            let mut found = buildings.iter().filter(|building| {
-                building
-                    .uprns
-                    .iter()
-                    .any(|other| plain(other) == plain(uprn))
-            });
-            let building = found
-                .next()
-                .ok_or_else(|| AnswersError::Uprn { uprn: uprn.clone() })?;
-            self.add(building.polygons.iter().flatten().cloned().collect())?;
+        if !store::exists(&path)? {
+            return Ok(Vec::new());
         }
-        Ok(())
+        let source = FootprintSource {
+            driver: Some("GPKG"),
+            layer: Some("buildings".into()),
+            uprn: Some("uprn".into()),
+            ..FootprintSource::outlines(&path)
+        };
+        Ok(heatloss::read(&source, &self.projector, ANYWHERE)?)
+    }
+
+    fn add_uprn(&mut self, buildings: &[Footprint], uprn: &str) -> Result<(), AnswersError> {
+        let plain = |text: &str| text.trim().trim_start_matches('0').to_owned();
+        let mut found = buildings.iter().filter(|building| {
+            building
+                .uprns
+                .iter()
+                .any(|other| plain(other) == plain(uprn))
+        });
+        let building = found.next().ok_or_else(|| AnswersError::Uprn {
+            uprn: uprn.to_owned(),
+        })?;
+        self.add(building.polygons.iter().flatten().cloned().collect())
     }
 
     /// Adds the rows of a table with columns `lon` and `lat`, or `uprn`, a place each.
@@ -145,29 +151,16 @@ impl Places {
             path: path.to_path_buf(),
             source,
         };
-        let dataset = outside::open_vectors(path, VECTORS).map_err(failed)?;
-        let mut layer = dataset.layer(0).map_err(failed)?;
-        let names: Vec<String> = layer
-            .defn()
-            .fields()
-            .map(|field| field.name().to_lowercase())
-            .collect();
-        let column = |name: &str| names.iter().position(|other| other == name);
-        let (lon, lat, uprn) = (column("lon"), column("lat"), column("uprn"));
-        for (row, feature) in (1..).zip(features(&mut layer)) {
-            let feature = feature.map_err(failed)?;
+        let mut buildings = None;
+        let rows = outside::steadily(path, failed, || rows(path))?;
+        for (row, named) in (1..).zip(rows) {
             let wrong = |problem| AnswersError::Row {
                 path: path.to_path_buf(),
                 row,
                 problem,
             };
-            let text = |at: Option<usize>| {
-                let text = at.and_then(|at| feature.field_as_string(at).ok().flatten());
-                text.map(|text| text.trim().to_owned())
-                    .filter(|text| !text.is_empty())
-            };
-            match (text(lon), text(lat), text(uprn)) {
-                (Some(lon), Some(lat), _) => {
+            match named {
+                [Some(lon), Some(lat), _] => {
                     let degrees = |text: String| {
                         text.parse()
                             .ok()
@@ -175,7 +168,13 @@ impl Places {
                     };
                     self.add_point(degrees(lon)?, degrees(lat)?)?;
                 }
-                (_, _, Some(uprn)) => self.add_uprns(folder, &[uprn])?,
+                [_, _, Some(uprn)] => {
+                    let read = match buildings.take() {
+                        Some(read) => read,
+                        None => self.buildings(folder)?,
+                    };
+                    self.add_uprn(buildings.insert(read), &uprn)?;
+                }
                 _ => return Err(wrong("it names no place")),
             }
         }
@@ -226,6 +225,32 @@ impl Places {
         });
         Ok(seen.map(|(number, _)| number).collect())
     }
+}
+
+/// What the rows of a table have in the columns `lon`, `lat` and `uprn`.
+fn rows(path: &Path) -> Result<Vec<[Option<String>; 3]>, AnswersError> {
+    let failed = |source| AnswersError::List {
+        path: path.to_path_buf(),
+        source,
+    };
+    let dataset = outside::open_vectors(path, VECTORS).map_err(failed)?;
+    let mut layer = dataset.layer(0).map_err(failed)?;
+    let names: Vec<String> = layer
+        .defn()
+        .fields()
+        .map(|field| field.name().to_lowercase())
+        .collect();
+    let columns = ["lon", "lat", "uprn"].map(|name| names.iter().position(|other| other == name));
+    let mut rows = Vec::new();
+    for feature in features(&mut layer) {
+        let feature = feature.map_err(failed)?;
+        rows.push(columns.map(|column| {
+            let text = feature.field_as_string(column?).ok().flatten()?;
+            let text = text.trim().to_owned();
+            (!text.is_empty()).then_some(text)
+        }));
+    }
+    Ok(rows)
 }
 
 /// No limit to where outlines may lie.

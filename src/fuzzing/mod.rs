@@ -198,7 +198,7 @@ fn outlines(bytes: &[u8]) {
         uprn: Some("uprn".into()),
         ..FootprintSource::outlines(path)
     };
-    let objections = Objections::read(path, &map, area, Metres(2.0));
+    let objections = Objections::read(path, bytes.to_vec(), &map, area, Metres(2.0));
     if let Ok(mut buildings) = heatloss::read(&source, &map, area) {
         let rings = buildings
             .iter()

@@ -65,12 +65,6 @@ pub enum FootprintError {
         /// What GDAL says.
         source: gdal::errors::GdalError,
     },
-    /// Read twice, it was two lists.
-    #[error("{} gave other outlines when it was read again; look after the disk that it lies on, then run again with --resume", path.display())]
-    Unsteady {
-        /// The file.
-        path: PathBuf,
-    },
     /// Nobody says where it lies.
     #[error("{}: no coordinate system; add one (`ogr2ogr -a_srs EPSG:27700 ...`)", path.display())]
     NoCrs {

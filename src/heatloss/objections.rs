@@ -10,6 +10,7 @@ use gdal::vector::Geometry;
 use super::geopackage::multi_polygon;
 use super::{Footprint, FootprintError, FootprintSource, Ring, footprints};
 use crate::georef::{Bounds, Projector};
+use crate::outside::Copied;
 use crate::units::Metres;
 
 /// A building of which more than this share lies within an objection's own outline is not in the table. What only touches a wall
@@ -26,43 +27,34 @@ pub struct Objections {
     grown: Vec<Vec<Ring>>,
 }
 
-/// What is read twice alike: a disk that fails once while GDAL reads may leave outlines out without a word.
-fn agreed<T: PartialEq>(
-    path: &Path,
-    mut read: impl FnMut() -> Result<T, FootprintError>,
-) -> Result<T, FootprintError> {
-    let first = read()?;
-    if read()? == first {
-        Ok(first)
-    } else {
-        let path = path.to_path_buf();
-        Err(FootprintError::Unsteady { path })
-    }
+fn copied(path: &Path, bytes: Vec<u8>) -> Result<Copied, FootprintError> {
+    Copied::of(path, bytes).map_err(|source| FootprintError::Read {
+        path: path.to_path_buf(),
+        source,
+    })
 }
 
 impl Objections {
-    /// Reads those that touch `area` (the map, in its own metres); none is a list of people elsewhere.
+    /// Reads those that touch `area` (the map, in its own metres) from the `bytes` of the list at `path`, whose parts lie beside it; none is a list of people
+    /// elsewhere.
     ///
     /// # Errors
     ///
     /// [`FootprintError`].
     pub fn read(
         path: &Path,
+        bytes: Vec<u8>,
         projector: &Projector,
         area: Bounds,
         margin: Metres,
     ) -> Result<Self, FootprintError> {
         let source = FootprintSource::outlines(path);
-        let outlines = agreed(path, || {
-            match footprints::read(&source, projector, area.grown(margin)) {
-                Err(FootprintError::Elsewhere { .. }) => Ok(Vec::new()),
-                outlines => outlines,
-            }
-        })?;
         let failed = |source| FootprintError::Read {
             path: path.to_path_buf(),
             source,
         };
+        let copied = copied(path, bytes)?;
+        let outlines = footprints::read_copied(&source, &copied, projector, area.grown(margin))?;
         let mut grown = Vec::new();
         for outline in &outlines {
             let shape = multi_polygon(&outline.polygons).map_err(failed)?;
@@ -73,6 +65,15 @@ impl Objections {
             })?);
         }
         Ok(Self { outlines, grown })
+    }
+
+    /// Whether the list at `path`, of these `bytes`, can be read and every outline in it be used, before any long work.
+    ///
+    /// # Errors
+    ///
+    /// [`FootprintError`].
+    pub fn check(path: &Path, bytes: Vec<u8>) -> Result<(), FootprintError> {
+        FootprintSource::outlines(path).check_at(copied(path, bytes)?.path())
     }
 
     /// How many.
@@ -118,22 +119,5 @@ impl Objections {
             }
         }
         Ok(kept)
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_list_that_is_read_twice_unlike_is_refused() {
-        let path = Path::new("opt-out.fgb");
-        let mut readings = [vec![1, 2], vec![1]].into_iter();
-        let refused = agreed(path, || Ok(readings.next().unwrap()));
-        assert!(
-            matches!(refused, Err(FootprintError::Unsteady { path: named }) if named == path),
-            "the second reading left one out"
-        );
-        assert_eq!(agreed(path, || Ok(vec![1, 2])).unwrap(), [1, 2]);
     }
 }

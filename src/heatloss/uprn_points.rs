@@ -7,12 +7,15 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use gdal::Dataset;
-use gdal::vector::Layer;
+use gdal::vector::{Geometry, Layer};
 
 use super::{Footprint, FootprintError, Ring, footprints};
 use crate::complaints::features;
 use crate::georef::{Bounds, Projector};
 use crate::outside::{self, VECTORS};
+
+/// Places on the map, by property number.
+type Points = BTreeMap<String, (f64, f64)>;
 
 /// Where the points are.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -43,7 +46,7 @@ impl UprnPoints {
         })
     }
 
-    /// Gives every building the numbers of the points in it; returns how many points lie on the map but in no building.
+    /// Gives every building the numbers of the points in it; returns how many points lie on the map but in no building, or nowhere.
     ///
     /// # Errors
     ///
@@ -54,7 +57,12 @@ impl UprnPoints {
         projector: &Projector,
         area: Bounds,
     ) -> Result<usize, FootprintError> {
-        let points = self.read(projector, area)?;
+        let failed = |source| FootprintError::Read {
+            path: self.path.clone(),
+            source,
+        };
+        let ask = || self.read(projector, area);
+        let (points, nowhere) = outside::steadily(&self.path, failed, ask)?;
         let boxes: Vec<Option<Bounds>> = buildings.iter().map(Footprint::bounds).collect();
         // By western edge, and never wider than the widest: a point needs to ask few.
         let mut order: Vec<(f64, usize)> = boxes
@@ -65,7 +73,7 @@ impl UprnPoints {
         order.sort_by(|a, b| a.0.total_cmp(&b.0).then(a.1.cmp(&b.1)));
         let widths = boxes.iter().flatten().map(|bounds| bounds.size().0);
         let widest = widths.fold(0.0, f64::max);
-        let mut outside = 0;
+        let mut outside = nowhere;
         for (uprn, (east, north)) in points {
             let first = order.partition_point(|(west, _)| *west < east - widest);
             let near = order.iter().skip(first);
@@ -87,11 +95,8 @@ impl UprnPoints {
         Ok(outside)
     }
 
-    fn read(
-        &self,
-        projector: &Projector,
-        area: Bounds,
-    ) -> Result<BTreeMap<String, (f64, f64)>, FootprintError> {
+    /// Those on the map, and how many are no points with a place.
+    fn read(&self, projector: &Projector, area: Bounds) -> Result<(Points, usize), FootprintError> {
         let path = || self.path.clone();
         let failed = |source| FootprintError::Read {
             path: path(),
@@ -101,14 +106,18 @@ impl UprnPoints {
         let mut layer = self.layer(&dataset)?;
         let file = footprints::system(&self.path, &layer)?;
         let field = footprints::field(&self.path, &layer, &self.field)?;
-        let mut points = BTreeMap::new();
+        let (mut points, mut nowhere) = (Points::new(), 0);
         for feature in features(&mut layer) {
             let feature = feature.map_err(failed)?;
-            let uprn = feature.field_as_string(field).map_err(failed)?;
-            let (Some(uprn), Some(shape)) = (uprn, feature.geometry()) else {
+            // A point without a number gives none.
+            let Some(uprn) = feature.field_as_string(field).map_err(failed)? else {
                 continue;
             };
-            let (x, y, _) = shape.get_point(0);
+            let Some((x, y)) = feature.geometry().and_then(point) else {
+                nowhere += 1;
+                continue;
+            };
+            // A file of the whole country reaches beyond where its own system or the map's holds, which is beyond the map.
             let place = file
                 .to_geographic(x, y)
                 .and_then(|(longitude, latitude)| projector.to_map(longitude, latitude));
@@ -125,8 +134,20 @@ impl UprnPoints {
                 });
             }
         }
-        Ok(points)
+        Ok((points, nowhere))
     }
+}
+
+/// Where a point lies, or several of which there is one.
+fn point(shape: &Geometry) -> Option<(f64, f64)> {
+    if shape.geometry_name() == "MULTIPOINT" && shape.geometry_count() == 1 {
+        return point(&shape.get_geometry(0));
+    }
+    if shape.geometry_name() != "POINT" || shape.is_empty() {
+        return None;
+    }
+    let (x, y, _) = shape.get_point(0);
+    (x.is_finite() && y.is_finite()).then_some((x, y))
 }
 
 fn holds(footprint: &Footprint, point: (f64, f64)) -> bool {
@@ -179,7 +200,7 @@ mod tests {
         let text = format!(
             r#"{{"type":"FeatureCollection","crs":{{"type":"name","properties":{{"name":"urn:ogc:def:crs:EPSG::32631"}}}},"features":[{points}]}}"#
         );
-        gdal::vsi::create_mem_file(path, text.into_bytes()).unwrap();
+        gdal::vsi::create_mem_file(path, text.clone().into_bytes()).unwrap();
         let mut houses: Vec<Footprint> = [0.0, 20.0].map(square).into();
         for (east, north) in houses
             .iter_mut()
@@ -201,6 +222,36 @@ mod tests {
         assert_eq!(points.assign(&mut houses, &projector, area).unwrap(), 1);
         assert_eq!(houses[0].uprns, ["1", "2"]);
         assert_eq!(houses[1].uprns, ["3"]);
+        for (other, outside) in [
+            (
+                r#"{"type":"Feature","properties":{"UPRN":5},"geometry":null}"#,
+                2,
+            ),
+            (
+                r#"{"type":"Feature","properties":{"UPRN":5},"geometry":{"type":"MultiPoint","coordinates":[]}}"#,
+                2,
+            ),
+            (
+                r#"{"type":"Feature","properties":{"UPRN":5},"geometry":{"type":"LineString","coordinates":[[500003,5840005],[500004,5840005]]}}"#,
+                2,
+            ),
+            // In the first house.
+            (
+                r#"{"type":"Feature","properties":{"UPRN":5},"geometry":{"type":"MultiPoint","coordinates":[[500003,5840005]]}}"#,
+                1,
+            ),
+            // It has no number to give.
+            (
+                r#"{"type":"Feature","properties":{"UPRN":null},"geometry":null}"#,
+                1,
+            ),
+        ] {
+            let text = text.replace("\"features\":[", &format!("\"features\":[{other},"));
+            gdal::vsi::create_mem_file(path, text.into_bytes()).unwrap();
+            let read = points.assign(&mut houses, &projector, area);
+            assert_eq!(read.unwrap(), outside, "{other}");
+        }
+        assert_eq!(houses[0].uprns, ["1", "2", "5"]);
         points.field = "uprn".into();
         let refused = points.assign(&mut houses, &projector, area).unwrap_err();
         assert!(refused.to_string().contains("it has UPRN"), "{refused}");

@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use gdal::Dataset;
-use gdal::raster::ResampleAlg;
 
 use super::PagesError;
 use crate::georef::Bounds;
@@ -77,7 +76,6 @@ impl MapRaster {
         clippy::cast_precision_loss,
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
-        clippy::cast_possible_wrap,
         reason = "within the map: not negative, and columns and rows fit 31 bits"
     )]
     pub(super) fn crop(
@@ -104,11 +102,7 @@ impl MapRaster {
         let shrink = |count: usize| ((count as f64 / coarser).round() as usize).max(1);
         let (width, height) = (shrink(window.0), shrink(window.1));
         let read = |band: usize| {
-            let band = self.dataset.rasterband(band)?;
-            let nearest = Some(ResampleAlg::NearestNeighbour);
-            let origin = (x0 as isize, y0 as isize);
-            let buffer = band.read_as::<f32>(origin, window, (width, height), nearest)?;
-            Ok(buffer.into_shape_and_vec().1)
+            tiles::read_raster(&self.dataset, band, (x0, y0), window, (width, height))
         };
         let bands = (1..=bands)
             .map(read)

@@ -17,6 +17,7 @@ use sha2::{Digest, Sha256};
 pub use error::PublishedError;
 
 use crate::audit::{self, AuditError, Entry, HeatLossParameters, VerifyOptions};
+use crate::complaints::{features, strictly};
 use crate::heatloss::{Interval, Part, Ring, Row, Value, footprint_polygons};
 use crate::hex;
 use crate::outside;
@@ -195,7 +196,7 @@ fn rows(path: &str) -> gdal::errors::Result<(Vec<Home>, u32)> {
         allowed_drivers: Some(&["GPKG"]),
         ..DatasetOptions::default()
     };
-    let dataset = Dataset::open_ex(path, options)?;
+    let dataset = strictly(|| Dataset::open_ex(path, options))?;
     let mut layer = dataset.layer_by_name("buildings")?;
     let system = layer.spatial_ref().map(|system| system.auth_code());
     let epsg = system
@@ -203,8 +204,8 @@ fn rows(path: &str) -> gdal::errors::Result<(Vec<Home>, u32)> {
         .and_then(|code| u32::try_from(code).ok());
     let names: Vec<String> = layer.defn().fields().map(|field| field.name()).collect();
     let mut homes = Vec::new();
-    for feature in layer.features() {
-        homes.push(home(&feature, &names)?);
+    for feature in features(&mut layer) {
+        homes.push(home(&feature?, &names)?);
     }
     let mut parts = parts(&dataset)?;
     for home in &mut homes {
@@ -228,8 +229,8 @@ fn parts(dataset: &Dataset) -> gdal::errors::Result<BTreeMap<String, Vec<Home>>>
             continue;
         }
         let names: Vec<String> = layer.defn().fields().map(|field| field.name()).collect();
-        for feature in layer.features() {
-            let part = home(&feature, &names)?;
+        for feature in features(&mut layer) {
+            let part = home(&feature?, &names)?;
             found.entry(part.id.clone()).or_default().push(part);
         }
     }

@@ -147,9 +147,8 @@ impl Picture {
         )]
         let by = by.max((FINEST / transform[1].abs()).ceil() as usize);
         let (width, height) = (columns.div_ceil(by), rows.div_ceil(by));
-        // GDAL's default picks the nearest pixel: every value shown was measured.
-        let band = dataset.rasterband(1)?;
-        let read = band.read_as::<f32>((0, 0), (columns, rows), (width, height), None)?;
+        // Every value shown was measured.
+        let samples = tiles::read_raster(&dataset, 1, (0, 0), (columns, rows), (width, height))?;
         #[expect(clippy::cast_precision_loss, reason = "sides of a raster")]
         let metres = [
             transform[1].abs() * columns as f64 / width as f64,
@@ -158,7 +157,7 @@ impl Picture {
         Ok(Self {
             width,
             height,
-            samples: read.data().to_vec(),
+            samples,
             metres,
         })
     }

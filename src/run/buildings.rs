@@ -21,9 +21,8 @@ use crate::config::Config;
 use crate::frame::FrameId;
 use crate::georef::{Bounds, Crs, Surface};
 use crate::heatloss::{
-    self, Building, BuildingOptions, Facet, Footprint, FootprintSource, GeoPackage, GeoParquet,
-    MapWindow, Night, Objections, Part, Ring, SeenBy, TableCsv, UprnLinksCsv, Weather,
-    air_transmission, coverage,
+    self, Building, BuildingOptions, Facet, Footprint, GeoPackage, GeoParquet, MapWindow, Night,
+    Objections, Part, Ring, SeenBy, TableCsv, UprnLinksCsv, Weather, air_transmission, coverage,
 };
 use crate::hex;
 use crate::outside;
@@ -49,7 +48,7 @@ pub struct BuildingsSummary {
     pub buildings: usize,
     /// Of them with a temperature.
     pub measured: usize,
-    /// Points with a property number that lie in no building of the table.
+    /// Points with a property number that lie in no building of the table, or nowhere.
     pub points_outside: usize,
 }
 
@@ -63,8 +62,8 @@ pub(super) fn check(config: &Config) -> Result<(), RunError> {
         points.check()?;
     }
     if let Some(path) = &buildings.opt_out {
-        FootprintSource::outlines(path).check()?;
-        opt_out(path)?;
+        heatloss::refuse_no_file(path)?;
+        Objections::check(path, opt_out(path)?)?;
     }
     Ok(())
 }
@@ -96,8 +95,9 @@ pub(super) fn object(
     let margin = run.config.buildings.opt_out_margin;
     let margin = margin.unwrap_or(Metres(MARGIN + lean));
     let projector = grid.crs.projector()?;
-    let objections = Objections::read(path, &projector, grid.bounds(), margin)?;
     let bytes = opt_out(path)?;
+    let commitment = hex::encode(&journal.commit(&bytes));
+    let objections = Objections::read(path, bytes, &projector, grid.bounds(), margin)?;
     #[expect(
         clippy::cast_possible_truncation,
         clippy::cast_sign_loss,
@@ -106,7 +106,7 @@ pub(super) fn object(
     let margin_mm = (margin.0 * 1e3).ceil() as u32;
     let applied = Entry::Objection(ObjectionApplied {
         count: count(objections.count()),
-        commitment: hex::encode(&journal.commit(&bytes)),
+        commitment,
         margin_mm,
     });
     journal.note(vec![applied])?;

@@ -15,6 +15,7 @@ use gdal::{Dataset, DatasetOptions, GdalOpenFlags};
 use serde_json::{Value, json};
 
 use super::Site;
+use crate::complaints::{features, strictly};
 use crate::store::layout;
 use crate::tiles::{TilesError, Unprojector};
 
@@ -48,15 +49,16 @@ fn read(file: &Path) -> Result<Value, TilesError> {
         allowed_drivers: Some(&["GPKG"]),
         ..DatasetOptions::default()
     };
-    let dataset = Dataset::open_ex(file, options).map_err(failed)?;
+    let dataset = strictly(|| Dataset::open_ex(file, options)).map_err(failed)?;
     let mut layer = dataset.layer_by_name(LAYER).map_err(failed)?;
     let system = layer
         .spatial_ref()
         .ok_or_else(|| failed(GdalError::BadArgument("the layer has no system".into())))?;
     let map = Unprojector::of(&system)?;
     let name = layer.defn().field_index(NAME).map_err(failed)?;
-    let mut features = Vec::new();
-    for feature in layer.features() {
+    let mut found = Vec::new();
+    for feature in features(&mut layer) {
+        let feature = feature.map_err(failed)?;
         let Some(geometry) = feature.geometry() else {
             continue;
         };
@@ -65,9 +67,9 @@ fn read(file: &Path) -> Result<Value, TilesError> {
             .map_err(|error| failed(GdalError::BadArgument(error.to_string())))?;
         to_degrees(&mut shape, &map)?;
         let id = feature.field_as_string(name).map_err(failed)?;
-        features.push(json!({ "type": "Feature", "geometry": shape, "properties": { "id": id } }));
+        found.push(json!({ "type": "Feature", "geometry": shape, "properties": { "id": id } }));
     }
-    Ok(json!({ "type": "FeatureCollection", "features": features }))
+    Ok(json!({ "type": "FeatureCollection", "features": found }))
 }
 
 /// Turns every position of a `GeoJSON` geometry from the map's metres to longitude and latitude. Depth is bounded by the parser's.

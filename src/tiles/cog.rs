@@ -16,6 +16,7 @@ use gdal::{Dataset, DriverManager};
 
 use super::error::GdalContext;
 use super::{Layer, TilesError};
+use crate::complaints::strictly;
 use crate::store::{FileArtifact, sealed};
 
 /// Side of its blocks.
@@ -36,8 +37,8 @@ impl FileArtifact for Cog<'_> {
         let task = "write";
         let overviews = self.0.file.overviews(SIDE)?;
         // The crate has no setter for units; a virtual raster around the working one names them instead.
-        let described =
-            Dataset::open(self.description(&overviews)).task("open", self.0.file.path())?;
+        let described = strictly(|| Dataset::open(self.description(&overviews)))
+            .task("open", self.0.file.path())?;
         // Blocks are compressed beside each other and written in their order: the bytes are those of one thread.
         let threads = rayon::current_num_threads().to_string();
         let mut options = RasterCreationOptions::new();
@@ -53,9 +54,8 @@ impl FileArtifact for Cog<'_> {
             options.set_name_value(name, value).task(task, partial)?;
         }
         let driver = DriverManager::get_driver_by_name("COG").task(task, partial)?;
-        let cog = described
-            .create_copy(&driver, partial, &options)
-            .task(task, partial)?;
+        let cog = strictly(|| described.create_copy(&driver, partial, &options));
+        let cog = cog.task(task, partial)?;
         cog.close().task(task, partial)
     }
 }

@@ -11,6 +11,7 @@ use super::error::GdalContext;
 use super::mosaic::{BLOCK, BLOCKS_PER_THREAD};
 use super::raster_file::{OpenRaster, RasterFile};
 use super::{Grid, Mosaic, TilesError};
+use crate::complaints::strictly;
 use crate::frame::FrameId;
 use crate::georef::Bounds;
 use crate::units::Degrees;
@@ -134,7 +135,7 @@ impl Mosaic {
             ..DatasetOptions::default()
         };
         let path = self.layer.file.path();
-        let file = Dataset::open_ex(path, options).task(task, path)?;
+        let file = strictly(|| Dataset::open_ex(path, options)).task(task, path)?;
         let file = OpenRaster::to_write(file, path);
         let mut taken = Vec::new();
         for window in windows {

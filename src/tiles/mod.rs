@@ -35,7 +35,7 @@ pub use mbtiles::MbTiles;
 pub use mosaic::{Mosaic, MosaicFrame, MosaicOptions, MosaicReport, build, build_on};
 pub use palette::{Ramp, RampError};
 pub use pmtiles::PmTiles;
-pub use probe::{Probe, Unprojector, open_raster};
+pub use probe::{Probe, Unprojector, open_raster, read_raster};
 pub use pyramid::Pyramid;
 pub use qml::Qml;
 pub use stac::{Stac, StacAsset, StacDocument};

@@ -5,12 +5,14 @@
 
 use std::path::Path;
 
+use gdal::raster::ResampleAlg;
 use gdal::spatial_ref::SpatialRef;
 use gdal::{Dataset, DatasetOptions};
 
 use super::TilesError;
 use super::error::GdalContext;
 use super::raster_file::OpenRaster;
+use crate::complaints::strictly;
 use crate::georef::Projector;
 
 /// Opens a published map as what it must be, a GeoTIFF: another driver could follow what the file says to other files or the network.
@@ -23,7 +25,26 @@ pub fn open_raster(path: &Path) -> gdal::errors::Result<Dataset> {
         allowed_drivers: Some(&["GTiff"]),
         ..DatasetOptions::default()
     };
-    Dataset::open_ex(path, options)
+    strictly(|| Dataset::open_ex(path, options))
+}
+
+/// Values of a band of a published map: a window, brought to a size by the nearest pixels.
+///
+/// # Errors
+///
+/// What GDAL says, where it gives values all the same too.
+pub fn read_raster(
+    dataset: &Dataset,
+    band: usize,
+    (column, row): (usize, usize),
+    window: (usize, usize),
+    size: (usize, usize),
+) -> gdal::errors::Result<Vec<f32>> {
+    let band = dataset.rasterband(band)?;
+    let origin = (column.cast_signed(), row.cast_signed());
+    let nearest = Some(ResampleAlg::NearestNeighbour);
+    let values = strictly(|| band.read_as::<f32>(origin, window, size, nearest))?;
+    Ok(values.into_shape_and_vec().1)
 }
 
 /// A published map, open on one thread.

@@ -99,7 +99,7 @@ impl RasterFile {
         path.push(".ovr");
         let path = PathBuf::from(path);
         store::remove_leftover(&path)?;
-        let mut dataset = Dataset::open(&self.path).task(task, &self.path)?;
+        let mut dataset = strictly(|| Dataset::open(&self.path)).task(task, &self.path)?;
         let (width, height) = dataset.raster_size();
         let factors: Vec<i32> = (1..31)
             .take_while(|power| width.max(height).div_ceil(1 << (power - 1)) > side)
@@ -109,7 +109,7 @@ impl RasterFile {
             return Ok(Vec::new());
         }
         set_thread_local_config_option(SPARSE, "TRUE").task(task, &self.path)?;
-        let built = dataset.build_overviews("NEAREST", &factors, &[]);
+        let built = strictly(|| dataset.build_overviews("NEAREST", &factors, &[]));
         clear_thread_local_config_option(SPARSE).task(task, &self.path)?;
         built
             .and_then(|()| dataset.close())

@@ -23,24 +23,30 @@ const METRES: [&str; 5] = ["", "m", "metre", "meter", "metres"];
 #[derive(Debug)]
 pub(super) struct Source {
     path: PathBuf,
-    dataset: Mutex<Dataset>,
+    /// Opened twice, each with a memory of its own: of some formats GDAL gives heights that it could not read as 0.
+    datasets: Mutex<[Dataset; 2]>,
+    told: Told,
+    inverse: GeoTransform,
+}
+
+/// What a file says of its heights.
+#[derive(Debug, PartialEq)]
+struct Told {
+    driver: String,
     size: (usize, usize),
     place: GeoTransform,
-    inverse: GeoTransform,
+    system: String,
     epsg: Option<u32>,
     no_data: Option<f64>,
+    has_mask: bool,
     /// Elevation = value x scale + offset.
     scale: f64,
     offset: f64,
 }
 
-impl Source {
-    pub(super) fn open(path: &Path) -> Result<Self, SurfaceError> {
-        if !path.is_file() {
-            return Err(SurfaceError::NotAFile {
-                path: path.to_path_buf(),
-            });
-        }
+impl Told {
+    /// Opens a file and asks it.
+    fn read(path: &Path) -> Result<(Dataset, Self), SurfaceError> {
         let gdal = |task| {
             move |source| SurfaceError::Gdal {
                 path: path.to_path_buf(),
@@ -51,51 +57,90 @@ impl Source {
         let nowhere = || SurfaceError::NoPlace {
             path: path.to_path_buf(),
         };
-        let dataset = outside::open(path, RASTERS).map_err(gdal("open the surface model"))?;
-        let place = dataset.geo_transform().ok().ok_or_else(nowhere)?;
-        let inverse = place.invert().ok().ok_or_else(nowhere)?;
+        let dataset =
+            strictly(|| outside::open(path, RASTERS)).map_err(gdal("open the surface model"))?;
+        let place = dataset.geo_transform().ok();
+        let place = place.filter(|place| place.iter().all(|number| number.is_finite()));
+        let place = place.ok_or_else(nowhere)?;
         let system = dataset.spatial_ref().ok().ok_or_else(nowhere)?;
         let epsg = (system.auth_name().as_deref() == Some("EPSG"))
             .then(|| system.auth_code().ok())
             .flatten()
             .and_then(|code| u32::try_from(code).ok());
         let size = dataset.raster_size();
-        let (unit, no_data, scale, offset) = {
-            let band = dataset
-                .rasterband(1)
-                .map_err(gdal("find a band of heights"))?;
-            (
-                band.unit(),
-                band.no_data_value(),
-                band.scale(),
-                band.offset(),
-            )
-        };
+        let band = dataset
+            .rasterband(1)
+            .map_err(gdal("find a band of heights"))?;
+        let unit = band.unit();
         if !METRES.contains(&unit.trim().to_ascii_lowercase().as_str()) {
             return Err(SurfaceError::Unit {
                 path: path.to_path_buf(),
                 unit,
             });
         }
-        Ok(Self {
-            path: path.to_path_buf(),
-            dataset: Mutex::new(dataset),
+        let mask = strictly(|| band.mask_flags()).map_err(gdal("look for a mask"))?;
+        let told = Self {
+            driver: dataset.driver().short_name(),
             size,
             place,
-            inverse,
+            system: system
+                .to_wkt()
+                .map_err(gdal("name the coordinate system"))?,
             epsg,
-            no_data,
-            scale: scale.filter(|scale| *scale != 0.0).unwrap_or(1.0),
-            offset: offset.unwrap_or(0.0),
+            // No elevation anyway, and not equal to itself.
+            no_data: band.no_data_value().filter(|value| !value.is_nan()),
+            has_mask: mask.is_per_dataset() || mask.is_alpha(),
+            scale: band.scale().filter(|scale| *scale != 0.0).unwrap_or(1.0),
+            offset: band.offset().unwrap_or(0.0),
+        };
+        Ok((dataset, told))
+    }
+}
+
+impl Source {
+    pub(super) fn open(path: &Path) -> Result<Self, SurfaceError> {
+        if !path.is_file() {
+            return Err(SurfaceError::NotAFile {
+                path: path.to_path_buf(),
+            });
+        }
+        let failed = |source| SurfaceError::Gdal {
+            path: path.to_path_buf(),
+            task: "open the surface model",
+            source,
+        };
+        let mut opened = Vec::new();
+        let told = outside::agreed(failed, || {
+            let (dataset, told) = Told::read(path)?;
+            opened.push(dataset);
+            Ok(told)
+        })?;
+        // Of its own format GDAL tells what it cannot read, and such a file may be larger than what is needed of it.
+        let read = if told.driver == "GTiff" {
+            outside::beside
+        } else {
+            outside::every_byte
+        };
+        read(path).map_err(failed)?;
+        let nowhere = || SurfaceError::NoPlace {
+            path: path.to_path_buf(),
+        };
+        let inverse = told.place.invert().ok().ok_or_else(nowhere)?;
+        let datasets = <[Dataset; 2]>::try_from(opened).ok();
+        Ok(Self {
+            path: path.to_path_buf(),
+            datasets: Mutex::new(datasets.ok_or_else(nowhere)?),
+            told,
+            inverse,
         })
     }
 
     pub(super) fn epsg(&self) -> Option<u32> {
-        self.epsg
+        self.told.epsg
     }
 
     pub(super) fn system(&self) -> Result<SpatialRef, SurfaceError> {
-        let system = self.lock().spatial_ref();
+        let system = SpatialRef::from_wkt(&self.told.system);
         system.ok().ok_or_else(|| self.no_place())
     }
 
@@ -106,7 +151,7 @@ impl Source {
 
     /// Coordinates of the outer corner of the first pixel.
     pub(super) fn corner(&self) -> (f64, f64) {
-        self.place.apply(0.0, 0.0)
+        self.told.place.apply(0.0, 0.0)
     }
 
     pub(super) fn no_place(&self) -> SurfaceError {
@@ -145,7 +190,8 @@ impl Source {
                     let [x0, y0, x1, y1] = window.unwrap_or([x, y, x, y]);
                     Some([x0.min(x), y0.min(y), x1.max(x), y1.max(y)])
                 });
-        let Some(window) = window.and_then(|edges| Window::around(edges, self.size, lattice.step))
+        let Some(window) =
+            window.and_then(|edges| Window::around(edges, self.told.size, lattice.step))
         else {
             return Ok(vec![f32::NAN; width * height]);
         };
@@ -200,34 +246,48 @@ impl Source {
             task: "read heights",
             source,
         };
-        let dataset = self.lock();
-        let band = dataset.rasterband(1).map_err(gdal)?;
+        let datasets = self.lock();
+        let mut each = datasets.iter();
+        let bits = outside::agreed(gdal, || {
+            let read = each
+                .next()
+                .map(|dataset| self.values(dataset, (left, top), size));
+            read.transpose().map_err(gdal)
+        })?;
+        let values = bits.unwrap_or_default().into_iter();
+        Ok(values.map(f64::from_bits).collect())
+    }
+
+    /// As [`Self::pixels`], from one of the two, as bits, by which what is no number is the same twice.
+    fn values(
+        &self,
+        dataset: &Dataset,
+        (left, top): (usize, usize),
+        size: (usize, usize),
+    ) -> gdal::errors::Result<Vec<u64>> {
+        let band = dataset.rasterband(1)?;
         let origin = (left.cast_signed(), top.cast_signed());
-        let read = strictly(|| band.read_as::<f64>(origin, size, size, None)).map_err(gdal)?;
-        let (_, mut pixels) = read.into_shape_and_vec();
-        let mask = band.mask_flags().map_err(gdal)?;
-        if mask.is_per_dataset() || mask.is_alpha() {
-            let mask = band.open_mask_band().map_err(gdal)?;
-            let shown = strictly(|| mask.read_as::<u8>(origin, size, size, None)).map_err(gdal)?;
-            for (pixel, _) in pixels
-                .iter_mut()
-                .zip(shown.data())
-                .filter(|(_, shown)| **shown == 0)
-            {
-                *pixel = f64::NAN;
+        let read = strictly(|| band.read_as::<f64>(origin, size, size, None))?;
+        let mut values: Vec<u64> = read.data().iter().map(|value| value.to_bits()).collect();
+        if self.told.has_mask {
+            let mask = band.open_mask_band()?;
+            let shown = strictly(|| mask.read_as::<u8>(origin, size, size, None))?;
+            let hidden = values.iter_mut().zip(shown.data());
+            for (value, _) in hidden.filter(|(_, shown)| **shown == 0) {
+                *value = f64::NAN.to_bits();
             }
         }
-        Ok(pixels)
+        Ok(values)
     }
 
     /// What a value of the file says; `None` where it is none.
     fn elevation(&self, value: f64) -> Option<f64> {
-        let elevation = value.mul_add(self.scale, self.offset);
-        (self.no_data != Some(value) && PLAUSIBLE.contains(&elevation)).then_some(elevation)
+        let elevation = value.mul_add(self.told.scale, self.told.offset);
+        (self.told.no_data != Some(value) && PLAUSIBLE.contains(&elevation)).then_some(elevation)
     }
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, Dataset> {
-        self.dataset.lock().unwrap_or_else(PoisonError::into_inner)
+    fn lock(&self) -> std::sync::MutexGuard<'_, [Dataset; 2]> {
+        self.datasets.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
@@ -330,4 +390,44 @@ impl Window {
 )]
 fn floor(place: f64) -> i32 {
     (place as i32).saturating_sub(i32::from(place < 0.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use gdal::DriverManager;
+    use gdal::raster::Buffer;
+
+    use super::*;
+    use crate::georef::Crs;
+
+    /// A format of which GDAL gives 0 for what it cannot read, and says nothing.
+    #[test]
+    #[expect(clippy::disallowed_methods, reason = "the test's own file")]
+    fn heights_that_are_not_the_same_twice_are_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("dsm.bil");
+        let driver = DriverManager::get_driver_by_name("EHdr").unwrap();
+        let mut file = driver
+            .create_with_band_type::<f32, _>(&path, 4, 4, 1)
+            .unwrap();
+        file.set_geo_transform(&[413_000.0, 1.0, 0.0, 5_835_000.0, 0.0, -1.0])
+            .unwrap();
+        let system = Crs::from_epsg(32_631).unwrap().spatial_ref().unwrap();
+        file.set_spatial_ref(&system).unwrap();
+        let mut heights = Buffer::new((4, 4), vec![7_f32; 16]);
+        let mut band = file.rasterband(1).unwrap();
+        band.write((0, 0), (4, 4), &mut heights).unwrap();
+        file.close().unwrap();
+        let source = Source::open(&path).unwrap();
+        assert_eq!(source.pixels((0, 0), (4, 4)).unwrap(), [7.0; 16]);
+        let source = Source::open(&path).unwrap();
+        // The first of the two keeps what it read.
+        source.values(&source.lock()[0], (0, 0), (4, 4)).unwrap();
+        std::fs::write(&path, [0; 64]).unwrap();
+        let refused = source.pixels((0, 0), (4, 4)).unwrap_err();
+        let Some(cause) = std::error::Error::source(&refused) else {
+            panic!("{refused}");
+        };
+        assert!(cause.to_string().contains("not the same"), "{cause}");
+    }
 }

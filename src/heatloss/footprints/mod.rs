@@ -13,7 +13,7 @@ use gdal::vector::{Feature, Geometry, Layer, LayerAccess};
 use super::{FootprintError, Ring};
 use crate::complaints::features;
 use crate::georef::{Bounds, Projector};
-use crate::outside::{self, VECTORS};
+use crate::outside::{self, Copied, VECTORS};
 
 /// Where the outlines are, and which fields say what.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -71,6 +71,36 @@ pub fn read(
     projector: &Projector,
     area: Bounds,
 ) -> Result<Vec<Footprint>, FootprintError> {
+    let failed = |error| FootprintError::Read {
+        path: source.path.clone(),
+        source: error,
+    };
+    let ask = || read_once(source, &source.path, projector, area);
+    let (found, count) = outside::steadily(&source.path, failed, ask)?;
+    if found.is_empty() {
+        let path = source.path.clone();
+        return Err(FootprintError::Elsewhere { path, count });
+    }
+    Ok(found)
+}
+
+/// As [`read`], of a file that lies elsewhere in memory, and maybe none.
+pub(super) fn read_copied(
+    source: &FootprintSource,
+    copied: &Copied,
+    projector: &Projector,
+    area: Bounds,
+) -> Result<Vec<Footprint>, FootprintError> {
+    read_once(source, copied.path(), projector, area).map(|(found, _)| found)
+}
+
+/// Those that touch `area`, and how many there are in all.
+fn read_once(
+    source: &FootprintSource,
+    file: &Path,
+    projector: &Projector,
+    area: Bounds,
+) -> Result<(Vec<Footprint>, usize), FootprintError> {
     let path = || source.path.clone();
     let failed = |error| FootprintError::Read {
         path: path(),
@@ -78,9 +108,9 @@ pub fn read(
     };
     let formats = source.driver.as_ref().map(std::slice::from_ref);
     let formats = formats.unwrap_or(VECTORS);
-    let dataset = outside::open_vectors(&source.path, formats).map_err(failed)?;
+    let dataset = outside::open_vectors(file, formats).map_err(failed)?;
     let mut layer = source.layer(&dataset)?;
-    let file = system(&source.path, &layer)?;
+    let system = system(&source.path, &layer)?;
     let fields = Fields::of(source, &layer)?;
     let (mut found, mut seen) = (Vec::new(), 0_usize);
     let mut invalid: Vec<u64> = Vec::new();
@@ -92,7 +122,7 @@ pub fn read(
             invalid.push(number);
             continue;
         };
-        let placed = on_map(&polygons, &file, projector, area).ok_or_else(|| {
+        let placed = on_map(&polygons, &system, projector, area).ok_or_else(|| {
             let (path, feature) = (path(), number);
             FootprintError::Unplaced { path, feature }
         })?;
@@ -126,13 +156,7 @@ pub fn read(
             found.iter().map(|building| building.id.as_str()),
         )?;
     }
-    if found.is_empty() {
-        return Err(FootprintError::Elsewhere {
-            path: path(),
-            count: seen,
-        });
-    }
-    Ok(found)
+    Ok((found, seen))
 }
 
 impl FootprintSource {
@@ -158,11 +182,17 @@ impl FootprintSource {
     ///
     /// [`FootprintError`].
     pub fn check(&self) -> Result<(), FootprintError> {
+        refuse_no_file(&self.path)?;
+        self.check_at(&self.path)
+    }
+
+    /// As [`FootprintSource::check`], of a file that lies at `file` now.
+    pub(super) fn check_at(&self, file: &Path) -> Result<(), FootprintError> {
         let failed = |source| FootprintError::Read {
             path: self.path.clone(),
             source,
         };
-        let dataset = open(&self.path)?;
+        let dataset = outside::open_vectors(file, VECTORS).map_err(failed)?;
         let mut layer = self.layer(&dataset)?;
         system(&self.path, &layer)?;
         let fields = Fields::of(self, &layer)?;
@@ -200,14 +230,20 @@ impl FootprintSource {
 
 /// Opens a plain file, before any long work.
 pub(super) fn open(path: &Path) -> Result<Dataset, FootprintError> {
-    if !path.is_file() {
-        let path = path.to_path_buf();
-        return Err(FootprintError::NoFile { path });
-    }
+    refuse_no_file(path)?;
     outside::open_vectors(path, VECTORS).map_err(|source| FootprintError::Read {
         path: path.to_path_buf(),
         source,
     })
+}
+
+/// Refuses what is no plain file.
+pub(crate) fn refuse_no_file(path: &Path) -> Result<(), FootprintError> {
+    if path.is_file() {
+        return Ok(());
+    }
+    let path = path.to_path_buf();
+    Err(FootprintError::NoFile { path })
 }
 
 /// The polygons of a feature; `None` where it has none, one is empty, or they cross themselves.

@@ -2,7 +2,10 @@
 //!
 //! In: a path that was given, or that lies in a folder from elsewhere. Out: its bytes, or a GDAL dataset. Refuses: what is no plain file here (a
 //! pipe never ends; `/vsicurl/...`, `WMS:...` or `<VRTDataset>` would make GDAL go to the network or to files that nobody named), more bytes than
-//! a file of its kind has, formats that are not on a list. A key alone may come through a pipe.
+//! a file of its kind has, formats that are not on a list, what does not read the same twice. A key alone may come through a pipe.
+
+mod copied;
+mod steady;
 
 use std::fs::{self, File};
 use std::io::{self, Read};
@@ -10,6 +13,9 @@ use std::path::Path;
 
 use gdal::errors::{CplErrType, GdalError};
 use gdal::{Dataset, DatasetOptions};
+
+pub(crate) use copied::Copied;
+pub(crate) use steady::{agreed, beside, every_byte, steadily};
 
 use crate::complaints::strictly;
 
@@ -113,17 +119,25 @@ fn text(bytes: Vec<u8>) -> io::Result<String> {
 /// What GDAL says, or that it was not asked.
 pub(crate) fn open(path: &Path, formats: &[&str]) -> gdal::errors::Result<Dataset> {
     if !path.is_file() && !path.starts_with(IN_MEMORY) {
-        return Err(GdalError::CplError {
-            class: CplErrType::Failure as u32,
-            number: OPEN_FAILED,
-            msg: "it is not a plain file here, and nothing is read from elsewhere".into(),
-        });
+        return Err(complaint(
+            "it is not a plain file here, and nothing is read from elsewhere",
+        ));
     }
     let options = DatasetOptions {
         allowed_drivers: Some(formats),
+        // What GDAL finds out of a GML file it would write down beside it. Behind `@`: other formats know no such option.
+        open_options: Some(&["@WRITE_GFS=NO"]),
         ..DatasetOptions::default()
     };
     Dataset::open_ex(path, options)
+}
+
+fn complaint(problem: &str) -> GdalError {
+    GdalError::CplError {
+        class: CplErrType::Failure as u32,
+        number: OPEN_FAILED,
+        msg: problem.into(),
+    }
 }
 
 /// Opens a plain file of vectors in one of these `formats`, of which GDAL must not say that anything failed: it may give a part for the whole.
@@ -175,6 +189,17 @@ mod tests {
     }
 
     #[test]
+    fn nothing_is_written_beside_what_others_gave() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("a.gml");
+        let text = "<ogr:FeatureCollection xmlns:ogr=\"http://ogr.maptools.org/\" xmlns:gml=\"http://www.opengis.net/gml\">\n\
+                    <gml:featureMember><ogr:a><ogr:n>1</ogr:n></ogr:a></gml:featureMember></ogr:FeatureCollection>";
+        crate::store::write_secret(&path, text.as_bytes()).unwrap();
+        assert_eq!(open_vectors(&path, VECTORS).unwrap().layer_count(), 1);
+        assert_eq!(fs::read_dir(folder.path()).unwrap().count(), 1);
+    }
+
+    #[test]
     fn a_format_that_is_not_listed_is_not_opened() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("a.gpkg");
@@ -182,5 +207,9 @@ mod tests {
         crate::store::write_secret(&path, elsewhere.as_bytes()).unwrap();
         assert!(Dataset::open(&path).is_ok(), "GDAL would follow it");
         assert!(open(&path, VECTORS).is_err());
+        let path = folder.path().join("b.gpkg");
+        crate::store::write_secret(&path, br#"{"type":"Point","coordinates":[1,2]}"#).unwrap();
+        assert!(open(&path, &["GeoJSON"]).is_ok());
+        assert!(open(&path, &["GPKG"]).is_err());
     }
 }
