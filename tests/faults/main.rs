@@ -16,5 +16,6 @@ mod canary;
 #[path = "../common/mod.rs"]
 mod common;
 mod crash;
+mod given;
 mod inject;
 mod kill;

@@ -2,6 +2,7 @@
 //
 // Preloaded (LD_PRELOAD) into the real program, so that GDAL, SQLite and the standard library pass it like our own code.
 //   FAULT_ROOT   the folder; calls elsewhere pass
+//   FAULT_GIVEN  one more such folder
 //   FAULT_TRACE  a file that gets one line a call: number, call, path, inode; and what fsync made durable, see below
 //   FAULT_KEEP   a folder for what was durable after each fsync: NUMBER is the file's bytes, or the folder's names with their inodes
 //   FAULT_AT     number of the call that fails, from 1
@@ -26,7 +27,7 @@
 #include <sys/uio.h>
 #include <unistd.h>
 
-static char root[PATH_MAX];
+static char roots[2][PATH_MAX];
 static const char *keep;
 static long fault_at, number;
 static int fault_errno, kills, tears, stalls, lasts_space, lasts_all, reads, trace = -1, active;
@@ -35,8 +36,9 @@ static __thread int inside;
 
 __attribute__((constructor)) static void start(void) {
     const char *text = getenv("FAULT_ROOT");
-    if (!text || strlen(text) >= sizeof root) return;
-    strcpy(root, text);
+    if (!text || strlen(text) >= PATH_MAX) return;
+    strcpy(roots[0], text);
+    if ((text = getenv("FAULT_GIVEN")) && strlen(text) < PATH_MAX) strcpy(roots[1], text);
     keep = getenv("FAULT_KEEP");
     if ((text = getenv("FAULT_TRACE")))
         trace = (int)syscall(SYS_openat, AT_FDCWD, text, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
@@ -63,8 +65,11 @@ static void *next(const char *name) {
 #define REAL(name) ((__typeof__(&name))next(#name))
 
 static int below(const char *path) {
-    size_t length = strlen(root);
-    return !strncmp(path, root, length) && (path[length] == '/' || !path[length]);
+    for (int at = 0; at < 2; at++) {
+        size_t length = strlen(roots[at]);
+        if (length && !strncmp(path, roots[at], length) && (path[length] == '/' || !path[length])) return 1;
+    }
+    return 0;
 }
 
 // The path of an open folder and a name in it; 0 where it lies elsewhere.
