@@ -12,7 +12,7 @@
 # make report-page  the pages of `heatveil report` in a browser: accessibility, pictures to look at: needs npm and chromium
 # make kill-loop       SIGKILL at random instants: KILLS=1000 take an hour   (results of these five: docs/assurance.md)
 # make storage-faults  every STEP=10th call to the operating system that writes fails, in three ways: half an hour; CALL="sync rename" takes such calls alone
-# make read-faults     every STEP=10th call that reads what the run wrote fails, once and for good: half an hour
+# make read-faults     every STEP=10th call that reads what the run wrote or was given fails, once and for good: half an hour
 # make power-cuts      the power goes at every STEP=10th such call; what was not synced is lost: an hour
 # make after-faults    kills and such faults at every STEP=1st call of release, cosign, review, audit, report and purge
 # make noninterference  CASES=200 random flights with other pixels under their masks

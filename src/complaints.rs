@@ -1,4 +1,4 @@
-//! What GDAL and the libraries under it say of a disk that did not take or give bytes.
+//! What GDAL and the libraries under it say failed: of the disk while something is written, of any kind while it is read.
 //!
 //! Before version 3.7 GDAL closes a file without a word when its last bytes did not reach the disk (its functions return nothing), and gives blocks of a
 //! raster as empty, or the features of a layer as fewer, where it could not read them. Its messages are all there is: they are counted.

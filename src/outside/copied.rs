@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 
 use super::steady::{parts, unread};
-use super::{IN_MEMORY, complaint, read};
+use super::{IN_MEMORY, read, refusal};
 
 /// Bytes of a file beside the main one.
 const LONGEST_PART: u64 = 1 << 30;
@@ -24,7 +24,7 @@ impl Copied {
     ///
     /// # Errors
     ///
-    /// Where a part cannot be read, or a program has the file open.
+    /// Where a part cannot be read, or one may hold changes.
     pub(crate) fn of(path: &Path, bytes: Vec<u8>) -> gdal::errors::Result<Self> {
         static NUMBER: AtomicU64 = AtomicU64::new(0);
         let number = NUMBER.fetch_add(1, Ordering::Relaxed);
@@ -41,7 +41,7 @@ impl Copied {
             let bytes = read(&part, LONGEST_PART).map_err(|error| unread(&part, &error))?;
             let name = part.to_string_lossy();
             if !bytes.is_empty() && (name.ends_with("-wal") || name.ends_with("-journal")) {
-                return Err(complaint(&format!(
+                return Err(refusal(&format!(
                     "{name} may hold changes that are not in the file: close the program that has it open, or give a copy (`ogr2ogr copy.gpkg ...`)"
                 )));
             }

@@ -2,7 +2,7 @@
 //!
 //! In: a path that was given, or that lies in a folder from elsewhere. Out: its bytes, or a GDAL dataset. Refuses: what is no plain file here (a
 //! pipe never ends; `/vsicurl/...`, `WMS:...` or `<VRTDataset>` would make GDAL go to the network or to files that nobody named), more bytes than
-//! a file of its kind has, formats that are not on a list, what does not read the same twice. A key alone may come through a pipe.
+//! a file of its kind has (where they are read here), formats that are not on a list, what does not read the same twice. A key alone may come through a pipe.
 
 mod copied;
 mod steady;
@@ -119,7 +119,7 @@ fn text(bytes: Vec<u8>) -> io::Result<String> {
 /// What GDAL says, or that it was not asked.
 pub(crate) fn open(path: &Path, formats: &[&str]) -> gdal::errors::Result<Dataset> {
     if !path.is_file() && !path.starts_with(IN_MEMORY) {
-        return Err(complaint(
+        return Err(refusal(
             "it is not a plain file here, and nothing is read from elsewhere",
         ));
     }
@@ -132,7 +132,7 @@ pub(crate) fn open(path: &Path, formats: &[&str]) -> gdal::errors::Result<Datase
     Dataset::open_ex(path, options)
 }
 
-fn complaint(problem: &str) -> GdalError {
+fn refusal(problem: &str) -> GdalError {
     GdalError::CplError {
         class: CplErrType::Failure as u32,
         number: OPEN_FAILED,

@@ -10,7 +10,7 @@ use std::path::{Path, PathBuf};
 
 use gdal::errors::GdalError;
 
-use super::{IN_MEMORY, complaint, file};
+use super::{IN_MEMORY, file, refusal};
 
 /// What GDAL may look for behind the name of a file: metadata, masks, what SQLite has not yet taken over.
 const BEHIND: [&str; 5] = [".aux.xml", ".msk", ".hdr", "-wal", "-journal"];
@@ -58,7 +58,7 @@ pub(crate) fn agreed<T: PartialEq, E>(
     if ask()? == first {
         return Ok(first);
     }
-    Err(failed(complaint(
+    Err(failed(refusal(
         "it is not the same when it is read again: something writes to it, or the disk or network that it lies on fails",
     )))
 }
@@ -124,7 +124,7 @@ pub(super) fn parts(path: &Path) -> gdal::errors::Result<Vec<PathBuf>> {
 }
 
 pub(super) fn unread(path: &Path, error: &io::Error) -> GdalError {
-    complaint(&format!("{} cannot be read: {error}", path.display()))
+    refusal(&format!("{} cannot be read: {error}", path.display()))
 }
 
 #[cfg(test)]

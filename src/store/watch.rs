@@ -1,6 +1,7 @@
 //! What libraries could not write.
 //!
-//! Their complaints, so that a file is not published that lacks a part. Refuses: to go on where anything was not written meanwhile.
+//! Their complaints, so that a file is not published that lacks a part. Refuses: to go on where anything was not written, or not read
+//! back, meanwhile.
 
 use std::path::Path;
 

@@ -1,6 +1,7 @@
 //! Working rasters: sparse, tiled, uncompressed float32 GeoTIFF files that GDAL keeps in the store's work folder.
 //!
-//! In: a size, a place and blocks. Out: windows, `NAN` outside and where nothing was written. Refuses: nothing.
+//! In: a size, a place and blocks. Out: windows, `NAN` outside and where nothing was written. Refuses: what GDAL says that it
+//! could not read or write.
 
 use std::path::{Path, PathBuf};
 
