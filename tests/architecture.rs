@@ -252,6 +252,13 @@ fn sources(folder: &Path, into: &mut Vec<PathBuf>) {
     }
 }
 
+fn of_the_crate() -> Vec<PathBuf> {
+    let mut files = Vec::new();
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
+    sources(&root, &mut files);
+    files
+}
+
 /// The modules that code (tests left out) names after `crate::`.
 fn named(text: &str) -> BTreeSet<String> {
     let code = text
@@ -278,10 +285,8 @@ fn named(text: &str) -> BTreeSet<String> {
 
 fn edges() -> Vec<(String, String, PathBuf)> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("src");
-    let mut files = Vec::new();
-    sources(&root, &mut files);
     let mut edges = Vec::new();
-    for file in files {
+    for file in of_the_crate() {
         let relative = file.strip_prefix(&root).unwrap();
         let first = relative
             .components()
@@ -363,11 +368,7 @@ fn every_test_file_is_compiled() {
 /// `Path::exists` takes a disk that fails for a name that is free.
 #[test]
 fn nobody_takes_a_disk_that_does_not_say_for_nothing_there() {
-    let mut files = Vec::new();
-    sources(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        &mut files,
-    );
+    let files = of_the_crate();
     let asks = |file: &&PathBuf| {
         let text = fs::read_to_string(file).unwrap();
         let code = text.split("\nmod tests {").next().unwrap_or_default();
@@ -379,11 +380,7 @@ fn nobody_takes_a_disk_that_does_not_say_for_nothing_there() {
 
 #[test]
 fn no_file_is_longer_than_the_house_allows() {
-    let mut files = Vec::new();
-    sources(
-        &Path::new(env!("CARGO_MANIFEST_DIR")).join("src"),
-        &mut files,
-    );
+    let files = of_the_crate();
     let long: Vec<_> = files
         .iter()
         .map(|file| (fs::read_to_string(file).unwrap().lines().count(), file))

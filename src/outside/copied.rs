@@ -20,21 +20,30 @@ pub(crate) struct Copied {
 }
 
 impl Copied {
-    /// Takes the `bytes` of the file that lies at `path`, and copies its parts.
+    /// Takes the `bytes` of a file with the name of `path`.
+    ///
+    /// # Errors
+    ///
+    /// What GDAL says.
+    pub(crate) fn alone(path: &Path, bytes: Vec<u8>) -> gdal::errors::Result<Self> {
+        static NUMBER: AtomicU64 = AtomicU64::new(0);
+        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
+        let folder = Path::new(IN_MEMORY).join(format!("heatveil-copied-{number}"));
+        let mut copied = Self {
+            main: folder.join(path.file_name().unwrap_or_default()),
+            all: Vec::new(),
+        };
+        copied.add(copied.main.clone(), bytes)?;
+        Ok(copied)
+    }
+
+    /// As [`Copied::alone`], of the file that lies at `path`, with copies of its parts.
     ///
     /// # Errors
     ///
     /// Where a part cannot be read, or one may hold changes.
     pub(crate) fn of(path: &Path, bytes: Vec<u8>) -> gdal::errors::Result<Self> {
-        static NUMBER: AtomicU64 = AtomicU64::new(0);
-        let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-        let folder = Path::new(IN_MEMORY).join(format!("heatveil-copied-{number}"));
-        let place = |path: &Path| folder.join(path.file_name().unwrap_or_default());
-        let mut copied = Self {
-            main: place(path),
-            all: Vec::new(),
-        };
-        copied.add(place(path), bytes)?;
+        let mut copied = Self::alone(path, bytes)?;
         // What GDAL once found out of a GML file it takes for true where it looks newer, as all in memory does; it finds it out again.
         let is_copied = |part: &PathBuf| part.extension().is_none_or(|end| end != "gfs");
         for part in parts(path)?.into_iter().filter(is_copied) {
@@ -45,7 +54,10 @@ impl Copied {
                     "{name} may hold changes that are not in the file: close the program that has it open, or give a copy (`ogr2ogr copy.gpkg ...`)"
                 )));
             }
-            copied.add(place(&part), bytes)?;
+            let place = copied
+                .main
+                .with_file_name(part.file_name().unwrap_or_default());
+            copied.add(place, bytes)?;
         }
         Ok(copied)
     }

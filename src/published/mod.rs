@@ -7,7 +7,6 @@ mod error;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicU64, Ordering};
 
 use gdal::errors::GdalError;
 use gdal::vector::{Feature, FieldValue, LayerAccess};
@@ -20,7 +19,7 @@ use crate::audit::{self, AuditError, Entry, HeatLossParameters, VerifyOptions};
 use crate::complaints::{features, strictly};
 use crate::heatloss::{Interval, Part, Ring, Row, Value, footprint_polygons};
 use crate::hex;
-use crate::outside;
+use crate::outside::{self, Copied};
 use crate::store::layout;
 
 /// Bytes of a table of buildings; that of a city has a tenth.
@@ -177,20 +176,14 @@ fn read(folder: &Path, path: &str) -> Result<Vec<u8>, PublishedError> {
 
 /// The rows of a `GeoPackage`, from its bytes: the ones whose hash was checked.
 fn homes(table: Vec<u8>) -> gdal::errors::Result<(Vec<Home>, u32)> {
-    static NUMBER: AtomicU64 = AtomicU64::new(0);
-    let number = NUMBER.fetch_add(1, Ordering::Relaxed);
-    let path = format!("/vsimem/heatveil/published-{number}.gpkg");
-    // No bytes have no place in memory, and GDAL would free it all the same.
     if table.is_empty() {
         return Err(GdalError::BadArgument("the table is empty".into()));
     }
-    gdal::vsi::create_mem_file(&path, table)?;
-    let found = rows(&path);
-    gdal::vsi::unlink_mem_file(&path)?;
-    found
+    let copied = Copied::alone(Path::new("published.gpkg"), table)?;
+    rows(copied.path())
 }
 
-fn rows(path: &str) -> gdal::errors::Result<(Vec<Home>, u32)> {
+fn rows(path: &Path) -> gdal::errors::Result<(Vec<Home>, u32)> {
     // Another driver could follow what the file says to other files or the network.
     let options = DatasetOptions {
         allowed_drivers: Some(&["GPKG"]),

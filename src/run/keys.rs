@@ -32,17 +32,18 @@ impl Keys {
         config: &Config,
         decisions: &Decisions,
     ) -> Result<Self, RunError> {
-        let own = |path: &str| -> Result<Option<PathBuf>, StoreError> {
-            let path = root.join(path);
+        let known = |given: Option<PathBuf>, own: &str| -> Result<Option<PathBuf>, StoreError> {
+            if given.is_some() {
+                return Ok(given);
+            }
+            let path = root.join(own);
             let is_kept = existing != Existing::Replace && store::exists(&path)?;
             Ok(is_kept.then_some(path))
         };
         let mut made = Vec::new();
         let given = config.audit.commitment_key.clone();
         let given = given.or_else(|| decisions.commitment_key());
-        let commitment = if let Some(path) =
-            given.map_or_else(|| own(layout::COMMITMENT_KEY), |path| Ok(Some(path)))?
-        {
+        let commitment = if let Some(path) = known(given, layout::COMMITMENT_KEY)? {
             CommitmentKey::load(&path)?
         } else {
             let (key, text) = CommitmentKey::generate()?;
@@ -50,9 +51,7 @@ impl Keys {
             key
         };
         let given = config.audit.log_key.clone();
-        let signer = if let Some(path) =
-            given.map_or_else(|| own(layout::SIGNING_KEY), |path| Ok(Some(path)))?
-        {
+        let signer = if let Some(path) = known(given, layout::SIGNING_KEY)? {
             Signer::load(&path)?
         } else {
             let text = audit::keygen("heatveil")?.signer;

@@ -119,7 +119,7 @@ pub(super) fn write_all(
 
 /// Says that a folder has none of its proofs: that is no doubt about its files, but somebody took them away.
 pub(super) fn missing(folder: &Path, publications: &[Publication]) -> Option<String> {
-    let gone = || matches!(folder.join(layout::PROOFS).try_exists(), Ok(false));
+    let gone = || matches!(store::exists(&folder.join(layout::PROOFS)), Ok(false));
     (!publications.is_empty() && gone()).then(|| {
         format!(
             "{} is not there: no file can be checked apart from the run; `heatveil prove` writes the proofs anew",
